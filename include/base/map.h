@@ -1,0 +1,28 @@
+/* A hash map from text to pointer. Keys are copied; values stay the caller's. */
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
+
+#include "base/text.h"
+
+struct map_entry {
+    char *key; /* terminated; owned by the map */
+    size_t key_len;
+    uint64_t hash;
+    void *value; /* NULL = free slot */
+};
+
+struct map {
+    struct map_entry *v; /* open addressing, power of two */
+    size_t cap, n;
+};
+
+void map_init(struct map *m);
+void map_done(struct map *m); /* frees keys, not values */
+void *map_find(const struct map *m, struct str key);
+/* Sets or replaces; the value must not be NULL. Returns the value it replaced, or NULL. */
+void *map_set(struct map *m, struct str key, void *value);
+void *map_remove(struct map *m, struct str key);
+/* Visits every entry: start with *i = 0; NULL at the end. Order is arbitrary. */
+const struct map_entry *map_next(const struct map *m, size_t *i);
+
+#endif

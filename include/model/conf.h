@@ -1,0 +1,112 @@
+/* The configuration: a table of directive rows -> an immutable, refcounted snapshot.
+ *
+ * All text in it is owned by the snapshot's arena and terminated behind its last byte, so .at may be
+ * used as a C string. Maximal lengths and bounds are the rows' in conf.c. */
+#ifndef MODEL_CONF_H
+#define MODEL_CONF_H
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "model/breaker.h"
+#include "model/pick.h"
+#include "model/retry.h"
+#include "model/verify.h"
+
+enum conf_durability { DURABILITY_MEMORY, DURABILITY_FSYNC };
+enum conf_exhausted { EXHAUSTED_DEAD_LETTER, EXHAUSTED_DROP, EXHAUSTED_PAUSE };
+
+struct conf_source {
+    struct str name, path;
+    struct verify *verify;
+    unsigned methods;       /* bits of conf_method; POST by default */
+    size_t body_bytes;      /* its limit: preset's or listen.limits.body */
+    bool keep_unrouted;
+    struct pick event_type; /* where the event's type is */
+    int respond_status;     /* 200 */
+    struct str respond_body; /* {} */
+};
+
+struct conf_destination {
+    struct str name;
+    bool tls;
+    struct str host;  /* without brackets */
+    uint16_t port;
+    struct str target; /* path and query of the URL, at least "/" */
+    struct str host_field; /* what Host: says: host, and the port unless it is the default */
+    bool names_link_local; /* the URL holds such an address literally */
+    struct str ca_file;
+    struct str headers;    /* rendered "Name: value\r\n" lines to add; may be empty */
+    int64_t timeout_ms;
+    unsigned concurrency;
+    struct retry_policy retry;
+    struct breaker_policy breaker;
+    enum conf_exhausted on_exhausted;
+};
+
+struct conf_route {
+    struct str name;
+    struct str *from; /* source names, or "*" */
+    size_t from_count;
+    struct str *events; /* globs; none = all */
+    size_t event_count;
+    unsigned *to; /* indexes of destinations */
+    size_t to_count;
+    bool stop;
+};
+
+struct conf {
+    unsigned refs;
+    struct {
+        struct str address;
+        size_t body_bytes, headers_bytes, memory_bytes;
+        unsigned connections, pending, lane;
+        int64_t request_timeout_ms, idle_timeout_ms;
+    } listen;
+    struct {
+        struct str address;
+        struct str token; /* empty: none */
+    } admin;
+    struct str data_dir;
+    struct {
+        bool embedded; /* no URL anywhere: a private server in data_dir */
+        struct str host, unix_path, user, password;
+        uint16_t port;
+        unsigned db;
+        struct str prefix;
+        enum conf_durability durability;
+        bool assume_fsync;
+        int64_t history_ms, dead_ms;
+        uint64_t history_bytes, dead_bytes, max_memory;
+    } redis;
+    struct conf_source *sources;
+    size_t source_count;
+    struct conf_destination *destinations;
+    size_t destination_count;
+    struct conf_route *routes;
+    size_t route_count;
+    struct {
+        enum log_level level;
+        enum log_format format;
+    } log;
+    struct {
+        int64_t delay_ms, timeout_ms;
+    } shutdown;
+    struct arena *arena; /* owns every text and array above */
+};
+
+/* Reads, checks and compiles a file. NULL on any error: then `errors` holds all of them (20 at most)
+ * as the operator shall read them; warnings go there too when it succeeds. */
+struct conf *conf_load(const char *path, struct buf *errors);
+/* The same from memory; `name` stands for the file in messages. For tests and fuzzing. */
+struct conf *conf_parse(struct str text, const char *name, struct buf *errors);
+struct conf *conf_ref(struct conf *c);
+void conf_unref(struct conf *c);
+const struct conf_source *conf_find_source(const struct conf *c, struct str name);
+/* The source that has this path (exact match), or NULL. */
+const struct conf_source *conf_source_at(const struct conf *c, struct str path);
+const struct conf_destination *conf_find_destination(const struct conf *c, struct str name);
+bool conf_takes_method(const struct conf_source *s, struct str method);
+/* The effective configuration with defaults, secrets as ***; YAML. */
+void conf_print(const struct conf *c, struct buf *out);
+
+#endif

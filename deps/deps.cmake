@@ -40,9 +40,9 @@ function(deps_look name header library minimum major minor patch include_dirs li
         if(name STREQUAL "libuv")
             set(version_file "${inc}/uv/version.h")
         elseif(name STREQUAL "openssl")
-            # Debian's opensslv.h is in the multiarch folder on some releases.
-            file(GLOB candidates "${inc}/openssl/opensslv.h" "${inc}/*/openssl/opensslv.h"
-                 "/usr/include/*/openssl/opensslv.h")
+            # Debian keeps opensslv.h in the multiarch folder.
+            file(GLOB candidates "${inc}/openssl/opensslv.h"
+                 "${inc}/${CMAKE_LIBRARY_ARCHITECTURE}/openssl/opensslv.h")
             list(GET candidates 0 version_file)
         endif()
         if(name STREQUAL "libyaml")

@@ -1,0 +1,175 @@
+/* Growable bytes with a mandatory ceiling. */
+#include "base/buf.h"
+
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_init(struct buf *b, size_t ceiling)
+{
+    *b = (struct buf){.ceiling = ceiling};
+}
+
+void buf_done(struct buf *b)
+{
+    free(b->at);
+    buf_init(b, b->ceiling);
+}
+
+void buf_clear(struct buf *b)
+{
+    b->len = 0;
+    b->failed = false;
+}
+
+char *buf_room(struct buf *b, size_t n)
+{
+    if (n > b->ceiling || b->len > b->ceiling - n) {
+        b->failed = true;
+        return NULL;
+    }
+    if (b->len + n > b->cap) {
+        size_t cap = b->cap == 0 ? 256 : b->cap;
+        while (cap < b->len + n) {
+            cap *= 2;
+        }
+        cap = cap > b->ceiling ? b->ceiling : cap;
+        char *at = realloc(b->at, cap);
+        ENSURE(at != NULL);
+        b->at = at;
+        b->cap = cap;
+    }
+    return b->at == NULL ? (char *)"" : b->at + b->len; /* only for n == 0 */
+}
+
+bool buf_add(struct buf *b, const void *bytes, size_t n)
+{
+    char *to = buf_room(b, n);
+    if (to == NULL) {
+        return false;
+    }
+    if (n > 0) {
+        memcpy(to, bytes, n);
+        b->len += n;
+    }
+    return true;
+}
+
+bool buf_add_str(struct buf *b, struct str s)
+{
+    return buf_add(b, s.at, s.len);
+}
+
+bool buf_add_char(struct buf *b, char c)
+{
+    return buf_add(b, &c, 1);
+}
+
+bool buf_add_u64(struct buf *b, uint64_t v)
+{
+    char digits[20];
+    return buf_add(b, digits, text_put_u64(digits, v));
+}
+
+static size_t json_plain(struct str s)
+{
+    size_t n = 0;
+    while (n < s.len) {
+        unsigned char c = (unsigned char)s.at[n];
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') {
+            break;
+        }
+        n++;
+    }
+    return n;
+}
+
+/* One character that cannot stand as it is; returns how many bytes of `s` it was. */
+static size_t json_escape(struct buf *b, struct str s)
+{
+    unsigned char c = (unsigned char)s.at[0];
+    if (c == '"' || c == '\\') {
+        buf_add_char(b, '\\');
+        buf_add_char(b, (char)c);
+        return 1;
+    }
+    if (c < 0x80) {
+        buf_printf(b, "\\u%04x", c);
+        return 1;
+    }
+    size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    if (!text_is_utf8(str_head(s, n))) {
+        buf_add_str(b, STR("\\ufffd"));
+        return 1;
+    }
+    if (c == 0xc2 && (unsigned char)s.at[1] < 0xa0) { /* C1 controls */
+        buf_printf(b, "\\u%04x", (unsigned char)s.at[1]);
+        return 2;
+    }
+    buf_add_str(b, str_head(s, n));
+    return n;
+}
+
+bool buf_add_json(struct buf *b, struct str s)
+{
+    buf_add_char(b, '"');
+    while (s.len > 0) {
+        size_t n = json_plain(s);
+        buf_add_str(b, str_head(s, n));
+        s = str_from(s, n);
+        if (s.len > 0) {
+            s = str_from(s, json_escape(b, s));
+        }
+    }
+    buf_add_char(b, '"');
+    return !b->failed;
+}
+
+bool buf_printf(struct buf *b, const char *format, ...)
+{
+    char small[512];
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(small, sizeof small, format, args);
+    va_end(args);
+    ENSURE(n >= 0);
+    bool ok;
+    if ((size_t)n < sizeof small) {
+        ok = buf_add(b, small, (size_t)n);
+    } else {
+        char *big = malloc((size_t)n + 1);
+        ENSURE(big != NULL);
+        vsnprintf(big, (size_t)n + 1, format, again);
+        ok = buf_add(b, big, (size_t)n);
+        free(big);
+    }
+    va_end(again);
+    return ok;
+}
+
+void buf_drop(struct buf *b, size_t n)
+{
+    ENSURE(n <= b->len);
+    if (n > 0 && n < b->len) {
+        memmove(b->at, b->at + n, b->len - n);
+    }
+    b->len -= n;
+}
+
+struct str buf_str(const struct buf *b)
+{
+    return (struct str){b->at, b->len};
+}
+
+char *buf_take(struct buf *b)
+{
+    char *at = realloc(b->at, b->len + 1);
+    ENSURE(at != NULL);
+    at[b->len] = '\0';
+    buf_init(b, b->ceiling);
+    return at;
+}

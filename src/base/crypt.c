@@ -1,0 +1,94 @@
+/* OpenSSL's digests behind our own small verbs. */
+#include "base/crypt.h"
+
+#include "base/log.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+
+struct crypt_key {
+    EVP_MAC_CTX *ready; /* initialised with the key; only ever duplicated */
+    size_t digest_len;
+};
+
+static const struct {
+    const char *name;
+    size_t len;
+} digests[] = {[CRYPT_SHA1] = {"SHA1", 20},
+               [CRYPT_SHA256] = {"SHA256", 32},
+               [CRYPT_SHA512] = {"SHA512", 64}};
+
+size_t crypt_digest_len(enum crypt_digest d)
+{
+    return digests[d].len;
+}
+
+struct crypt_key *crypt_key_new(enum crypt_digest d, struct str secret)
+{
+    struct crypt_key *k = calloc(1, sizeof *k);
+    ENSURE(k != NULL);
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    ENSURE(mac != NULL);
+    k->ready = EVP_MAC_CTX_new(mac);
+    EVP_MAC_free(mac);
+    ENSURE(k->ready != NULL);
+    union { /* OpenSSL takes a char *, but does not write through it */
+        const char *from;
+        char *to;
+    } name = {digests[d].name};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.to, 0),
+                           OSSL_PARAM_construct_end()};
+    const unsigned char *bytes = secret.len == 0 ? (const unsigned char *)"" : (const void *)secret.at;
+    ENSURE(EVP_MAC_init(k->ready, bytes, secret.len, params) == 1);
+    k->digest_len = digests[d].len;
+    return k;
+}
+
+void crypt_key_free(struct crypt_key *k)
+{
+    if (k != NULL) {
+        EVP_MAC_CTX_free(k->ready); /* OpenSSL cleanses the key */
+        free(k);
+    }
+}
+
+void crypt_hmac(const struct crypt_key *k, const struct str *parts, size_t n,
+                unsigned char out[CRYPT_DIGEST_MAX])
+{
+    EVP_MAC_CTX *c = EVP_MAC_CTX_dup(k->ready);
+    ENSURE(c != NULL);
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].len > 0) {
+            ENSURE(EVP_MAC_update(c, (const unsigned char *)parts[i].at, parts[i].len) == 1);
+        }
+    }
+    size_t len;
+    ENSURE(EVP_MAC_final(c, out, &len, CRYPT_DIGEST_MAX) == 1 && len == k->digest_len);
+    EVP_MAC_CTX_free(c);
+}
+
+bool crypt_equal(const void *a, const void *b, size_t n)
+{
+    return CRYPTO_memcmp(a, b, n) == 0;
+}
+
+void crypt_random(void *out, size_t n)
+{
+    ENSURE(n <= INT32_MAX && RAND_bytes(out, (int)n) == 1);
+}
+
+uint64_t crypt_random_u64(void)
+{
+    uint64_t v;
+    crypt_random(&v, sizeof v);
+    return v;
+}
+
+void crypt_wipe(void *at, size_t n)
+{
+    OPENSSL_cleanse(at, n);
+}

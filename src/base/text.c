@@ -1,0 +1,541 @@
+/* Slices, units, hex and base64, globs. */
+#include "base/text.h"
+
+#include <string.h>
+#include <time.h>
+
+struct str str_of(const char *text)
+{
+    return (struct str){text, text == NULL ? 0 : strlen(text)};
+}
+
+struct str str_from(struct str s, size_t from)
+{
+    return from >= s.len ? STR_NONE : (struct str){s.at + from, s.len - from};
+}
+
+struct str str_head(struct str s, size_t len)
+{
+    return (struct str){s.at, len < s.len ? len : s.len};
+}
+
+bool str_eq(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+bool str_ieq(struct str a, struct str b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (lower(a.at[i]) != lower(b.at[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool str_starts(struct str s, struct str prefix)
+{
+    return s.len >= prefix.len && str_eq(str_head(s, prefix.len), prefix);
+}
+
+bool str_istarts(struct str s, struct str prefix)
+{
+    return s.len >= prefix.len && str_ieq(str_head(s, prefix.len), prefix);
+}
+
+bool str_ends(struct str s, struct str suffix)
+{
+    return s.len >= suffix.len && str_eq((struct str){s.at + s.len - suffix.len, suffix.len}, suffix);
+}
+
+bool str_has(struct str s, char c)
+{
+    return s.len > 0 && memchr(s.at, c, s.len) != NULL;
+}
+
+int str_cmp(struct str a, struct str b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n == 0 ? 0 : memcmp(a.at, b.at, n);
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+struct str str_trim(struct str s)
+{
+    while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t')) {
+        s.at++;
+        s.len--;
+    }
+    while (s.len > 0 && (s.at[s.len - 1] == ' ' || s.at[s.len - 1] == '\t')) {
+        s.len--;
+    }
+    return s;
+}
+
+bool str_cut(struct str s, char sep, struct str *head, struct str *tail)
+{
+    const char *at = s.len == 0 ? NULL : memchr(s.at, sep, s.len);
+    if (at == NULL) {
+        *head = s;
+        *tail = STR_NONE;
+        return false;
+    }
+    size_t n = (size_t)(at - s.at);
+    *head = str_head(s, n);
+    *tail = (struct str){at + 1, s.len - n - 1};
+    return true;
+}
+
+uint64_t str_hash(struct str s)
+{
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < s.len; i++) {
+        h = (h ^ (unsigned char)s.at[i]) * 1099511628211u;
+    }
+    return h;
+}
+
+/* Reads the digits at the front of `s` and moves it behind them. */
+static bool take_digits(struct str *s, uint64_t *out)
+{
+    uint64_t v = 0;
+    size_t i = 0;
+    for (; i < s->len && s->at[i] >= '0' && s->at[i] <= '9'; i++) {
+        uint64_t digit = (uint64_t)(s->at[i] - '0');
+        if (v > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        v = v * 10 + digit;
+    }
+    if (i == 0) {
+        return false;
+    }
+    *s = str_from(*s, i);
+    *out = v;
+    return true;
+}
+
+const char *text_u64(struct str s, uint64_t max, uint64_t *out)
+{
+    uint64_t v;
+    if (!take_digits(&s, &v) || s.len > 0) {
+        return "expected a whole number";
+    }
+    if (v > max) {
+        return "the number is too large";
+    }
+    *out = v;
+    return NULL;
+}
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+/* The unit's text is everything up to the next digit. */
+static bool take_unit(struct str *s, const struct unit *units, uint64_t *factor)
+{
+    size_t n = 0;
+    while (n < s->len && (s->at[n] < '0' || s->at[n] > '9')) {
+        n++;
+    }
+    for (; units->name != NULL; units++) {
+        if (str_eq(str_head(*s, n), str_of(units->name))) {
+            *s = str_from(*s, n);
+            *factor = units->factor;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *text_duration(struct str s, int64_t *out_ms)
+{
+    static const struct unit units[] = {{"ms", 1},       {"s", 1000},       {"m", 60000},
+                                        {"h", 3600000},  {"d", 86400000},   {NULL, 0}};
+    static const char WANTED[] = "expected a duration with a unit, such as 250ms, 30s, 1h30m or 3d";
+    uint64_t total = 0;
+    do {
+        uint64_t v, factor;
+        if (!take_digits(&s, &v) || !take_unit(&s, units, &factor)) {
+            return WANTED;
+        }
+        if (v > (uint64_t)INT64_MAX / 8 / factor) {
+            return "the duration is too long";
+        }
+        total += v * factor;
+        if (total > (uint64_t)INT64_MAX / 4) {
+            return "the duration is too long";
+        }
+    } while (s.len > 0);
+    *out_ms = (int64_t)total;
+    return NULL;
+}
+
+const char *text_size(struct str s, uint64_t *out_bytes)
+{
+    static const struct unit units[] = {
+        {"B", 1},          {"k", 1000},        {"kB", 1000},       {"M", 1000000},
+        {"MB", 1000000},   {"G", 1000000000},  {"GB", 1000000000}, {"KiB", 1u << 10},
+        {"MiB", 1u << 20}, {"GiB", 1u << 30},  {NULL, 0}};
+    uint64_t v, factor;
+    if (!take_digits(&s, &v) || !take_unit(&s, units, &factor) || s.len > 0) {
+        return "expected a size with a unit, such as 16KiB, 1MiB or 2GiB";
+    }
+    if (v > UINT64_MAX / factor) {
+        return "the size is too large";
+    }
+    *out_bytes = v * factor;
+    return NULL;
+}
+
+const char *text_percent(struct str s, uint64_t *out)
+{
+    uint64_t v;
+    if (!take_digits(&s, &v) || !str_eq(s, STR("%")) || v > 100) {
+        return "expected a percentage from 0% to 100%";
+    }
+    *out = v;
+    return NULL;
+}
+
+const char *text_rate(struct str s, double *out_per_s)
+{
+    static const struct unit units[] = {{"/s", 1}, {"/m", 60}, {"/h", 3600}, {NULL, 0}};
+    uint64_t v, per;
+    if (!take_digits(&s, &v) || !take_unit(&s, units, &per) || s.len > 0) {
+        return "expected a rate, such as 50/s or 600/m";
+    }
+    *out_per_s = (double)v / (double)per;
+    return NULL;
+}
+
+/* Days since 1970-01-01 of a proleptic Gregorian date. */
+static int64_t days_of(int64_t y, unsigned m, unsigned d)
+{
+    y -= m <= 2;
+    int64_t era = (y >= 0 ? y : y - 399) / 400;
+    unsigned yoe = (unsigned)(y - era * 400);
+    unsigned doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
+    unsigned doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+    return era * 146097 + (int64_t)doe - 719468;
+}
+
+static unsigned month_of(struct str s)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    for (unsigned m = 0; s.len == 3 && m < 12; m++) {
+        if (memcmp(s.at, months + 3 * m, 3) == 0) {
+            return m + 1;
+        }
+    }
+    return 0;
+}
+
+/* "06 Nov 1994 08:49:37", separators as given. */
+static bool take_date(struct str day, struct str month, struct str year, struct str clock,
+                      int64_t *out_s)
+{
+    uint64_t d, y, h, mi, sec;
+    unsigned m = month_of(month);
+    if (m == 0 || clock.len != 8 || clock.at[2] != ':' || clock.at[5] != ':' ||
+        text_u64(str_trim(day), 31, &d) != NULL || d == 0 || text_u64(year, 9999, &y) != NULL ||
+        text_u64(str_head(clock, 2), 23, &h) != NULL ||
+        text_u64(str_head(str_from(clock, 3), 2), 59, &mi) != NULL ||
+        text_u64(str_from(clock, 6), 60, &sec) != NULL) {
+        return false;
+    }
+    if (year.len == 2) {
+        y += y < 70 ? 2000 : 1900;
+    }
+    *out_s = days_of((int64_t)y, m, (unsigned)d) * 86400 + (int64_t)(h * 3600 + mi * 60 + sec);
+    return true;
+}
+
+const char *text_http_date(struct str s, int64_t *out_s)
+{
+    static const char WANTED[] = "expected an HTTP date";
+    struct str rest, name;
+    if (str_cut(s, ',', &name, &rest)) { /* IMF-fixdate or RFC 850 */
+        rest = str_from(rest, 1);
+        if (rest.len == 24 && str_ends(rest, STR(" GMT")) && rest.at[2] == ' ') {
+            return take_date(str_head(rest, 2), str_head(str_from(rest, 3), 3),
+                             str_head(str_from(rest, 7), 4), str_head(str_from(rest, 12), 8), out_s)
+                       ? NULL
+                       : WANTED;
+        }
+        if (rest.len == 22 && str_ends(rest, STR(" GMT")) && rest.at[2] == '-') {
+            return take_date(str_head(rest, 2), str_head(str_from(rest, 3), 3),
+                             str_head(str_from(rest, 7), 2), str_head(str_from(rest, 10), 8), out_s)
+                       ? NULL
+                       : WANTED;
+        }
+        return WANTED;
+    }
+    /* asctime: Sun Nov  6 08:49:37 1994 */
+    if (s.len != 24 || !take_date(str_head(str_from(s, 8), 2), str_head(str_from(s, 4), 3),
+                                  str_from(s, 20), str_head(str_from(s, 11), 8), out_s)) {
+        return WANTED;
+    }
+    return NULL;
+}
+
+size_t text_put_u64(char out[20], uint64_t v)
+{
+    char digits[20];
+    size_t n = 0;
+    do {
+        digits[n++] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = digits[n - 1 - i];
+    }
+    return n;
+}
+
+size_t text_put_duration(char out[32], int64_t ms)
+{
+    static const struct unit units[] = {
+        {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    uint64_t left = ms < 0 ? 0 : (uint64_t)ms;
+    size_t n = 0;
+    for (size_t i = 0; i < 5; i++) {
+        uint64_t count = left / units[i].factor;
+        left -= count * units[i].factor;
+        if (count > 0 || (i == 3 && n == 0 && left == 0)) {
+            n += text_put_u64(out + n, count);
+            size_t name = strlen(units[i].name);
+            memcpy(out + n, units[i].name, name);
+            n += name;
+        }
+    }
+    return n;
+}
+
+size_t text_put_hex(char *out, const void *bytes, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *in = bytes;
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[in[i] >> 4];
+        out[2 * i + 1] = digits[in[i] & 15];
+    }
+    return 2 * n;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool text_get_hex(struct str s, void *out, size_t cap, size_t *n)
+{
+    unsigned char *to = out;
+    if (s.len % 2 != 0 || s.len / 2 > cap) {
+        return false;
+    }
+    for (size_t i = 0; i < s.len; i += 2) {
+        int high = hex_value(s.at[i]), low = hex_value(s.at[i + 1]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        to[i / 2] = (unsigned char)(high << 4 | low);
+    }
+    *n = s.len / 2;
+    return true;
+}
+
+size_t text_put_base64(char *out, const void *bytes, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *in = bytes;
+    size_t o = 0;
+    for (size_t i = 0; i < n; i += 3) {
+        unsigned v = (unsigned)in[i] << 16 | (i + 1 < n ? (unsigned)in[i + 1] << 8 : 0) |
+                     (i + 2 < n ? in[i + 2] : 0);
+        out[o++] = digits[v >> 18];
+        out[o++] = digits[v >> 12 & 63];
+        out[o++] = i + 1 < n ? digits[v >> 6 & 63] : '=';
+        out[o++] = i + 2 < n ? digits[v & 63] : '=';
+    }
+    return o;
+}
+
+static int base64_value(char c, bool url)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+    if (c == (url ? '-' : '+')) {
+        return 62;
+    }
+    return c == (url ? '_' : '/') ? 63 : -1;
+}
+
+/* `s` without its padding. Bits beyond the last byte must be zero: one text a value. */
+static bool decode_base64(struct str s, bool url, void *out, size_t cap, size_t *n)
+{
+    unsigned char *to = out;
+    if (s.len % 4 == 1 || s.len / 4 * 3 + (s.len % 4 == 0 ? 0 : s.len % 4 - 1) > cap) {
+        return false;
+    }
+    uint32_t bits = 0;
+    unsigned have = 0;
+    size_t o = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        int v = base64_value(s.at[i], url);
+        if (v < 0) {
+            return false;
+        }
+        bits = (bits << 6 | (uint32_t)v) & 0xfffffu;
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            to[o++] = (unsigned char)(bits >> have);
+        }
+    }
+    if ((bits & ((1u << have) - 1)) != 0) {
+        return false;
+    }
+    *n = o;
+    return true;
+}
+
+static struct str without_padding(struct str s)
+{
+    for (int i = 0; i < 2 && s.len > 0 && s.at[s.len - 1] == '='; i++) {
+        s.len--;
+    }
+    return s;
+}
+
+bool text_get_base64(struct str s, void *out, size_t cap, size_t *n)
+{
+    return s.len % 4 == 0 && decode_base64(without_padding(s), false, out, cap, n);
+}
+
+bool text_get_base64url(struct str s, void *out, size_t cap, size_t *n)
+{
+    struct str bare = without_padding(s);
+    if (bare.len != s.len && s.len % 4 != 0) {
+        return false;
+    }
+    return decode_base64(bare, true, out, cap, n);
+}
+
+bool text_is_token(struct str s)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < s.len; i++) {
+        char c = lower(s.at[i]);
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+              (c != 0 && strchr(others, c) != NULL))) {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
+/* Length of the well-formed character at the front, 0 when there is none (Unicode 15, table 3-7). */
+static size_t utf8_len(const unsigned char *p, size_t n)
+{
+    if (p[0] < 0x80) {
+        return 1;
+    }
+    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || n < len) {
+        return 0;
+    }
+    unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+    if (p[1] < low || p[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return len;
+}
+
+bool text_is_utf8(struct str s)
+{
+    for (size_t i = 0; i < s.len;) {
+        size_t n = utf8_len((const unsigned char *)s.at + i, s.len - i);
+        if (n == 0) {
+            return false;
+        }
+        i += n;
+    }
+    return true;
+}
+
+bool text_glob(struct str pattern, struct str subject)
+{
+    /* On a mismatch only the last star needs another try, so no recursion. */
+    size_t p = 0, s = 0, star = SIZE_MAX, mark = 0;
+    while (s < subject.len) {
+        if (p < pattern.len && pattern.at[p] == '*') {
+            star = p++;
+            mark = s;
+        } else if (p < pattern.len && (pattern.at[p] == '?' || pattern.at[p] == subject.at[s])) {
+            p++;
+            s++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            s = ++mark;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.len && pattern.at[p] == '*') {
+        p++;
+    }
+    return p == pattern.len;
+}
+
+size_t text_distance(struct str a, struct str b, size_t most)
+{
+    enum { LONGEST = 64 };
+    size_t row[LONGEST + 1];
+    if (a.len > LONGEST || b.len > LONGEST) {
+        return most + 1;
+    }
+    for (size_t j = 0; j <= b.len; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t change = diagonal + (lower(a.at[i - 1]) != lower(b.at[j - 1]));
+            size_t insert = row[j] + 1, removal = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = change < insert ? change : insert;
+            row[j] = row[j] < removal ? row[j] : removal;
+        }
+    }
+    return row[b.len] > most ? most + 1 : row[b.len];
+}

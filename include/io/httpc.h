@@ -33,9 +33,9 @@ extern const char HTTPC_MALFORMED[]; /* "malformed_answer": also head too large,
 extern const char HTTPC_CANCELLED[]; /* "cancelled" */
 
 struct httpc_result {
-    const char *reason; /* NULL: a complete answer came, `status` holds it */
-    const char *detail; /* a sentence for the log, or NULL; valid in the callback */
-    int status;         /* also set when the body was cut or capped */
+    const char *reason;               /* NULL: a complete answer came, `status` holds it */
+    const char *detail;               /* a sentence for the log, or NULL; valid in the callback */
+    int status;                       /* also set when the body was cut or capped */
     struct str retry_after, location; /* of the answer, or empty; valid in the callback */
     struct str body;                  /* its first bytes (at most 1 KiB), for the log and CLI */
     bool reused;                      /* went over an idle connection */
@@ -64,7 +64,7 @@ struct httpc_origin_conf {
     bool tls;
     struct str host; /* name or address literal without brackets */
     uint16_t port;
-    unsigned idle;   /* connections kept idle at most */
+    unsigned idle;         /* connections kept idle at most */
     bool allow_link_local; /* the operator named such an address on purpose */
     struct str ca_file;    /* empty: the system's store */
 };
@@ -73,7 +73,8 @@ const char *httpc_origin_new(struct httpc_origin **out, struct httpc *c,
                              const struct httpc_origin_conf *conf) MUST_CHECK;
 void httpc_origin_free(struct httpc_origin *o); /* idle connections close; no call may be running */
 
-/* The completion never comes from inside this call. The request's slices are borrowed until then. */
+/* The completion never comes from inside this call. The request's slices are borrowed until then.
+ */
 void httpc_start(struct httpc_call *call, struct httpc_origin *origin,
                  const struct httpc_request *request, const struct httpc_timeouts *timeouts,
                  void (*on_done)(struct httpc_call *call, const struct httpc_result *result));

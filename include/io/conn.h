@@ -59,11 +59,11 @@ struct conn {
     const char *detail;           /* a sentence for the log, constant or of `tls`; or NULL */
     struct str parts[CONN_PARTS]; /* of the message under way: what is not yet handed down */
     unsigned part, part_count;
-    char *kept;   /* our copy of those parts, or NULL */
-    bool copy;    /* the parts are borrowed for the call only */
-    bool owed;    /* an on_written is to come */
-    bool writing; /* a write request is with libuv */
-    bool late;    /* the deadline has had its second chance */
+    char *kept;      /* our copy of those parts, or NULL */
+    unsigned copied; /* so many leading parts are borrowed for the call of conn_write only */
+    bool owed;       /* an on_written is to come */
+    bool writing;    /* a write request is with libuv */
+    bool late;       /* the deadline has had its second chance */
 };
 
 /* What tells plain from TLS. */
@@ -88,8 +88,9 @@ void conn_read_start(struct conn *c); /* again, after a stop */
 void conn_read_stop(struct conn *c);  /* plain only */
 
 /* One message at a time. True: all of it is with the kernel. False: on_written comes later (or the
- * connection is closing). The parts are borrowed until then; with `copy` they are not. */
-bool conn_write(struct conn *c, const struct str *parts, unsigned n, bool copy);
+ * connection is closing); until then the parts are borrowed, but for the first `copied` ones, of
+ * which what is left is copied. */
+bool conn_write(struct conn *c, const struct str *parts, unsigned n, unsigned copied);
 bool conn_is_writing(const struct conn *c);
 /* No more will be written: close_notify and FIN leave, reading goes on. */
 void conn_write_end(struct conn *c);

@@ -6,6 +6,7 @@
 
 #include "base/fields.h"
 #include "base/wheel.h"
+#include "io/resolve.h"
 
 struct httpc;        /* one a loop: the resolver's cache, the wheel */
 struct httpc_origin; /* scheme, host and port: an idle pool and its TLS settings */
@@ -51,13 +52,18 @@ struct httpc_call {
     void (*on_done)(struct httpc_call *call, const struct httpc_result *result);
     struct wheel_timer deadline;
     struct httpc_call *next, **link;
-    uint64_t began_us;
+    struct resolve_query query;
+    uint64_t began_us, began_ms, dialled_ms;
+    const char *reason, *detail;     /* of the last failure; constants */
+    struct sockaddr_storage address; /* dialled last */
     int phase;
-    bool resent;
+    unsigned tried; /* addresses */
+    bool resent, late;
 };
 
 struct httpc *httpc_new(uv_loop_t *loop, struct wheel *wheel);
-/* No call may be running. on_closed when all handles are closed and memory is freed. */
+/* No call may be running, and the origins are freed. on_closed when all handles are closed and
+ * memory is freed. */
 void httpc_close(struct httpc *c, void (*on_closed)(void *user), void *user);
 
 struct httpc_origin_conf {

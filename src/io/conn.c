@@ -136,28 +136,27 @@ void conn_parts_taken(struct conn *c, size_t n)
     }
 }
 
-/* What is left of a message that is borrowed for the call only now lies in memory of our own. */
+/* What is left of the parts that are borrowed for the call only now lies in memory of our own. */
 static void keep_parts(struct conn *c)
 {
-    if (!c->copy || !conn_has_parts(c)) {
-        return;
-    }
     size_t n = 0;
-    for (unsigned i = c->part; i < c->part_count; i++) {
+    for (unsigned i = c->part; i < c->copied; i++) {
         n += c->parts[i].len;
+    }
+    if (n == 0) {
+        return;
     }
     char *at = c->kept = malloc(n);
     ENSURE(at != NULL);
-    for (unsigned i = c->part; i < c->part_count; i++) {
+    for (unsigned i = c->part; i < c->copied; i++) {
         if (c->parts[i].len > 0) {
             memcpy(at, c->parts[i].at, c->parts[i].len);
         }
         at += c->parts[i].len;
     }
-    c->parts[0] = (struct str){c->kept, n};
-    c->part = 0;
-    c->part_count = 1;
-    c->copy = false;
+    c->part = c->copied - 1;
+    c->parts[c->part] = (struct str){c->kept, n};
+    c->copied = 0;
 }
 
 static void drop_parts(struct conn *c)
@@ -210,7 +209,7 @@ void conn_send(struct conn *c, const uv_buf_t *bufs, unsigned n)
     }
 }
 
-bool conn_write(struct conn *c, const struct str *parts, unsigned n, bool copy)
+bool conn_write(struct conn *c, const struct str *parts, unsigned n, unsigned copied)
 {
     ENSURE(n <= CONN_PARTS && !conn_has_parts(c) && !c->owed);
     if (c->reason != NULL) {
@@ -219,7 +218,7 @@ bool conn_write(struct conn *c, const struct str *parts, unsigned n, bool copy)
     memcpy(c->parts, parts, n * sizeof *parts);
     c->part = 0;
     c->part_count = n;
-    c->copy = copy;
+    c->copied = copied < n ? copied : n;
     if (!c->writing) {
         c->ops->push(c);
     }

@@ -151,7 +151,7 @@ static void send_answer(struct httpd_conn *c, const struct httpd_answer *a, bool
     c->state = PEER_WRITING;
     if (conn_is_writing(&c->conn)) { /* not even "100 Continue" went out */
         conn_close(&c->conn, CONN_RESET);
-    } else if (conn_write(&c->conn, parts, has_body ? 2 : 1, true)) {
+    } else if (conn_write(&c->conn, parts, has_body ? 2 : 1, 2)) {
         answered(c);
     } else {
         conn_deadline(&c->conn, h->limits.write_ms, NULL);
@@ -302,7 +302,7 @@ static void await_body(struct httpd_conn *c, size_t most)
     c->state = PEER_BODY;
     if (m->parser.expects_continue && message_rest(m).len == 0) {
         static const struct str go_on[] = {{"HTTP/1.1 100 Continue\r\n\r\n", 25}};
-        (void)conn_write(&c->conn, go_on, 1, true);
+        (void)conn_write(&c->conn, go_on, 1, 0);
     }
 }
 

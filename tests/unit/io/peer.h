@@ -46,6 +46,7 @@ ROOM_UNUSED static void peer_connect(struct peer *p, struct room *room, const ch
         a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         fd = socket(AF_INET, SOCK_STREAM, 0);
         assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     }
     peer_init(p, room, fd);
 }

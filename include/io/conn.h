@@ -74,6 +74,7 @@ struct conn_ops {
     void (*end)(struct conn *c);
     void (*push)(struct conn *c); /* no request is with libuv: hands down more, or nothing */
     void (*write_end)(struct conn *c);
+    void (*close)(struct conn *c); /* a last word; `reason` is set */
 };
 
 /* Takes an accepted, non-blocking stream socket and reads. False: it could not; closed, on_closed

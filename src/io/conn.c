@@ -33,6 +33,7 @@ void conn_close(struct conn *c, const char *reason)
     if (c->reason == NULL) {
         c->reason = reason;
         conn_no_deadline(c);
+        c->ops->close(c);
         uv_close(&c->socket.handle, on_handle_closed); /* a write under way ends with ECANCELED */
     }
 }
@@ -290,8 +291,13 @@ static void plain_write_end(struct conn *c)
     }
 }
 
-static const struct conn_ops plain_ops = {plain_connected, plain_room, plain_read,
-                                          plain_end,       plain_push, plain_write_end};
+static void plain_close(struct conn *c)
+{
+    (void)c;
+}
+
+static const struct conn_ops plain_ops = {plain_connected, plain_room,      plain_read, plain_end,
+                                          plain_push,      plain_write_end, plain_close};
 
 /* --- opening --- */
 

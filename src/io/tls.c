@@ -77,7 +77,9 @@ const char *tls_context_new(struct tls_context **out, struct str ca_file)
         ok = ca_file.len < sizeof path && SSL_CTX_load_verify_locations(ssl, path, NULL) == 1;
     }
     if (!ok) {
-        const char *why = ERR_reason_error_string(ERR_peek_last_error());
+        unsigned long error = ERR_peek_error(); /* the first is the cause */
+        const char *why = ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error))
+                                                  : ERR_reason_error_string(error);
         snprintf(trouble, sizeof trouble, "cannot read certificates from %.*s: %s",
                  STR_ARG(ca_file.len == 0 ? STR("the system's store") : ca_file),
                  why != NULL ? why : "no certificate in it");
@@ -312,5 +314,23 @@ static void tls_write_end(struct conn *c)
     flush(c);
 }
 
-const struct conn_ops tls_ops = {on_tls_connected, tls_room, tls_read,
-                                 tls_end,          tls_push, tls_write_end};
+/* A courtesy, and more: OpenSSL takes the session of a connection that ends without it for bad, and
+ * will not resume it. Not after an error of the connection, and not into the middle of a write. */
+static void tls_close(struct conn *c)
+{
+    struct tls *t = c->tls;
+    if (!t->open || c->reason == CONN_TLS || c->reason == CONN_RESET) {
+        return;
+    }
+    ERR_clear_error();
+    SSL_shutdown(t->ssl);
+    char *at;
+    long n = BIO_get_mem_data(t->out, &at);
+    if (!c->writing && n > 0) {
+        uv_buf_t buf = {.base = at, .len = (size_t)n};
+        uv_try_write(&c->socket.stream, &buf, 1); /* as much as goes: the end comes anyway */
+    }
+}
+
+const struct conn_ops tls_ops = {on_tls_connected, tls_room,      tls_read, tls_end,
+                                 tls_push,         tls_write_end, tls_close};

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CALL_BODY_MOST = 64 << 20 };
-
 int usage_error(const struct verb *v, const char *why, const char *what)
 {
     fprintf(stderr, "penstock %s: %s%s%s\npenstock %s --help says more.\n", v->name, why,
@@ -56,7 +54,6 @@ struct calling {
     struct httpc_origin *origin;
     struct httpc *httpc;
     struct wheel *wheel;
-    struct buf *body;
     int status;
     const char *reason;
 };
@@ -72,7 +69,6 @@ static void on_answer(struct httpc_call *call, const struct httpc_result *result
     struct calling *c = CONTAINER_OF(call, struct calling, call);
     c->status = result->status;
     c->reason = result->reason;
-    buf_add_str(c->body, result->body);
     httpc_origin_free(c->origin);
     httpc_close(c->httpc, on_httpc_closed, c);
 }
@@ -84,11 +80,13 @@ const char *http_once(const struct httpc_origin_conf *to, const struct httpc_req
     struct wheel wheel;
     ENSURE(uv_loop_init(&loop) == 0);
     wheel_init(&wheel, &loop);
-    struct calling c = {.body = body, .wheel = &wheel, .httpc = httpc_new(&loop, &wheel)};
+    struct calling c = {.wheel = &wheel, .httpc = httpc_new(&loop, &wheel)};
     const char *why = httpc_origin_new(&c.origin, c.httpc, to);
     if (why == NULL) {
         struct httpc_timeouts timeouts = {.connect_ms = 3000, .total_ms = 30000};
-        httpc_start(&c.call, c.origin, request, &timeouts, on_answer);
+        struct httpc_request kept = *request;
+        kept.keep = body;
+        httpc_start(&c.call, c.origin, &kept, &timeouts, on_answer);
     } else {
         c.reason = why;
         httpc_close(c.httpc, on_httpc_closed, &c);
@@ -148,7 +146,7 @@ int admin_call(const struct admin_call *ask, int *status, struct buf *body)
         buf_printf(&fields, "Authorization: Bearer %.*s\r\n", STR_ARG(ask->conf->admin.token));
     }
     struct httpc_request request = {.method = str_of(ask->method), .target = ask->path,
-                                    .fields = buf_str(&fields), .keep_body = CALL_BODY_MOST};
+                                    .fields = buf_str(&fields)};
     const char *reason = http_once(&origin, &request, status, body);
     buf_done(&fields);
     if (reason != NULL) {

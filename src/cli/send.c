@@ -150,8 +150,7 @@ static int post(const struct args *a, const struct conf *conf, const struct conf
         fprintf(stderr, "penstock send: cannot sign for %s: %s\n", a->source, why);
     } else {
         struct httpc_request request = {.method = STR("POST"), .target = source->path,
-                                        .fields = buf_str(&head), .body = buf_str(body),
-                                        .keep_body = 4096};
+                                        .fields = buf_str(&head), .body = buf_str(body)};
         why = http_once(&origin, &request, &status, &answer);
         if (why != NULL) {
             fprintf(stderr, "penstock send: no answer from %s:%u (%s)\n", host, origin.port, why);

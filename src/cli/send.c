@@ -74,8 +74,8 @@ static bool read_body(const struct args *a, const struct conf_source *source, st
     if (a->body != NULL && a->body[0] == '@') {
         return read_file(a->body + 1, out);
     }
-    return buf_add_str(out, a->body != NULL ? str_of(a->body)
-                                            : verify_preset_sample(verify_name(source->verify)));
+    struct verify_sample sample = verify_preset_sample(verify_name(source->verify));
+    return buf_add_str(out, a->body != NULL ? str_of(a->body) : sample.body);
 }
 
 /* Where to: --url, or the configuration's own listener. */
@@ -111,11 +111,11 @@ static void make_delivery_id(char id[37])
     id[32] = '\0';
 }
 
-static void put_event_fields(const struct conf_source *source, struct buf *out)
+static void put_event_type(const struct conf_source *source, struct buf *out)
 {
-    if (source->event_type.header.len > 0) { /* the type that the sample is of */
-        buf_printf(out, "%.*s: %s\r\n", STR_ARG(source->event_type.header),
-                   str_eq(verify_name(source->verify), STR("github")) ? "ping" : "test");
+    struct verify_sample sample = verify_preset_sample(verify_name(source->verify));
+    if (sample.type.name.len > 0) {
+        buf_printf(out, "%.*s: %.*s\r\n", STR_ARG(sample.type.name), STR_ARG(sample.type.value));
     }
 }
 
@@ -142,7 +142,7 @@ static int post(const struct args *a, const struct conf *conf, const struct conf
                    STR_ARG(signed_fields.v[i].value));
     }
     if (a->fields.len == 0) {
-        put_event_fields(source, &head);
+        put_event_type(source, &head);
     }
     buf_add_str(&head, buf_str(&a->fields));
     int rc = EXIT_FAILED;

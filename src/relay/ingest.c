@@ -98,7 +98,7 @@ static void accept_event(struct inbound *in, struct str id)
          w->conf->redis.durability == DURABILITY_FSYNC ? STR("fsync") : STR("memory")},
     };
     httpd_answer(in->request, &(struct httpd_answer){
-        .status = s->respond_status, .content_type = STR("application/json"), .fields = fields,
+        .status = (int)s->respond_status, .content_type = STR("application/json"), .fields = fields,
         .field_count = id.len > 0 ? 2 : 0, .body = s->respond_body, .close = w->draining});
     stats_accepted(w, s->name, uv_hrtime() / 1000 - in->began_us);
 }

@@ -4,6 +4,7 @@
 #ifndef IO_HTTPC_H
 #define IO_HTTPC_H
 
+#include "base/buf.h"
 #include "base/fields.h"
 #include "base/wheel.h"
 #include "io/resolve.h"
@@ -21,6 +22,7 @@ struct httpc_request {
     struct str fields;         /* rendered: "Name: value\r\n" each; neither Host nor framing */
     struct str more_fields;    /* the same, written behind them */
     struct str body;           /* framed by our own Content-Length */
+    struct buf *keep; /* NULL, or where the answer's whole body goes; its ceiling is the limit then */
 };
 
 /* Reasons of a failed exchange: closed list, also metric labels. */
@@ -38,6 +40,7 @@ struct httpc_result {
     const char *detail;               /* a sentence for the log, or NULL; valid in the callback */
     int status;                       /* also set when the body was cut or capped */
     struct str retry_after, location; /* of the answer, or empty; valid in the callback */
+    const struct fields *fields;      /* of the answer, or NULL; valid in the callback */
     struct str body;                  /* its first bytes (at most 1 KiB), for the log and CLI */
     bool reused;                      /* went over an idle connection */
     uint64_t took_us;

@@ -48,6 +48,7 @@ struct httpc_reply {
     size_t head_end;    /* body bytes are read behind the head, again and again */
     unsigned informational;
     bool begun; /* any byte came */
+    struct buf *keep; /* the caller's, for the whole body; or NULL */
     size_t body_len;
     char body[BODY_KEPT];
     char bytes[REPLY_BYTES];
@@ -103,6 +104,9 @@ static void on_body(struct http_parser *p, const char *at, size_t n)
     size_t keep = BODY_KEPT - r->body_len < n ? BODY_KEPT - r->body_len : n;
     memcpy(r->body + r->body_len, at, keep);
     r->body_len += keep;
+    if (r->keep != NULL) {
+        buf_add(r->keep, at, n);
+    }
 }
 
 static void begin_reply(struct httpc_reply *r, const struct httpc_call *call)
@@ -121,6 +125,7 @@ static struct httpc_reply *take_reply(struct httpc *h, const struct httpc_call *
         ENSURE(r != NULL);
     }
     r->len = r->parsed = r->head_end = r->body_len = 0;
+    r->keep = call->request.keep;
     r->informational = 0;
     r->begun = false;
     begin_reply(r, call);
@@ -199,6 +204,7 @@ static void finish(struct httpc_call *call, const char *reason, const char *deta
         result.retry_after = field_of(reply, STR("retry-after"));
         result.location = field_of(reply, STR("location"));
         result.body = (struct str){reply->body, reply->body_len};
+        result.fields = &reply->parser.fields;
     }
     result.took_us = uv_hrtime() / 1000 - call->began_us;
     call->on_done(call, &result); /* may free the call */
@@ -406,7 +412,7 @@ static bool take_head(struct httpc_conn *c)
         return r->len > 0;
     }
     r->head_end = r->parsed;
-    r->parser.body_max = BODY_BYTES;
+    r->parser.body_max = r->keep == NULL ? BODY_BYTES : r->keep->ceiling;
     if (r->parser.bodyless) {
         complete(c, true);
         return false;

@@ -111,7 +111,7 @@ class _Connection(asyncio.Protocol):
             self.transport.write(answer["raw"])
             self.transport.close()
             return
-        body = answer.get("body", b"ok")
+        body = answer.get("body", b"" if answer.get("status") == 204 else b"ok")
         head = "HTTP/1.1 %d X\r\nContent-Length: %d\r\n" % (answer.get("status", 200), len(body))
         for name, value in answer.get("headers", {}).items():
             head += "%s: %s\r\n" % (name, value)

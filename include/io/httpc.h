@@ -4,8 +4,10 @@
 #ifndef IO_HTTPC_H
 #define IO_HTTPC_H
 
+#include "base/buf.h"
 #include "base/fields.h"
 #include "base/wheel.h"
+#include "io/resolve.h"
 
 struct httpc;        /* one a loop: the resolver's cache, the wheel */
 struct httpc_origin; /* scheme, host and port: an idle pool and its TLS settings */
@@ -20,6 +22,7 @@ struct httpc_request {
     struct str fields;         /* rendered: "Name: value\r\n" each; neither Host nor framing */
     struct str more_fields;    /* the same, written behind them */
     struct str body;           /* framed by our own Content-Length */
+    struct buf *keep; /* NULL, or where the answer's whole body goes; its ceiling is the limit then */
 };
 
 /* Reasons of a failed exchange: closed list, also metric labels. */
@@ -33,10 +36,11 @@ extern const char HTTPC_MALFORMED[]; /* "malformed_answer": also head too large,
 extern const char HTTPC_CANCELLED[]; /* "cancelled" */
 
 struct httpc_result {
-    const char *reason; /* NULL: a complete answer came, `status` holds it */
-    const char *detail; /* a sentence for the log, or NULL; valid in the callback */
-    int status;         /* also set when the body was cut or capped */
+    const char *reason;               /* NULL: a complete answer came, `status` holds it */
+    const char *detail;               /* a sentence for the log, or NULL; valid in the callback */
+    int status;                       /* also set when the body was cut or capped */
     struct str retry_after, location; /* of the answer, or empty; valid in the callback */
+    const struct fields *fields;      /* of the answer, or NULL; valid in the callback */
     struct str body;                  /* its first bytes (at most 1 KiB), for the log and CLI */
     bool reused;                      /* went over an idle connection */
     uint64_t took_us;
@@ -51,20 +55,25 @@ struct httpc_call {
     void (*on_done)(struct httpc_call *call, const struct httpc_result *result);
     struct wheel_timer deadline;
     struct httpc_call *next, **link;
-    uint64_t began_us;
+    struct resolve_query query;
+    uint64_t began_us, began_ms, dialled_ms;
+    const char *reason, *detail;     /* of the last failure; constants */
+    struct sockaddr_storage address; /* dialled last */
     int phase;
-    bool resent;
+    unsigned tried; /* addresses */
+    bool resent, late;
 };
 
 struct httpc *httpc_new(uv_loop_t *loop, struct wheel *wheel);
-/* No call may be running. on_closed when all handles are closed and memory is freed. */
+/* No call may be running, and the origins are freed. on_closed when all handles are closed and
+ * memory is freed. */
 void httpc_close(struct httpc *c, void (*on_closed)(void *user), void *user);
 
 struct httpc_origin_conf {
     bool tls;
     struct str host; /* name or address literal without brackets */
     uint16_t port;
-    unsigned idle;   /* connections kept idle at most */
+    unsigned idle;         /* connections kept idle at most */
     bool allow_link_local; /* the operator named such an address on purpose */
     struct str ca_file;    /* empty: the system's store */
 };
@@ -73,7 +82,8 @@ const char *httpc_origin_new(struct httpc_origin **out, struct httpc *c,
                              const struct httpc_origin_conf *conf) MUST_CHECK;
 void httpc_origin_free(struct httpc_origin *o); /* idle connections close; no call may be running */
 
-/* The completion never comes from inside this call. The request's slices are borrowed until then. */
+/* The completion never comes from inside this call. The request's slices are borrowed until then.
+ */
 void httpc_start(struct httpc_call *call, struct httpc_origin *origin,
                  const struct httpc_request *request, const struct httpc_timeouts *timeouts,
                  void (*on_done)(struct httpc_call *call, const struct httpc_result *result));

@@ -12,50 +12,50 @@
 struct httpd;
 
 struct httpd_limits {
-    size_t head_bytes;     /* request line and fields, all together (431; 414 for the target) */
+    size_t head_bytes; /* request line and fields, all together (431; 414 for the target) */
     size_t target_bytes;
     unsigned field_count;
-    size_t body_bytes;     /* the greatest that any source takes */
-    size_t memory_bytes;   /* bodies and heads in flight over all connections; beyond: 503 */
-    unsigned connections;  /* beyond: accepted and closed at once, the newest first */
-    uint64_t head_ms;      /* one deadline for the whole head */
-    uint64_t request_ms;   /* head and body together */
-    uint64_t idle_ms;      /* keep-alive between requests */
-    uint64_t write_ms;     /* the client must take an answer within this */
+    size_t body_bytes;    /* the greatest that any source takes */
+    size_t memory_bytes;  /* bodies and heads in flight over all connections; beyond: 503 */
+    unsigned connections; /* beyond: accepted and closed at once, the newest first */
+    uint64_t head_ms;     /* one deadline for the whole head */
+    uint64_t request_ms;  /* head and body together */
+    uint64_t idle_ms;     /* keep-alive between requests */
+    uint64_t write_ms;    /* the client must take an answer within this */
 };
 
 struct httpd_request {
-    struct str method, target;    /* as received */
-    struct str path, query;       /* of target, not decoded; query without '?', may be empty */
-    const struct fields *fields;  /* as received; no trailers */
-    struct str body;              /* decoded from chunks; complete in on_request */
+    struct str method, target;   /* as received */
+    struct str path, query;      /* of target, not decoded; query without '?', may be empty */
+    const struct fields *fields; /* as received; no trailers */
+    struct str body;             /* decoded from chunks; complete in on_request */
     bool http10;
     const struct sockaddr_storage *peer;
-    uint64_t began_us;            /* uv_hrtime()/1000 when its first byte was read */
-    void *pending;                /* the handler's own, NULL at on_head */
+    uint64_t began_us; /* uv_hrtime()/1000 when its first byte was read */
+    void *pending;     /* the handler's own, NULL at on_head */
 };
 
 struct httpd_answer {
     int status;
-    struct str content_type;      /* empty: no field */
-    const struct field *fields;   /* more fields, checked by the caller to hold no control bytes */
+    struct str content_type;    /* empty: no field */
+    const struct field *fields; /* more fields, checked by the caller to hold no control bytes */
     size_t field_count;
     struct str body;
-    bool close;                   /* end the connection behind this answer */
+    bool close; /* end the connection behind this answer */
 };
 
 struct httpd_handler {
     void *user;
-    /* The head is complete, the body not yet read. Returns the greatest body it takes, in bytes. May
-     * answer at once (httpd_answer) to refuse; on_request then does not come, and what the client
-     * still sends is not kept: the connection ends unless no body was announced. */
+    /* The head is complete, the body not yet read. Returns the greatest body it takes, in bytes.
+     * May answer at once (httpd_answer) to refuse; on_request then does not come, and what the
+     * client still sends is not kept: the connection ends unless no body was announced. */
     size_t (*on_head)(void *user, struct httpd_request *r);
     /* The request is complete. Answer now or later. Slices stay valid until the answer or on_gone,
      * or until httpd_release. */
     void (*on_request)(void *user, struct httpd_request *r);
     void (*on_gone)(void *user, struct httpd_request *r); /* forget r: never answer it */
-    /* httpd itself refused (malformed, too_large, too_slow, overloaded: the house's closed list) and
-     * has answered or closed; for counting and logging. `detail` is a constant sentence. */
+    /* httpd itself refused (malformed, too_large, too_slow, overloaded: the house's closed list)
+     * and has answered or closed; for counting and logging. `detail` is a constant sentence. */
     void (*on_refused)(void *user, const char *reason, const char *detail,
                        const struct sockaddr_storage *peer);
 };
@@ -63,8 +63,8 @@ struct httpd_handler {
 /* Binds and listens on "host:port", "[v6]:port" or "unix:/path". NULL, or a sentence for the
  * operator (static buffer, until the next call). The limits are copied. */
 const char *httpd_new(struct httpd **out, uv_loop_t *loop, struct wheel *wheel, struct str address,
-                      const struct httpd_limits *limits, const struct httpd_handler *handler)
-    MUST_CHECK;
+                      const struct httpd_limits *limits,
+                      const struct httpd_handler *handler) MUST_CHECK;
 /* "127.0.0.1:8080" as really bound (port 0 resolved). */
 const char *httpd_address(const struct httpd *h);
 
@@ -75,7 +75,8 @@ void httpd_release(struct httpd_request *r);
 /* Stop accepting; idle connections close; answers from now on carry Connection: close. */
 void httpd_drain(struct httpd *h);
 unsigned httpd_connections(const struct httpd *h);
-/* Closes everything at once (on_gone fires for what is unanswered); on_closed when all handles are. */
+/* Closes everything at once (on_gone fires for what is unanswered); on_closed when all handles are.
+ */
 void httpd_close(struct httpd *h, void (*on_closed)(void *user), void *user);
 
 #endif

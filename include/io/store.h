@@ -2,13 +2,14 @@
  * own; one completion per command. Knows no key or stream name.
  *
  * Commands of one loop turn leave in one write: they are formatted into hiredis' buffer and flushed
- * by a uv_prepare handle (with a uv_check before a poll that would not block). */
+ * by a uv_idle handle, which runs before the poll and keeps it from blocking while it is active: no
+ * command waits, from whatever callback it was sent. Not for SUBSCRIBE and MONITOR. */
 #ifndef IO_STORE_H
 #define IO_STORE_H
 
 #include "base/text.h"
 #include "base/wheel.h"
-#include <hiredis/hiredis.h>
+#include "io/store_error.h"
 
 struct store;
 
@@ -21,25 +22,12 @@ struct store_conf {
     uint64_t connect_ms, command_ms; /* the oldest unanswered command may be this old */
 };
 
-/* Answers that mean trouble, one row each; the text is the log's and the metrics' word. */
-enum store_error {
-    STORE_OK,
-    STORE_UNKNOWN, /* no reply: timeout or disconnect; the command may have been done */
-    STORE_LOADING, STORE_READONLY, STORE_OOM, STORE_MISCONF, STORE_NOREPLICAS, STORE_NOSCRIPT,
-    STORE_MOVED, STORE_ASK, STORE_TRYAGAIN, STORE_CLUSTERDOWN, STORE_MASTERDOWN, STORE_WRONGTYPE,
-    STORE_EXECABORT, STORE_BUSY, STORE_NOAUTH, STORE_NOPERM, STORE_MAXCLIENTS,
-    STORE_BADID, /* XADD: "equal or smaller": an entry at or above that id is there already */
-    STORE_ERROR, /* any other error reply */
-};
-enum store_error store_error_of(const redisReply *reply); /* NULL gives STORE_UNKNOWN */
-const char *store_error_word(enum store_error e);
-
 /* `reply` is borrowed for the call; NULL means unknown, not failed. */
 typedef void (*store_on_reply)(void *user, const redisReply *reply);
 
 struct store_handler {
     void *user;
-    void (*on_up)(void *user);   /* connected and authenticated: commands may be sent */
+    void (*on_up)(void *user); /* connected and authenticated: commands may be sent */
     void (*on_down)(void *user, const char *why); /* after every pending command got NULL */
 };
 
@@ -51,7 +39,8 @@ const char *store_trouble(const struct store *s);
 unsigned store_pending(const struct store *s); /* commands without an answer */
 
 /* Sends argc arguments. False when not up (nothing was sent, on_reply does not come); else exactly
- * one on_reply, never from inside this call. on_reply may be NULL. Inside on_down nothing is sent. */
+ * one on_reply, never from inside this call. on_reply may be NULL. Inside on_down nothing is sent.
+ */
 bool store_send(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
                 void *user);
 /* Drops the connection now (pending get NULL, on_down comes from the loop) and reconnects. */

@@ -1,0 +1,50 @@
+/* An accepted request: immutable, refcounted, one allocation with everything behind it.
+ *
+ * Its id is a UUIDv7 (RFC 9562 5.7) whose 74 free bits hold the journal's number (34) and the entry's
+ * number n in it (40): an id is an address. */
+#ifndef MODEL_EVENT_H
+#define MODEL_EVENT_H
+
+#include "base/buf.h"
+#include "base/fields.h"
+
+#define EVENT_ID_LEN 36
+#define EVENT_JOURNAL_MAX ((UINT64_C(1) << 34) - 1)
+#define EVENT_N_MAX ((UINT64_C(1) << 40) - 1)
+
+struct event {
+    unsigned refs;
+    char id[EVENT_ID_LEN]; /* not terminated */
+    uint64_t n;            /* its entry in the journal that holds it now */
+    int64_t received_ms;   /* Redis time */
+    struct str source, method, target;
+    struct str headers; /* end-to-end fields, rendered "Name: value\r\n" each */
+    struct str body;
+    size_t bytes;        /* of this allocation */
+    size_t to_count;
+    const uint16_t *to;  /* numbers of its destinations' lanes */
+};
+
+/* What a new event is made of; everything is copied. */
+struct event_parts {
+    uint64_t journal, n;
+    int64_t received_ms;
+    struct str id; /* empty: made from journal, n and received_ms; else kept (a moved event) */
+    struct str source, method, target, headers, body;
+    const uint16_t *to;
+    size_t to_count;
+};
+
+struct event *event_new(const struct event_parts *parts); /* refs = 1 */
+struct event *event_ref(struct event *e);
+void event_unref(struct event *e);
+size_t event_bytes_alive(void); /* of all events of this thread: what limits.memory bounds */
+
+void event_id_encode(char out[EVENT_ID_LEN], uint64_t journal, uint64_t n, int64_t ms);
+bool event_id_decode(struct str id, uint64_t *journal, uint64_t *n, int64_t *ms);
+
+/* Renders the end-to-end fields of a request: hop-by-hop fields, what Connection nominates, Host,
+ * framing, Expect and our own penstock-* fields are left out (RFC 9110 7.6.1). */
+void event_render_fields(const struct fields *fields, struct buf *out);
+
+#endif

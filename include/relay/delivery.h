@@ -1,0 +1,97 @@
+/* A delivery is one event for one destination; a lane is all of one destination's in one worker.
+ *
+ * States, one list each, one mover (delivery_move): READY (one of three lists) -> INFLIGHT -> gone.
+ * Gone means settled, parked or buried: from then on the journal has it. */
+#ifndef RELAY_DELIVERY_H
+#define RELAY_DELIVERY_H
+
+#include "relay/attempt.h"
+#include "relay/journal.h"
+
+enum delivery_state {
+    DELIVERY_FRESH,   /* ready: straight from the append, or read back */
+    DELIVERY_OVERDUE, /* ready: was parked before its first attempt */
+    DELIVERY_RETRY,   /* ready: was parked after a failed one */
+    DELIVERY_INFLIGHT,
+    DELIVERY_STATES,
+};
+
+struct delivery {
+    struct delivery *next, *prev; /* in its state's list */
+    struct delivery *next_loaded, **loaded_link; /* in its track's, when it came from a due set */
+    struct event *event;          /* referenced */
+    struct lane *lane;
+    struct track *track; /* NULL: its journal was left while it was in flight */
+    uint64_t n, seq;     /* seq: its slot in the track, or TRACK_NO_SEQ when it was parked */
+    enum delivery_state state;
+    bool parked;         /* Redis has its record: success must drop it */
+    struct record record;
+    struct attempt *attempt;
+    int64_t since_boot_ms;   /* when it entered memory */
+    int64_t started_boot_ms; /* of the attempt in flight */
+};
+
+struct delivery_list {
+    struct delivery *first, *last;
+    unsigned n;
+};
+
+struct lane {
+    struct worker *w;
+    unsigned number;
+    char name[72];
+    const struct conf_destination *dest; /* NULL: this configuration does not know it */
+    struct httpc_origin *origin;
+    struct breaker breaker;
+    bool paused, dropped;
+    struct delivery_list lists[DELIVERY_STATES];
+    unsigned turn;            /* whose slot is next, of four */
+    struct attempt *spare;    /* recycled attempts */
+    unsigned spares;
+    struct wheel_timer probe; /* breaker: when to look again */
+    struct wheel_timer stuck; /* in flight for 30 s: park them meanwhile */
+    struct lane_stats *stats;
+    int64_t last_ok_ms;
+    char last_error[64];
+};
+
+/* --- delivery.c: the only mover */
+struct delivery *delivery_new(struct event *e, struct lane *lane, struct track *t, uint64_t n);
+void delivery_move(struct delivery *d, enum delivery_state to);
+/* Out of every list and of memory; what the journal shall know of it was said before. */
+void delivery_free(struct delivery *d);
+void delivery_load(struct delivery *d);    /* it came from its track's due set */
+void delivery_settle(struct delivery *d);  /* delivered, or given up without a trace */
+void delivery_park(struct delivery *d, int64_t due_ms);
+void delivery_bury(struct delivery *d);
+void delivery_orphan(struct delivery *d);  /* in flight, but its journal is left */
+
+/* --- lane.c */
+unsigned lane_number(const struct lane *lane);
+/* Finds or makes the lane of that name; NULL when LANES_MAX destinations were seen already. */
+struct lane *lane_find(struct worker *w, struct str name);
+const char *lanes_apply(struct worker *w) MUST_CHECK; /* gives every lane its configuration */
+void lanes_free(struct worker *w);
+void lane_pause(struct lane *lane, bool paused);
+unsigned lane_depth(const struct lane *lane); /* deliveries in memory */
+
+/* An event is durable: one delivery to each of its lanes. */
+void dispatch_event(struct journal *j, struct event *e);
+/* One delivery that recovery read back; parked when the lane has no room for it. */
+void dispatch_recovered(struct journal *j, struct event *e, struct lane *lane);
+/* A parked delivery whose time has come, or whose max_age has passed; both take a reference of `e`. */
+void dispatch_parked(struct track *t, struct event *e, const struct record *r);
+void dispatch_expired(struct track *t, struct event *e, const struct record *r);
+int64_t lane_max_age_ms(const struct lane *lane);
+/* Room for parked deliveries in memory right now. */
+unsigned dispatch_room(const struct lane *lane);
+void lane_pump(struct lane *lane); /* starts what may start */
+void lanes_pump(struct worker *w);
+void lanes_tend(struct worker *w); /* every 2 s: expiry of what stands, and a push for the rest */
+/* An attempt has ended. */
+void dispatch_outcome(struct delivery *d, const struct outcome *o);
+/* The journal is left: forget its deliveries (those in flight finish without effect). */
+void dispatch_forget(struct journal *j);
+bool dispatch_idle(const struct worker *w); /* nothing in flight */
+
+#endif

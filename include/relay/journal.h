@@ -1,0 +1,312 @@
+/* The journal: a worker's durable log in Redis, for one life. This header and the files journal.c,
+ * track.c, commit.c, lease.c, recover.c and due.c, with the Lua beside them, are the only place that
+ * knows Redis keys. What the protocol is and why: ENGINE in the design, tests/model for the proof.
+ *
+ * Keys of journal J, all with the hash tag {J}: owner, journal (stream), settled (hash), event:<n>
+ * (hash: a body and one record a destination), due:<destination> and dead:<destination> (sorted
+ * sets), lanes (set of their names), requests (list), moved (hash). */
+#ifndef RELAY_JOURNAL_H
+#define RELAY_JOURNAL_H
+
+#include "base/numset.h"
+#include "model/event.h"
+#include "relay/worker.h"
+
+#define LEASE_MS 6000       /* the owner key's life in Redis */
+#define LEASE_VALID_MS 4000 /* what its owner believes, counted from when the renewal was sent */
+#define RENEW_EVERY_MS 2000
+#define COMMIT_EVERY_MS 10
+
+struct delivery;
+struct track;
+
+enum journal_state {
+    JOURNAL_CREATING, /* create is sent */
+    JOURNAL_ASKING,   /* in doubt: nothing is sent but the question (take) */
+    JOURNAL_MARKING,  /* mine; a marker and a read-back settle appends of unknown outcome */
+    JOURNAL_OPEN,     /* mine; takes appends */
+    JOURNAL_SEALING,  /* mine, no longer live; seal is sent */
+    JOURNAL_READING,  /* sealed; recovery reads its record and its entries */
+    JOURNAL_OLD,      /* sealed and read: what is left is in lanes and due sets */
+    JOURNAL_DELETING,
+};
+
+enum { KEY_OWNER, KEY_JOURNAL, KEY_SETTLED, KEY_REQUESTS, KEY_LANES, KEY_MOVED, KEY_COUNT };
+
+struct journal_keys {
+    char name[12];  /* nine hex digits */
+    char base[96];  /* <prefix>{<name>}: */
+    char text[KEY_COUNT][112];
+    struct str v[KEY_COUNT];
+};
+
+void journal_keys_init(struct journal_keys *k, struct str prefix, uint64_t number);
+
+/* One append in motion: a member of ingest's request, or a re-append's own. */
+struct append {
+    struct append *next;
+    struct event *event;
+    struct move *move;   /* not NULL: a re-append of an event of another journal */
+    bool sent;           /* false: its connection died; the outcome is unknown */
+    bool in_stream;      /* the read-back found it */
+};
+
+struct batch; /* the commit under way; commit.c */
+
+struct history_mark {
+    int64_t at_ms;
+    uint64_t n, bytes;
+};
+
+struct journal {
+    struct worker *w;
+    struct journal *next;
+    uint64_t number;
+    const char *name; /* keys.name */
+    struct journal_keys keys;
+    enum journal_state state;
+    bool live;      /* appends go here */
+    bool leaving;   /* no longer live; what it holds above its top has not been moved yet */
+    bool request_busy; /* requests were taken from a renewal and are not committed yet */
+
+    char token[33];  /* the owner token that Redis last confirmed */
+    char former[33]; /* the token of a former life that is known to be dead; empty: none */
+    char trial[33];  /* of a taking that was not answered yet; empty: none */
+    char version[48];
+    uint64_t count;
+    int64_t lease_until_ms; /* boot clock */
+    bool renewing;
+
+    uint64_t next_n;     /* the next append's */
+    uint64_t known_n;    /* every append at or below it has a known outcome */
+    uint64_t top;        /* of a sealed one; entries above it are not */
+    uint64_t marker_n;   /* of a marker that was not answered yet; 0: none */
+    uint64_t asked_low_n; /* known_n when the question was sent */
+    struct append *pending, **pending_tail; /* in n order: unanswered or unknown */
+    unsigned pending_count;
+
+    struct track *tracks[LANES_MAX]; /* by lane number */
+    uint64_t low;                    /* as last committed */
+    bool dirty;                      /* something for the next commit */
+    bool drop_low;                   /* low as committed is no longer trusted */
+    struct op *ops, **ops_tail;
+    size_t op_count;
+    struct batch *batch;
+    struct wheel_timer tick, retry;
+
+    uint64_t read_n;     /* recovery's cursor: entries below it were read */
+    struct recovery *recovery; /* under way */
+    bool recovered;      /* all of it was read, in this life */
+    int64_t newest_ms;   /* receipt of its newest entry */
+    uint64_t bytes;      /* live: appended bytes still in the stream, estimated */
+    uint64_t trimmed_n;
+    struct history_mark marks[128];
+    unsigned mark_first, mark_count;
+#define RECENT_PARKS 4096
+    uint64_t recent_parks[RECENT_PARKS]; /* n of what was parked last: for counting what a lost tail took */
+    unsigned recent_at;
+    uint64_t *held_low;  /* see journal_hold_low; owned */
+    size_t held_count, held_cap;
+    unsigned calls; /* commands that will answer with this journal as their user */
+    bool dead;      /* freed by its owner; the last answer frees the memory */
+};
+
+/* --- journal.c: life and appends */
+struct journal *journal_new(struct worker *w, uint64_t number);
+void journal_free(struct journal *j); /* drops whatever it still holds */
+/* A command is on its way whose answer names `j`. The answer calls release first: true = `j` was freed
+ * meanwhile (and now is), leave it alone. */
+void journal_hold(struct journal *j);
+bool journal_release(struct journal *j);
+void journal_name(uint64_t number, char out[12]);
+bool journal_number(struct str name, uint64_t *number); /* false: no journal's name */
+/* Builds "<prefix>{J}:<kind><rest>" in `out`. */
+struct str journal_key(const struct journal *j, struct buf *out, const char *kind, struct str rest);
+/* Is it mine, answered, and within its lease? No attempt and no 2xx without. */
+bool journal_may_act(const struct journal *j);
+/* Can it take an append now? NULL, or the reason of the refusal (closed list). */
+const char *journal_refuses(const struct worker *w);
+/* Besides the refusals of the closed list: it was never written, though its outcome was unknown. */
+extern const char APPEND_ABSENT[];
+/* Sends an XADD of a->event, whose n the caller took from journal_next_n. Completion: append_done
+ * (relay/ingest.h), never from inside. The append is the journal's until then. */
+void journal_append(struct journal *j, struct append *a);
+uint64_t journal_next_n(struct journal *j);
+/* An entry that is in the stream but not yet in any track holds `low` back (a copy to be claimed). */
+void journal_hold_low(struct journal *j, uint64_t n);
+void journal_released(struct journal *j, uint64_t n);
+/* Parting: appends of unknown outcome at or below `top` are answered as refused, those above as absent. */
+void journal_fail_pending(struct journal *j, uint64_t top);
+void journal_appends_down(struct journal *j); /* the connection died: outcomes are unknown */
+void journal_resume_appends(struct journal *j); /* marker, read-back, then JOURNAL_OPEN */
+
+/* --- track.c: one destination's side of one journal */
+struct track_slot {
+    uint64_t n;
+    struct delivery *delivery; /* NULL: not held in memory any more */
+    bool done;                 /* settled or parked, as of the next commit */
+};
+
+struct range {
+    uint64_t first, last;
+};
+
+/* What a settled record says of one destination. */
+struct settled {
+    uint64_t floor;
+    struct range *ranges; /* above the floor, ascending; owned */
+    size_t count;
+};
+
+struct track {
+    struct journal *journal;
+    struct lane *lane;
+    struct track_slot *ring; /* unsettled entries in n order, from head; power of two */
+    size_t cap, head, len;
+    uint64_t base_seq;       /* of the slot at head */
+    uint64_t done_n;         /* all that were pushed at or below it are done */
+    bool dirty;
+    struct settled former;   /* what the record said when recovery began */
+
+    int64_t next_due_ms;     /* of what is parked and not loaded; INT64_MAX: nothing */
+    bool due_reading;        /* a read of its due set is under way */
+    struct delivery *loaded_list; /* parked deliveries now in memory */
+    struct numset in_hand; /* their n, until the commit with their outcome is written: the due set still
+                              names them as due */
+    uint64_t dead_total;     /* as last counted, kept up by our own commits */
+};
+
+struct track *track_of(struct journal *j, struct lane *lane); /* finds or makes */
+void track_free(struct track *t);
+void tracks_clear(struct journal *j); /* what this life knows of a journal is no longer true */
+uint64_t track_push(struct track *t, uint64_t n, struct delivery *d); /* returns the slot's seq */
+void track_done(struct track *t, uint64_t seq);
+void track_undone(struct track *t, uint64_t seq); /* a refused commit: before any pop */
+struct track_slot *track_slot(struct track *t, uint64_t seq);
+void track_pop(struct track *t);                  /* forgets what is done at the head */
+uint64_t track_low(const struct track *t);        /* first undone n, UINT64_MAX when none */
+void track_encode(const struct track *t, struct buf *out);
+bool settled_decode(struct str text, struct settled *out); /* false: foreign; settled nothing */
+bool settled_has(const struct settled *s, uint64_t n);
+void settled_done(struct settled *s);
+
+/* --- commit.c: the fenced commit, every 10 ms if there is anything */
+enum op_kind { OP_PARK, OP_BURY, OP_DROP, OP_TRIM, OP_REQUEST_DONE };
+
+/* The life of one delivery so far, as its record in Redis says it. */
+struct record {
+    unsigned attempts;
+    int64_t first_ms, last_ms, next_ms, since_ms;
+    int status;
+    bool replay;
+    char reason[32];
+};
+
+void record_encode(const struct record *r, struct buf *out);
+bool record_decode(struct str text, struct record *r);
+
+struct op {
+    struct op *next;
+    enum op_kind kind;
+    struct track *track;
+    uint64_t n, seq;     /* seq: the slot that this settles, or TRACK_NO_SEQ */
+    struct event *event; /* referenced: its body goes too; NULL: it is there already */
+    struct record record;
+    int64_t at_ms;       /* due or burial time */
+    char *text;          /* of a request; owned */
+};
+#define TRACK_NO_SEQ UINT64_MAX
+
+void commit_park(struct track *t, uint64_t n, uint64_t seq, struct event *body,
+                 const struct record *r, int64_t due_ms);
+void commit_bury(struct track *t, uint64_t n, uint64_t seq, struct event *body,
+                 const struct record *r, int64_t now_ms);
+void commit_drop(struct track *t, uint64_t n);
+void commit_trim(struct journal *j, uint64_t below_n);
+void commit_request_done(struct journal *j, struct str text);
+void commit_soon(struct journal *j);      /* something changed: a tick will look */
+bool commit_idle(const struct journal *j); /* nothing queued, dirty or unanswered */
+/* Coming back found my outstanding version written, or not: finish or send again. */
+void commit_resume(struct journal *j, struct str found_version);
+bool commit_would_be(const struct journal *j, struct str version); /* the outstanding one's */
+/* Gives up queue and outstanding commit; `keep` is told of every body that was still to be parked. */
+void commit_abandon(struct journal *j, void (*keep)(void *user, const struct op *op), void *user);
+void commit_free(struct journal *j);
+
+/* --- redis.c: both connections, the checks at connect, scripts */
+enum script_id {
+    SCRIPT_CREATE_ID, SCRIPT_RENEW_ID, SCRIPT_TAKE_ID, SCRIPT_SEAL_ID, SCRIPT_COMMIT_ID,
+    SCRIPT_COMMIT_BODIES_ID, SCRIPT_MARK_ID, SCRIPT_FREE_ID, SCRIPT_DELETE_ID, SCRIPT_REQUEST_ID,
+    SCRIPT_COUNT
+};
+
+void redis_start(struct worker *w);
+void redis_stop(struct worker *w, void (*on_closed)(void *user), void *user); /* both connections */
+/* Runs a script on the journal's keys. on_answer(user = j): the journal is alive, reply may be NULL;
+ * false: not connected, no answer comes. `sent_ms` is the boot clock at sending. */
+typedef void (*script_on_answer)(struct journal *j, const redisReply *reply, int64_t sent_ms);
+bool script_send(struct journal *j, enum script_id id, size_t argc, const struct str *argv,
+                 script_on_answer on_answer);
+/* The same for any journal, also of another node: ARGV is an empty token and `text`. */
+bool script_send_to(struct worker *w, uint64_t number, enum script_id id, struct str text,
+                    store_on_reply on_reply, void *user);
+
+/* What every script answers first. Slices are borrowed from the reply. */
+struct answer {
+    enum store_error error; /* STORE_OK: the rest is set */
+    struct str word, owner, version;
+    uint64_t top;
+    bool sealed;
+    size_t extra; /* index of the first further element */
+};
+struct answer answer_read(const redisReply *reply);
+
+/* --- lease.c: create, take, renew, seal, leave */
+void lease_up(struct worker *w);   /* Redis is ready: ask for every journal, make a live one */
+void lease_down(struct worker *w); /* it is not: all are in doubt, appends on their way unknown */
+/* Something does not fit: stop all sending for it and ask. Idempotent. */
+void journal_doubt(struct journal *j, const char *why);
+void journal_take(struct journal *j); /* the question of Coming back and of adoption */
+void lease_renew_all(struct worker *w);
+/* A planned stop: seals and frees every journal; on_freed when Redis has answered or is away. */
+void lease_free_all(struct worker *w, void (*on_freed)(void *user), void *user);
+
+/* --- move.c: events that leave a lost journal for the live one */
+struct move {
+    struct move *next;
+    struct event *event; /* of the old journal; its `to` = what is unsettled */
+    uint64_t from_journal, from_n;
+    struct append *append;       /* under way */
+    struct event *copy;          /* appended to the live journal: to be claimed */
+    uint64_t copy_number;        /* of that journal */
+    bool claiming;
+};
+/* Everything that `j` holds unsettled above `top` becomes a move; the rest of its memory goes. */
+void move_out(struct journal *j, uint64_t top);
+void moves_pump(struct worker *w);
+void move_appended(struct append *a, const char *reason, struct worker *w);
+void moves_free(struct worker *w);
+size_t moves_count(const struct worker *w);
+
+/* --- recover.c: reads a sealed journal back */
+void recover_start(struct journal *j); /* from JOURNAL_READING to JOURNAL_OLD */
+void recover_stop(struct journal *j);  /* frees its state */
+void recover_more(struct journal *j);  /* room again */
+
+/* --- adopt.c: journals without an owner; care of those that are owned */
+void adopt_start(struct worker *w); /* after a connect to another server: SCAN for what is not listed */
+void adopt_reset(struct worker *w); /* the connection broke: absence must be seen anew */
+void adopt_scan(struct worker *w);  /* every 2 s */
+void adopt_done(struct worker *w);
+/* Of this node's former life, which is known to be dead: no need to wait for its lease. */
+void adopt_former(struct worker *w, uint64_t number, struct str token);
+void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what is empty */
+
+/* --- due.c: parked deliveries and their times; requests of the API */
+void due_note(struct track *t, int64_t due_ms); /* something is parked until then */
+void due_rearm(struct worker *w);
+void due_look(struct track *t);                 /* reads the head of its due set */
+void due_expire(struct track *t);               /* buries what is older than max_age, untried */
+void due_request(struct journal *j, struct str text); /* of `requests`; ends in request_done */
+
+#endif

@@ -1,0 +1,49 @@
+/* Questions about what is in Redis, on any node and of any journal; and requests to their owners. */
+#ifndef RELAY_LOOKUP_H
+#define RELAY_LOOKUP_H
+
+#include "relay/journal.h"
+
+/* One dead letter, as the listing shows it. Slices are valid in the callback. */
+struct dead_letter {
+    struct str id, source, destination, method, target;
+    int64_t received_ms, buried_ms;
+    struct record record;
+};
+
+struct dead_query {
+    struct str destination; /* empty: all */
+    unsigned limit;         /* newest first within each journal; at most 1000 */
+};
+
+/* on_each for every letter, then on_end once with NULL or a reason ("redis_down"). */
+void lookup_dead(struct worker *w, const struct dead_query *q,
+                 void (*on_each)(void *user, const struct dead_letter *d),
+                 void (*on_end)(void *user, const char *reason), void *user);
+
+/* One event with all that is known of its deliveries. */
+struct found_event {
+    struct str id, source, method, target, headers, body;
+    int64_t received_ms;
+    size_t record_count; /* of parked or dead deliveries */
+    struct {
+        struct str destination;
+        struct record record;
+    } records[64];
+};
+
+/* on_found once: NULL when there is no such event, with a reason when Redis is away. */
+void lookup_event(struct worker *w, struct str id,
+                  void (*on_found)(void *user, const struct found_event *e, const char *reason),
+                  void *user);
+
+/* Pushes "<verb> <n> <destination> <nonce>" to the requests of the event's journal; its owner does it
+ * with its next renewal (2 s), exactly once. on_done: NULL, "not_found" or "redis_down". */
+void lookup_request(struct worker *w, const char *verb, struct str id, struct str destination,
+                    void (*on_done)(void *user, const char *reason), void *user);
+
+/* Writes the destination's state for all nodes, and obeys it at once here. */
+void lookup_pause(struct worker *w, struct lane *lane, bool paused,
+                  void (*on_done)(void *user, const char *reason), void *user);
+
+#endif

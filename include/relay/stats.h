@@ -1,0 +1,31 @@
+/* What the relay counts: one row a metric (stats.c), one function for what the code sees happen. */
+#ifndef RELAY_STATS_H
+#define RELAY_STATS_H
+
+#include "relay/delivery.h"
+
+struct stats;
+struct lane_stats;
+
+struct stats *stats_new(void);
+void stats_free(struct stats *s);
+struct lane_stats *stats_lane(struct worker *w, const char *name); /* owned by stats */
+/* The exposition, gauges brought up to date. */
+void stats_write(struct worker *w, struct buf *out);
+
+void stats_accepted(struct worker *w, struct str source, uint64_t took_us);
+void stats_rejected(struct worker *w, struct str source, const char *reason);
+void stats_unrouted(struct worker *w, struct str source);
+void stats_attempt(struct lane *lane, const struct outcome *o);
+void stats_delivered(struct lane *lane, const struct delivery *d);
+void stats_parked(struct worker *w, struct lane *lane);
+void stats_dead(struct worker *w, struct lane *lane);
+void stats_store_error(struct worker *w, enum store_error e);
+void stats_journal_left(struct worker *w);
+void stats_moved(struct worker *w, size_t events, unsigned perhaps_lost);
+void stats_recovered(struct worker *w, uint64_t events);
+void stats_lost(struct worker *w, unsigned deliveries);
+/* Since the start, for /api/v1 and the log at exit. */
+uint64_t stats_accepted_total(const struct worker *w);
+
+#endif

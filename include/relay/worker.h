@@ -1,0 +1,80 @@
+/* One worker: an event loop on one thread with all that it shares with no other. Every struct of the
+ * relay points back to its worker; nothing here is touched from another thread. */
+#ifndef RELAY_WORKER_H
+#define RELAY_WORKER_H
+
+#include "base/map.h"
+#include "base/metrics.h"
+#include "base/wheel.h"
+#include "io/httpc.h"
+#include "io/httpd.h"
+#include "io/store.h"
+#include "model/conf.h"
+
+struct journal;
+struct lane;
+struct move;
+struct op;
+
+#define LANES_MAX 1024 /* destinations ever seen in one life, unknown ones included */
+
+/* The worker's side of Redis: two connections that must show the same server. */
+struct redis_side {
+    struct store *appends; /* XADD only */
+    struct store *main;    /* everything else */
+    bool appends_up, main_up;
+    bool ready;            /* both up, checked, same run id: journals may be asked for */
+    bool was_ready;        /* at least once */
+    bool unsuitable;       /* it answers, but its settings could lose data: a human must act */
+    bool stopping;
+    char run_id[2][48];    /* of appends, of main */
+    char last_run_id[48];  /* of the server that was ready last */
+    char trouble[256];     /* why it is not ready, for /readyz and the log; "" when it is */
+    struct wheel_timer recheck;
+    unsigned checks;       /* answers still awaited by the check at connect */
+    int64_t offset_ms;     /* Redis time minus CLOCK_BOOTTIME; 0 until the first answer */
+    int64_t oom_until_ms;  /* boot clock: bodies are not sent to Redis before (it answered OOM) */
+    struct script *scripts;
+    char socket[108];      /* of the embedded store; empty: conf names a server */
+};
+
+/* At most so many lines a second; the rest are counted and said with the next one. */
+struct log_cap {
+    int64_t second;
+    unsigned lines, suppressed;
+};
+
+struct worker {
+    uv_loop_t *loop;
+    struct wheel wheel;
+    struct conf *conf;
+    struct redis_side redis;
+    struct httpc *httpc;
+    struct httpd *listener;
+    struct stats *stats;
+
+    struct lane *lanes[LANES_MAX];
+    unsigned lane_count;
+    struct map lane_by_name;
+
+    struct journal *live;     /* takes appends; NULL while none does */
+    struct journal *journals; /* all that this worker owns or asks for, live included */
+    struct move *moves;       /* events on their way from a lost journal to the live one */
+    struct adoption *adoption;
+    struct wheel_timer due;     /* the earliest due time of all parked deliveries */
+    struct wheel_timer renewal; /* every 2 s: renew leases, look at listed journals, trim */
+    unsigned inflight;          /* attempts running */
+    unsigned waiting;           /* senders that wait for their append */
+    struct log_cap refusals;    /* of refused requests: nobody outside may fill the log */
+    bool has_data_dir;          /* it is locked by this process */
+    bool former_asked;          /* what a former life left was looked at */
+    bool stopping;              /* a signal came: /readyz is red */
+    bool draining;              /* no attempt starts, no append is taken */
+};
+
+/* Milliseconds of CLOCK_BOOTTIME, read at each call: it counts while the process is stopped. */
+int64_t boot_ms(void);
+/* Redis' clock: due times and times of receipt. */
+int64_t worker_now_ms(const struct worker *w);
+
+#endif

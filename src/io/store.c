@@ -1,0 +1,630 @@
+/* One connection to Redis: hiredis parses and queues, libuv tells when, deadlines are our own.
+ *
+ *   WAITING --timer--> RESOLVING --> DIALLING --> GREETING --> UP
+ *      ^                                                        |
+ *      +------- any failure, on any way: lost(), backoff -------+
+ *
+ * Redis answers in order, so pending commands are one ring: the reply that comes belongs to its
+ * head. hiredis frees a context by itself after a disconnect; our side of it is `struct
+ * store_link`, which lives until its poll handle is closed and never touches a context that is
+ * gone. */
+#include "io/store.h"
+
+#include "base/buf.h"
+#include "base/crypt.h"
+#include "base/log.h"
+#include "io/resolve.h"
+
+#include <hiredis/async.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#define BACKOFF_FIRST_MS 50u
+#define BACKOFF_MOST_MS 5000u
+#define LATE_MS 1000u /* a deadline this late saw a pause of the process, not of Redis */
+#define SCRATCH_KEEP (1024u * 1024) /* a greater scratch buffer is given back after use */
+
+enum store_state {
+    STORE_WAITING, /* for the backoff timer */
+    STORE_RESOLVING,
+    STORE_DIALLING,
+    STORE_GREETING, /* AUTH, SELECT and PING are under way */
+    STORE_UP,
+    STORE_CLOSED
+};
+
+struct store_pending {
+    store_on_reply on_reply;
+    void *user;
+    uint64_t sent_ms;
+};
+
+/* Our side of one hiredis context, also its libuv adapter. */
+struct store_link {
+    struct store *store;
+    redisAsyncContext *context; /* hiredis' own; NULL once hiredis has let go of it */
+    uv_poll_t poll;
+    int events;    /* what is polled for */
+    bool open;     /* connected: writes are ours to time */
+    bool flushing; /* inside the write: a wish to write more means that the socket is full */
+};
+
+struct store {
+    uv_loop_t *loop;
+    struct wheel *wheel;
+    struct store_conf conf; /* its slices point into `text` */
+    char *text;
+    struct store_handler handler;
+    enum store_state state;
+    struct store_link *link; /* the connection in use, or NULL */
+    struct resolve *resolve;
+    struct resolve_query query;
+    struct wheel_timer timer; /* WAITING: the backoff; else the deadline of connecting or of UP */
+    uv_idle_t turn;           /* runs before the next poll, which then does not block */
+    unsigned tries;           /* without coming up; also picks the address */
+    bool second_chance;       /* a late deadline has been given its one more turn */
+    bool said_up;             /* on_up was the last that the handler heard */
+    const char *reset_why;    /* store_reset was called; NULL if not */
+    bool closing;
+    void (*on_closed)(void *user);
+    void *user;
+    struct store_pending *ring; /* power of two */
+    unsigned ring_cap, ring_head, ring_n;
+    struct buf scratch; /* one command as Redis wants it */
+    char trouble[256];
+};
+
+static void dial_later(struct store *s);
+static void on_turn(uv_idle_t *turn);
+
+/* --- the ring of pending commands --- */
+
+static void ring_grow(struct store *s)
+{
+    unsigned cap = s->ring_cap == 0 ? 64 : s->ring_cap * 2;
+    struct store_pending *ring = malloc(cap * sizeof *ring);
+    ENSURE(ring != NULL);
+    for (unsigned i = 0; i < s->ring_n; i++) {
+        ring[i] = s->ring[(s->ring_head + i) & (s->ring_cap - 1)];
+    }
+    free(s->ring);
+    s->ring = ring;
+    s->ring_cap = cap;
+    s->ring_head = 0;
+}
+
+static void ring_push(struct store *s, store_on_reply on_reply, void *user)
+{
+    if (s->ring_n == s->ring_cap) {
+        ring_grow(s);
+    }
+    s->ring[(s->ring_head + s->ring_n++) & (s->ring_cap - 1)] =
+        (struct store_pending){on_reply, user, uv_now(s->loop)};
+}
+
+static struct store_pending ring_pop(struct store *s)
+{
+    ENSURE(s->ring_n > 0);
+    struct store_pending p = s->ring[s->ring_head];
+    s->ring_head = (s->ring_head + 1) & (s->ring_cap - 1);
+    s->ring_n--;
+    return p;
+}
+
+/* --- losing a connection --- */
+
+static void set_trouble(struct store *s, const char *what, const char *why)
+{
+    if (s->conf.unix_path.len > 0) {
+        snprintf(s->trouble, sizeof s->trouble, "redis at unix:%.*s: %s%s",
+                 STR_ARG(s->conf.unix_path), what, why);
+    } else {
+        snprintf(s->trouble, sizeof s->trouble, "redis at %.*s:%u: %s%s", STR_ARG(s->conf.host),
+                 s->conf.port, what, why);
+    }
+}
+
+/* The connection is gone and every pending command has had its NULL: back to waiting. */
+static void lost(struct store *s)
+{
+    ENSURE(s->ring_n == 0);
+    s->link = NULL;
+    s->reset_why = NULL;
+    wheel_cancel(s->wheel, &s->timer);
+    if (s->closing) {
+        s->state = STORE_CLOSED;
+        return;
+    }
+    dial_later(s);
+    if (s->said_up) {
+        s->said_up = false;
+        s->handler.on_down(s->handler.user, s->trouble);
+    }
+}
+
+/* Drops the connection, if any, whatever it was doing. Never from inside a hiredis callback. */
+static void drop(struct store *s)
+{
+    struct store_link *link = s->link;
+    s->state = STORE_WAITING; /* before the NULLs: a callback must not think that it may send */
+    s->link = NULL;           /* and hiredis' own callbacks find nothing to do */
+    resolve_cancel(&s->query);
+    if (link != NULL && link->context != NULL) {
+        redisAsyncFree(link->context); /* pending callbacks get NULL, then the adapter's cleanup */
+    }
+    lost(s);
+}
+
+/* --- the adapter: what hiredis asks of an event loop --- */
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void link_poll(struct store_link *link, int events)
+{
+    if (link->events != events) {
+        link->events = events;
+        uv_poll_start(&link->poll, events, on_poll);
+    }
+}
+
+/* hiredis has something to send. While open that waits for the end of the turn, so that all
+ * commands of a turn share one write; a socket found full in the flush itself is polled for. */
+static void on_add_write(void *data)
+{
+    struct store_link *link = data;
+    if (!link->open || link->flushing) {
+        link_poll(link, UV_READABLE | UV_WRITABLE);
+    } else {
+        uv_idle_start(&link->store->turn, on_turn); /* does nothing when it is started already */
+    }
+}
+
+static void on_del_write(void *data)
+{
+    link_poll(data, UV_READABLE);
+}
+
+static void on_link_closed(uv_handle_t *handle)
+{
+    free(CONTAINER_OF(handle, struct store_link, poll));
+}
+
+static void on_cleanup(void *data)
+{
+    struct store_link *link = data;
+    if (link->context != NULL) {
+        link->context = NULL;
+        uv_poll_stop(&link->poll);
+        uv_close((uv_handle_t *)&link->poll, on_link_closed); /* before hiredis closes the socket */
+    }
+}
+
+static void link_write(struct store_link *link)
+{
+    link->flushing = true;
+    redisAsyncHandleWrite(link->context);
+    link->flushing = false;
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct store_link *link = CONTAINER_OF(poll, struct store_link, poll);
+    if ((events & UV_READABLE) != 0 || status < 0) {
+        redisAsyncHandleRead(link->context);
+    }
+    if (link->context != NULL && (events & UV_WRITABLE) != 0) {
+        link_write(link);
+    }
+    struct store *s = link->store;
+    if (status < 0 && link->context != NULL && s->link == link) { /* libuv has stopped polling */
+        set_trouble(s, "the socket failed: ", uv_strerror(status));
+        drop(s);
+    }
+}
+
+/* --- replies and deadlines --- */
+
+/* Why hiredis ends a connection, unless something better is known: an error reply to the greeting.
+ */
+static void note_end(struct store *s, const redisAsyncContext *context)
+{
+    if (s->reset_why == NULL) {
+        set_trouble(s, "", context->err != 0 ? context->errstr : "connection closed");
+    }
+    s->state = STORE_WAITING;
+}
+
+/* Replies come in the order of the commands, and so do the NULLs of a lost connection. */
+static void on_hiredis_reply(redisAsyncContext *context, void *reply, void *data)
+{
+    struct store *s = data;
+    if (reply == NULL && s->state != STORE_WAITING) { /* hiredis has seen an error: going down */
+        note_end(s, context);
+    }
+    struct store_pending p = ring_pop(s);
+    if (p.on_reply != NULL) {
+        p.on_reply(p.user, reply);
+    }
+}
+
+/* A pause of the process fires every timer before what has long been readable is read: such a
+ * deadline gets one more turn of the loop, once. */
+static bool deserves_second_chance(struct store *s, void (*on_due)(struct wheel_timer *t))
+{
+    if (s->second_chance || uv_now(s->loop) - s->timer.due_ms <= LATE_MS) {
+        return false;
+    }
+    s->second_chance = true;
+    wheel_arm(s->wheel, &s->timer, 1, on_due);
+    return true;
+}
+
+static void on_command_due(struct wheel_timer *t)
+{
+    struct store *s = CONTAINER_OF(t, struct store, timer);
+    if (s->ring_n == 0) {
+        return; /* armed again by the next command */
+    }
+    uint64_t age_ms = uv_now(s->loop) - s->ring[s->ring_head].sent_ms;
+    if (age_ms < s->conf.command_ms) {
+        s->second_chance = false;
+        wheel_arm(s->wheel, t, s->conf.command_ms - age_ms, on_command_due);
+    } else if (!deserves_second_chance(s, on_command_due)) {
+        set_trouble(s, "a command was not answered in time", "");
+        drop(s);
+    }
+}
+
+static void on_connect_due(struct wheel_timer *t)
+{
+    static const char *const where[] = {
+        [STORE_RESOLVING] = "its name did not resolve in time",
+        [STORE_DIALLING] = "it did not accept the connection in time",
+        [STORE_GREETING] = "it did not answer the greeting in time",
+    };
+    struct store *s = CONTAINER_OF(t, struct store, timer);
+    if (!deserves_second_chance(s, on_connect_due)) {
+        set_trouble(s, where[s->state], "");
+        drop(s);
+    }
+}
+
+/* --- sending --- */
+
+static void add_count(struct buf *b, char kind, size_t n)
+{
+    buf_add_char(b, kind);
+    buf_add_u64(b, n);
+    buf_add(b, "\r\n", 2);
+}
+
+/* RESP (redis.io, Redis serialization protocol): an array of bulk strings. */
+static struct str encode(struct buf *b, size_t argc, const struct str *argv)
+{
+    buf_clear(b);
+    add_count(b, '*', argc);
+    for (size_t i = 0; i < argc; i++) {
+        add_count(b, '$', argv[i].len);
+        buf_add_str(b, argv[i]);
+        buf_add(b, "\r\n", 2);
+    }
+    return buf_str(b);
+}
+
+static bool send_now(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
+                     void *user)
+{
+    struct str command = encode(&s->scratch, argc, argv);
+    if (s->scratch.failed || redisAsyncFormattedCommand(s->link->context, on_hiredis_reply, s,
+                                                        command.at, command.len) != REDIS_OK) {
+        return false; /* hiredis is taking the connection down around us */
+    }
+    ring_push(s, on_reply, user);
+    if (s->scratch.cap > SCRATCH_KEEP) {
+        buf_done(&s->scratch);
+    }
+    return true;
+}
+
+bool store_send(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
+                void *user)
+{
+    if (!store_is_up(s) || !send_now(s, argc, argv, on_reply, user)) {
+        return false;
+    }
+    if (s->ring_n == 1 && s->timer.link == NULL) {
+        s->second_chance = false;
+        wheel_arm(s->wheel, &s->timer, s->conf.command_ms, on_command_due);
+    }
+    return true;
+}
+
+/* --- connecting --- */
+
+/* The first trouble ends the greeting; what else was sent with it is then without meaning. */
+static bool greeting_failed(struct store *s, const redisReply *reply)
+{
+    if (reply == NULL || s->state != STORE_GREETING || s->reset_why != NULL) {
+        return true;
+    }
+    if (reply->type == REDIS_REPLY_ERROR) {
+        set_trouble(s, "it answered: ", reply->str);
+        s->reset_why = s->trouble;
+        uv_idle_start(&s->turn, on_turn);
+        return true;
+    }
+    return false;
+}
+
+static void on_greeted(void *user, const redisReply *reply)
+{
+    (void)greeting_failed(user, reply);
+}
+
+/* PING is the last of the greeting; an error there (LOADING, MASTERDOWN, MISCONF, NOAUTH) means
+ * that nothing could be done with this connection yet. */
+static void on_pong(void *user, const redisReply *reply)
+{
+    struct store *s = user;
+    if (greeting_failed(s, reply)) {
+        return;
+    }
+    wheel_cancel(s->wheel, &s->timer);
+    s->state = STORE_UP;
+    s->tries = 0;
+    s->trouble[0] = '\0';
+    s->said_up = true;
+    s->handler.on_up(s->handler.user);
+}
+
+static void greet(struct store *s)
+{
+    s->state = STORE_GREETING;
+    const struct str auth[] = {STR("AUTH"), s->conf.user, s->conf.password};
+    const struct str old_auth[] = {STR("AUTH"), s->conf.password};
+    char db[20];
+    const struct str select_db[] = {STR("SELECT"), {db, text_put_u64(db, s->conf.db)}};
+    const struct str ping[] = {STR("PING")};
+    bool sent = true;
+    if (s->conf.password.len > 0) {
+        sent = s->conf.user.len > 0 ? send_now(s, 3, auth, on_greeted, s)
+                                    : send_now(s, 2, old_auth, on_greeted, s);
+    }
+    if (s->conf.db > 0) {
+        sent = sent && send_now(s, 2, select_db, on_greeted, s);
+    }
+    sent = sent && send_now(s, 1, ping, on_pong, s);
+    ENSURE(sent); /* a fresh connection takes commands */
+}
+
+static void on_connect(const redisAsyncContext *context, int status)
+{
+    struct store_link *link = context->data;
+    struct store *s = link->store;
+    if (s->link != link) {
+        return; /* dropped by us */
+    }
+    if (status != REDIS_OK) {
+        set_trouble(s, "", context->errstr);
+        lost(s); /* hiredis frees the context behind this callback */
+        return;
+    }
+    link->open = true;
+    link_poll(link, UV_READABLE);
+    greet(s);
+}
+
+static void on_disconnect(const redisAsyncContext *context, int status)
+{
+    (void)status;
+    struct store_link *link = context->data;
+    struct store *s = link->store;
+    if (s->link == link) {
+        if (s->state != STORE_WAITING) { /* nothing was pending that could have said it */
+            note_end(s, context);
+        }
+        lost(s);
+    }
+}
+
+/* RESP3 pushes: we never ask for any. */
+static void on_push(redisAsyncContext *context, void *reply)
+{
+    (void)context;
+    (void)reply;
+}
+
+static void adopt(struct store *s, redisAsyncContext *context)
+{
+    struct store_link *link = calloc(1, sizeof *link);
+    ENSURE(link != NULL);
+    link->store = s;
+    link->context = context;
+    s->link = link;
+    context->data = link;
+    context->ev.data = link;
+    context->ev.addWrite = on_add_write;
+    context->ev.delWrite = on_del_write;
+    context->ev.cleanup = on_cleanup; /* reading is always on: no addRead, no delRead */
+    ENSURE(uv_poll_init(s->loop, &link->poll, context->c.fd) == 0);
+    redisAsyncSetConnectCallback(context, on_connect); /* asks to write: polls */
+    redisAsyncSetDisconnectCallback(context, on_disconnect);
+}
+
+static void dial(struct store *s, const struct sockaddr_storage *address)
+{
+    redisOptions options = {0};
+    char ip[RESOLVE_TEXT];
+    options.async_push_cb = on_push;
+    if (address == NULL) {
+        REDIS_OPTIONS_SET_UNIX(&options, s->conf.unix_path.at);
+    } else {
+        ENSURE(uv_ip_name((const struct sockaddr *)address, ip, sizeof ip) == 0);
+        REDIS_OPTIONS_SET_TCP(&options, ip, s->conf.port);
+    }
+    s->state = STORE_DIALLING;
+    redisAsyncContext *context = redisAsyncConnectWithOptions(&options);
+    ENSURE(context != NULL);
+    if (context->err != 0) {
+        set_trouble(s, "", context->errstr);
+        redisAsyncFree(context);
+        lost(s);
+        return;
+    }
+    adopt(s, context);
+}
+
+static void on_resolved(struct resolve_query *q, const struct resolve_answer *a)
+{
+    struct store *s = CONTAINER_OF(q, struct store, query);
+    if (a->n == 0) {
+        set_trouble(s, "its name does not resolve: ", a->trouble);
+        drop(s);
+        return;
+    }
+    dial(s, &a->v[s->tries % a->n]); /* each try takes the next address */
+}
+
+static void start_dialling(struct store *s)
+{
+    s->tries++;
+    s->second_chance = false;
+    wheel_arm(s->wheel, &s->timer, s->conf.connect_ms, on_connect_due);
+    struct sockaddr_storage address;
+    if (s->conf.unix_path.len > 0) {
+        dial(s, NULL);
+    } else if (resolve_literal(s->conf.host, &address)) {
+        dial(s, &address);
+    } else { /* asked anew each time: after a failover the name may lead elsewhere */
+        s->state = STORE_RESOLVING;
+        resolve_start(s->resolve, &s->query, s->conf.host, on_resolved);
+    }
+}
+
+static void on_backoff(struct wheel_timer *t)
+{
+    start_dialling(CONTAINER_OF(t, struct store, timer));
+}
+
+/* Full jitter: anything up to 50 ms, 100 ms ... 5 s. Nothing gives up by counting. */
+static void dial_later(struct store *s)
+{
+    s->state = STORE_WAITING;
+    uint64_t most_ms = BACKOFF_FIRST_MS;
+    for (unsigned i = 1; i < s->tries && most_ms < BACKOFF_MOST_MS; i++) {
+        most_ms *= 2;
+    }
+    most_ms = most_ms > BACKOFF_MOST_MS ? BACKOFF_MOST_MS : most_ms;
+    wheel_arm(s->wheel, &s->timer, 1 + crypt_random_u64() % most_ms, on_backoff);
+}
+
+/* --- life --- */
+
+static struct str keep(char **at, struct str s)
+{
+    struct str kept = {*at, s.len};
+    if (s.len > 0) {
+        memcpy(*at, s.at, s.len);
+    }
+    (*at)[s.len] = '\0';
+    *at += s.len + 1;
+    return kept;
+}
+
+struct store *store_new(uv_loop_t *loop, struct wheel *wheel, const struct store_conf *conf,
+                        const struct store_handler *handler)
+{
+    struct store *s = calloc(1, sizeof *s);
+    ENSURE(s != NULL);
+    s->loop = loop;
+    s->wheel = wheel;
+    s->handler = *handler;
+    s->conf = *conf;
+    size_t text = conf->host.len + conf->unix_path.len + conf->user.len + conf->password.len + 4;
+    char *at = s->text = malloc(text);
+    ENSURE(at != NULL);
+    s->conf.host = keep(&at, conf->host);
+    s->conf.unix_path = keep(&at, conf->unix_path);
+    s->conf.user = keep(&at, conf->user);
+    s->conf.password = keep(&at, conf->password);
+    buf_init(&s->scratch, SIZE_MAX / 4);
+    s->resolve = resolve_new(loop);
+    uv_idle_init(loop, &s->turn);
+    s->turn.data = s;
+    set_trouble(s, "connecting", "");
+    start_dialling(s);
+    return s;
+}
+
+bool store_is_up(const struct store *s)
+{
+    return s->state == STORE_UP && s->reset_why == NULL && !s->closing;
+}
+
+const char *store_trouble(const struct store *s)
+{
+    return s->trouble;
+}
+
+unsigned store_pending(const struct store *s)
+{
+    return s->ring_n;
+}
+
+void store_reset(struct store *s, const char *why)
+{
+    if (s->state != STORE_WAITING && s->reset_why == NULL && !s->closing) {
+        s->reset_why = why;
+        uv_idle_start(&s->turn, on_turn);
+    }
+}
+
+static void on_resolve_closed(void *user)
+{
+    struct store *s = user;
+    void (*on_closed)(void *user) = s->on_closed;
+    void *closed_user = s->user;
+    crypt_wipe((char *)s->conf.password.at, s->conf.password.len);
+    free(s->text);
+    free(s->ring);
+    buf_done(&s->scratch);
+    free(s);
+    on_closed(closed_user);
+}
+
+static void on_turn_closed(uv_handle_t *handle)
+{
+    struct store *s = handle->data;
+    resolve_close(s->resolve, on_resolve_closed, s);
+}
+
+void store_close(struct store *s, void (*on_closed)(void *user), void *user)
+{
+    ENSURE(!s->closing);
+    s->closing = true;
+    s->on_closed = on_closed;
+    s->user = user;
+    uv_idle_start(&s->turn, on_turn);
+}
+
+/* The end of a turn: all that was said in it leaves in one write, or the connection goes. The
+ * idle handle is active meanwhile, so the poll does not block, whoever sent the command. */
+static void on_turn(uv_idle_t *turn)
+{
+    struct store *s = turn->data;
+    uv_idle_stop(turn);
+    if (s->closing) {
+        drop(s);
+        uv_close((uv_handle_t *)turn, on_turn_closed);
+    } else if (s->reset_why != NULL) {
+        if (s->reset_why != s->trouble) {
+            set_trouble(s, "", s->reset_why);
+        }
+        drop(s);
+    } else if (s->link != NULL && s->link->open && s->link->context != NULL) {
+        link_write(s->link);
+    }
+}

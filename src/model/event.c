@@ -1,0 +1,154 @@
+/* Events and their ids. */
+#include "model/event.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static _Thread_local size_t bytes_alive;
+
+size_t event_bytes_alive(void)
+{
+    return bytes_alive;
+}
+
+static struct str keep(char **at, struct str s)
+{
+    struct str kept = {*at, s.len};
+    if (s.len > 0) {
+        memcpy(*at, s.at, s.len);
+    }
+    *at += s.len;
+    return kept;
+}
+
+struct event *event_new(const struct event_parts *p)
+{
+    size_t to_bytes = p->to_count * sizeof *p->to;
+    size_t bytes = sizeof(struct event) + to_bytes + p->source.len + p->method.len + p->target.len +
+                   p->headers.len + p->body.len;
+    struct event *e = malloc(bytes);
+    ENSURE(e != NULL && p->n <= EVENT_N_MAX);
+    *e = (struct event){.refs = 1, .n = p->n, .received_ms = p->received_ms, .bytes = bytes};
+    bytes_alive += bytes;
+    char *at = (char *)(e + 1);
+    if (to_bytes > 0) {
+        memcpy(at, p->to, to_bytes); /* first: the struct's end is aligned for it */
+    }
+    e->to = (const uint16_t *)(const void *)at;
+    e->to_count = p->to_count;
+    at += to_bytes;
+    e->source = keep(&at, p->source);
+    e->method = keep(&at, p->method);
+    e->target = keep(&at, p->target);
+    e->headers = keep(&at, p->headers);
+    e->body = keep(&at, p->body);
+    if (p->id.len == EVENT_ID_LEN) {
+        memcpy(e->id, p->id.at, EVENT_ID_LEN);
+    } else {
+        event_id_encode(e->id, p->journal, p->n, p->received_ms);
+    }
+    return e;
+}
+
+struct event *event_ref(struct event *e)
+{
+    e->refs++;
+    return e;
+}
+
+void event_unref(struct event *e)
+{
+    if (e != NULL && --e->refs == 0) {
+        bytes_alive -= e->bytes;
+        free(e);
+    }
+}
+
+/* 48 bits of time, version 7, 12 bits; variant 10, 62 bits. The 74 free bits, in order: J, then n. */
+void event_id_encode(char out[EVENT_ID_LEN], uint64_t journal, uint64_t n, int64_t ms)
+{
+    uint64_t high = (uint64_t)ms << 16 | 0x7000u | (journal >> 22 & 0xfffu);
+    uint64_t low = UINT64_C(2) << 62 | (journal & 0x3fffffu) << 40 | (n & EVENT_N_MAX);
+    unsigned char bytes[16];
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (unsigned char)(high >> (56 - 8 * i));
+        bytes[8 + i] = (unsigned char)(low >> (56 - 8 * i));
+    }
+    static const size_t groups[] = {4, 2, 2, 2, 6};
+    size_t from = 0;
+    for (size_t g = 0; g < 5; g++) {
+        out += text_put_hex(out, bytes + from, groups[g]);
+        from += groups[g];
+        if (g < 4) {
+            *out++ = '-';
+        }
+    }
+}
+
+bool event_id_decode(struct str id, uint64_t *journal, uint64_t *n, int64_t *ms)
+{
+    static const size_t dashes[] = {8, 13, 18, 23};
+    char hex[32];
+    size_t o = 0;
+    if (id.len != EVENT_ID_LEN) {
+        return false;
+    }
+    for (size_t i = 0, d = 0; i < id.len; i++) {
+        if (d < 4 && i == dashes[d]) {
+            if (id.at[i] != '-') {
+                return false;
+            }
+            d++;
+        } else {
+            hex[o++] = id.at[i];
+        }
+    }
+    unsigned char bytes[16];
+    size_t got;
+    if (!text_get_hex((struct str){hex, 32}, bytes, sizeof bytes, &got) || (bytes[6] >> 4) != 7 ||
+        (bytes[8] >> 6) != 2) {
+        return false;
+    }
+    uint64_t high = 0, low = 0;
+    for (int i = 0; i < 8; i++) {
+        high = high << 8 | bytes[i];
+        low = low << 8 | bytes[8 + i];
+    }
+    *ms = (int64_t)(high >> 16);
+    *journal = (high & 0xfffu) << 22 | (low >> 40 & 0x3fffffu);
+    *n = low & EVENT_N_MAX;
+    return true;
+}
+
+static bool is_ours(struct str name)
+{
+    static const struct str dropped[] = {
+        {"connection", 10},   {"host", 4},    {"content-length", 14}, {"transfer-encoding", 17},
+        {"keep-alive", 10},   {"te", 2},      {"trailer", 7},         {"upgrade", 7},
+        {"expect", 6},        {"proxy-connection", 16},               {"proxy-authorization", 19},
+        {"proxy-authenticate", 18},
+    };
+    for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++) {
+        if (str_ieq(name, dropped[i])) {
+            return true;
+        }
+    }
+    return str_istarts(name, STR("penstock-"));
+}
+
+void event_render_fields(const struct fields *fields, struct buf *out)
+{
+    bool nominates = fields_find(fields, STR("connection")) != NULL;
+    for (size_t i = 0; i < fields->n; i++) {
+        const struct field *f = &fields->v[i];
+        if (is_ours(f->name) || (nominates && fields_has_element(fields, STR("connection"), f->name))) {
+            continue;
+        }
+        buf_add_str(out, f->name);
+        buf_add_str(out, STR(": "));
+        buf_add_str(out, f->value);
+        buf_add_str(out, STR("\r\n"));
+    }
+}

@@ -1,0 +1,372 @@
+/* Journals that nobody owns: found by their listing, watched for a whole lease, taken. Also the care of
+ * old ones: trimming history, deleting what is empty. */
+#include "relay/journal.h"
+
+#include "base/crypt.h"
+#include "base/log.h"
+#include "relay/delivery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct candidate {
+    struct candidate *next;
+    uint64_t number;
+    int64_t absent_since_ms; /* boot clock; 0: it had an owner when last looked at */
+    int64_t take_at_ms;      /* a short random wait: an old owner that wakes resumes first */
+    bool listed;             /* in the answer being worked through */
+    bool asking;
+};
+
+struct adoption {
+    struct candidate *first;
+    bool scanning;
+};
+
+static struct journal *mine(const struct worker *w, uint64_t number)
+{
+    struct journal *j = w->journals;
+    while (j != NULL && j->number != number) {
+        j = j->next;
+    }
+    return j;
+}
+
+static struct candidate *candidate_of(struct adoption *a, uint64_t number)
+{
+    struct candidate *c = a->first;
+    while (c != NULL && c->number != number) {
+        c = c->next;
+    }
+    if (c == NULL) {
+        c = calloc(1, sizeof *c);
+        ENSURE(c != NULL);
+        c->number = number;
+        c->next = a->first;
+        a->first = c;
+    }
+    return c;
+}
+
+static void candidate_free(struct adoption *a, struct candidate *c)
+{
+    struct candidate **at = &a->first;
+    while (*at != c) {
+        at = &(*at)->next;
+    }
+    *at = c->next;
+    free(c);
+}
+
+static struct str live_key(const struct worker *w, struct buf *out)
+{
+    buf_add_str(out, w->conf->redis.prefix);
+    buf_add_str(out, STR("live"));
+    return buf_str(out);
+}
+
+static void adopt(struct worker *w, uint64_t number, struct str former_token)
+{
+    struct journal *j = journal_new(w, number);
+    log_line(LOG_INFO, "adopting a journal", "journal", "%s", j->name, NULL);
+    memcpy(j->former, former_token.at, former_token.len < 32 ? former_token.len : 32);
+    journal_take(j);
+}
+
+static void unlist(struct worker *w, uint64_t number)
+{
+    char name[12];
+    struct buf key;
+    buf_init(&key, 128);
+    journal_name(number, name);
+    struct str argv[] = {STR("SREM"), live_key(w, &key), str_of(name)};
+    store_send(w->redis.main, 3, argv, NULL, NULL);
+    buf_done(&key);
+}
+
+struct looking {
+    struct worker *w;
+    uint64_t number;
+};
+
+static void on_owner(void *user, const redisReply *reply)
+{
+    struct looking l = *(struct looking *)user;
+    free(user);
+    struct adoption *a = l.w->adoption;
+    if (a == NULL || reply == NULL) {
+        return;
+    }
+    struct candidate *c = candidate_of(a, l.number);
+    c->asking = false;
+    struct str owner = reply->type == REDIS_REPLY_STRING ? (struct str){reply->str, reply->len}
+                                                         : STR_NONE;
+    int64_t now = boot_ms();
+    if (str_starts(owner, STR("gone"))) {
+        unlist(l.w, l.number);
+        candidate_free(a, c);
+        return;
+    }
+    bool is_free = str_eq(owner, STR("free"));
+    if (owner.len > 0 && !is_free) {
+        c->absent_since_ms = c->take_at_ms = 0;
+        return;
+    }
+    if (c->absent_since_ms == 0) {
+        c->absent_since_ms = now;
+        c->take_at_ms = now + (is_free ? 0 : LEASE_MS) + (int64_t)(crypt_random_u64() % 500);
+    } else if (is_free && c->take_at_ms > now + 500) {
+        c->take_at_ms = now;
+    }
+    if (now >= c->take_at_ms && mine(l.w, l.number) == NULL && !l.w->draining) {
+        uint64_t number = c->number;
+        candidate_free(a, c);
+        adopt(l.w, number, STR_NONE);
+    }
+}
+
+static void look_at(struct worker *w, struct candidate *c)
+{
+    char name[12];
+    struct buf key;
+    if (c->asking || mine(w, c->number) != NULL) {
+        return;
+    }
+    buf_init(&key, 128);
+    journal_name(c->number, name);
+    buf_add_str(&key, w->conf->redis.prefix);
+    buf_printf(&key, "{%s}:owner", name);
+    struct looking *l = malloc(sizeof *l);
+    ENSURE(l != NULL);
+    *l = (struct looking){w, c->number};
+    struct str argv[] = {STR("GET"), buf_str(&key)};
+    c->asking = store_send(w->redis.main, 2, argv, on_owner, l);
+    if (!c->asking) {
+        free(l);
+    }
+    buf_done(&key);
+}
+
+static void on_listed(void *user, const redisReply *reply)
+{
+    struct worker *w = user;
+    struct adoption *a = w->adoption;
+    if (a == NULL || reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+    for (struct candidate *c = a->first; c != NULL; c = c->next) {
+        c->listed = false;
+    }
+    for (size_t i = 0; i < reply->elements; i++) {
+        uint64_t number;
+        if (journal_number((struct str){reply->element[i]->str, reply->element[i]->len}, &number) &&
+            mine(w, number) == NULL) {
+            struct candidate *c = candidate_of(a, number);
+            c->listed = true;
+            look_at(w, c);
+        }
+    }
+    for (struct candidate *c = a->first, *next; c != NULL; c = next) {
+        next = c->next;
+        if (!c->listed && !c->asking) {
+            candidate_free(a, c);
+        }
+    }
+}
+
+/* --- journals that fell out of the listing */
+
+static void scan_from(struct worker *w, struct str cursor);
+
+static void on_scanned(void *user, const redisReply *reply)
+{
+    struct worker *w = user;
+    if (w->adoption == NULL) {
+        return;
+    }
+    w->adoption->scanning = false;
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
+        return;
+    }
+    const redisReply *keys = reply->element[1];
+    struct buf live;
+    buf_init(&live, 128);
+    struct str listing = live_key(w, &live);
+    for (size_t i = 0; i < keys->elements; i++) {
+        struct str key = {keys->element[i]->str, keys->element[i]->len};
+        uint64_t number;
+        struct str name = str_head(str_from(key, w->conf->redis.prefix.len + 1), 9);
+        if (journal_number(name, &number)) {
+            struct str argv[] = {STR("SADD"), listing, name};
+            store_send(w->redis.main, 3, argv, NULL, NULL);
+        }
+    }
+    buf_done(&live);
+    struct str cursor = {reply->element[0]->str, reply->element[0]->len};
+    if (!str_eq(cursor, STR("0"))) {
+        scan_from(w, cursor);
+    }
+}
+
+static void scan_from(struct worker *w, struct str cursor)
+{
+    struct buf pattern;
+    buf_init(&pattern, 256);
+    for (size_t i = 0; i < w->conf->redis.prefix.len; i++) { /* a glob: escape what is special */
+        char c = w->conf->redis.prefix.at[i];
+        if (c == '*' || c == '?' || c == '[' || c == '\\') {
+            buf_add_char(&pattern, '\\');
+        }
+        buf_add_char(&pattern, c);
+    }
+    buf_add_str(&pattern, STR("{*}:settled"));
+    struct str argv[] = {STR("SCAN"), cursor, STR("MATCH"), buf_str(&pattern), STR("COUNT"),
+                         STR("1000")};
+    w->adoption->scanning = store_send(w->redis.main, 6, argv, on_scanned, w);
+    buf_done(&pattern);
+}
+
+void adopt_start(struct worker *w)
+{
+    if (w->adoption == NULL) {
+        w->adoption = calloc(1, sizeof *w->adoption);
+        ENSURE(w->adoption != NULL);
+    }
+    if (!w->adoption->scanning) {
+        scan_from(w, STR("0"));
+    }
+}
+
+void adopt_former(struct worker *w, uint64_t number, struct str token)
+{
+    if (mine(w, number) == NULL) {
+        adopt(w, number, token);
+    }
+}
+
+void adopt_reset(struct worker *w)
+{
+    for (struct candidate *c = w->adoption == NULL ? NULL : w->adoption->first; c != NULL; c = c->next) {
+        c->absent_since_ms = c->take_at_ms = 0; /* the connection broke: the watch begins anew */
+        c->asking = false;
+    }
+}
+
+void adopt_scan(struct worker *w)
+{
+    if (!w->redis.ready || w->adoption == NULL || w->draining) {
+        return;
+    }
+    struct buf key;
+    buf_init(&key, 128);
+    struct str argv[] = {STR("SMEMBERS"), live_key(w, &key)};
+    store_send(w->redis.main, 2, argv, on_listed, w);
+    buf_done(&key);
+}
+
+void adopt_done(struct worker *w)
+{
+    while (w->adoption != NULL && w->adoption->first != NULL) {
+        candidate_free(w->adoption, w->adoption->first);
+    }
+    free(w->adoption);
+    w->adoption = NULL;
+}
+
+/* --- care of what is owned */
+
+/* Once a second or so the live journal notes how far it is, so that history can be trimmed by age and
+ * by bytes without reading it. */
+static void trim_live(struct journal *j)
+{
+    const struct conf *c = j->w->conf;
+    int64_t now = worker_now_ms(j->w);
+    enum { MARKS = sizeof j->marks / sizeof *j->marks };
+    struct history_mark *last =
+        j->mark_count == 0 ? NULL : &j->marks[(j->mark_first + j->mark_count - 1) % MARKS];
+    int64_t spacing = c->redis.history_ms / (MARKS / 2);
+    if (last == NULL || now - last->at_ms > spacing ||
+        j->bytes - last->bytes > c->redis.history_bytes / (MARKS / 2)) {
+        if (j->mark_count == MARKS) {
+            j->mark_first = (j->mark_first + 1) % MARKS;
+            j->mark_count--;
+        }
+        j->marks[(j->mark_first + j->mark_count++) % MARKS] =
+            (struct history_mark){now, j->known_n, j->bytes};
+    }
+    uint64_t below = 0;
+    while (j->mark_count > 0) {
+        const struct history_mark *m = &j->marks[j->mark_first];
+        bool old = now - m->at_ms > c->redis.history_ms;
+        if (!old && j->bytes - m->bytes <= c->redis.history_bytes) {
+            break;
+        }
+        if (m->n >= j->low) { /* not settled yet: the lag is bounded by what lanes hold */
+            break;
+        }
+        below = m->n + 1;
+        j->mark_first = (j->mark_first + 1) % MARKS;
+        j->mark_count--;
+    }
+    if (below > j->trimmed_n) {
+        commit_trim(j, below);
+    }
+}
+
+static bool is_empty(const struct journal *j)
+{
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        const struct track *t = j->tracks[i];
+        if (t != NULL && (t->len > 0 || t->in_hand.n > 0 || t->next_due_ms != INT64_MAX ||
+                          t->due_reading || t->dead_total > 0)) {
+            return false;
+        }
+    }
+    return commit_idle(j) && !j->request_busy;
+}
+
+static void on_deleted(struct journal *j, const redisReply *reply, int64_t sent_ms)
+{
+    (void)sent_ms;
+    struct answer a = answer_read(reply);
+    if (a.error == STORE_OK && str_eq(a.word, STR("ok"))) {
+        log_line(LOG_INFO, "journal is empty and deleted", "journal", "%s", j->name, NULL);
+        unlist(j->w, j->number);
+        journal_free(j);
+    } else if (j->state == JOURNAL_DELETING) {
+        j->state = JOURNAL_OLD; /* not empty after all, or not known: the next round asks again */
+        if (a.error == STORE_OK && !str_eq(a.word, STR("busy"))) {
+            journal_doubt(j, "it could not be deleted");
+        }
+    }
+}
+
+static void tend_old(struct journal *j)
+{
+    int64_t age = worker_now_ms(j->w) - j->newest_ms;
+    bool history_over = age > j->w->conf->redis.history_ms || j->newest_ms == 0;
+    if (history_over && j->low > j->top && is_empty(j)) {
+        j->state = JOURNAL_DELETING;
+        struct str argv[] = {str_of(j->token)};
+        if (!script_send(j, SCRIPT_DELETE_ID, 1, argv, on_deleted)) {
+            j->state = JOURNAL_OLD;
+        }
+    } else if (history_over && j->low > 1 && j->low > j->trimmed_n) {
+        commit_trim(j, j->low);
+    }
+}
+
+void journals_tend(struct worker *w)
+{
+    if (!w->redis.ready) {
+        return;
+    }
+    for (struct journal *j = w->journals, *next; j != NULL; j = next) {
+        next = j->next;
+        if (j->state == JOURNAL_OPEN) {
+            trim_live(j);
+        } else if (j->state == JOURNAL_OLD) {
+            tend_old(j);
+        }
+    }
+}

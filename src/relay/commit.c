@@ -1,0 +1,547 @@
+/* The fenced commit: everything an owner writes besides appends, in order, one script call a tick.
+ *
+ * A batch is built once and kept until Redis has answered it, so that a commit of unknown outcome is
+ * sent again byte for byte. Operations mark their entries settled only when they go into a batch:
+ * a park and its mark are one atomic write. */
+#include "relay/journal.h"
+
+#include "base/log.h"
+#include "relay/delivery.h"
+#include "relay/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BATCH_OPS = 256,
+    BATCH_BYTES = 8 << 20,
+    TEXT_CEILING = 64 << 20
+};
+
+struct batch {
+    struct op *ops; /* those it carries; freed when it is known to be written */
+    struct str *argv;
+    size_t argc, cap;
+    struct buf text;     /* what some of argv points into, once it is complete */
+    size_t *offsets;     /* of those in text, else SIZE_MAX */
+    char before[48], after[48];
+    uint64_t low;
+    bool bodies, sent;
+};
+
+void record_encode(const struct record *r, struct buf *out)
+{
+    buf_printf(out, "%u %lld %lld %lld %lld %d %d %s", r->attempts, (long long)r->first_ms,
+               (long long)r->last_ms, (long long)r->next_ms, (long long)r->since_ms, r->status,
+               r->replay ? 1 : 0, r->reason[0] == '\0' ? "-" : r->reason);
+}
+
+bool record_decode(struct str text, struct record *r)
+{
+    uint64_t v[7];
+    struct str word;
+    *r = (struct record){0};
+    for (size_t i = 0; i < 7; i++) {
+        if (!str_cut(text, ' ', &word, &text) || text_u64(word, INT64_MAX, &v[i]) != NULL) {
+            return false;
+        }
+    }
+    r->attempts = (unsigned)v[0];
+    r->first_ms = (int64_t)v[1];
+    r->last_ms = (int64_t)v[2];
+    r->next_ms = (int64_t)v[3];
+    r->since_ms = (int64_t)v[4];
+    r->status = (int)v[5];
+    r->replay = v[6] == 1;
+    size_t n = text.len < sizeof r->reason - 1 ? text.len : sizeof r->reason - 1;
+    memcpy(r->reason, text.at, n);
+    return true;
+}
+
+/* --- the queue */
+
+static void op_free(struct op *op)
+{
+    event_unref(op->event);
+    free(op->text);
+    free(op);
+}
+
+static struct op *queue(struct journal *j, const struct op *op)
+{
+    struct op *o = malloc(sizeof *o);
+    ENSURE(o != NULL);
+    *o = *op;
+    o->next = NULL;
+    *j->ops_tail = o;
+    j->ops_tail = &o->next;
+    j->op_count++;
+    commit_soon(j);
+    return o;
+}
+
+static void queue_record(enum op_kind kind, struct track *t, uint64_t n, uint64_t seq,
+                         struct event *body, const struct record *r, int64_t at_ms)
+{
+    struct op op = {.kind = kind, .track = t, .n = n, .seq = seq, .record = *r, .at_ms = at_ms};
+    op.event = body == NULL ? NULL : event_ref(body);
+    queue(t->journal, &op);
+}
+
+void commit_park(struct track *t, uint64_t n, uint64_t seq, struct event *body,
+                 const struct record *r, int64_t due_ms)
+{
+    queue_record(OP_PARK, t, n, seq, body, r, due_ms);
+}
+
+void commit_bury(struct track *t, uint64_t n, uint64_t seq, struct event *body,
+                 const struct record *r, int64_t now_ms)
+{
+    queue_record(OP_BURY, t, n, seq, body, r, now_ms);
+}
+
+void commit_drop(struct track *t, uint64_t n)
+{
+    queue(t->journal, &(struct op){.kind = OP_DROP, .track = t, .n = n, .seq = TRACK_NO_SEQ});
+}
+
+void commit_trim(struct journal *j, uint64_t below_n)
+{
+    queue(j, &(struct op){.kind = OP_TRIM, .n = below_n, .seq = TRACK_NO_SEQ});
+}
+
+void commit_request_done(struct journal *j, struct str text)
+{
+    char *copy = malloc(text.len + 1);
+    ENSURE(copy != NULL);
+    memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+    queue(j, &(struct op){.kind = OP_REQUEST_DONE, .text = copy, .seq = TRACK_NO_SEQ});
+}
+
+bool commit_idle(const struct journal *j)
+{
+    return j->ops == NULL && j->batch == NULL && !j->dirty;
+}
+
+/* --- building a batch */
+
+static void add_at(struct batch *b, struct str s, size_t offset)
+{
+    if (b->argc == b->cap) {
+        b->cap = b->cap == 0 ? 64 : b->cap * 2;
+        b->argv = realloc(b->argv, b->cap * sizeof *b->argv);
+        b->offsets = realloc(b->offsets, b->cap * sizeof *b->offsets);
+        ENSURE(b->argv != NULL && b->offsets != NULL);
+    }
+    b->offsets[b->argc] = offset;
+    b->argv[b->argc++] = s;
+}
+
+static void add_arg(struct batch *b, struct str s)
+{
+    add_at(b, s, SIZE_MAX);
+}
+
+/* An argument whose bytes were just written to b->text, from `at` on. */
+static void add_written(struct batch *b, size_t at)
+{
+    ENSURE(!b->text.failed);
+    add_at(b, (struct str){NULL, b->text.len - at}, at);
+}
+
+static void add_number(struct batch *b, uint64_t v)
+{
+    size_t at = b->text.len;
+    buf_add_u64(&b->text, v);
+    add_written(b, at);
+}
+
+static void add_body(struct batch *b, const struct event *e, uint64_t n)
+{
+    add_arg(b, STR("body"));
+    add_number(b, n);
+    add_arg(b, (struct str){e->id, EVENT_ID_LEN});
+    add_number(b, (uint64_t)e->received_ms);
+    add_arg(b, e->source);
+    size_t at = b->text.len;
+    buf_add_str(&b->text, e->method);
+    buf_add_char(&b->text, ' ');
+    buf_add_str(&b->text, e->target);
+    add_written(b, at);
+    add_arg(b, e->headers);
+    add_arg(b, e->body);
+    b->bodies = true;
+}
+
+static void add_op(struct batch *b, const struct op *op)
+{
+    size_t at;
+    switch (op->kind) {
+    case OP_PARK:
+    case OP_BURY:
+        if (op->event != NULL) {
+            add_body(b, op->event, op->n);
+        }
+        add_arg(b, op->kind == OP_PARK ? STR("park") : STR("bury"));
+        add_number(b, op->n);
+        add_arg(b, str_of(op->track->lane->name));
+        add_number(b, (uint64_t)op->at_ms);
+        at = b->text.len;
+        record_encode(&op->record, &b->text);
+        add_written(b, at);
+        break;
+    case OP_DROP:
+        add_arg(b, STR("drop"));
+        add_number(b, op->n);
+        add_arg(b, str_of(op->track->lane->name));
+        break;
+    case OP_TRIM:
+        add_arg(b, STR("trim"));
+        add_number(b, op->n);
+        break;
+    case OP_REQUEST_DONE:
+        add_arg(b, STR("done"));
+        add_arg(b, str_of(op->text));
+        break;
+    }
+}
+
+/* Bodies are held back for a while after Redis answered that it is full: everything that frees memory
+ * goes ahead of them. Order among the rest is kept; nothing else refers to a body that waits. */
+static bool held_back(const struct journal *j, const struct op *op)
+{
+    return op->event != NULL && boot_ms() < j->w->redis.oom_until_ms;
+}
+
+static void take_ops(struct journal *j, struct batch *b)
+{
+    struct op **tail = &b->ops, **from = &j->ops;
+    size_t count = 0, bytes = 0;
+    while (*from != NULL && count < BATCH_OPS && bytes < BATCH_BYTES) {
+        struct op *op = *from;
+        if (held_back(j, op)) {
+            from = &op->next;
+            continue;
+        }
+        *from = op->next;
+        op->next = NULL;
+        *tail = op;
+        tail = &op->next;
+        j->op_count--;
+        count++;
+        bytes += op->event == NULL ? 0 : op->event->bytes;
+        if (op->seq != TRACK_NO_SEQ) {
+            track_done(op->track, op->seq);
+        }
+        add_op(b, op);
+    }
+    for (j->ops_tail = &j->ops; *j->ops_tail != NULL; j->ops_tail = &(*j->ops_tail)->next) {
+    }
+}
+
+/* The lowest entry that is unknown, unread, or unsettled for any destination. */
+static uint64_t find_low(const struct journal *j)
+{
+    uint64_t low = j->live ? j->known_n + 1 : j->top + 1;
+    if (j->state == JOURNAL_READING && j->read_n < low) {
+        low = j->read_n;
+    }
+    for (size_t i = 0; i < j->held_count; i++) {
+        low = j->held_low[i] < low ? j->held_low[i] : low;
+    }
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        if (j->tracks[i] != NULL) {
+            uint64_t n = track_low(j->tracks[i]);
+            low = n < low ? n : low;
+        }
+    }
+    return low;
+}
+
+static void add_settled(struct journal *j, struct batch *b)
+{
+    b->low = find_low(j);
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        struct track *t = j->tracks[i];
+        if (t == NULL || !t->dirty) {
+            continue;
+        }
+        t->dirty = false;
+        add_arg(b, STR("set"));
+        size_t at = b->text.len;
+        buf_add_str(&b->text, STR("f:"));
+        buf_add_str(&b->text, str_of(t->lane->name));
+        add_written(b, at);
+        at = b->text.len;
+        track_encode(t, &b->text);
+        add_written(b, at);
+    }
+    if (b->low != j->low || j->drop_low) {
+        add_arg(b, STR("set"));
+        add_arg(b, STR("low"));
+        add_number(b, b->low);
+    }
+}
+
+static struct batch *batch_new(void)
+{
+    struct batch *b = calloc(1, sizeof *b);
+    ENSURE(b != NULL);
+    buf_init(&b->text, TEXT_CEILING);
+    return b;
+}
+
+static void batch_free(struct batch *b)
+{
+    while (b->ops != NULL) {
+        struct op *op = b->ops;
+        b->ops = op->next;
+        op_free(op);
+    }
+    buf_done(&b->text);
+    free(b->argv);
+    free(b->offsets);
+    free(b);
+}
+
+/* The first three arguments: who I am, what I found, what it shall be. */
+static void stamp(struct journal *j, struct batch *b)
+{
+    memcpy(b->before, j->version, sizeof b->before);
+    struct buf after;
+    buf_init(&after, sizeof b->after - 1);
+    buf_printf(&after, "%s:%llu", j->token, (unsigned long long)++j->count);
+    memset(b->after, 0, sizeof b->after);
+    memcpy(b->after, after.at, after.len);
+    buf_done(&after);
+    b->argv[0] = str_of(j->token);
+    b->argv[1] = str_of(b->before);
+    b->argv[2] = str_of(b->after);
+}
+
+static struct batch *batch_build(struct journal *j)
+{
+    struct batch *b = batch_new();
+    for (int i = 0; i < 3; i++) {
+        add_arg(b, STR_NONE);
+    }
+    take_ops(j, b);
+    add_settled(j, b);
+    for (size_t i = 3; i < b->argc; i++) {
+        if (b->offsets[i] != SIZE_MAX) {
+            b->argv[i].at = b->text.at + b->offsets[i];
+        }
+    }
+    j->dirty = false;
+    stamp(j, b);
+    return b;
+}
+
+/* --- sending and completion */
+
+static void note_written(struct journal *j, const struct op *op)
+{
+    struct track *t = op->track;
+    if (t != NULL) {
+        numset_remove(&t->in_hand, op->n);
+    }
+    switch (op->kind) {
+    case OP_PARK:
+        j->recent_parks[j->recent_at++ % RECENT_PARKS] = op->n;
+        stats_parked(j->w, t->lane);
+        due_note(t, op->at_ms);
+        break;
+    case OP_BURY:
+        t->dead_total++;
+        break;
+    case OP_REQUEST_DONE:
+        j->request_busy = false;
+        break;
+    case OP_TRIM:
+        j->trimmed_n = op->n;
+        break;
+    case OP_DROP:
+        break;
+    }
+}
+
+static void batch_written(struct journal *j)
+{
+    struct batch *b = j->batch;
+    j->batch = NULL;
+    memcpy(j->version, b->after, sizeof j->version);
+    j->low = b->low;
+    j->drop_low = false;
+    for (const struct op *op = b->ops; op != NULL; op = op->next) {
+        note_written(j, op);
+    }
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        if (j->tracks[i] != NULL) {
+            track_pop(j->tracks[i]); /* only now: a refused batch takes its marks back */
+        }
+    }
+    batch_free(b);
+    if (j->ops != NULL || j->dirty) {
+        commit_soon(j);
+    }
+    if (j->state == JOURNAL_READING) {
+        recover_more(j);
+    }
+}
+
+/* Refused for lack of memory before anything was done: marks back, operations in front of the queue. */
+static void batch_undo(struct journal *j)
+{
+    struct batch *b = j->batch;
+    j->batch = NULL;
+    struct op **tail = &b->ops;
+    for (; *tail != NULL; tail = &(*tail)->next) {
+        j->op_count++;
+        if ((*tail)->seq != TRACK_NO_SEQ) {
+            track_undone((*tail)->track, (*tail)->seq);
+        }
+    }
+    *tail = j->ops;
+    j->ops = b->ops;
+    for (j->ops_tail = &j->ops; *j->ops_tail != NULL; j->ops_tail = &(*j->ops_tail)->next) {
+    }
+    b->ops = NULL;
+    batch_free(b);
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        if (j->tracks[i] != NULL) {
+            j->tracks[i]->dirty = true; /* the marks that it carried were not written */
+        }
+    }
+    j->drop_low = true;
+}
+
+static void on_tick(struct wheel_timer *timer);
+
+static void refused(struct journal *j, enum store_error e)
+{
+    if (e == STORE_OOM && j->batch->bodies) {
+        j->w->redis.oom_until_ms = boot_ms() + 1000;
+        batch_undo(j);
+    }
+    log_line(LOG_WARN, "Redis refused a commit; trying again", "journal", "%s", j->name, "error",
+             "%s", store_error_word(e), NULL);
+    wheel_arm(&j->w->wheel, &j->tick, 250, on_tick);
+}
+
+static void on_answer(struct journal *j, const redisReply *reply, int64_t sent_ms)
+{
+    (void)sent_ms;
+    struct answer a = answer_read(reply);
+    if (j->batch == NULL) {
+        return; /* given up meanwhile */
+    }
+    j->batch->sent = false;
+    if (a.error == STORE_UNKNOWN) {
+        return; /* Coming back decides, and sends it again */
+    }
+    if (a.error != STORE_OK) {
+        if (a.error == STORE_NOSCRIPT || a.error == STORE_READONLY) {
+            store_reset(j->w->redis.main, store_error_word(a.error));
+        } else {
+            refused(j, a.error);
+        }
+        return;
+    }
+    if (str_eq(a.word, STR("ok"))) {
+        batch_written(j);
+        return;
+    }
+    journal_doubt(j, str_eq(a.word, STR("type")) ? "a key of the journal has a foreign type"
+                                                : "a commit was refused");
+}
+
+static void send_batch(struct journal *j)
+{
+    struct batch *b = j->batch;
+    enum script_id id = b->bodies ? SCRIPT_COMMIT_BODIES_ID : SCRIPT_COMMIT_ID;
+    b->sent = script_send(j, id, b->argc, b->argv, on_answer);
+}
+
+static bool may_commit(const struct journal *j)
+{
+    return j->state == JOURNAL_OPEN || j->state == JOURNAL_MARKING || j->state == JOURNAL_READING ||
+           j->state == JOURNAL_OLD;
+}
+
+static void on_tick(struct wheel_timer *timer)
+{
+    struct journal *j = CONTAINER_OF(timer, struct journal, tick);
+    if (!may_commit(j) || !j->w->redis.ready || (j->batch != NULL && j->batch->sent)) {
+        return; /* its answer, or Coming back, will look again */
+    }
+    if (j->batch == NULL) {
+        if (j->ops == NULL && !j->dirty) {
+            return;
+        }
+        j->batch = batch_build(j);
+        if (j->batch->argc == 3) { /* every operation is held back, and no mark has changed */
+            batch_free(j->batch);
+            j->batch = NULL;
+            wheel_arm(&j->w->wheel, &j->tick, 250, on_tick);
+            return;
+        }
+    }
+    send_batch(j);
+}
+
+void commit_soon(struct journal *j)
+{
+    j->dirty = true;
+    if (j->tick.link == NULL && j->batch == NULL) {
+        wheel_arm(&j->w->wheel, &j->tick, COMMIT_EVERY_MS, on_tick);
+    }
+}
+
+bool commit_would_be(const struct journal *j, struct str version)
+{
+    return j->batch != NULL && str_eq(version, str_of(j->batch->after));
+}
+
+void commit_resume(struct journal *j, struct str found_version)
+{
+    if (j->batch != NULL) {
+        if (str_eq(found_version, str_of(j->batch->after))) {
+            batch_written(j);
+        } else {
+            stamp(j, j->batch); /* a new token: the old bytes can no longer be done */
+        }
+    }
+    wheel_arm(&j->w->wheel, &j->tick, COMMIT_EVERY_MS, on_tick);
+}
+
+static void abandon_list(struct op **list, void (*keep)(void *user, const struct op *op), void *user)
+{
+    while (*list != NULL) {
+        struct op *op = *list;
+        *list = op->next;
+        if (op->event != NULL && keep != NULL) {
+            keep(user, op);
+        }
+        op_free(op);
+    }
+}
+
+void commit_abandon(struct journal *j, void (*keep)(void *user, const struct op *op), void *user)
+{
+    if (j->batch != NULL) {
+        abandon_list(&j->batch->ops, keep, user);
+        batch_free(j->batch);
+        j->batch = NULL;
+    }
+    abandon_list(&j->ops, keep, user);
+    j->ops_tail = &j->ops;
+    j->op_count = 0;
+    j->dirty = false;
+    wheel_cancel(&j->w->wheel, &j->tick);
+}
+
+void commit_free(struct journal *j)
+{
+    commit_abandon(j, NULL, NULL);
+}

@@ -1,0 +1,148 @@
+/* Deliveries: one mover, and the four ways out of memory. */
+#include "relay/delivery.h"
+
+#include "base/log.h"
+#include "relay/stats.h"
+
+#include <stdlib.h>
+
+static void list_push(struct delivery_list *list, struct delivery *d)
+{
+    d->next = NULL;
+    d->prev = list->last;
+    if (list->last != NULL) {
+        list->last->next = d;
+    } else {
+        list->first = d;
+    }
+    list->last = d;
+    list->n++;
+}
+
+static void list_remove(struct delivery_list *list, struct delivery *d)
+{
+    if (d->prev != NULL) {
+        d->prev->next = d->next;
+    } else {
+        list->first = d->next;
+    }
+    if (d->next != NULL) {
+        d->next->prev = d->prev;
+    } else {
+        list->last = d->prev;
+    }
+    list->n--;
+}
+
+struct delivery *delivery_new(struct event *e, struct lane *lane, struct track *t, uint64_t n)
+{
+    struct delivery *d = calloc(1, sizeof *d);
+    ENSURE(d != NULL);
+    d->event = event_ref(e);
+    d->lane = lane;
+    d->track = t;
+    d->n = n;
+    d->seq = TRACK_NO_SEQ;
+    d->state = DELIVERY_STATES; /* in no list yet */
+    d->record.since_ms = e->received_ms;
+    return d;
+}
+
+void delivery_move(struct delivery *d, enum delivery_state to)
+{
+    struct lane *lane = d->lane;
+    if (d->state != DELIVERY_STATES) {
+        list_remove(&lane->lists[d->state], d);
+    }
+    if (d->state == DELIVERY_INFLIGHT) {
+        lane->w->inflight--;
+    }
+    if (to == DELIVERY_INFLIGHT) {
+        lane->w->inflight++;
+    }
+    d->state = to;
+    list_push(&lane->lists[to], d);
+}
+
+void delivery_load(struct delivery *d)
+{
+    struct track *t = d->track;
+    d->parked = true;
+    d->next_loaded = t->loaded_list;
+    d->loaded_link = &t->loaded_list;
+    if (t->loaded_list != NULL) {
+        t->loaded_list->loaded_link = &d->next_loaded;
+    }
+    t->loaded_list = d;
+    numset_add(&t->in_hand, d->n);
+}
+
+static void unload(struct delivery *d)
+{
+    if (d->loaded_link == NULL) {
+        return;
+    }
+    *d->loaded_link = d->next_loaded;
+    if (d->next_loaded != NULL) {
+        d->next_loaded->loaded_link = d->loaded_link;
+    }
+    d->loaded_link = NULL;
+}
+
+void delivery_free(struct delivery *d)
+{
+    if (d->state != DELIVERY_STATES) {
+        list_remove(&d->lane->lists[d->state], d);
+        if (d->state == DELIVERY_INFLIGHT) {
+            d->lane->w->inflight--;
+        }
+    }
+    unload(d);
+    event_unref(d->event);
+    free(d);
+}
+
+void delivery_orphan(struct delivery *d)
+{
+    unload(d);
+    d->track = NULL;
+}
+
+void delivery_settle(struct delivery *d)
+{
+    if (d->track != NULL) {
+        if (d->seq != TRACK_NO_SEQ) {
+            track_done(d->track, d->seq);
+        }
+        if (d->parked) {
+            commit_drop(d->track, d->n);
+        }
+    }
+    delivery_free(d);
+}
+
+void delivery_park(struct delivery *d, int64_t due_ms)
+{
+    d->record.next_ms = due_ms;
+    if (d->track != NULL) {
+        if (d->seq != TRACK_NO_SEQ) {
+            track_slot(d->track, d->seq)->delivery = NULL;
+        }
+        commit_park(d->track, d->n, d->seq, d->parked ? NULL : d->event, &d->record, due_ms);
+    }
+    delivery_free(d);
+}
+
+void delivery_bury(struct delivery *d)
+{
+    struct worker *w = d->lane->w;
+    if (d->track != NULL) {
+        if (d->seq != TRACK_NO_SEQ) {
+            track_slot(d->track, d->seq)->delivery = NULL;
+        }
+        commit_bury(d->track, d->n, d->seq, d->parked ? NULL : d->event, &d->record,
+                    worker_now_ms(w));
+        stats_dead(w, d->lane);
+    }
+    delivery_free(d);
+}

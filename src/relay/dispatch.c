@@ -1,0 +1,373 @@
+/* One lane a destination: takes deliveries, starts attempts within its limits, settles outcomes. */
+#include "relay/delivery.h"
+
+#include "base/crypt.h"
+#include "base/log.h"
+#include "relay/stats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STUCK_MS = 30000, STUCK_DUE_MS = 5000, PROBE_LOOK_MS = 1000 };
+
+static unsigned ready_count(const struct lane *lane)
+{
+    return lane->lists[DELIVERY_FRESH].n + lane->lists[DELIVERY_OVERDUE].n +
+           lane->lists[DELIVERY_RETRY].n;
+}
+
+/* Nothing is tried now: what comes is parked, what waits in memory too. */
+static bool stands(const struct lane *lane)
+{
+    return lane->dest == NULL || lane->paused || lane->breaker.state == BREAKER_OPEN;
+}
+
+/* --- what comes in */
+
+static void offer(struct delivery *d)
+{
+    struct lane *lane = d->lane;
+    unsigned room = lane->w->conf->listen.lane;
+    if (stands(lane) || lane->lists[DELIVERY_FRESH].n + lane->lists[DELIVERY_INFLIGHT].n >= room) {
+        snprintf(d->record.reason, sizeof d->record.reason, "%s",
+                 lane->dest == NULL ? "unknown_destination"
+                 : lane->paused     ? "paused"
+                 : stands(lane)     ? "breaker_open"
+                                    : "lane_full");
+        delivery_park(d, worker_now_ms(lane->w));
+        return;
+    }
+    delivery_move(d, DELIVERY_FRESH);
+    lane_pump(lane);
+}
+
+static void add(struct journal *j, struct event *e, struct lane *lane)
+{
+    struct track *t = track_of(j, lane);
+    struct delivery *d = delivery_new(e, lane, t, e->n);
+    d->since_boot_ms = boot_ms();
+    d->seq = track_push(t, e->n, d);
+    offer(d);
+}
+
+void dispatch_event(struct journal *j, struct event *e)
+{
+    for (size_t i = 0; i < e->to_count; i++) {
+        add(j, e, j->w->lanes[e->to[i]]);
+    }
+}
+
+void dispatch_recovered(struct journal *j, struct event *e, struct lane *lane)
+{
+    add(j, e, lane);
+}
+
+void dispatch_parked(struct track *t, struct event *e, const struct record *r)
+{
+    struct delivery *d = delivery_new(e, t->lane, t, e->n);
+    d->record = *r;
+    d->since_boot_ms = boot_ms();
+    delivery_load(d);
+    delivery_move(d, r->attempts == 0 ? DELIVERY_OVERDUE : DELIVERY_RETRY);
+}
+
+void dispatch_expired(struct track *t, struct event *e, const struct record *r)
+{
+    struct delivery *d = delivery_new(e, t->lane, t, e->n);
+    d->record = *r;
+    delivery_load(d);
+    if (r->attempts == 0) {
+        snprintf(d->record.reason, sizeof d->record.reason, "expired");
+    }
+    delivery_bury(d);
+}
+
+unsigned dispatch_room(const struct lane *lane)
+{
+    unsigned most = lane->w->conf->listen.lane / 2;
+    unsigned held = lane->lists[DELIVERY_OVERDUE].n + lane->lists[DELIVERY_RETRY].n;
+    if (lane->dest == NULL || lane->paused || lane->w->draining) {
+        return 0;
+    }
+    if (lane->breaker.state != BREAKER_CLOSED) {
+        return held + lane->lists[DELIVERY_INFLIGHT].n > 0 ? 0 : 1; /* one to probe with */
+    }
+    return held >= most ? 0 : most - held;
+}
+
+/* --- what goes out */
+
+/* Of every four slots two go to fresh events, one to overdue first attempts, one to retries; a list
+ * without anything that may start leaves its slot to the next. */
+static struct delivery *choose(struct lane *lane)
+{
+    static const enum delivery_state turns[4] = {DELIVERY_FRESH, DELIVERY_OVERDUE, DELIVERY_FRESH,
+                                                 DELIVERY_RETRY};
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned turn = (lane->turn + i) & 3;
+        for (struct delivery *d = lane->lists[turns[turn]].first; d != NULL; d = d->next) {
+            if (journal_may_act(d->track->journal)) {
+                lane->turn = (turn + 1) & 3;
+                return d;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void on_stuck(struct wheel_timer *t);
+
+static void start(struct delivery *d)
+{
+    struct lane *lane = d->lane;
+    delivery_move(d, DELIVERY_INFLIGHT);
+    d->started_boot_ms = boot_ms();
+    if (d->record.attempts == 0) {
+        d->record.first_ms = worker_now_ms(lane->w);
+    }
+    if (lane->dest->timeout_ms > STUCK_MS && lane->stuck.link == NULL) {
+        wheel_arm(&lane->w->wheel, &lane->stuck, STUCK_MS, on_stuck);
+    }
+    attempt_start(d);
+}
+
+/* The breaker is open: what waits in memory goes to Redis, where it costs one body an event. */
+static void park_ready(struct lane *lane)
+{
+    static const enum delivery_state ready[] = {DELIVERY_FRESH, DELIVERY_OVERDUE, DELIVERY_RETRY};
+    int64_t now = worker_now_ms(lane->w);
+    for (int i = 0; i < 3; i++) {
+        while (lane->lists[ready[i]].first != NULL) {
+            delivery_park(lane->lists[ready[i]].first, now);
+        }
+    }
+}
+
+static void on_probe(struct wheel_timer *t);
+
+static void refill(struct lane *lane)
+{
+    if (dispatch_room(lane) == 0 || ready_count(lane) > lane->w->conf->listen.lane / 4) {
+        return;
+    }
+    int64_t now = worker_now_ms(lane->w);
+    for (struct journal *j = lane->w->journals; j != NULL; j = j->next) {
+        struct track *t = j->tracks[lane->number];
+        if (t != NULL && t->next_due_ms <= now) {
+            due_look(t);
+        }
+    }
+}
+
+static void expire(struct lane *lane)
+{
+    for (struct journal *j = lane->w->journals; j != NULL; j = j->next) {
+        if (j->tracks[lane->number] != NULL) {
+            due_expire(j->tracks[lane->number]);
+        }
+    }
+}
+
+void lane_pump(struct lane *lane)
+{
+    struct worker *w = lane->w;
+    if (w->draining) {
+        return;
+    }
+    if (lane->dest == NULL || lane->paused) {
+        park_ready(lane);
+        return;
+    }
+    for (;;) {
+        unsigned allowed = breaker_allows(&lane->breaker, &lane->dest->breaker,
+                                          lane->dest->concurrency, boot_ms());
+        if (lane->lists[DELIVERY_INFLIGHT].n >= allowed) {
+            break;
+        }
+        struct delivery *d = choose(lane);
+        if (d == NULL) {
+            break;
+        }
+        start(d);
+    }
+    if (lane->breaker.state == BREAKER_OPEN) {
+        park_ready(lane);
+        if (lane->probe.link == NULL) {
+            wheel_arm(&w->wheel, &lane->probe, PROBE_LOOK_MS, on_probe);
+        }
+        return;
+    }
+    refill(lane);
+}
+
+/* While it stands, somebody must look: for the next probe, and for what has grown too old. */
+static void on_probe(struct wheel_timer *t)
+{
+    struct lane *lane = CONTAINER_OF(t, struct lane, probe);
+    expire(lane);
+    if (lane->dest != NULL && !lane->paused) {
+        breaker_allows(&lane->breaker, &lane->dest->breaker, lane->dest->concurrency, boot_ms());
+    }
+    lane_pump(lane);
+    if (stands(lane)) {
+        wheel_arm(&lane->w->wheel, &lane->probe, PROBE_LOOK_MS, on_probe);
+    }
+}
+
+void lanes_pump(struct worker *w)
+{
+    for (unsigned i = 0; i < w->lane_count; i++) {
+        lane_pump(w->lanes[i]);
+    }
+}
+
+void lanes_tend(struct worker *w)
+{
+    for (unsigned i = 0; i < w->lane_count; i++) {
+        if (stands(w->lanes[i])) {
+            expire(w->lanes[i]);
+        }
+        lane_pump(w->lanes[i]);
+    }
+}
+
+/* An attempt that takes so long must not hold its journal's floor back: parked while in flight, due
+ * after its deadline, removed by its success. */
+static void on_stuck(struct wheel_timer *t)
+{
+    struct lane *lane = CONTAINER_OF(t, struct lane, stuck);
+    int64_t now = boot_ms();
+    for (struct delivery *d = lane->lists[DELIVERY_INFLIGHT].first; d != NULL; d = d->next) {
+        if (d->track == NULL || d->parked || now - d->started_boot_ms < STUCK_MS) {
+            continue;
+        }
+        int64_t due = worker_now_ms(lane->w) + lane->dest->timeout_ms + STUCK_DUE_MS;
+        track_slot(d->track, d->seq)->delivery = NULL;
+        commit_park(d->track, d->n, d->seq, d->event, &d->record, due);
+        d->seq = TRACK_NO_SEQ;
+        delivery_load(d);
+    }
+    if (lane->lists[DELIVERY_INFLIGHT].n > 0) {
+        wheel_arm(&lane->w->wheel, &lane->stuck, STUCK_MS / 6, on_stuck);
+    }
+}
+
+/* --- outcomes */
+
+static void log_outcome(const struct delivery *d, const struct outcome *o, const char *then,
+                        int64_t delay_ms)
+{
+    enum log_level level = o->kind == OUTCOME_OK ? LOG_DEBUG : LOG_WARN;
+    if (!log_on(level)) {
+        return;
+    }
+    char delay[33] = "";
+    if (delay_ms >= 0) {
+        delay[text_put_duration(delay, delay_ms)] = '\0';
+    }
+    log_line(level, then, "event", "%.*s", EVENT_ID_LEN, d->event->id, "source", "%.*s",
+             STR_ARG(d->event->source), "destination", "%s", d->lane->name, "attempt", "%u",
+             d->record.attempts, "reason", "%s", o->reason, "status", "%d", o->status, "retry_in", "%s",
+             delay, "detail", "%s", o->detail, NULL);
+}
+
+static void give_up(struct delivery *d, const struct outcome *o)
+{
+    const struct conf_destination *dest = d->lane->dest;
+    log_outcome(d, o, dest->on_exhausted == EXHAUSTED_DROP ? "dropped" : "dead letter", -1);
+    if (dest->on_exhausted == EXHAUSTED_DROP) {
+        delivery_settle(d);
+    } else if (dest->on_exhausted == EXHAUSTED_PAUSE) {
+        struct lane *lane = d->lane;
+        delivery_park(d, worker_now_ms(lane->w));
+        lane_pause(lane, true);
+    } else {
+        delivery_bury(d);
+    }
+}
+
+static void try_again(struct delivery *d, const struct outcome *o)
+{
+    struct lane *lane = d->lane;
+    int64_t now = worker_now_ms(lane->w);
+    struct retry_state s = {.attempts = d->record.attempts, .since_ms = d->record.since_ms,
+                            .now_ms = now, .retry_after_ms = o->retry_after_ms};
+    int64_t delay = retry_next(&lane->dest->retry, &s, crypt_random_u64());
+    if (delay == RETRY_GIVE_UP) {
+        give_up(d, o);
+        return;
+    }
+    log_outcome(d, o, "failed, will retry", delay);
+    delivery_park(d, now + delay);
+}
+
+static void note_outcome(struct lane *lane, const struct outcome *o)
+{
+    bool ok = o->kind != OUTCOME_RETRY; /* a refusal for good is an answer: the destination lives */
+    enum breaker_state before = lane->breaker.state;
+    breaker_report(&lane->breaker, &lane->dest->breaker, lane->dest->concurrency, ok, boot_ms());
+    if (lane->breaker.state != before && lane->breaker.state != BREAKER_HALF_OPEN) {
+        log_line(lane->breaker.state == BREAKER_OPEN ? LOG_WARN : LOG_INFO,
+                 lane->breaker.state == BREAKER_OPEN ? "destination is down: breaker opened"
+                                                     : "destination is back: breaker closed",
+                 "destination", "%s", lane->name, "reason", "%s", o->reason, NULL);
+    }
+    if (o->kind == OUTCOME_OK) {
+        lane->last_ok_ms = worker_now_ms(lane->w);
+    } else {
+        snprintf(lane->last_error, sizeof lane->last_error, "%s", o->reason);
+    }
+}
+
+void dispatch_outcome(struct delivery *d, const struct outcome *o)
+{
+    struct lane *lane = d->lane;
+    if (o->reason == ATTEMPT_CANCELLED) {
+        delivery_free(d); /* a stop: the journal still has it, for whoever comes next */
+        return;
+    }
+    note_outcome(lane, o);
+    stats_attempt(lane, o);
+    d->record.attempts++;
+    d->record.last_ms = worker_now_ms(lane->w);
+    d->record.status = o->status;
+    snprintf(d->record.reason, sizeof d->record.reason, "%s", o->reason);
+    if (d->track == NULL) {
+        delivery_free(d); /* its journal was left: whoever has it now delivers it again */
+    } else if (o->kind == OUTCOME_OK) {
+        log_outcome(d, o, "delivered", -1);
+        stats_delivered(lane, d);
+        delivery_settle(d);
+    } else if (o->kind == OUTCOME_GIVE_UP) {
+        give_up(d, o);
+    } else {
+        try_again(d, o);
+    }
+    lane_pump(lane);
+}
+
+void dispatch_forget(struct journal *j)
+{
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        struct lane *lane = j->w->lanes[i];
+        for (int s = 0; s < DELIVERY_STATES; s++) {
+            for (struct delivery *d = lane->lists[s].first, *next; d != NULL; d = next) {
+                next = d->next;
+                if (d->track == NULL || d->track->journal != j) {
+                    continue;
+                }
+                if (s == DELIVERY_INFLIGHT) {
+                    delivery_orphan(d);
+                } else {
+                    delivery_free(d);
+                }
+            }
+        }
+    }
+}
+
+bool dispatch_idle(const struct worker *w)
+{
+    return w->inflight == 0;
+}

@@ -1,0 +1,350 @@
+/* Parked deliveries: when they are due, and reading them back into their lane. Only the owner of a
+ * journal reads its due sets, and it keeps the next due time of each in memory: nothing polls. */
+#include "relay/journal.h"
+
+#include "base/log.h"
+#include "relay/delivery.h"
+#include "relay/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { READ_MOST = 512, EXPIRE_MOST = 256 };
+
+static void on_due(struct wheel_timer *timer)
+{
+    struct worker *w = CONTAINER_OF(timer, struct worker, due);
+    int64_t now = worker_now_ms(w);
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
+        for (unsigned i = 0; i < w->lane_count; i++) {
+            struct track *t = j->tracks[i];
+            if (t != NULL && t->next_due_ms <= now) {
+                due_look(t);
+            }
+        }
+    }
+    due_rearm(w);
+}
+
+void due_rearm(struct worker *w)
+{
+    int64_t first = INT64_MAX, now = worker_now_ms(w);
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
+        for (unsigned i = 0; i < w->lane_count; i++) {
+            const struct track *t = j->tracks[i];
+            /* One that is due already waits for room in its lane, not for the clock. */
+            if (t != NULL && t->next_due_ms > now && t->next_due_ms < first) {
+                first = t->next_due_ms;
+            }
+        }
+    }
+    if (first != INT64_MAX) {
+        int64_t after = first - now + 1;
+        wheel_arm(&w->wheel, &w->due, (uint64_t)(after > 60000 ? 60000 : after), on_due);
+    }
+}
+
+void due_note(struct track *t, int64_t due_ms)
+{
+    if (due_ms < t->next_due_ms) {
+        t->next_due_ms = due_ms;
+        if (due_ms <= worker_now_ms(t->journal->w)) {
+            due_look(t);
+        } else {
+            due_rearm(t->journal->w);
+        }
+    }
+}
+
+/* --- reading */
+
+struct due_read {
+    struct track *t;
+    unsigned lane;
+    struct record *records; /* of the numbers asked for */
+    uint64_t *numbers;
+    size_t count, got;
+    bool expire;            /* too old: bury them without an attempt */
+    unsigned asked, limit;
+};
+
+static void read_free(struct due_read *r)
+{
+    free(r->records);
+    free(r->numbers);
+    free(r);
+}
+
+static struct str text_of(const redisReply *r)
+{
+    return r->type == REDIS_REPLY_STRING ? (struct str){r->str, r->len} : STR_NONE;
+}
+
+/* A reply for a track: its journal may be gone, or have been left and come back with other tracks. */
+static struct track *still(struct journal *j, const struct due_read *r)
+{
+    struct track *t = j->tracks[r->lane];
+    return t == r->t && (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD ||
+                         j->state == JOURNAL_READING || j->state == JOURNAL_MARKING)
+               ? t
+               : NULL;
+}
+
+struct due_call {
+    struct journal *j;
+    struct due_read *r;
+    void (*on_reply)(struct journal *j, struct due_read *r, const redisReply *reply);
+};
+
+static void on_call(void *user, const redisReply *reply)
+{
+    struct due_call c = *(struct due_call *)user;
+    free(user);
+    if (journal_release(c.j)) {
+        if (--c.r->asked == 0) {
+            read_free(c.r);
+        }
+        return;
+    }
+    c.r->asked--;
+    c.on_reply(c.j, c.r, reply);
+}
+
+static bool call(struct journal *j, struct due_read *r, size_t argc, const struct str *argv,
+                 void (*on_reply)(struct journal *j, struct due_read *r, const redisReply *reply))
+{
+    struct due_call *c = malloc(sizeof *c);
+    ENSURE(c != NULL);
+    *c = (struct due_call){j, r, on_reply};
+    if (!store_send(j->w->redis.main, argc, argv, on_call, c)) {
+        free(c);
+        return false;
+    }
+    journal_hold(j);
+    r->asked++;
+    return true;
+}
+
+static void read_done(struct journal *j, struct due_read *r)
+{
+    struct track *t = j->tracks[r->lane];
+    if (r->asked > 0) {
+        return;
+    }
+    if (t == r->t) {
+        t->due_reading = false;
+        lane_pump(t->lane);
+        due_rearm(j->w);
+        if (t->next_due_ms <= worker_now_ms(j->w) && r->count > 0) {
+            due_look(t); /* more of the same */
+        }
+    }
+    read_free(r);
+}
+
+/* HMGET of one parked delivery: id t src m h b, and its record. */
+static void on_event(struct journal *j, struct due_read *r, const redisReply *reply)
+{
+    struct track *t = still(j, r);
+    uint64_t n = r->numbers[r->got++];
+    if (t != NULL && reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 7) {
+        struct record record;
+        uint64_t received;
+        struct str line = text_of(reply->element[3]), method, target;
+        str_cut(line, ' ', &method, &target);
+        if (reply->element[0]->type != REDIS_REPLY_STRING ||
+            text_u64(text_of(reply->element[1]), INT64_MAX, &received) != NULL ||
+            !record_decode(text_of(reply->element[6]), &record)) {
+            log_line(LOG_ERROR, "a parked delivery has no event: dropped", "journal", "%s", j->name, "n",
+                     "%llu", (unsigned long long)n, "destination", "%s", t->lane->name, NULL);
+            stats_lost(j->w, 1);
+            commit_drop(t, n);
+        } else {
+            uint16_t to = (uint16_t)r->lane;
+            struct event_parts parts = {
+                .journal = j->number, .n = n, .received_ms = (int64_t)received,
+                .id = text_of(reply->element[0]), .source = text_of(reply->element[2]),
+                .method = method, .target = target, .headers = text_of(reply->element[4]),
+                .body = text_of(reply->element[5]), .to = &to, .to_count = 1,
+            };
+            struct event *e = event_new(&parts);
+            if (r->expire) {
+                dispatch_expired(t, e, &record);
+            } else {
+                dispatch_parked(t, e, &record);
+            }
+            event_unref(e);
+        }
+    }
+    read_done(j, r);
+}
+
+static void ask_event(struct journal *j, struct due_read *r, uint64_t n)
+{
+    struct buf key, field;
+    char digits[20];
+    buf_init(&key, 256);
+    buf_init(&field, 128);
+    struct str number = {digits, text_put_u64(digits, n)};
+    buf_add_str(&field, STR("d:"));
+    buf_add_str(&field, str_of(r->t->lane->name));
+    struct str argv[] = {STR("HMGET"), journal_key(j, &key, "event:", number), STR("id"), STR("t"),
+                         STR("src"), STR("m"), STR("h"), STR("b"), buf_str(&field)};
+    if (call(j, r, 9, argv, on_event)) {
+        r->numbers[r->count++] = n;
+    }
+    buf_done(&key);
+    buf_done(&field);
+}
+
+/* ZRANGEBYSCORE: n, score, n, score ... in order of due time. */
+static void on_numbers(struct journal *j, struct due_read *r, const redisReply *reply)
+{
+    struct track *t = still(j, r);
+    if (t == NULL || reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        read_done(j, r);
+        return;
+    }
+    size_t pairs = reply->elements / 2;
+    int64_t now = worker_now_ms(j->w);
+    int64_t next = INT64_MAX;
+    unsigned room = r->expire ? EXPIRE_MOST : dispatch_room(t->lane);
+    r->numbers = malloc((pairs + 1) * sizeof *r->numbers);
+    ENSURE(r->numbers != NULL);
+    for (size_t i = 0; i < pairs; i++) {
+        uint64_t n, due;
+        if (text_u64(text_of(reply->element[2 * i]), UINT64_MAX, &n) != NULL ||
+            text_u64(text_of(reply->element[2 * i + 1]), INT64_MAX, &due) != NULL || numset_has(&t->in_hand, n)) {
+            continue;
+        }
+        if ((int64_t)due > now || r->count >= room) {
+            next = (int64_t)due;
+            break;
+        }
+        ask_event(j, r, n);
+    }
+    if (!r->expire) { /* a full answer may hide more behind it */
+        t->next_due_ms = next == INT64_MAX && pairs >= r->limit ? now : next;
+    }
+    read_done(j, r);
+}
+
+static void start_read(struct track *t, bool expire, int64_t before_ms)
+{
+    struct journal *j = t->journal;
+    struct due_read *r = calloc(1, sizeof *r);
+    ENSURE(r != NULL);
+    r->t = t;
+    r->lane = t->lane->number;
+    r->expire = expire;
+    r->limit = (unsigned)t->in_hand.n + READ_MOST;
+    char most[20], score[24];
+    struct str limit = {most, text_put_u64(most, r->limit)};
+    struct str max = STR("+inf");
+    if (expire) {
+        max = (struct str){score, text_put_u64(score, (uint64_t)before_ms)};
+    }
+    struct buf key;
+    buf_init(&key, 256);
+    struct str argv[] = {STR("ZRANGEBYSCORE"), journal_key(j, &key, "due:", str_of(t->lane->name)),
+                         STR("-inf"), max, STR("WITHSCORES"), STR("LIMIT"), STR("0"), limit};
+    t->due_reading = true;
+    if (!call(j, r, 8, argv, on_numbers)) {
+        t->due_reading = false;
+        read_free(r);
+    }
+    buf_done(&key);
+}
+
+void due_look(struct track *t)
+{
+    struct journal *j = t->journal;
+    if (t->due_reading || !journal_may_act(j) || j->state == JOURNAL_MARKING) {
+        return;
+    }
+    if (dispatch_room(t->lane) > 0) {
+        start_read(t, false, 0);
+    }
+}
+
+void due_expire(struct track *t)
+{
+    int64_t age = lane_max_age_ms(t->lane), now = worker_now_ms(t->journal->w);
+    if (!t->due_reading && journal_may_act(t->journal) && t->next_due_ms < now - age) {
+        start_read(t, true, now - age);
+    }
+}
+
+/* --- requests: "replay <n> <destination> <nonce>", "purge <n> <destination> <nonce>" */
+
+struct request {
+    struct journal *j;
+    struct lane *lane;
+    uint64_t n;
+    bool purge;
+    char text[];
+};
+
+static void on_request_record(void *user, const redisReply *reply)
+{
+    struct request *r = user;
+    struct journal *j = r->j;
+    if (!journal_release(j)) {
+        struct record record;
+        if (reply == NULL) {
+            j->request_busy = false; /* the next renewal hands it out again */
+        } else {
+            struct track *t = track_of(j, r->lane);
+            bool found = record_decode(text_of(reply), &record);
+            if (found && r->purge) {
+                commit_drop(t, r->n);
+            } else if (found) { /* a replay: a new budget, due at once */
+                struct record fresh = {.since_ms = worker_now_ms(j->w), .replay = true};
+                commit_park(t, r->n, TRACK_NO_SEQ, NULL, &fresh, fresh.since_ms);
+            }
+            if (found && t->dead_total > 0) {
+                t->dead_total--;
+            }
+            commit_request_done(j, str_of(r->text));
+        }
+    }
+    free(r);
+}
+
+void due_request(struct journal *j, struct str text)
+{
+    struct str verb, number, name, rest;
+    uint64_t n;
+    str_cut(text, ' ', &verb, &rest);
+    str_cut(rest, ' ', &number, &rest);
+    str_cut(rest, ' ', &name, &rest);
+    struct lane *lane = name.len > 0 ? lane_find(j->w, name) : NULL;
+    if (lane == NULL || text_u64(number, EVENT_N_MAX, &n) != NULL ||
+        (!str_eq(verb, STR("replay")) && !str_eq(verb, STR("purge")))) {
+        log_line(LOG_WARN, "an unknown request was dropped", "journal", "%s", j->name, "request", "%.*s",
+                 STR_ARG(text), NULL);
+        commit_request_done(j, text);
+        return;
+    }
+    struct request *r = calloc(1, sizeof *r + text.len + 1);
+    ENSURE(r != NULL);
+    r->j = j;
+    r->lane = lane;
+    r->n = n;
+    r->purge = str_eq(verb, STR("purge"));
+    memcpy(r->text, text.at, text.len);
+    struct buf key, field;
+    buf_init(&key, 256);
+    buf_init(&field, 128);
+    buf_add_str(&field, STR("d:"));
+    buf_add_str(&field, name);
+    struct str argv[] = {STR("HGET"), journal_key(j, &key, "event:", number), buf_str(&field)};
+    if (store_send(j->w->redis.main, 3, argv, on_request_record, r)) {
+        journal_hold(j);
+    } else {
+        j->request_busy = false;
+        free(r);
+    }
+    buf_done(&key);
+    buf_done(&field);
+}

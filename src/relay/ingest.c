@@ -1,0 +1,306 @@
+/* Request -> verified, routed, journaled event.
+ *
+ * Order of checks: size cap (httpd), source and method, signature, timestamp, routes, append, answer.
+ * The sender gets its 200 only after Redis has answered the append, and while the lease is valid. */
+#include "relay/ingest.h"
+
+#include "base/log.h"
+#include "model/route.h"
+#include "relay/delivery.h"
+#include "relay/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024, REFUSAL_LINES = 10 };
+
+/* A request on its way into the journal; it outlives its sender when the outcome is unknown. */
+struct inbound {
+    struct append append;
+    struct worker *w;
+    struct httpd_request *request; /* NULL: answered, or the sender has gone */
+    const struct conf_source *source;
+    struct wheel_timer deadline;
+    uint64_t began_us;
+};
+
+/* --- answers */
+
+static const struct {
+    const char *reason;
+    int status;
+} refusals[] = {
+    {"bad_signature", 401}, {"stale_timestamp", 401}, {"ip_denied", 403},  {"unknown_source", 404},
+    {"method", 405},        {"too_slow", 408},        {"too_large", 413},  {"rate_limited", 429},
+    {"malformed", 400},     {"redis_down", 503},      {"over_budget", 503}, {"overloaded", 503},
+    {"draining", 503},
+};
+
+int refusal_status(const char *reason)
+{
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        if (strcmp(refusals[i].reason, reason) == 0) {
+            return refusals[i].status;
+        }
+    }
+    return 503;
+}
+
+static void log_refusal(struct worker *w, struct str source, const char *reason, const char *detail)
+{
+    struct log_cap *cap = &w->refusals;
+    int64_t second = boot_ms() / 1000;
+    if (cap->second != second) {
+        cap->second = second;
+        cap->lines = 0;
+    }
+    if (cap->lines++ >= REFUSAL_LINES) {
+        cap->suppressed++;
+        return;
+    }
+    log_line(LOG_INFO, "refused", "source", "%.*s", STR_ARG(source), "reason", "%s", reason, "detail",
+             "%s", detail == NULL ? "" : detail, "not_logged", "%u", cap->suppressed, NULL);
+    cap->suppressed = 0;
+}
+
+static void refuse(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                   const char *reason, const char *detail)
+{
+    char body[96];
+    struct buf b;
+    struct str name = source == NULL ? STR_NONE : source->name;
+    int status = refusal_status(reason);
+    struct field fields[2];
+    size_t n = 0;
+    if (status == 503) {
+        fields[n++] = (struct field){STR("Retry-After"), STR("1")};
+    } else if (status == 405) {
+        fields[n++] = (struct field){STR("Allow"), STR("POST")};
+    }
+    buf_init(&b, sizeof body);
+    buf_printf(&b, "{\"error\":\"%s\"}", reason);
+    httpd_answer(r, &(struct httpd_answer){.status = status, .content_type = STR("application/json"),
+                                           .fields = fields, .field_count = n, .body = buf_str(&b),
+                                           .close = w->draining});
+    buf_done(&b);
+    stats_rejected(w, name, reason);
+    log_refusal(w, name, reason, detail);
+}
+
+static void accept_event(struct inbound *in, struct str id)
+{
+    struct worker *w = in->w;
+    const struct conf_source *s = in->source;
+    struct field fields[] = {
+        {STR("penstock-event-id"), id},
+        {STR("penstock-durability"),
+         w->conf->redis.durability == DURABILITY_FSYNC ? STR("fsync") : STR("memory")},
+    };
+    httpd_answer(in->request, &(struct httpd_answer){
+        .status = (int)s->respond_status, .content_type = STR("application/json"), .fields = fields,
+        .field_count = id.len > 0 ? 2 : 0, .body = s->respond_body, .close = w->draining});
+    stats_accepted(w, s->name, uv_hrtime() / 1000 - in->began_us);
+}
+
+/* --- the way in */
+
+static void forget_sender(struct inbound *in)
+{
+    if (in->request != NULL) {
+        in->request->pending = NULL;
+        in->request = NULL;
+        in->w->waiting--;
+    }
+    wheel_cancel(&in->w->wheel, &in->deadline);
+}
+
+static void refuse_inbound(struct inbound *in, const char *reason)
+{
+    struct httpd_request *r = in->request;
+    if (r != NULL) {
+        forget_sender(in);
+        refuse(in->w, r, in->source, reason, NULL);
+    }
+}
+
+static void inbound_free(struct inbound *in)
+{
+    forget_sender(in);
+    event_unref(in->append.event);
+    free(in);
+}
+
+/* Redis has not answered in time. Unknown, not failed: the event stays until its outcome is known, and
+ * is delivered if it turns out to be written. */
+static void on_deadline(struct wheel_timer *t)
+{
+    refuse_inbound(CONTAINER_OF(t, struct inbound, deadline), "redis_down");
+}
+
+static void append_again(struct inbound *in)
+{
+    struct worker *w = in->w;
+    struct event *e = in->append.event;
+    struct event_parts parts = {
+        .journal = w->live->number, .n = journal_next_n(w->live), .received_ms = e->received_ms,
+        .source = e->source, .method = e->method, .target = e->target, .headers = e->headers,
+        .body = e->body, .to = e->to, .to_count = e->to_count,
+    };
+    in->append.event = event_new(&parts);
+    in->append.in_stream = false;
+    event_unref(e);
+    journal_append(w->live, &in->append);
+}
+
+void append_done(struct journal *j, struct append *a, const char *reason)
+{
+    struct inbound *in = CONTAINER_OF(a, struct inbound, append);
+    if (reason == APPEND_ABSENT && in->request != NULL && journal_refuses(in->w) == NULL) {
+        append_again(in);
+        return;
+    }
+    if (reason != NULL) {
+        refuse_inbound(in, reason == APPEND_ABSENT ? "redis_down" : reason);
+    } else {
+        struct event *e = a->event;
+        if (in->request != NULL && journal_may_act(j)) {
+            accept_event(in, (struct str){e->id, EVENT_ID_LEN});
+            forget_sender(in);
+        } else { /* written, but perhaps no longer mine: it will be delivered, the sender told 503 */
+            refuse_inbound(in, "redis_down");
+        }
+        dispatch_event(j, e);
+    }
+    inbound_free(in);
+}
+
+static void append_request(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                           const uint16_t *to, size_t to_count)
+{
+    struct inbound *in = calloc(1, sizeof *in);
+    struct buf headers;
+    ENSURE(in != NULL);
+    buf_init(&headers, HEADERS_CEILING);
+    event_render_fields(r->fields, &headers);
+    in->w = w;
+    in->request = r;
+    in->source = source;
+    in->began_us = r->began_us;
+    struct event_parts parts = {
+        .journal = w->live->number, .n = journal_next_n(w->live), .received_ms = worker_now_ms(w),
+        .source = source->name, .method = r->method, .target = r->target,
+        .headers = buf_str(&headers), .body = r->body, .to = to, .to_count = to_count,
+    };
+    in->append.event = event_new(&parts);
+    buf_done(&headers);
+    r->pending = in;
+    w->waiting++;
+    wheel_arm(&w->wheel, &in->deadline, ANSWER_WITHIN_MS, on_deadline);
+    httpd_release(r);
+    journal_append(w->live, &in->append);
+}
+
+static size_t find_routes(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                          uint16_t to[LANES_MAX])
+{
+    unsigned indexes[LANES_MAX];
+    struct buf type;
+    buf_init(&type, TYPE_CEILING);
+    if (route_needs_type(w->conf, source)) {
+        pick_text(&source->event_type, r->fields, r->body, &type);
+    }
+    size_t n = route_match(w->conf, source, buf_str(&type), indexes);
+    for (size_t i = 0; i < n; i++) {
+        to[i] = (uint16_t)indexes[i];
+    }
+    buf_done(&type);
+    return n;
+}
+
+static void on_request(void *user, struct httpd_request *r)
+{
+    struct worker *w = user;
+    const struct conf_source *source = conf_source_at(w->conf, r->path);
+    struct verify_input input = {r->method, r->target, r->fields, r->body};
+    struct verify_verdict verdict = verify_check(source->verify, &input, (int64_t)time(NULL));
+    if (verdict.reason != NULL) {
+        refuse(w, r, source, verdict.reason, verdict.detail);
+        return;
+    }
+    uint16_t to[LANES_MAX];
+    size_t n = find_routes(w, r, source, to);
+    if (n == 0) {
+        stats_unrouted(w, source->name);
+        if (!source->keep_unrouted) {
+            struct inbound in = {.w = w, .request = r, .source = source, .began_us = r->began_us};
+            accept_event(&in, STR_NONE);
+            return;
+        }
+    }
+    const char *reason = journal_refuses(w);
+    if (reason == NULL && event_bytes_alive() + r->body.len > w->conf->listen.memory_bytes) {
+        reason = "overloaded";
+    }
+    if (reason != NULL) {
+        refuse(w, r, source, reason, w->redis.trouble);
+        return;
+    }
+    append_request(w, r, source, to, n);
+}
+
+static size_t on_head(void *user, struct httpd_request *r)
+{
+    struct worker *w = user;
+    const struct conf_source *source = conf_source_at(w->conf, r->path);
+    if (source == NULL) {
+        refuse(w, r, NULL, "unknown_source", NULL);
+        return 0;
+    }
+    if (!conf_takes_method(source, r->method)) {
+        refuse(w, r, source, "method", NULL);
+        return 0;
+    }
+    return source->body_bytes;
+}
+
+static void on_gone(void *user, struct httpd_request *r)
+{
+    (void)user;
+    struct inbound *in = r->pending;
+    if (in != NULL) {
+        forget_sender(in);
+    }
+}
+
+static void on_refused(void *user, const char *reason, const char *detail,
+                       const struct sockaddr_storage *peer)
+{
+    struct worker *w = user;
+    (void)peer;
+    stats_rejected(w, STR_NONE, reason);
+    log_refusal(w, STR_NONE, reason, detail);
+}
+
+const char *ingest_start(struct worker *w)
+{
+    const struct conf *c = w->conf;
+    size_t body = c->listen.body_bytes;
+    for (size_t i = 0; i < c->source_count; i++) {
+        body = c->sources[i].body_bytes > body ? c->sources[i].body_bytes : body;
+    }
+    struct httpd_limits limits = {
+        .head_bytes = c->listen.headers_bytes, .target_bytes = 8 << 10, .field_count = 100,
+        .body_bytes = body, .memory_bytes = c->listen.memory_bytes,
+        .connections = c->listen.connections, .head_ms = 10000,
+        .request_ms = (uint64_t)c->listen.request_timeout_ms,
+        .idle_ms = (uint64_t)c->listen.idle_timeout_ms, .write_ms = 10000,
+    };
+    struct httpd_handler handler = {w, on_head, on_request, on_gone, on_refused};
+    return httpd_new(&w->listener, w->loop, &w->wheel, c->listen.address, &limits, &handler);
+}
+
+unsigned ingest_waiting(const struct worker *w)
+{
+    return w->waiting;
+}

@@ -1,0 +1,403 @@
+/* A journal's life in memory, and its appends: one XADD an event, with ids of our own. */
+#include "relay/journal.h"
+
+#include "base/log.h"
+#include "relay/delivery.h"
+#include "relay/ingest.h"
+#include "relay/stats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char APPEND_ABSENT[] = "absent";
+
+int64_t boot_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t worker_now_ms(const struct worker *w)
+{
+    if (w->redis.offset_ms == 0) { /* no answer yet: the wall clock is the best there is */
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    }
+    return boot_ms() + w->redis.offset_ms;
+}
+
+void journal_name(uint64_t number, char out[12])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 8; i >= 0; i--) {
+        out[i] = digits[number & 15];
+        number >>= 4;
+    }
+    out[9] = '\0';
+}
+
+bool journal_number(struct str name, uint64_t *number)
+{
+    unsigned char bytes[5];
+    char padded[10] = "0";
+    size_t n;
+    if (name.len != 9) {
+        return false;
+    }
+    memcpy(padded + 1, name.at, 9);
+    if (!text_get_hex((struct str){padded, 10}, bytes, sizeof bytes, &n)) {
+        return false;
+    }
+    *number = 0;
+    for (size_t i = 0; i < n; i++) {
+        *number = *number << 8 | bytes[i];
+    }
+    return *number <= EVENT_JOURNAL_MAX;
+}
+
+void journal_keys_init(struct journal_keys *k, struct str prefix, uint64_t number)
+{
+    static const char *const kinds[KEY_COUNT] = {"owner", "journal", "settled",
+                                                 "requests", "lanes", "moved"};
+    journal_name(number, k->name);
+    int n = snprintf(k->base, sizeof k->base, "%.*s{%s}:", STR_ARG(prefix), k->name);
+    ENSURE(n > 0 && (size_t)n < sizeof k->base);
+    for (int i = 0; i < KEY_COUNT; i++) {
+        snprintf(k->text[i], sizeof k->text[i], "%s%s", k->base, kinds[i]);
+        k->v[i] = str_of(k->text[i]);
+    }
+}
+
+struct journal *journal_new(struct worker *w, uint64_t number)
+{
+    struct journal *j = calloc(1, sizeof *j);
+    ENSURE(j != NULL);
+    j->w = w;
+    j->number = number;
+    journal_keys_init(&j->keys, w->conf->redis.prefix, number);
+    j->name = j->keys.name;
+    j->pending_tail = &j->pending;
+    j->ops_tail = &j->ops;
+    j->next = w->journals;
+    w->journals = j;
+    return j;
+}
+
+struct str journal_key(const struct journal *j, struct buf *out, const char *kind, struct str rest)
+{
+    buf_clear(out);
+    buf_add_str(out, str_of(j->keys.base));
+    buf_add_str(out, str_of(kind));
+    buf_add_str(out, rest);
+    ENSURE(!out->failed);
+    return buf_str(out);
+}
+
+void journal_hold(struct journal *j)
+{
+    j->calls++;
+}
+
+bool journal_release(struct journal *j)
+{
+    ENSURE(j->calls > 0);
+    j->calls--;
+    if (!j->dead) {
+        return false;
+    }
+    if (j->calls == 0) {
+        free(j);
+    }
+    return true;
+}
+
+void journal_free(struct journal *j)
+{
+    struct worker *w = j->w;
+    dispatch_forget(j);
+    commit_free(j);
+    recover_stop(j);
+    wheel_cancel(&w->wheel, &j->tick);
+    wheel_cancel(&w->wheel, &j->retry);
+    journal_fail_pending(j, UINT64_MAX);
+    tracks_clear(j);
+    free(j->held_low);
+    j->held_low = NULL;
+    for (struct journal **at = &w->journals; *at != NULL; at = &(*at)->next) {
+        if (*at == j) {
+            *at = j->next;
+            break;
+        }
+    }
+    if (w->live == j) {
+        w->live = NULL;
+    }
+    j->dead = true;
+    if (j->calls == 0) {
+        free(j);
+    }
+}
+
+bool journal_may_act(const struct journal *j)
+{
+    return j->state >= JOURNAL_MARKING && j->state != JOURNAL_SEALING &&
+           boot_ms() < j->lease_until_ms;
+}
+
+const char *journal_refuses(const struct worker *w)
+{
+    const struct journal *j = w->live;
+    if (w->draining) {
+        return "draining";
+    }
+    if (j == NULL || j->state != JOURNAL_OPEN || !w->redis.ready || boot_ms() >= j->lease_until_ms) {
+        return "redis_down";
+    }
+    if (j->pending_count >= w->conf->listen.pending) {
+        return "overloaded";
+    }
+    return NULL;
+}
+
+uint64_t journal_next_n(struct journal *j)
+{
+    return j->next_n++;
+}
+
+/* --- completions */
+
+/* The outcome is known: `reason` NULL means it is durable. */
+static void complete(struct journal *j, struct append *a, const char *reason)
+{
+    if (reason == NULL) {
+        j->bytes += a->event->bytes;
+        j->newest_ms = a->event->received_ms;
+    }
+    if (a->move != NULL) {
+        move_appended(a, reason, j->w);
+    } else {
+        append_done(j, a, reason);
+    }
+}
+
+static struct append *pop(struct journal *j)
+{
+    struct append *a = j->pending;
+    j->pending = a->next;
+    if (j->pending == NULL) {
+        j->pending_tail = &j->pending;
+    }
+    j->pending_count--;
+    a->next = NULL;
+    j->known_n = a->event->n;
+    return a;
+}
+
+static const char *refusal_of(enum store_error e)
+{
+    return e == STORE_OOM ? "over_budget" : "redis_down";
+}
+
+/* Answers come in order, so this is the first that was sent on this connection. */
+static void on_xadd(void *user, const redisReply *reply)
+{
+    struct journal *j = user;
+    if (journal_release(j) || reply == NULL || j->pending == NULL || !j->pending->sent) {
+        return; /* unknown: journal_appends_down marks them, Coming back finds out */
+    }
+    if (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS) {
+        complete(j, pop(j), NULL);
+        return;
+    }
+    enum store_error e = store_error_of(reply);
+    if (reply->type == REDIS_REPLY_NIL || e == STORE_BADID || e == STORE_WRONGTYPE) {
+        /* Lost, or sealed by another. A new connection makes all that is on its way unknown. */
+        store_reset(j->w->redis.appends, "an append was refused: is the journal still mine?");
+        return;
+    }
+    struct append *a = pop(j); /* a hole */
+    stats_store_error(j->w, e);
+    complete(j, a, refusal_of(e));
+    if (e == STORE_READONLY || e == STORE_NOAUTH || e == STORE_NOPERM) {
+        store_reset(j->w->redis.appends, store_error_word(e));
+    }
+}
+
+static struct str put_id(char out[24], uint64_t n)
+{
+    size_t len = text_put_u64(out, n);
+    memcpy(out + len, "-0", 2);
+    return (struct str){out, len + 2};
+}
+
+static bool send_event(struct journal *j, const struct event *e)
+{
+    char id[24], t[20], m[64];
+    struct buf to, target;
+    buf_init(&to, LANES_MAX * 80);
+    for (size_t i = 0; i < e->to_count; i++) {
+        if (i > 0) {
+            buf_add_char(&to, ' ');
+        }
+        buf_add_str(&to, str_of(j->w->lanes[e->to[i]]->name));
+    }
+    buf_init(&target, 64 << 10);
+    struct str line;
+    if (e->method.len + 1 + e->target.len <= sizeof m) {
+        memcpy(m, e->method.at, e->method.len);
+        m[e->method.len] = ' ';
+        memcpy(m + e->method.len + 1, e->target.at, e->target.len);
+        line = (struct str){m, e->method.len + 1 + e->target.len};
+    } else {
+        buf_add_str(&target, e->method);
+        buf_add_char(&target, ' ');
+        buf_add_str(&target, e->target);
+        line = buf_str(&target);
+    }
+    struct str argv[] = {
+        STR("XADD"), j->keys.v[KEY_JOURNAL], STR("NOMKSTREAM"), put_id(id, e->n),
+        STR("id"), {e->id, EVENT_ID_LEN},
+        STR("t"), {t, text_put_u64(t, (uint64_t)e->received_ms)},
+        STR("src"), e->source, STR("to"), buf_str(&to), STR("m"), line,
+        STR("h"), e->headers, STR("b"), e->body,
+    };
+    bool ok = store_send(j->w->redis.appends, sizeof argv / sizeof *argv, argv, on_xadd, j);
+    buf_done(&to);
+    buf_done(&target);
+    if (ok) {
+        journal_hold(j);
+    }
+    return ok;
+}
+
+void journal_append(struct journal *j, struct append *a)
+{
+    a->next = NULL;
+    a->sent = send_event(j, a->event);
+    *j->pending_tail = a;
+    j->pending_tail = &a->next;
+    j->pending_count++;
+}
+
+void journal_hold_low(struct journal *j, uint64_t n)
+{
+    if (j->held_count == j->held_cap) {
+        j->held_cap = j->held_cap == 0 ? 64 : j->held_cap * 2;
+        j->held_low = realloc(j->held_low, j->held_cap * sizeof *j->held_low);
+        ENSURE(j->held_low != NULL);
+    }
+    j->held_low[j->held_count++] = n;
+}
+
+void journal_released(struct journal *j, uint64_t n)
+{
+    for (size_t i = 0; i < j->held_count; i++) {
+        if (j->held_low[i] == n) {
+            j->held_low[i] = j->held_low[--j->held_count];
+            commit_soon(j);
+            return;
+        }
+    }
+}
+
+void journal_fail_pending(struct journal *j, uint64_t top)
+{
+    struct append *list = j->pending;
+    j->pending = NULL;
+    j->pending_tail = &j->pending;
+    j->pending_count = 0;
+    while (list != NULL) {
+        struct append *a = list;
+        list = a->next;
+        a->next = NULL;
+        complete(j, a, a->event->n > top ? APPEND_ABSENT : "redis_down");
+    }
+}
+
+void journal_appends_down(struct journal *j)
+{
+    for (struct append *a = j->pending; a != NULL; a = a->next) {
+        a->sent = false;
+    }
+}
+
+/* --- unknown outcomes: a marker above them, and the read-back with it is final */
+
+static void open_journal(struct journal *j)
+{
+    j->state = JOURNAL_OPEN;
+    log_line(LOG_INFO, "journal is open", "journal", "%s", j->name, NULL);
+    commit_soon(j);
+    moves_pump(j->w);
+    lanes_pump(j->w);
+}
+
+static void settle_unknown(struct journal *j)
+{
+    struct append *list = j->pending;
+    j->pending = NULL;
+    j->pending_tail = &j->pending;
+    j->pending_count = 0;
+    j->known_n = j->next_n - 1;
+    j->marker_n = 0;
+    open_journal(j);
+    while (list != NULL) {
+        struct append *a = list;
+        list = a->next;
+        a->next = NULL;
+        if (a->in_stream) {
+            complete(j, a, NULL);
+        } else {
+            complete(j, a, APPEND_ABSENT);
+        }
+    }
+}
+
+static void on_marked(struct journal *j, const redisReply *reply, int64_t sent_ms)
+{
+    (void)sent_ms;
+    struct answer a = answer_read(reply);
+    if (a.error == STORE_UNKNOWN || j->state != JOURNAL_MARKING) {
+        return;
+    }
+    if (a.error != STORE_OK || !str_eq(a.word, STR("ok")) || a.extra >= reply->elements) {
+        journal_doubt(j, "its unknown appends could not be read back");
+        return;
+    }
+    const redisReply *ids = reply->element[a.extra];
+    struct append *at = j->pending;
+    for (size_t i = 0; i < ids->elements; i++) {
+        uint64_t n;
+        struct str id = {ids->element[i]->str, ids->element[i]->len};
+        if (text_u64(id, UINT64_MAX, &n) != NULL) {
+            continue;
+        }
+        while (at != NULL && at->event->n < n) {
+            at = at->next;
+        }
+        if (at != NULL && at->event->n == n) {
+            at->in_stream = true;
+        }
+    }
+    settle_unknown(j);
+}
+
+void journal_resume_appends(struct journal *j)
+{
+    if (j->pending == NULL || j->pending->sent) { /* nothing unknown; what was sent gets its answer */
+        open_journal(j);
+        return;
+    }
+    char marker[20], first[20];
+    j->state = JOURNAL_MARKING;
+    if (j->marker_n == 0) {
+        j->marker_n = j->next_n++; /* the same again if this try stays unanswered */
+    }
+    struct str argv[] = {str_of(j->token), {marker, text_put_u64(marker, j->marker_n)},
+                         {first, text_put_u64(first, j->pending->event->n)}};
+    script_send(j, SCRIPT_MARK_ID, 3, argv, on_marked);
+}

@@ -1,0 +1,102 @@
+/* Lanes: one per destination and worker. They outlive reloads, and are never removed in a life: a
+ * destination that this configuration does not know keeps its lane, and its deliveries stay parked. */
+#include "relay/delivery.h"
+
+#include "base/log.h"
+#include "relay/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { UNKNOWN_MAX_AGE_MS = 3 * 86400000 };
+
+unsigned lane_number(const struct lane *lane)
+{
+    return lane->number;
+}
+
+struct lane *lane_find(struct worker *w, struct str name)
+{
+    struct lane *lane = map_find(&w->lane_by_name, name);
+    if (lane != NULL || name.len == 0 || name.len >= sizeof lane->name || w->lane_count == LANES_MAX) {
+        return lane;
+    }
+    lane = calloc(1, sizeof *lane);
+    ENSURE(lane != NULL);
+    lane->w = w;
+    lane->number = w->lane_count;
+    memcpy(lane->name, name.at, name.len);
+    breaker_init(&lane->breaker);
+    lane->stats = stats_lane(w, lane->name);
+    map_set(&w->lane_by_name, name, lane);
+    w->lanes[w->lane_count++] = lane;
+    return lane;
+}
+
+static const char *apply(struct lane *lane, const struct conf_destination *dest)
+{
+    struct httpc_origin_conf origin = {
+        .tls = dest->tls, .host = dest->host, .port = dest->port, .idle = dest->concurrency,
+        .allow_link_local = dest->names_link_local, .ca_file = dest->ca_file,
+    };
+    lane->dest = dest;
+    return httpc_origin_new(&lane->origin, lane->w->httpc, &origin);
+}
+
+const char *lanes_apply(struct worker *w)
+{
+    for (size_t i = 0; i < w->conf->destination_count; i++) {
+        const struct conf_destination *dest = &w->conf->destinations[i];
+        struct lane *lane = lane_find(w, dest->name);
+        ENSURE(lane != NULL && lane->number == i); /* the first ones: conf's indexes are lane numbers */
+        const char *why = apply(lane, dest);
+        if (why != NULL) {
+            return why;
+        }
+    }
+    return NULL;
+}
+
+void lanes_free(struct worker *w)
+{
+    for (unsigned i = 0; i < w->lane_count; i++) {
+        struct lane *lane = w->lanes[i];
+        for (int s = 0; s < DELIVERY_STATES; s++) {
+            ENSURE(lane->lists[s].n == 0);
+        }
+        wheel_cancel(&w->wheel, &lane->probe);
+        wheel_cancel(&w->wheel, &lane->stuck);
+        attempts_free(lane);
+        if (lane->origin != NULL) {
+            httpc_origin_free(lane->origin);
+        }
+        free(lane);
+    }
+    w->lane_count = 0;
+    map_done(&w->lane_by_name);
+}
+
+int64_t lane_max_age_ms(const struct lane *lane)
+{
+    return lane->dest == NULL ? UNKNOWN_MAX_AGE_MS : lane->dest->retry.max_age_ms;
+}
+
+unsigned lane_depth(const struct lane *lane)
+{
+    unsigned n = 0;
+    for (int s = 0; s < DELIVERY_STATES; s++) {
+        n += lane->lists[s].n;
+    }
+    return n;
+}
+
+void lane_pause(struct lane *lane, bool paused)
+{
+    if (lane->paused == paused) {
+        return;
+    }
+    lane->paused = paused;
+    log_line(LOG_INFO, paused ? "destination is paused" : "destination is resumed", "destination", "%s",
+             lane->name, NULL);
+    lane_pump(lane);
+}

@@ -1,0 +1,469 @@
+/* Who owns what: creating, taking, renewing and leaving journals ("Coming back" in the design).
+ *
+ * One rule for all that is in doubt: ask by taking. The very script that takes (or refuses) answers
+ * owner, version and top, and that answer alone decides. A live journal that is exactly as I left it is
+ * resumed; every other one is left: sealed, what I hold above its top goes to a new journal, the
+ * rest of memory is dropped, and if it is mine it is recovered from its record like an adopted one. */
+#include "relay/journal.h"
+
+#include "base/crypt.h"
+#include "base/log.h"
+#include "relay/delivery.h"
+#include "relay/embedded.h"
+#include "relay/ingest.h"
+#include "relay/stats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ASK_AGAIN_MS = 500 };
+
+static void new_token(char out[33])
+{
+    unsigned char bytes[16];
+    crypt_random(bytes, sizeof bytes);
+    out[text_put_hex(out, bytes, sizeof bytes)] = '\0';
+}
+
+static void set_version(struct journal *j, struct str version)
+{
+    size_t n = version.len < sizeof j->version - 1 ? version.len : sizeof j->version - 1;
+    memset(j->version, 0, sizeof j->version);
+    memcpy(j->version, version.at, n);
+}
+
+static struct str lease_arg(void)
+{
+    return STR("6000");
+}
+_Static_assert(LEASE_MS == 6000, "lease_arg says so too");
+
+/* --- create */
+
+static void create(struct worker *w);
+
+static void on_created(struct journal *j, const redisReply *reply, int64_t sent_ms)
+{
+    struct worker *w = j->w;
+    struct answer a = answer_read(reply);
+    if (a.error == STORE_UNKNOWN) {
+        return; /* lease_up draws another number; this one is listed, and empty */
+    }
+    if (a.error != STORE_OK || !str_eq(a.word, STR("ok"))) {
+        log_line(LOG_WARN, "cannot create a journal; trying again", "error", "%s",
+                 a.error == STORE_OK ? "its number is taken" : store_error_word(a.error), NULL);
+        wheel_arm(&w->wheel, &w->renewal, ASK_AGAIN_MS, w->renewal.on_due);
+        journal_free(j);
+        return;
+    }
+    j->lease_until_ms = sent_ms + LEASE_VALID_MS;
+    set_version(j, a.version);
+    j->known_n = 1;
+    j->next_n = 2;
+    j->low = 2;
+    life_write(w);
+    journal_resume_appends(j);
+}
+
+static void create(struct worker *w)
+{
+    struct journal *j = journal_new(w, crypt_random_u64() & EVENT_JOURNAL_MAX);
+    new_token(j->token);
+    j->live = true;
+    w->live = j;
+    struct buf key;
+    buf_init(&key, 128);
+    buf_add_str(&key, w->conf->redis.prefix);
+    buf_add_str(&key, STR("live"));
+    struct str listing[] = {STR("SADD"), buf_str(&key), str_of(j->name)};
+    store_send(w->redis.main, 3, listing, NULL, NULL);
+    buf_done(&key);
+    struct str argv[] = {str_of(j->token), lease_arg()};
+    script_send(j, SCRIPT_CREATE_ID, 2, argv, on_created);
+}
+
+/* --- leaving */
+
+static void forget(struct journal *j)
+{
+    log_line(LOG_INFO, "journal belongs to another now", "journal", "%s", j->name, NULL);
+    journal_free(j);
+}
+
+/* From here on it is like an adopted one: its record says what is left. */
+static void recover(struct journal *j, const struct answer *a)
+{
+    j->live = false;
+    j->leaving = false;
+    j->top = a->top;
+    set_version(j, a->version);
+    j->drop_low = true;
+    j->state = JOURNAL_READING;
+    recover_start(j);
+}
+
+/* The top of a journal that I no longer append to is certain: part with it. */
+static void left(struct journal *j, uint64_t top, const struct answer *owned)
+{
+    move_out(j, top);
+    if (owned != NULL) {
+        recover(j, owned);
+    } else {
+        forget(j);
+    }
+}
+
+static void on_sealed(struct journal *j, const redisReply *reply, int64_t sent_ms)
+{
+    (void)sent_ms;
+    struct answer a = answer_read(reply);
+    if (j->state != JOURNAL_SEALING || a.error == STORE_UNKNOWN) {
+        return;
+    }
+    if (a.error != STORE_OK || !str_eq(a.word, STR("ok")) || !a.sealed) {
+        journal_doubt(j, "it could not be sealed");
+    } else if (j->leaving) {
+        left(j, a.top, &a);
+    } else {
+        recover(j, &a);
+    }
+}
+
+static void seal(struct journal *j)
+{
+    j->state = JOURNAL_SEALING;
+    struct str argv[] = {str_of(j->token)};
+    script_send(j, SCRIPT_SEAL_ID, 1, argv, on_sealed);
+}
+
+static void begin_leaving(struct journal *j, const char *why)
+{
+    struct worker *w = j->w;
+    if (j->live) {
+        log_line(LOG_WARN, "leaving a journal", "journal", "%s", j->name, "why", "%s", why, NULL);
+        stats_journal_left(w);
+        j->live = false;
+        j->leaving = true;
+        if (w->live == j) {
+            w->live = NULL;
+            if (!w->draining) {
+                create(w);
+            }
+        }
+    }
+}
+
+/* --- the question, and what its answer means */
+
+static void ask_again(struct wheel_timer *t)
+{
+    struct journal *j = CONTAINER_OF(t, struct journal, retry);
+    if (j->w->redis.ready && j->state == JOURNAL_ASKING) {
+        journal_take(j);
+    }
+}
+
+static bool version_is_mine(const struct journal *j, struct str found)
+{
+    return str_eq(found, str_of(j->version)) || commit_would_be(j, found);
+}
+
+/* The live journal, taken: is it exactly as I left it? */
+static void taken_live(struct journal *j, const struct answer *a)
+{
+    bool fits = !a->sealed && version_is_mine(j, a->version) && a->top >= j->asked_low_n &&
+                a->top < j->next_n;
+    if (fits) {
+        commit_resume(j, a->version);
+        journal_resume_appends(j);
+        return;
+    }
+    begin_leaving(j, a->sealed ? "another had adopted it"
+                               : "Redis has lost the end of what it had acknowledged");
+    if (a->sealed) {
+        left(j, a->top, a);
+    } else {
+        seal(j);
+    }
+}
+
+static void taken_old(struct journal *j, const struct answer *a)
+{
+    if (j->leaving) {
+        if (a->sealed) {
+            left(j, a->top, a);
+        } else {
+            seal(j);
+        }
+        return;
+    }
+    bool known = j->recovery != NULL || j->recovered;
+    if (known && a->sealed && a->top == j->top && version_is_mine(j, a->version)) {
+        j->state = j->recovery != NULL ? JOURNAL_READING : JOURNAL_OLD;
+        commit_resume(j, a->version);
+        recover_more(j);
+        lanes_pump(j->w);
+        return;
+    }
+    if (known) { /* what this life knows of it is no longer what Redis has */
+        dispatch_forget(j);
+        commit_abandon(j, NULL, NULL);
+        recover_stop(j);
+        tracks_clear(j);
+        j->recovered = false;
+    }
+    seal(j);
+}
+
+static void not_mine(struct journal *j, const struct answer *a)
+{
+    begin_leaving(j, "another owns it");
+    if (!j->leaving) {
+        forget(j);
+        return;
+    }
+    struct str gone = STR("gone:");
+    uint64_t top = 0;
+    if (a->sealed) {
+        left(j, a->top, NULL);
+    } else if (str_starts(a->owner, gone) &&
+               text_u64(str_from(a->owner, gone.len), UINT64_MAX, &top) == NULL) {
+        left(j, top, NULL);
+    } else { /* it will be sealed before anything else is done with it */
+        wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
+    }
+}
+
+static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms)
+{
+    struct answer a = answer_read(reply);
+    if (j->state != JOURNAL_ASKING || a.error == STORE_UNKNOWN) {
+        return;
+    }
+    if (a.error != STORE_OK) {
+        stats_store_error(j->w, a.error);
+        wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
+    } else if (str_eq(a.word, STR("ok"))) {
+        memcpy(j->token, j->trial, sizeof j->token);
+        j->trial[0] = '\0';
+        j->lease_until_ms = sent_ms + LEASE_VALID_MS;
+        life_write(j->w);
+        if (j->live) {
+            taken_live(j, &a);
+        } else {
+            taken_old(j, &a);
+        }
+    } else if (str_eq(a.word, STR("none"))) { /* all of it is lost: nothing to own */
+        begin_leaving(j, "Redis has lost all of it");
+        if (j->leaving) {
+            left(j, 0, NULL);
+        } else {
+            forget(j);
+        }
+    } else {
+        not_mine(j, &a);
+    }
+}
+
+void journal_take(struct journal *j)
+{
+    if (j->trial[0] == '\0') {
+        new_token(j->trial); /* kept until it is answered: a taking of unknown outcome may be mine */
+    }
+    j->state = JOURNAL_ASKING;
+    j->asked_low_n = j->known_n;
+    struct str argv[] = {str_of(j->trial), lease_arg(), str_of(j->trial), str_of(j->token),
+                         str_of(j->former)};
+    size_t argc = 3;
+    if (j->token[0] != '\0') {
+        argv[argc++] = str_of(j->token);
+    }
+    if (j->former[0] != '\0') {
+        argv[argc++] = str_of(j->former);
+    }
+    script_send(j, SCRIPT_TAKE_ID, argc, argv, on_taken);
+}
+
+void journal_doubt(struct journal *j, const char *why)
+{
+    if (j->state == JOURNAL_ASKING || j->state == JOURNAL_CREATING) {
+        return;
+    }
+    log_line(LOG_WARN, "journal is in doubt", "journal", "%s", j->name, "why", "%s", why, NULL);
+    j->state = JOURNAL_ASKING;
+    if (j->w->redis.ready) {
+        journal_take(j);
+    }
+}
+
+/* --- renewal */
+
+static void keep_time(struct worker *w, const redisReply *reply, size_t at)
+{
+    uint64_t s, us;
+    if (reply->elements < at + 2 ||
+        text_u64((struct str){reply->element[at]->str, reply->element[at]->len}, 1u << 31 << 2, &s) !=
+            NULL ||
+        text_u64((struct str){reply->element[at + 1]->str, reply->element[at + 1]->len}, 1000000,
+                 &us) != NULL) {
+        return;
+    }
+    w->redis.offset_ms = (int64_t)(s * 1000 + us / 1000) - boot_ms();
+}
+
+static void take_requests(struct journal *j, const redisReply *reply, size_t at)
+{
+    if (reply->elements <= at || reply->element[at]->type != REDIS_REPLY_ARRAY || j->request_busy ||
+        (j->state != JOURNAL_OPEN && j->state != JOURNAL_OLD)) {
+        return;
+    }
+    const redisReply *list = reply->element[at];
+    if (list->elements > 0 && list->element[0]->type == REDIS_REPLY_STRING) {
+        j->request_busy = true;
+        due_request(j, (struct str){list->element[0]->str, list->element[0]->len});
+    }
+}
+
+static void on_renewed(struct journal *j, const redisReply *reply, int64_t sent_ms)
+{
+    struct answer a = answer_read(reply);
+    j->renewing = false;
+    if (a.error == STORE_UNKNOWN || j->state < JOURNAL_MARKING) {
+        return;
+    }
+    if (a.error != STORE_OK) {
+        stats_store_error(j->w, a.error);
+        if (a.error == STORE_NOSCRIPT || a.error == STORE_READONLY) {
+            store_reset(j->w->redis.main, store_error_word(a.error));
+        }
+        return; /* the lease runs out by itself */
+    }
+    keep_time(j->w, reply, a.extra);
+    bool fits = str_eq(a.word, STR("ok")) && (j->state == JOURNAL_SEALING || version_is_mine(j, a.version)) &&
+                (j->live ? !a.sealed && a.top >= j->asked_low_n && a.top < j->next_n : true);
+    if (!fits) {
+        journal_doubt(j, "its renewal found it changed");
+        return;
+    }
+    j->lease_until_ms = sent_ms + LEASE_VALID_MS;
+    take_requests(j, reply, a.extra + 2);
+}
+
+static void renew(struct journal *j)
+{
+    if (boot_ms() >= j->lease_until_ms) {
+        journal_doubt(j, "its lease has lapsed");
+        return;
+    }
+    if (j->renewing) {
+        return;
+    }
+    struct str argv[] = {str_of(j->token), lease_arg()};
+    j->asked_low_n = j->known_n;
+    j->renewing = script_send(j, SCRIPT_RENEW_ID, 2, argv, on_renewed);
+}
+
+static void list_again(struct worker *w)
+{
+    struct buf key;
+    struct str argv[64] = {STR("SADD")};
+    size_t argc = 2;
+    buf_init(&key, 128);
+    buf_add_str(&key, w->conf->redis.prefix);
+    buf_add_str(&key, STR("live"));
+    argv[1] = buf_str(&key);
+    for (struct journal *j = w->journals; j != NULL && argc < 64; j = j->next) {
+        if (j->state >= JOURNAL_MARKING && j->state != JOURNAL_DELETING) {
+            argv[argc++] = str_of(j->name);
+        }
+    }
+    if (argc > 2) {
+        store_send(w->redis.main, argc, argv, NULL, NULL);
+    }
+    buf_done(&key);
+}
+
+void lease_renew_all(struct worker *w)
+{
+    if (!w->redis.ready) {
+        return;
+    }
+    for (struct journal *j = w->journals, *next; j != NULL; j = next) {
+        next = j->next;
+        if (j->state >= JOURNAL_MARKING && j->state != JOURNAL_DELETING) {
+            renew(j);
+        }
+    }
+    list_again(w);
+    if (w->live == NULL && !w->draining) {
+        create(w);
+    }
+}
+
+/* --- Redis comes and goes */
+
+void lease_up(struct worker *w)
+{
+    for (struct journal *j = w->journals, *next; j != NULL; j = next) {
+        next = j->next;
+        if (j->state == JOURNAL_CREATING) {
+            journal_free(j);
+        } else {
+            journal_take(j);
+        }
+    }
+    if (w->live == NULL && !w->draining) {
+        create(w);
+    }
+    moves_pump(w);
+}
+
+void lease_down(struct worker *w)
+{
+    adopt_reset(w);
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
+        journal_appends_down(j);
+        j->renewing = false;
+        if (j->state != JOURNAL_CREATING) {
+            j->state = JOURNAL_ASKING;
+        }
+    }
+}
+
+/* --- a planned stop */
+
+struct freeing {
+    unsigned left;
+    void (*on_freed)(void *user);
+    void *user;
+};
+
+static struct freeing *freeing;
+
+static void one_freed(struct journal *j, const redisReply *reply, int64_t sent_ms)
+{
+    (void)j;
+    (void)reply;
+    (void)sent_ms;
+    if (freeing != NULL && --freeing->left == 0) {
+        struct freeing f = *freeing;
+        free(freeing);
+        freeing = NULL;
+        f.on_freed(f.user);
+    }
+}
+
+void lease_free_all(struct worker *w, void (*on_freed)(void *user), void *user)
+{
+    freeing = malloc(sizeof *freeing);
+    ENSURE(freeing != NULL);
+    *freeing = (struct freeing){1, on_freed, user};
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
+        struct str argv[] = {str_of(j->token)};
+        if (w->redis.ready && j->state >= JOURNAL_MARKING && j->state != JOURNAL_DELETING) {
+            freeing->left += script_send(j, SCRIPT_FREE_ID, 1, argv, one_freed);
+        }
+    }
+    one_freed(NULL, NULL, 0);
+}

@@ -1,0 +1,479 @@
+/* Questions about what is in Redis, answered for all journals, also those of other nodes. */
+#include "relay/lookup.h"
+
+#include "base/crypt.h"
+#include "base/log.h"
+#include "relay/delivery.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct str text_of(const redisReply *r)
+{
+    return r != NULL && r->type == REDIS_REPLY_STRING ? (struct str){r->str, r->len} : STR_NONE;
+}
+
+/* "<prefix>{J}:<kind><rest>"; free with buf_done. */
+static struct str key_of(struct worker *w, struct buf *out, struct str journal, const char *kind,
+                         struct str rest)
+{
+    buf_init(out, 512);
+    buf_add_str(out, w->conf->redis.prefix);
+    buf_add_char(out, '{');
+    buf_add_str(out, journal);
+    buf_add_str(out, STR("}:"));
+    buf_add_str(out, str_of(kind));
+    buf_add_str(out, rest);
+    ENSURE(!out->failed);
+    return buf_str(out);
+}
+
+/* --- dead letters: live -> lanes of each -> dead:<destination> -> each event */
+
+struct dead_search {
+    struct worker *w;
+    char destination[72];
+    unsigned left; /* letters still to be shown */
+    unsigned asked;
+    bool failed;
+    void (*on_each)(void *user, const struct dead_letter *d);
+    void (*on_end)(void *user, const char *reason);
+    void *user;
+};
+
+struct dead_step {
+    struct dead_search *s;
+    void (*on_reply)(struct dead_search *s, struct dead_step *step, const redisReply *reply);
+    char journal[12], destination[72];
+    int64_t buried_ms;
+};
+
+static void search_end(struct dead_search *s)
+{
+    s->on_end(s->user, s->failed ? "redis_down" : NULL);
+    free(s);
+}
+
+static void on_dead_step(void *user, const redisReply *reply)
+{
+    struct dead_step *step = user;
+    struct dead_search *s = step->s;
+    if (store_error_of(reply) != STORE_OK) {
+        s->failed = true;
+    } else {
+        step->on_reply(s, step, reply);
+    }
+    free(step);
+    if (--s->asked == 0) {
+        search_end(s);
+    }
+}
+
+static void dead_ask(struct dead_search *s, const struct dead_step *from, size_t argc,
+                     const struct str *argv)
+{
+    struct dead_step *step = malloc(sizeof *step);
+    ENSURE(step != NULL);
+    *step = *from;
+    step->s = s;
+    if (store_send(s->w->redis.main, argc, argv, on_dead_step, step)) {
+        s->asked++;
+    } else {
+        s->failed = true;
+        free(step);
+    }
+}
+
+static void copy_text(char *to, size_t size, struct str from)
+{
+    size_t n = from.len < size - 1 ? from.len : size - 1;
+    if (n > 0) {
+        memcpy(to, from.at, n);
+    }
+    to[n] = '\0';
+}
+
+static void on_dead_event(struct dead_search *s, struct dead_step *step, const redisReply *reply)
+{
+    struct dead_letter d = {.destination = str_of(step->destination), .buried_ms = step->buried_ms};
+    uint64_t received;
+    if (s->left == 0 || reply->type != REDIS_REPLY_ARRAY || reply->elements != 5 ||
+        text_u64(text_of(reply->element[1]), INT64_MAX, &received) != NULL ||
+        !record_decode(text_of(reply->element[4]), &d.record)) {
+        return;
+    }
+    d.id = text_of(reply->element[0]);
+    d.received_ms = (int64_t)received;
+    d.source = text_of(reply->element[2]);
+    str_cut(text_of(reply->element[3]), ' ', &d.method, &d.target);
+    s->left--;
+    s->on_each(s->user, &d);
+}
+
+static void on_dead_numbers(struct dead_search *s, struct dead_step *step, const redisReply *reply)
+{
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+        struct buf key, field;
+        uint64_t at;
+        struct dead_step next = *step;
+        next.on_reply = on_dead_event;
+        if (text_u64(text_of(reply->element[i + 1]), INT64_MAX, &at) == NULL) {
+            next.buried_ms = (int64_t)at;
+        }
+        buf_init(&field, 128);
+        buf_add_str(&field, STR("d:"));
+        buf_add_str(&field, str_of(step->destination));
+        struct str argv[] = {STR("HMGET"),
+                             key_of(s->w, &key, str_of(step->journal), "event:",
+                                    text_of(reply->element[i])),
+                             STR("id"), STR("t"), STR("src"), STR("m"), buf_str(&field)};
+        dead_ask(s, &next, 7, argv);
+        buf_done(&key);
+        buf_done(&field);
+    }
+}
+
+static void on_dead_lanes(struct dead_search *s, struct dead_step *step, const redisReply *reply)
+{
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        struct str name = text_of(reply->element[i]);
+        if (s->destination[0] != '\0' && !str_eq(name, str_of(s->destination))) {
+            continue;
+        }
+        struct dead_step next = *step;
+        struct buf key;
+        char most[20];
+        next.on_reply = on_dead_numbers;
+        copy_text(next.destination, sizeof next.destination, name);
+        struct str argv[] = {STR("ZRANGE"), key_of(s->w, &key, str_of(step->journal), "dead:", name),
+                             STR("0"), {most, text_put_u64(most, s->left - (s->left > 0))}, STR("REV"),
+                             STR("WITHSCORES")};
+        dead_ask(s, &next, 6, argv);
+        buf_done(&key);
+    }
+}
+
+static void on_dead_journals(struct dead_search *s, struct dead_step *step, const redisReply *reply)
+{
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        struct dead_step next = *step;
+        struct buf key;
+        next.on_reply = on_dead_lanes;
+        copy_text(next.journal, sizeof next.journal, text_of(reply->element[i]));
+        struct str argv[] = {STR("SMEMBERS"),
+                             key_of(s->w, &key, str_of(next.journal), "lanes", STR_NONE)};
+        dead_ask(s, &next, 2, argv);
+        buf_done(&key);
+    }
+}
+
+void lookup_dead(struct worker *w, const struct dead_query *q,
+                 void (*on_each)(void *user, const struct dead_letter *d),
+                 void (*on_end)(void *user, const char *reason), void *user)
+{
+    struct dead_search *s = calloc(1, sizeof *s);
+    ENSURE(s != NULL);
+    *s = (struct dead_search){.w = w, .left = q->limit, .on_each = on_each, .on_end = on_end, .user = user};
+    copy_text(s->destination, sizeof s->destination, q->destination);
+    struct buf key;
+    buf_init(&key, 128);
+    buf_add_str(&key, w->conf->redis.prefix);
+    buf_add_str(&key, STR("live"));
+    struct str argv[] = {STR("SMEMBERS"), buf_str(&key)};
+    dead_ask(s, &(struct dead_step){.on_reply = on_dead_journals}, 2, argv);
+    buf_done(&key);
+    if (s->asked == 0) {
+        search_end(s);
+    }
+}
+
+/* --- one event: its hash (parked or dead), else its entry in the journal */
+
+struct event_search {
+    struct worker *w;
+    char id[EVENT_ID_LEN + 1];
+    char journal[12];
+    uint64_t n;
+    unsigned moves;
+    void (*on_found)(void *user, const struct found_event *e, const char *reason);
+    void *user;
+};
+
+static void event_end(struct event_search *s, const struct found_event *e, const char *reason)
+{
+    s->on_found(s->user, e, reason);
+    free(s);
+}
+
+static void take_pair(struct found_event *e, struct str name, struct str value)
+{
+    uint64_t received;
+    if (str_eq(name, STR("id"))) {
+        e->id = value;
+    } else if (str_eq(name, STR("t")) && text_u64(value, INT64_MAX, &received) == NULL) {
+        e->received_ms = (int64_t)received;
+    } else if (str_eq(name, STR("src"))) {
+        e->source = value;
+    } else if (str_eq(name, STR("m"))) {
+        str_cut(value, ' ', &e->method, &e->target);
+    } else if (str_eq(name, STR("h"))) {
+        e->headers = value;
+    } else if (str_eq(name, STR("b"))) {
+        e->body = value;
+    } else if (str_starts(name, STR("d:")) && e->record_count < sizeof e->records / sizeof *e->records &&
+               record_decode(value, &e->records[e->record_count].record)) {
+        e->records[e->record_count++].destination = str_from(name, 2);
+    }
+}
+
+static void take_pairs(struct found_event *e, const redisReply *pairs)
+{
+    for (size_t i = 0; i + 1 < pairs->elements; i += 2) {
+        take_pair(e, text_of(pairs->element[i]), text_of(pairs->element[i + 1]));
+    }
+}
+
+static void search_hash(struct event_search *s);
+
+static void on_moved(void *user, const redisReply *reply)
+{
+    struct event_search *s = user;
+    struct str place = text_of(reply), journal, n;
+    if (reply == NULL) {
+        event_end(s, NULL, "redis_down");
+    } else if (s->moves++ < 8 && str_cut(place, '-', &journal, &n) && journal.len == 9 &&
+               text_u64(n, EVENT_N_MAX, &s->n) == NULL) {
+        copy_text(s->journal, sizeof s->journal, journal);
+        search_hash(s);
+    } else {
+        event_end(s, NULL, NULL);
+    }
+}
+
+static void on_entry(void *user, const redisReply *reply)
+{
+    struct event_search *s = user;
+    static struct found_event e; /* large; used up within this call */
+    memset(&e, 0, sizeof e);
+    if (reply == NULL) {
+        event_end(s, NULL, "redis_down");
+        return;
+    }
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 && reply->element[0]->elements == 2) {
+        take_pairs(&e, reply->element[0]->element[1]);
+        if (str_eq(e.id, str_of(s->id))) {
+            event_end(s, &e, NULL);
+            return;
+        }
+    }
+    struct buf key;
+    char n[20];
+    struct str argv[] = {STR("HGET"), key_of(s->w, &key, str_of(s->journal), "moved", STR_NONE),
+                         {n, text_put_u64(n, s->n)}};
+    if (!store_send(s->w->redis.main, 3, argv, on_moved, s)) {
+        event_end(s, NULL, "redis_down");
+    }
+    buf_done(&key);
+}
+
+static void on_hash(void *user, const redisReply *reply)
+{
+    struct event_search *s = user;
+    static struct found_event e;
+    memset(&e, 0, sizeof e);
+    if (reply == NULL) {
+        event_end(s, NULL, "redis_down");
+        return;
+    }
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0) {
+        take_pairs(&e, reply);
+        event_end(s, &e, NULL);
+        return;
+    }
+    struct buf key;
+    char id[24];
+    size_t len = text_put_u64(id, s->n);
+    memcpy(id + len, "-0", 2);
+    struct str entry = {id, len + 2};
+    struct str argv[] = {STR("XRANGE"), key_of(s->w, &key, str_of(s->journal), "journal", STR_NONE), entry,
+                         entry};
+    if (!store_send(s->w->redis.main, 4, argv, on_entry, s)) {
+        event_end(s, NULL, "redis_down");
+    }
+    buf_done(&key);
+}
+
+static void search_hash(struct event_search *s)
+{
+    struct buf key;
+    char n[20];
+    struct str number = {n, text_put_u64(n, s->n)};
+    struct str argv[] = {STR("HGETALL"), key_of(s->w, &key, str_of(s->journal), "event:", number)};
+    if (!store_send(s->w->redis.main, 2, argv, on_hash, s)) {
+        event_end(s, NULL, "redis_down");
+    }
+    buf_done(&key);
+}
+
+void lookup_event(struct worker *w, struct str id,
+                  void (*on_found)(void *user, const struct found_event *e, const char *reason),
+                  void *user)
+{
+    uint64_t journal;
+    int64_t ms;
+    struct event_search *s = calloc(1, sizeof *s);
+    ENSURE(s != NULL);
+    *s = (struct event_search){.w = w, .on_found = on_found, .user = user};
+    if (!event_id_decode(id, &journal, &s->n, &ms)) {
+        event_end(s, NULL, NULL);
+        return;
+    }
+    copy_text(s->id, sizeof s->id, id);
+    journal_name(journal, s->journal);
+    search_hash(s);
+}
+
+/* --- requests */
+
+struct request_push {
+    struct worker *w;
+    char verb[16], destination[72], id[EVENT_ID_LEN + 1];
+    char journal[12];
+    uint64_t n;
+    unsigned moves;
+    void (*on_done)(void *user, const char *reason);
+    void *user;
+};
+
+static void push_end(struct request_push *p, const char *reason)
+{
+    p->on_done(p->user, reason);
+    free(p);
+}
+
+static void on_pushed(void *user, const redisReply *reply)
+{
+    struct answer a = answer_read(reply);
+    push_end(user, a.error != STORE_OK ? "redis_down" : str_eq(a.word, STR("ok")) ? NULL : "not_found");
+}
+
+static void push(struct request_push *p)
+{
+    struct buf text;
+    buf_init(&text, 256);
+    buf_printf(&text, "%s %llu %s %llx", p->verb, (unsigned long long)p->n, p->destination,
+               (unsigned long long)crypt_random_u64());
+    uint64_t number;
+    if (!journal_number(str_of(p->journal), &number) ||
+        !script_send_to(p->w, number, SCRIPT_REQUEST_ID, buf_str(&text), on_pushed, p)) {
+        push_end(p, "redis_down");
+    }
+    buf_done(&text);
+}
+
+static void look_for_record(struct request_push *p);
+
+static void on_push_moved(void *user, const redisReply *reply)
+{
+    struct request_push *p = user;
+    struct str journal, n;
+    if (reply == NULL) {
+        push_end(p, "redis_down");
+    } else if (p->moves++ < 8 && str_cut(text_of(reply), '-', &journal, &n) && journal.len == 9 &&
+               text_u64(n, EVENT_N_MAX, &p->n) == NULL) {
+        copy_text(p->journal, sizeof p->journal, journal);
+        look_for_record(p);
+    } else {
+        push_end(p, "not_found");
+    }
+}
+
+static void on_record(void *user, const redisReply *reply)
+{
+    struct request_push *p = user;
+    struct buf key;
+    char n[20];
+    if (reply == NULL) {
+        push_end(p, "redis_down");
+    } else if (reply->type == REDIS_REPLY_STRING) {
+        push(p);
+    } else {
+        struct str argv[] = {STR("HGET"), key_of(p->w, &key, str_of(p->journal), "moved", STR_NONE),
+                             {n, text_put_u64(n, p->n)}};
+        if (!store_send(p->w->redis.main, 3, argv, on_push_moved, p)) {
+            push_end(p, "redis_down");
+        }
+        buf_done(&key);
+    }
+}
+
+static void look_for_record(struct request_push *p)
+{
+    struct buf key, field;
+    char n[20];
+    struct str number = {n, text_put_u64(n, p->n)};
+    buf_init(&field, 128);
+    buf_add_str(&field, STR("d:"));
+    buf_add_str(&field, str_of(p->destination));
+    struct str argv[] = {STR("HGET"), key_of(p->w, &key, str_of(p->journal), "event:", number),
+                         buf_str(&field)};
+    if (!store_send(p->w->redis.main, 3, argv, on_record, p)) {
+        push_end(p, "redis_down");
+    }
+    buf_done(&key);
+    buf_done(&field);
+}
+
+void lookup_request(struct worker *w, const char *verb, struct str id, struct str destination,
+                    void (*on_done)(void *user, const char *reason), void *user)
+{
+    uint64_t journal;
+    int64_t ms;
+    struct request_push *p = calloc(1, sizeof *p);
+    ENSURE(p != NULL);
+    *p = (struct request_push){.w = w, .on_done = on_done, .user = user};
+    copy_text(p->verb, sizeof p->verb, str_of(verb));
+    copy_text(p->destination, sizeof p->destination, destination);
+    if (destination.len >= sizeof p->destination || str_has(destination, ' ') ||
+        !event_id_decode(id, &journal, &p->n, &ms)) {
+        push_end(p, "not_found");
+        return;
+    }
+    journal_name(journal, p->journal);
+    look_for_record(p);
+}
+
+/* --- pause and resume */
+
+struct pausing {
+    void (*on_done)(void *user, const char *reason);
+    void *user;
+};
+
+static void on_paused(void *user, const redisReply *reply)
+{
+    struct pausing p = *(struct pausing *)user;
+    free(user);
+    p.on_done(p.user, store_error_of(reply) == STORE_OK ? NULL : "redis_down");
+}
+
+void lookup_pause(struct worker *w, struct lane *lane, bool paused,
+                  void (*on_done)(void *user, const char *reason), void *user)
+{
+    struct buf key;
+    buf_init(&key, 128);
+    buf_add_str(&key, w->conf->redis.prefix);
+    buf_add_str(&key, STR("destinations"));
+    struct str pause[] = {STR("HSET"), buf_str(&key), str_of(lane->name), STR("paused")};
+    struct str resume[] = {STR("HDEL"), buf_str(&key), str_of(lane->name)};
+    struct pausing *p = malloc(sizeof *p);
+    ENSURE(p != NULL);
+    *p = (struct pausing){on_done, user};
+    lane_pause(lane, paused);
+    if (!store_send(w->redis.main, paused ? 4 : 3, paused ? pause : resume, on_paused, p)) {
+        free(p);
+        on_done(user, "redis_down");
+    }
+    buf_done(&key);
+}

@@ -1,0 +1,322 @@
+/* Reads a sealed journal back: what its record does not call settled goes to the lanes, and what finds
+ * no room there is parked, so recovery never waits for a destination and needs little memory. */
+#include "relay/journal.h"
+
+#include "base/log.h"
+#include "relay/delivery.h"
+#include "relay/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { READ_COUNT = 128, OPS_ENOUGH = 1024 };
+
+struct recovery {
+    unsigned waiting; /* answers still to come before the next step */
+    bool record_read; /* settled and lanes are in: entries may be read */
+    uint64_t events;
+};
+
+static struct str text_of(const redisReply *r)
+{
+    return r->type == REDIS_REPLY_STRING ? (struct str){r->str, r->len} : STR_NONE;
+}
+
+static bool ready(struct journal *j)
+{
+    return j->state == JOURNAL_READING && j->recovery != NULL;
+}
+
+/* --- the record */
+
+static void take_field(struct journal *j, struct str name, struct str value)
+{
+    uint64_t low;
+    if (str_eq(name, STR("low"))) {
+        if (text_u64(value, UINT64_MAX, &low) == NULL) {
+            j->read_n = low;
+        }
+        return;
+    }
+    if (!str_starts(name, STR("f:"))) {
+        return;
+    }
+    struct lane *lane = lane_find(j->w, str_from(name, 2));
+    if (lane == NULL) {
+        return;
+    }
+    struct track *t = track_of(j, lane);
+    settled_done(&t->former);
+    if (!settled_decode(value, &t->former)) {
+        log_line(LOG_ERROR, "a settled record is unreadable: its deliveries are made again", "journal",
+                 "%s", j->name, "destination", "%s", lane->name, NULL);
+    }
+    t->done_n = t->former.floor;
+}
+
+static void on_settled(struct journal *j, const redisReply *reply)
+{
+    j->read_n = 1; /* no `low`: nothing is known to be settled */
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        take_field(j, text_of(reply->element[i]), text_of(reply->element[i + 1]));
+    }
+    j->low = j->read_n;
+}
+
+/* --- due and dead sets of one destination */
+
+static void on_due_head(struct track *t, const redisReply *reply)
+{
+    uint64_t due;
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2 &&
+        text_u64(text_of(reply->element[1]), INT64_MAX, &due) == NULL) {
+        due_note(t, (int64_t)due);
+    }
+}
+
+static void on_dead_count(struct track *t, const redisReply *reply)
+{
+    t->dead_total = reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0;
+}
+
+static void next_step(struct journal *j);
+
+/* One answer of the record's reading: which journal, which destination, what to do with it. */
+struct step {
+    struct journal *j;
+    struct lane *lane;
+    void (*on_track)(struct track *t, const redisReply *reply);
+    void (*on_journal)(struct journal *j, const redisReply *reply);
+};
+
+static void on_step(void *user, const redisReply *reply)
+{
+    struct step s = *(struct step *)user;
+    free(user);
+    if (journal_release(s.j) || !ready(s.j)) {
+        return;
+    }
+    struct journal *j = s.j;
+    if (reply == NULL) {
+        j->recovery->waiting--; /* Coming back goes on from here, or from the beginning */
+        return;
+    }
+    if (store_error_of(reply) != STORE_OK) {
+        journal_doubt(j, "its record cannot be read");
+        return;
+    }
+    if (s.on_track != NULL) {
+        s.on_track(track_of(j, s.lane), reply);
+    } else {
+        s.on_journal(j, reply);
+    }
+    if (--j->recovery->waiting == 0) {
+        next_step(j);
+    }
+}
+
+static void ask(struct journal *j, const struct step *step, size_t argc, const struct str *argv)
+{
+    struct step *s = malloc(sizeof *s);
+    ENSURE(s != NULL);
+    *s = *step;
+    s->j = j;
+    if (store_send(j->w->redis.main, argc, argv, on_step, s)) {
+        journal_hold(j);
+        j->recovery->waiting++;
+    } else {
+        free(s);
+    }
+}
+
+static void ask_of_lane(struct journal *j, struct lane *lane)
+{
+    struct buf due, dead;
+    buf_init(&due, 256);
+    buf_init(&dead, 256);
+    struct str due_key = journal_key(j, &due, "due:", str_of(lane->name));
+    struct str dead_key = journal_key(j, &dead, "dead:", str_of(lane->name));
+    struct str head[] = {STR("ZRANGE"), due_key, STR("0"), STR("0"), STR("WITHSCORES")};
+    struct str dead_count[] = {STR("ZCARD"), dead_key};
+    ask(j, &(struct step){.lane = lane, .on_track = on_due_head}, 5, head);
+    ask(j, &(struct step){.lane = lane, .on_track = on_dead_count}, 2, dead_count);
+    buf_done(&due);
+    buf_done(&dead);
+}
+
+static void on_lanes(struct journal *j, const redisReply *reply)
+{
+    for (size_t i = 0; i < reply->elements; i++) {
+        struct lane *lane = lane_find(j->w, text_of(reply->element[i]));
+        if (lane != NULL) {
+            ask_of_lane(j, lane);
+        }
+    }
+}
+
+/* --- the entries */
+
+struct entry {
+    uint64_t n, received_ms;
+    struct str id, source, to, method, target, headers, body;
+};
+
+static bool entry_read(const redisReply *r, struct entry *e)
+{
+    *e = (struct entry){0};
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[1]->type != REDIS_REPLY_ARRAY) {
+        return false;
+    }
+    struct str n, rest, line = STR_NONE;
+    str_cut(text_of(r->element[0]), '-', &n, &rest);
+    if (text_u64(n, UINT64_MAX, &e->n) != NULL) {
+        return false;
+    }
+    const redisReply *f = r->element[1];
+    for (size_t i = 0; i + 1 < f->elements; i += 2) {
+        struct str name = text_of(f->element[i]), value = text_of(f->element[i + 1]);
+        if (str_eq(name, STR("id"))) {
+            e->id = value;
+        } else if (str_eq(name, STR("t"))) {
+            if (text_u64(value, INT64_MAX, &e->received_ms) != NULL) {
+                return false;
+            }
+        } else if (str_eq(name, STR("src"))) {
+            e->source = value;
+        } else if (str_eq(name, STR("to"))) {
+            e->to = value;
+        } else if (str_eq(name, STR("m"))) {
+            line = value;
+        } else if (str_eq(name, STR("h"))) {
+            e->headers = value;
+        } else if (str_eq(name, STR("b"))) {
+            e->body = value;
+        }
+    }
+    str_cut(line, ' ', &e->method, &e->target);
+    return true;
+}
+
+/* The lanes that still want it; a marker, and what all have settled, wants none. */
+static size_t unsettled(struct journal *j, const struct entry *e, uint16_t to[LANES_MAX])
+{
+    size_t count = 0;
+    struct str name, rest = e->to;
+    bool more = rest.len > 0;
+    while (more && count < LANES_MAX) {
+        more = str_cut(rest, ' ', &name, &rest);
+        struct lane *lane = lane_find(j->w, name);
+        if (lane != NULL && !settled_has(&track_of(j, lane)->former, e->n)) {
+            to[count++] = (uint16_t)lane->number;
+        }
+    }
+    return count;
+}
+
+static void take_entry(struct journal *j, const struct entry *e)
+{
+    uint16_t to[LANES_MAX];
+    size_t count = unsettled(j, e, to);
+    j->newest_ms = (int64_t)e->received_ms;
+    if (count == 0) {
+        return;
+    }
+    struct event_parts parts = {
+        .journal = j->number, .n = e->n, .received_ms = (int64_t)e->received_ms, .id = e->id,
+        .source = e->source, .method = e->method, .target = e->target, .headers = e->headers,
+        .body = e->body, .to = to, .to_count = count,
+    };
+    struct event *event = event_new(&parts);
+    j->recovery->events++;
+    for (size_t i = 0; i < count; i++) {
+        dispatch_recovered(j, event, j->w->lanes[to[i]]);
+    }
+    event_unref(event);
+}
+
+static void finish(struct journal *j)
+{
+    log_line(LOG_INFO, "journal is recovered", "journal", "%s", j->name, "events", "%llu",
+             (unsigned long long)j->recovery->events, NULL);
+    stats_recovered(j->w, j->recovery->events);
+    recover_stop(j);
+    if (j->newest_ms == 0 && j->top > 1) {
+        j->newest_ms = worker_now_ms(j->w); /* all was settled: its history is kept from now on */
+    }
+    j->recovered = true;
+    j->state = JOURNAL_OLD;
+    commit_soon(j);
+    lanes_pump(j->w);
+    due_rearm(j->w);
+}
+
+static void on_entries(struct journal *j, const redisReply *reply)
+{
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        struct entry e;
+        if (!entry_read(reply->element[i], &e)) {
+            log_line(LOG_ERROR, "an entry of the journal is unreadable; passed over", "journal", "%s",
+                     j->name, NULL);
+            continue;
+        }
+        if (e.n > j->top) { /* the seal */
+            break;
+        }
+        j->read_n = e.n;
+        take_entry(j, &e);
+        j->read_n = e.n + 1;
+    }
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < READ_COUNT) {
+        j->read_n = j->top + 1;
+    }
+}
+
+static void read_entries(struct journal *j)
+{
+    char from[24], to[24];
+    size_t n = text_put_u64(from, j->read_n), m = text_put_u64(to, j->top);
+    struct str argv[] = {STR("XRANGE"), j->keys.v[KEY_JOURNAL], {from, n}, {to, m}, STR("COUNT"),
+                         STR("128")};
+    _Static_assert(READ_COUNT == 128, "the command says so too");
+    ask(j, &(struct step){.on_journal = on_entries}, 6, argv);
+}
+
+static void next_step(struct journal *j)
+{
+    j->recovery->record_read = true;
+    if (j->read_n > j->top) {
+        finish(j);
+    } else if (j->op_count < OPS_ENOUGH) {
+        read_entries(j);
+    } /* else recover_more, when commits have taken what is queued */
+    lanes_pump(j->w);
+}
+
+void recover_start(struct journal *j)
+{
+    recover_stop(j);
+    j->recovery = calloc(1, sizeof *j->recovery);
+    ENSURE(j->recovery != NULL);
+    struct str settled[] = {STR("HGETALL"), j->keys.v[KEY_SETTLED]};
+    struct str lanes[] = {STR("SMEMBERS"), j->keys.v[KEY_LANES]};
+    ask(j, &(struct step){.on_journal = on_settled}, 2, settled);
+    ask(j, &(struct step){.on_journal = on_lanes}, 2, lanes);
+}
+
+void recover_more(struct journal *j)
+{
+    if (!ready(j) || j->recovery->waiting > 0) {
+        return;
+    }
+    if (j->recovery->record_read) {
+        next_step(j);
+    } else {
+        recover_start(j);
+    }
+}
+
+void recover_stop(struct journal *j)
+{
+    free(j->recovery);
+    j->recovery = NULL;
+}

@@ -1,0 +1,250 @@
+/* The table of metrics, and what feeds it. */
+#include "relay/stats.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct stats {
+    struct metrics all;
+    struct metric_family *accepted, *rejected, *unrouted, *accept_latency, *attempts, *delivered,
+        *parked, *dead, *depth, *inflight, *breaker, *paused, *delivery_latency, *store_errors;
+    struct metric *redis_up, *lease_valid, *journals, *left, *moved, *lost, *recovered, *overdue,
+        *memory, *connections, *waiting;
+    struct map sources; /* struct source_stats by name */
+    struct map lanes;   /* struct lane_stats by name */
+    uint64_t accepted_total;
+};
+
+struct source_stats {
+    struct metric *accepted, *latency, *unrouted;
+};
+
+struct lane_stats {
+    const char *name;
+    struct metric *ok, *parked, *dead, *depth, *inflight, *breaker, *paused, *latency, *attempts_ok;
+};
+
+static struct metric *single(struct stats *s, enum metric_kind kind, const char *name, const char *help)
+{
+    return metric_of(metrics_family(&s->all, kind, name, help), NULL);
+}
+
+struct stats *stats_new(void)
+{
+    struct stats *s = calloc(1, sizeof *s);
+    ENSURE(s != NULL);
+    struct metrics *m = &s->all;
+    metrics_init(m);
+    map_init(&s->sources);
+    map_init(&s->lanes);
+    const enum metric_kind count = METRIC_COUNTER, gauge = METRIC_GAUGE, hist = METRIC_HISTOGRAM;
+    s->accepted = metrics_family(m, count, "penstock_events_accepted_total", "Events answered with success.");
+    s->rejected = metrics_family(m, count, "penstock_requests_rejected_total", "Requests refused, by reason.");
+    s->unrouted = metrics_family(m, count, "penstock_events_unrouted_total", "Events that no route wanted.");
+    s->accept_latency = metrics_family(m, hist, "penstock_accept_seconds", "First byte of a request to its answer.");
+    s->attempts = metrics_family(m, count, "penstock_attempts_total", "Delivery attempts, by outcome.");
+    s->delivered = metrics_family(m, count, "penstock_deliveries_total", "Deliveries that succeeded.");
+    s->delivery_latency = metrics_family(m, hist, "penstock_delivery_seconds", "Time in memory until delivered.");
+    s->parked = metrics_family(m, count, "penstock_parked_total", "Deliveries parked in Redis.");
+    s->dead = metrics_family(m, count, "penstock_dead_letters_total", "Deliveries given up.");
+    s->depth = metrics_family(m, gauge, "penstock_lane_depth", "Deliveries in memory.");
+    s->inflight = metrics_family(m, gauge, "penstock_attempts_inflight", "Attempts running.");
+    s->breaker = metrics_family(m, gauge, "penstock_breaker_open", "1 while a destination counts as down.");
+    s->paused = metrics_family(m, gauge, "penstock_destination_paused", "1 while paused.");
+    s->store_errors = metrics_family(m, count, "penstock_redis_errors_total", "Error answers of Redis, by kind.");
+    s->redis_up = single(s, gauge, "penstock_redis_up", "1 while Redis can be used.");
+    s->lease_valid = single(s, gauge, "penstock_lease_valid", "1 while the live journal is mine.");
+    s->journals = single(s, gauge, "penstock_journals", "Journals owned.");
+    s->left = single(s, count, "penstock_journals_left_total", "Live journals given up for a new one.");
+    s->moved = single(s, count, "penstock_events_moved_total", "Events moved to a new journal.");
+    s->lost = single(s, count, "penstock_deliveries_perhaps_lost_total", "Acknowledged, and then lost by Redis.");
+    s->recovered = single(s, count, "penstock_events_recovered_total", "Events read back from a journal.");
+    s->overdue = single(s, gauge, "penstock_oldest_overdue_seconds", "How long the oldest due delivery waits.");
+    s->memory = single(s, gauge, "penstock_event_bytes", "Bytes of events in memory.");
+    s->connections = single(s, gauge, "penstock_connections", "Open connections of senders.");
+    s->waiting = single(s, gauge, "penstock_appends_pending", "Senders waiting for Redis.");
+    return s;
+}
+
+void stats_free(struct stats *s)
+{
+    const struct map_entry *e;
+    for (size_t i = 0; (e = map_next(&s->sources, &i)) != NULL;) {
+        free(e->value);
+    }
+    for (size_t i = 0; (e = map_next(&s->lanes, &i)) != NULL;) {
+        free(e->value);
+    }
+    map_done(&s->sources);
+    map_done(&s->lanes);
+    metrics_done(&s->all);
+    free(s);
+}
+
+static struct source_stats *source_of(struct worker *w, struct str name)
+{
+    struct stats *s = w->stats;
+    struct source_stats *source = map_find(&s->sources, name);
+    if (source == NULL) {
+        char text[80];
+        size_t n = name.len < sizeof text - 1 ? name.len : sizeof text - 1;
+        memcpy(text, name.at, n);
+        text[n] = '\0';
+        source = calloc(1, sizeof *source);
+        ENSURE(source != NULL);
+        source->accepted = metric_of(s->accepted, "source", text, NULL);
+        source->latency = metric_of(s->accept_latency, "source", text, NULL);
+        source->unrouted = metric_of(s->unrouted, "source", text, NULL);
+        map_set(&s->sources, name, source);
+    }
+    return source;
+}
+
+struct lane_stats *stats_lane(struct worker *w, const char *name)
+{
+    struct stats *s = w->stats;
+    struct lane_stats *l = map_find(&s->lanes, str_of(name));
+    if (l == NULL) {
+        l = calloc(1, sizeof *l);
+        ENSURE(l != NULL);
+        l->ok = metric_of(s->delivered, "destination", name, NULL);
+        l->latency = metric_of(s->delivery_latency, "destination", name, NULL);
+        l->parked = metric_of(s->parked, "destination", name, NULL);
+        l->dead = metric_of(s->dead, "destination", name, NULL);
+        l->depth = metric_of(s->depth, "destination", name, NULL);
+        l->inflight = metric_of(s->inflight, "destination", name, NULL);
+        l->breaker = metric_of(s->breaker, "destination", name, NULL);
+        l->paused = metric_of(s->paused, "destination", name, NULL);
+        l->name = name;
+        map_set(&s->lanes, str_of(name), l);
+    }
+    return l;
+}
+
+void stats_accepted(struct worker *w, struct str source, uint64_t took_us)
+{
+    struct source_stats *s = source_of(w, source);
+    metric_add(s->accepted, 1);
+    metric_observe_us(s->latency, took_us);
+    w->stats->accepted_total++;
+}
+
+void stats_rejected(struct worker *w, struct str source, const char *reason)
+{
+    char name[80];
+    size_t n = source.len < sizeof name - 1 ? source.len : sizeof name - 1;
+    if (n > 0) {
+        memcpy(name, source.at, n);
+    }
+    name[n] = '\0';
+    metric_add(metric_of(w->stats->rejected, "source", name, "reason", reason, NULL), 1);
+}
+
+void stats_unrouted(struct worker *w, struct str source)
+{
+    metric_add(source_of(w, source)->unrouted, 1);
+}
+
+void stats_attempt(struct lane *lane, const struct outcome *o)
+{
+    if (o->kind != OUTCOME_OK) {
+        metric_add(metric_of(lane->w->stats->attempts, "destination", lane->name, "outcome", o->reason,
+                             NULL), 1);
+        return;
+    }
+    struct lane_stats *l = lane->stats;
+    if (l->attempts_ok == NULL) { /* the common case is found once */
+        l->attempts_ok = metric_of(lane->w->stats->attempts, "destination", lane->name, "outcome", "ok", NULL);
+    }
+    metric_add(l->attempts_ok, 1);
+}
+
+void stats_delivered(struct lane *lane, const struct delivery *d)
+{
+    metric_add(lane->stats->ok, 1);
+    int64_t ms = boot_ms() - d->since_boot_ms;
+    metric_observe_us(lane->stats->latency, ms < 0 ? 0 : (uint64_t)ms * 1000);
+}
+
+void stats_parked(struct worker *w, struct lane *lane)
+{
+    (void)w;
+    metric_add(lane->stats->parked, 1);
+}
+
+void stats_dead(struct worker *w, struct lane *lane)
+{
+    (void)w;
+    metric_add(lane->stats->dead, 1);
+}
+
+void stats_store_error(struct worker *w, enum store_error e)
+{
+    metric_add(metric_of(w->stats->store_errors, "error", store_error_word(e), NULL), 1);
+}
+
+void stats_journal_left(struct worker *w)
+{
+    metric_add(w->stats->left, 1);
+}
+
+void stats_moved(struct worker *w, size_t events, unsigned perhaps_lost)
+{
+    metric_add(w->stats->moved, events);
+    metric_add(w->stats->lost, perhaps_lost);
+}
+
+void stats_recovered(struct worker *w, uint64_t events)
+{
+    metric_add(w->stats->recovered, events);
+}
+
+void stats_lost(struct worker *w, unsigned deliveries)
+{
+    metric_add(w->stats->lost, deliveries);
+}
+
+uint64_t stats_accepted_total(const struct worker *w)
+{
+    return w->stats->accepted_total;
+}
+
+static int64_t oldest_overdue_ms(const struct worker *w, int64_t now)
+{
+    int64_t oldest = 0;
+    for (const struct journal *j = w->journals; j != NULL; j = j->next) {
+        for (unsigned i = 0; i < w->lane_count; i++) {
+            const struct track *t = j->tracks[i];
+            if (t != NULL && t->next_due_ms < now && now - t->next_due_ms > oldest) {
+                oldest = now - t->next_due_ms;
+            }
+        }
+    }
+    return oldest;
+}
+
+void stats_write(struct worker *w, struct buf *out)
+{
+    struct stats *s = w->stats;
+    unsigned journals = 0;
+    for (const struct journal *j = w->journals; j != NULL; j = j->next) {
+        journals++;
+    }
+    for (unsigned i = 0; i < w->lane_count; i++) {
+        const struct lane *lane = w->lanes[i];
+        metric_set(lane->stats->depth, lane_depth(lane));
+        metric_set(lane->stats->inflight, lane->lists[DELIVERY_INFLIGHT].n);
+        metric_set(lane->stats->breaker, lane->breaker.state == BREAKER_OPEN);
+        metric_set(lane->stats->paused, lane->paused);
+    }
+    metric_set(s->redis_up, w->redis.ready);
+    metric_set(s->lease_valid, w->live != NULL && journal_may_act(w->live));
+    metric_set(s->journals, journals);
+    metric_set(s->overdue, (uint64_t)oldest_overdue_ms(w, worker_now_ms(w)) / 1000);
+    metric_set(s->memory, event_bytes_alive());
+    metric_set(s->connections, w->listener == NULL ? 0 : httpd_connections(w->listener));
+    metric_set(s->waiting, w->waiting);
+    metrics_write(&s->all, out);
+}

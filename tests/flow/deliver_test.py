@@ -1,0 +1,166 @@
+"""Promises about delivering: retries, independence, dead letters, replays."""
+import email.utils
+import json
+import time
+
+from harness import Load, sequence, wait_for
+
+
+def retries_after_503(flow):
+    sink = flow.sink(lambda r, before: {"status": 503} if before < 2 else {})
+    p = flow.penstock({"d": sink}, flow.redis())
+    p.stripe(b'{"n":1}')
+    a, b, c = sink.wait(3)
+    assert [r.header("penstock-attempt") for r in (a, b, c)] == ["1", "2", "3"]
+    assert len({r.header("webhook-id") for r in (a, b, c)}) == 1
+    assert 0.19 < b.at - a.at < 5 and 0.49 < c.at - b.at < 5
+    wait_for(lambda: p.metric("penstock_deliveries_total") == 1, "delivered")
+
+
+def each_status_has_its_outcome(flow):
+    retried, final = (408, 425, 429, 500, 502, 503, 504), (301, 302, 400, 401, 403, 404, 410, 422)
+    for_status = {}
+
+    def answers(r, before):
+        status = json.loads(r.body)["status"]
+        for_status[status] = for_status.get(status, 0) + 1
+        return {"status": status, "headers": {"Location": "/elsewhere"}} if for_status[status] == 1 else {}
+
+    sink = flow.sink(answers)
+    p = flow.penstock({"d": sink}, flow.redis(), retry="{schedule: [100ms, ...], jitter: 0%}",
+                      destination_more=", breaker: { open_after: 100 }")
+    for status in retried + final + (200, 201, 202, 204):
+        assert p.stripe(json.dumps({"status": status}).encode()).status == 200
+    sink.wait(2 * len(retried) + len(final) + 4)
+    wait_for(lambda: len(p.api("/api/v1/dead")["dead"]) == len(final), "dead letters")
+    assert {s: n for s, n in for_status.items() if n == 2} == {s: 2 for s in retried}
+    assert sorted(d["status"] for d in p.api("/api/v1/dead")["dead"]) == sorted(final)
+
+
+def honours_retry_after(flow):
+    def answers(r, before):
+        if before == 0:
+            return {"status": 503, "headers": {"Retry-After": "2"}}
+        if before == 1:
+            return {"status": 429, "headers": {"Retry-After": email.utils.formatdate(time.time() + 2, usegmt=True)}}
+        return {}
+
+    sink = flow.sink(answers)
+    p = flow.penstock({"d": sink}, flow.redis(), retry="{schedule: [100ms, 1m], jitter: 0%}")
+    p.stripe(b"{}")
+    a, b, c = sink.wait(3)
+    assert b.at - a.at > 1.9 and c.at - b.at > 0.8, (b.at - a.at, c.at - b.at)
+
+
+def retries_what_is_refused_reset_or_hangs(flow):
+    answers = [{"reset": True}, {"hang": True}, {"raw": b"garbage\r\n\r\n"},
+               {"raw": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut"}, {}]
+    sink = flow.sink(lambda r, before: answers[before])
+    p = flow.penstock({"d": sink}, flow.redis(), retry="{schedule: [50ms, ...], jitter: 0%}",
+                      destination_more=", timeout: 1s")
+    p.stripe(b"{}")
+    sink.wait(5)
+    wait_for(lambda: p.metric("penstock_deliveries_total") == 1, "delivered at last")
+    sink.down()
+    p.stripe(b'{"second":1}')
+    wait_for(lambda: 'outcome="connect"' in p.admin("/metrics")[1], "a refused connection")
+    sink.up()
+    sink.wait(6)
+
+
+def one_dead_destination_delays_no_other(flow):
+    good, bad = flow.sink(), flow.sink(lambda r, before: {"hang": True})
+    p = flow.penstock({"good": good, "bad": bad}, flow.redis(), destination_more=", timeout: 2s")
+    load = Load(p, 200)
+    wait_for(lambda: len(load.acknowledged) >= 600, "load")
+    load.stop()
+    good.wait(len(load.acknowledged), 5)
+    assert not load.refused and not load.unknown
+    counts = sequence(good)
+    assert set(counts) == load.acknowledged and max(counts.values()) == 1
+
+
+def dead_letters_after_max_age(flow):
+    sink = flow.sink(lambda r, before: {"status": 500})
+    p = flow.penstock({"d": sink}, flow.redis(), destination_more=", max_age: 1s")
+    event = p.stripe(b'{"n":1}').getheader("penstock-event-id")
+    dead = wait_for(lambda: p.api("/api/v1/dead")["dead"], "a dead letter")
+    assert dead[0]["id"] == event and dead[0]["status"] == 500 and dead[0]["attempts"] >= 2
+    assert dead[0]["reason"] == "status_5xx"
+
+
+def replays_a_dead_letter_byte_for_byte(flow):
+    broken = [True]
+    sink = flow.sink(lambda r, before: {"status": 410} if broken[0] else {})
+    p = flow.penstock({"d": sink}, flow.redis())
+    body = bytes(range(256))
+    event = p.stripe(body, **{"X-Own": "kept"}).getheader("penstock-event-id")
+    wait_for(lambda: p.api("/api/v1/dead")["dead"], "a dead letter")
+    shown = p.api("/api/v1/events/" + event)
+    assert "X-Own: kept" in shown["headers"] and shown["waiting"][0]["status"] == 410
+    broken[0] = False
+    status, _ = p.admin("/api/v1/dead/%s/replay?destination=d" % event, "POST")
+    assert status == 202
+    first, again = sink.wait(2)
+    assert again.body == first.body == body and again.header("x-own") == "kept"
+    assert again.header("webhook-id") == event and again.header("penstock-replay") == "true"
+    wait_for(lambda: not p.api("/api/v1/dead")["dead"], "the dead letter to be gone")
+    status, _ = p.admin("/api/v1/dead/%s/replay?destination=d" % event, "POST")
+    assert status == 404
+
+
+def parks_while_paused_and_resumes(flow):
+    sink, other = flow.sink(), flow.sink()
+    p = flow.penstock({"d": sink, "e": other}, flow.redis())
+    assert p.admin("/api/v1/destinations/d/pause", "POST")[0] == 200
+    for i in range(20):
+        p.stripe(json.dumps({"seq": i}).encode())
+    other.wait(20)
+    assert not sink.requests
+    assert p.admin("/api/v1/destinations/d/resume", "POST")[0] == 200
+    sink.wait(20)
+    assert sequence(sink) == {i: 1 for i in range(20)}
+
+
+def opens_its_breaker_and_comes_back(flow):
+    down = [True]
+    sink = flow.sink(lambda r, before: {"status": 503} if down[0] else {})
+    p = flow.penstock({"d": sink}, flow.redis(), retry="{schedule: [100ms, ...], jitter: 0%}",
+                      destination_more=", breaker: { open_after: 5, probe_every: 500ms }")
+    for i in range(50):
+        p.stripe(json.dumps({"seq": i}).encode())
+    wait_for(lambda: p.api("/api/v1/destinations")["destinations"][0]["state"] != "up", "an open breaker")
+    tried = len(sink.requests)
+    assert tried < 50 + 40, tried
+    down[0] = False
+    wait_for(lambda: p.metric("penstock_deliveries_total") == 50, "all to be delivered")
+    ok = {}
+    for body in sink.bodies():
+        ok[json.loads(body)["seq"]] = 1
+    assert len(ok) == 50
+
+
+def reuses_connections_to_destinations(flow):
+    sink = flow.sink()
+    p = flow.penstock({"d": sink}, flow.redis(), destination_more=", concurrency: 4")
+    for i in range(100):
+        p.stripe(json.dumps({"seq": i}).encode())
+    sink.wait(100)
+    assert sink.connections <= 4, sink.connections
+
+
+def gives_redis_its_memory_back(flow):
+    redis = flow.redis()
+    down = [True]
+    sink = flow.sink(lambda r, before: {"status": 503} if down[0] else {})
+    p = flow.penstock({"d": sink}, redis, retry="{schedule: [300ms, ...], jitter: 0%}",
+                      destination_more=", breaker: { open_after: 0 }", retention="{ history: 1s }")
+    p.stripe(b'{"seq":-1}')
+    base = redis.memory()
+    for i in range(300):
+        p.stripe(json.dumps({"seq": i, "pad": "x" * 2000}).encode())
+    assert redis.memory() > base + 300 * 2000
+    down[0] = False
+    wait_for(lambda: p.metric("penstock_deliveries_total") >= 301, "all delivered")
+    wait_for(lambda: redis.memory() < base + 200 * 1024, "memory to be back at its base")
+    assert redis.cli("KEYS", "*event:*") == "" and redis.cli("KEYS", "*due:*") == ""

@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""run.py FILE TEST: runs one flow test by name; exit 0, 1, or 77 (skipped)."""
+import importlib.util
+import os
+import sys
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness  # noqa: E402
+
+
+def main():
+    path, name = sys.argv[1:3]
+    spec = importlib.util.spec_from_file_location("flow", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    flow = harness.Flow()
+    try:
+        getattr(module, name)(flow)
+    except BaseException:
+        traceback.print_exc()
+        flow.close(failed=True)
+        return 1
+    flow.close(failed=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,588 @@
+/* The store against a real redis-server: up, down and up again; nothing answered twice or never. */
+#include "io/room.h"
+
+#include "io/store.h"
+
+struct fixture {
+    struct room room;
+    pid_t redis;
+    char socket[96];
+    struct store *store;
+    bool up, down, closed;
+    unsigned ups, downs;
+    char why[256];
+    unsigned answers, nulls, errors;
+    char last[1024];
+};
+
+static void spawn_redis(struct fixture *f, const char *extra)
+{
+    char command[512];
+    snprintf(command, sizeof command,
+             "exec redis-server --bind 127.0.0.1 --unixsocket %s --dir %s --save '' "
+             "--daemonize no --loglevel warning %s >/dev/null 2>&1",
+             f->socket, f->room.dir, extra);
+    f->redis = fork();
+    if (f->redis == 0) {
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+}
+
+static void kill_redis(struct fixture *f)
+{
+    kill(f->redis, SIGKILL);
+    assert_int_equal(waitpid(f->redis, NULL, 0), f->redis);
+    f->redis = 0;
+}
+
+static void on_up(void *user)
+{
+    struct fixture *f = user;
+    f->up = true;
+    f->ups++;
+}
+
+static void on_down(void *user, const char *why)
+{
+    struct fixture *f = user;
+    assert_false(store_is_up(f->store));
+    assert_int_equal(store_pending(f->store), 0);
+    assert_false(store_send(f->store, 1, &STR("PING"), NULL, NULL));
+    f->down = true;
+    f->up = false;
+    f->downs++;
+    snprintf(f->why, sizeof f->why, "%s", why);
+}
+
+static void on_reply(void *user, const redisReply *reply)
+{
+    struct fixture *f = user;
+    f->answers++;
+    f->nulls += reply == NULL;
+    f->errors += reply != NULL && reply->type == REDIS_REPLY_ERROR;
+    if (reply != NULL && reply->str != NULL) {
+        snprintf(f->last, sizeof f->last, "%s", reply->str);
+    }
+}
+
+static void open_fixture(struct fixture *f)
+{
+    memset(f, 0, sizeof *f);
+    room_open(&f->room);
+    snprintf(f->socket, sizeof f->socket, "%s/redis.sock", f->room.dir);
+}
+
+static void start_store(struct fixture *f, struct store_conf conf)
+{
+    const struct store_handler handler = {f, on_up, on_down};
+    if (conf.host.len == 0) {
+        conf.unix_path = str_of(f->socket);
+    }
+    conf.connect_ms = conf.connect_ms == 0 ? 5000 : conf.connect_ms;
+    conf.command_ms = conf.command_ms == 0 ? 5000 : conf.command_ms;
+    f->store = store_new(&f->room.loop, &f->room.wheel, &conf, &handler);
+}
+
+static void shut_fixture(struct fixture *f)
+{
+    store_close(f->store, room_set_flag, &f->closed);
+    room_wait(&f->room, &f->closed);
+    if (f->redis != 0) {
+        kill_redis(f);
+    }
+    room_shut(&f->room);
+}
+
+static bool send_text(struct fixture *f, const char *a, const char *b, const char *c)
+{
+    const struct str argv[] = {str_of(a), str_of(b), str_of(c)};
+    return store_send(f->store, b == NULL ? 1 : c == NULL ? 2 : 3, argv, on_reply, f);
+}
+
+static void comes_up_and_answers(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    start_store(&f, (struct store_conf){0}); /* before Redis is there: it waits for it */
+    assert_false(store_is_up(f.store));
+    assert_false(send_text(&f, "PING", NULL, NULL));
+    spawn_redis(&f, "--port 0");
+    room_wait(&f.room, &f.up);
+    assert_true(store_is_up(f.store));
+    assert_string_equal(store_trouble(f.store), "");
+    assert_true(send_text(&f, "SET", "key", "va\r\nlue"));
+    assert_true(send_text(&f, "GET", "key", NULL));
+    assert_int_equal(f.answers, 0); /* never from inside */
+    assert_int_equal(store_pending(f.store), 2);
+    room_wait_n(&f.room, &f.answers, 2);
+    assert_string_equal(f.last, "va\r\nlue");
+    assert_int_equal(store_pending(f.store), 0);
+    shut_fixture(&f);
+}
+
+static void sends_binary_arguments(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    spawn_redis(&f, "--port 0");
+    start_store(&f, (struct store_conf){0});
+    room_wait(&f.room, &f.up);
+    size_t n = 3u * 1024 * 1024;
+    char *big = malloc(n);
+    for (size_t i = 0; i < n; i++) {
+        big[i] = (char)(i * 7);
+    }
+    const struct str set[] = {STR("SET"), STR("b"), {big, n}};
+    const struct str len[] = {STR("STRLEN"), STR("b")};
+    const struct str range[] = {STR("GETRANGE"), STR("b"), STR("0"), STR("-1")};
+    assert_true(store_send(f.store, 3, set, on_reply, &f));
+    assert_true(store_send(f.store, 2, len, on_reply, &f));
+    assert_true(store_send(f.store, 4, range, on_reply, &f));
+    free(big); /* nothing is borrowed behind the call */
+    room_wait_n(&f.room, &f.answers, 3);
+    assert_int_equal(f.errors, 0);
+    shut_fixture(&f);
+}
+
+static void many_commands_of_one_turn_are_answered_in_order(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    spawn_redis(&f, "--port 0");
+    start_store(&f, (struct store_conf){0});
+    room_wait(&f.room, &f.up);
+    for (int i = 0; i < 5000; i++) {
+        assert_true(send_text(&f, "INCR", "n", NULL));
+    }
+    assert_true(send_text(&f, "GET", "n", NULL));
+    room_wait_n(&f.room, &f.answers, 5001);
+    assert_string_equal(f.last, "5000");
+    assert_int_equal(f.nulls + f.errors, 0);
+    shut_fixture(&f);
+}
+
+struct chain {
+    struct fixture *f;
+    unsigned left;
+    bool done;
+};
+
+static void on_chain(void *user, const redisReply *reply)
+{
+    struct chain *c = user;
+    assert_non_null(reply);
+    if (c->left-- == 0) {
+        c->done = true;
+        return;
+    }
+    assert_true(store_send(c->f->store, 1, &STR("PING"), on_chain, c));
+}
+
+/* A command sent from a reply, a timer, a check or a prepare callback must not wait for the poll.
+ */
+static struct chain *loose;
+
+static void on_loose_prepare(uv_prepare_t *h)
+{
+    assert_true(store_send(loose->f->store, 1, &STR("PING"), on_chain, loose));
+    uv_prepare_stop(h);
+}
+
+static void on_loose_check(uv_check_t *h)
+{
+    assert_true(store_send(loose->f->store, 1, &STR("PING"), on_chain, loose));
+    uv_check_stop(h);
+}
+
+static void flushes_from_any_callback(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    spawn_redis(&f, "--port 0");
+    start_store(&f, (struct store_conf){0});
+    room_wait(&f.room, &f.up);
+    struct chain c = {&f, 100, false};
+    assert_true(store_send(f.store, 1, &STR("PING"), on_chain, &c));
+    room_wait(&f.room, &c.done);
+
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_prepare_init(&f.room.loop, &prepare);
+    uv_check_init(&f.room.loop, &check);
+    c = (struct chain){&f, 0, false};
+    loose = &c;
+    uv_prepare_start(&prepare, on_loose_prepare);
+    room_wait(&f.room, &c.done);
+    c = (struct chain){&f, 0, false};
+    uv_check_start(&check, on_loose_check);
+    room_wait(&f.room, &c.done);
+    uv_close((uv_handle_t *)&prepare, NULL);
+    uv_close((uv_handle_t *)&check, NULL);
+    shut_fixture(&f);
+}
+
+static void a_killed_redis_gives_null_then_down_then_up_again(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    spawn_redis(&f, "--port 0");
+    start_store(&f, (struct store_conf){0});
+    room_wait(&f.room, &f.up);
+    kill(f.redis, SIGSTOP);
+    for (int i = 0; i < 10; i++) {
+        assert_true(send_text(&f, "PING", NULL, NULL));
+    }
+    uv_run(&f.room.loop, UV_RUN_NOWAIT);
+    kill_redis(&f);
+    room_wait(&f.room, &f.down);
+    assert_int_equal(f.answers, 10);
+    assert_int_equal(f.nulls, 10);
+    assert_true(strlen(f.why) > 0);
+    assert_string_equal(store_trouble(f.store), f.why);
+    spawn_redis(&f, "--port 0");
+    room_wait(&f.room, &f.up);
+    assert_int_equal(f.ups, 2);
+    assert_int_equal(f.downs, 1);
+    assert_true(send_text(&f, "PING", NULL, NULL));
+    room_wait_n(&f.room, &f.answers, 11);
+    assert_int_equal(f.nulls, 10);
+    shut_fixture(&f);
+}
+
+static void an_idle_connection_that_closes_is_noticed(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    spawn_redis(&f, "--port 0");
+    start_store(&f, (struct store_conf){0});
+    room_wait(&f.room, &f.up);
+    kill_redis(&f);
+    room_wait(&f.room, &f.down);
+    assert_non_null(strstr(f.why, f.socket));
+    shut_fixture(&f);
+}
+
+static void a_hung_redis_is_dropped_by_the_oldest_command(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    spawn_redis(&f, "--port 0");
+    start_store(&f, (struct store_conf){.command_ms = 100});
+    room_wait(&f.room, &f.up);
+    kill(f.redis, SIGSTOP);
+    assert_true(send_text(&f, "PING", NULL, NULL));
+    assert_true(send_text(&f, "PING", NULL, NULL));
+    room_wait(&f.room, &f.down);
+    assert_int_equal(f.nulls, 2);
+    assert_non_null(strstr(f.why, "not answered in time"));
+    kill(f.redis, SIGCONT);
+    room_wait(&f.room, &f.up);
+    shut_fixture(&f);
+}
+
+static void reset_comes_from_the_loop(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    spawn_redis(&f, "--port 0");
+    start_store(&f, (struct store_conf){0});
+    room_wait(&f.room, &f.up);
+    assert_true(send_text(&f, "PING", NULL, NULL));
+    store_reset(f.store, "demoted");
+    assert_false(store_is_up(f.store));
+    assert_false(send_text(&f, "PING", NULL, NULL));
+    assert_int_equal(f.answers, 0);
+    assert_false(f.down);
+    room_wait(&f.room, &f.down);
+    assert_int_equal(f.nulls, 1);
+    assert_non_null(strstr(f.why, "demoted"));
+    room_wait(&f.room, &f.up);
+    shut_fixture(&f);
+}
+
+static void on_reply_resets(void *user, const redisReply *reply)
+{
+    struct fixture *f = user;
+    on_reply(f, reply);
+    store_reset(f->store, "from a reply");
+}
+
+static void reset_from_inside_a_reply(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    spawn_redis(&f, "--port 0");
+    start_store(&f, (struct store_conf){0});
+    room_wait(&f.room, &f.up);
+    assert_true(store_send(f.store, 1, &STR("PING"), on_reply_resets, &f));
+    assert_true(send_text(&f, "PING", NULL, NULL));
+    room_wait(&f.room, &f.down);
+    assert_int_equal(f.answers, 2);
+    room_wait(&f.room, &f.up);
+    shut_fixture(&f);
+}
+
+static void close_gives_null_to_what_is_pending(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    spawn_redis(&f, "--port 0");
+    start_store(&f, (struct store_conf){0});
+    room_wait(&f.room, &f.up);
+    kill(f.redis, SIGSTOP);
+    assert_true(send_text(&f, "PING", NULL, NULL));
+    uv_run(&f.room.loop, UV_RUN_NOWAIT);
+    shut_fixture(&f);
+    assert_int_equal(f.nulls, 1);
+    assert_int_equal(f.downs, 0);
+}
+
+static void close_while_it_connects(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    start_store(&f, (struct store_conf){.host = STR("localhost"), .port = room_free_port()});
+    shut_fixture(&f); /* resolving */
+    open_fixture(&f);
+    spawn_redis(&f, "--port 0");
+    start_store(&f, (struct store_conf){0});
+    shut_fixture(&f); /* dialling or waiting */
+}
+
+static void connects_by_name_over_tcp(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    uint16_t port = room_free_port();
+    char extra[64];
+    snprintf(extra, sizeof extra, "--port %u", port);
+    spawn_redis(&f, extra);
+    start_store(&f, (struct store_conf){.host = STR("localhost"), .port = port});
+    room_wait(&f.room, &f.up);
+    assert_true(send_text(&f, "PING", NULL, NULL));
+    room_wait_n(&f.room, &f.answers, 1);
+    assert_string_equal(f.last, "PONG");
+    shut_fixture(&f);
+}
+
+static void wait_for_trouble(struct fixture *f, const char *part)
+{
+    while (strstr(store_trouble(f->store), part) == NULL) {
+        uv_run(&f->room.loop, UV_RUN_ONCE);
+    }
+    assert_false(store_is_up(f->store));
+}
+
+static void authenticates_and_selects(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    spawn_redis(&f, "--port 0 --requirepass secret --user relay on '>pass' '~*' '+@all'");
+    start_store(&f, (struct store_conf){.user = STR("relay"), .password = STR("pass"), .db = 3});
+    room_wait(&f.room, &f.up);
+    assert_true(send_text(&f, "CLIENT", "INFO", NULL));
+    room_wait_n(&f.room, &f.answers, 1);
+    assert_non_null(strstr(f.last, " db=3 "));
+    assert_non_null(strstr(f.last, " user=relay "));
+    shut_fixture(&f);
+}
+
+static void says_what_keeps_it_from_being_up(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *password;
+        unsigned db;
+        const char *trouble;
+    } cases[] = {
+        {"wrong", 0, "WRONGPASS"},
+        {"", 0, "NOAUTH"},
+        {"secret", 99, "DB index is out of range"},
+    };
+    struct fixture f;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        open_fixture(&f);
+        spawn_redis(&f, "--port 0 --requirepass secret");
+        start_store(&f,
+                    (struct store_conf){.password = str_of(cases[i].password), .db = cases[i].db});
+        wait_for_trouble(&f, cases[i].trouble);
+        assert_null(strstr(store_trouble(f.store), "secret"));
+        shut_fixture(&f);
+        assert_int_equal(f.ups, 0);
+        assert_int_equal(f.downs, 0);
+    }
+    open_fixture(&f);
+    start_store(&f, (struct store_conf){0});
+    wait_for_trouble(&f, "No such file");
+    shut_fixture(&f);
+    open_fixture(&f);
+    start_store(&f, (struct store_conf){.host = STR("name.invalid"), .port = 1});
+    wait_for_trouble(&f, "does not resolve");
+    shut_fixture(&f);
+}
+
+/* A Redis of our own making: a listener that answers what it is told. */
+static int listen_unix(struct fixture *f)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    snprintf(a.sun_path, sizeof a.sun_path, "%.90s", f->socket);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    return fd;
+}
+
+static int accept_in_loop(struct fixture *f, int listener)
+{
+    int fd;
+    while ((fd = accept(listener, NULL, NULL)) < 0) {
+        uv_run(&f->room.loop, UV_RUN_NOWAIT);
+    }
+    return fd;
+}
+
+static void loading_is_not_up(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        "-LOADING Redis is loading the dataset in memory\r\n",
+        "-MASTERDOWN Link with MASTER is down\r\n",
+        "-ERR max number of clients reached\r\n",
+        "garbage\r\n",
+    };
+    struct fixture f;
+    open_fixture(&f);
+    int listener = listen_unix(&f);
+    start_store(&f, (struct store_conf){0});
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        int fd = accept_in_loop(&f, listener);
+        assert_int_equal(write(fd, answers[i], strlen(answers[i])), (ssize_t)strlen(answers[i]));
+        char part[8];
+        snprintf(part, sizeof part, "%.7s", answers[i] + (answers[i][0] == '-'));
+        wait_for_trouble(&f, answers[i][0] == '-' ? part : "Protocol error");
+        close(fd);
+    }
+    int fd = accept_in_loop(&f, listener);
+    assert_int_equal(write(fd, "+PONG\r\n", 7), 7);
+    room_wait(&f.room, &f.up);
+    shut_fixture(&f);
+    assert_int_equal(f.downs, 0);
+    close(fd);
+    close(listener);
+}
+
+static void a_silent_redis_is_given_up(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    int listener = listen_unix(&f);
+    start_store(&f, (struct store_conf){.connect_ms = 50});
+    int fd = accept_in_loop(&f, listener);
+    wait_for_trouble(&f, "greeting in time");
+    close(fd);
+    shut_fixture(&f);
+    close(listener);
+}
+
+static void every_error_has_its_row(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        enum store_error error;
+        const char *word;
+    } rows[] = {
+        {"LOADING Redis is loading the dataset in memory", STORE_LOADING, "loading"},
+        {"READONLY You can't write against a read only replica.", STORE_READONLY, "readonly"},
+        {"OOM command not allowed when used memory > 'maxmemory'.", STORE_OOM, "oom"},
+        {"MISCONF Redis is configured to save RDB snapshots", STORE_MISCONF, "misconf"},
+        {"NOREPLICAS Not enough good replicas to write.", STORE_NOREPLICAS, "noreplicas"},
+        {"NOSCRIPT No matching script. Please use EVAL.", STORE_NOSCRIPT, "noscript"},
+        {"MOVED 3999 127.0.0.1:6381", STORE_MOVED, "moved"},
+        {"ASK 3999 127.0.0.1:6381", STORE_ASK, "ask"},
+        {"TRYAGAIN Multiple keys request during rehashing of slot", STORE_TRYAGAIN, "tryagain"},
+        {"CLUSTERDOWN The cluster is down", STORE_CLUSTERDOWN, "clusterdown"},
+        {"MASTERDOWN Link with MASTER is down", STORE_MASTERDOWN, "masterdown"},
+        {"WRONGTYPE Operation against a key", STORE_WRONGTYPE, "wrongtype"},
+        {"EXECABORT Transaction discarded", STORE_EXECABORT, "execabort"},
+        {"BUSY Redis is busy running a script.", STORE_BUSY, "busy"},
+        {"NOAUTH Authentication required.", STORE_NOAUTH, "noauth"},
+        {"NOPERM this user has no permissions", STORE_NOPERM, "noperm"},
+        {"ERR max number of clients reached", STORE_MAXCLIENTS, "maxclients"},
+        {"ERR The ID specified in XADD is equal or smaller than the target stream top item",
+         STORE_BADID, "badid"},
+        {"ERR unknown command", STORE_ERROR, "error"},
+        {"BUSYGROUP Consumer Group name already exists", STORE_ERROR, "error"},
+        {"", STORE_ERROR, "error"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "%s", rows[i].answer);
+        redisReply reply = {.type = REDIS_REPLY_ERROR, .str = text, .len = strlen(text)};
+        assert_int_equal(store_error_of(&reply), rows[i].error);
+        assert_string_equal(store_error_word(rows[i].error), rows[i].word);
+        reply.type = REDIS_REPLY_STRING;
+        assert_int_equal(store_error_of(&reply), STORE_OK);
+    }
+    assert_int_equal(store_error_of(NULL), STORE_UNKNOWN);
+    assert_string_equal(store_error_word(STORE_UNKNOWN), "unknown");
+}
+
+/* The one that the journal leans on, as a real server words it. */
+static void a_real_server_says_badid(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    spawn_redis(&f, "--port 0");
+    start_store(&f, (struct store_conf){0});
+    room_wait(&f.room, &f.up);
+    const struct str xadd[] = {STR("XADD"), STR("s"), STR("5-0"), STR("f"), STR("v")};
+    assert_true(store_send(f.store, 5, xadd, on_reply, &f));
+    assert_true(store_send(f.store, 5, xadd, on_reply, &f));
+    room_wait_n(&f.room, &f.answers, 2);
+    assert_int_equal(f.errors, 1);
+    redisReply reply = {.type = REDIS_REPLY_ERROR, .str = f.last, .len = strlen(f.last)};
+    assert_int_equal(store_error_of(&reply), STORE_BADID);
+    shut_fixture(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(comes_up_and_answers),
+        cmocka_unit_test(sends_binary_arguments),
+        cmocka_unit_test(many_commands_of_one_turn_are_answered_in_order),
+        cmocka_unit_test(flushes_from_any_callback),
+        cmocka_unit_test(a_killed_redis_gives_null_then_down_then_up_again),
+        cmocka_unit_test(an_idle_connection_that_closes_is_noticed),
+        cmocka_unit_test(a_hung_redis_is_dropped_by_the_oldest_command),
+        cmocka_unit_test(reset_comes_from_the_loop),
+        cmocka_unit_test(reset_from_inside_a_reply),
+        cmocka_unit_test(close_gives_null_to_what_is_pending),
+        cmocka_unit_test(close_while_it_connects),
+        cmocka_unit_test(connects_by_name_over_tcp),
+        cmocka_unit_test(authenticates_and_selects),
+        cmocka_unit_test(says_what_keeps_it_from_being_up),
+        cmocka_unit_test(loading_is_not_up),
+        cmocka_unit_test(a_silent_redis_is_given_up),
+        cmocka_unit_test(every_error_has_its_row),
+        cmocka_unit_test(a_real_server_says_badid),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

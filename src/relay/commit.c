@@ -247,9 +247,6 @@ static uint64_t find_low(const struct journal *j)
     if (j->state == JOURNAL_READING && j->read_n < low) {
         low = j->read_n;
     }
-    for (size_t i = 0; i < j->held_count; i++) {
-        low = j->held_low[i] < low ? j->held_low[i] : low;
-    }
     for (unsigned i = 0; i < j->w->lane_count; i++) {
         if (j->tracks[i] != NULL) {
             uint64_t n = track_low(j->tracks[i]);

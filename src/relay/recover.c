@@ -158,7 +158,7 @@ static void on_lanes(struct journal *j, const redisReply *reply)
 
 struct entry {
     uint64_t n, received_ms;
-    struct str id, source, to, method, target, headers, body;
+    struct str id, source, to, method, target, headers, body, from;
 };
 
 static bool entry_read(const redisReply *r, struct entry *e)
@@ -191,6 +191,8 @@ static bool entry_read(const redisReply *r, struct entry *e)
             e->headers = value;
         } else if (str_eq(name, STR("b"))) {
             e->body = value;
+        } else if (str_eq(name, STR("from"))) {
+            e->from = value;
         }
     }
     str_cut(line, ' ', &e->method, &e->target);
@@ -228,8 +230,13 @@ static void take_entry(struct journal *j, const struct entry *e)
     };
     struct event *event = event_new(&parts);
     j->recovery->events++;
-    for (size_t i = 0; i < count; i++) {
-        dispatch_recovered(j, event, j->w->lanes[to[i]]);
+    uint64_t from_journal, from_n;
+    if (move_place_read(e->from, &from_journal, &from_n)) {
+        move_recovered(j, event, from_journal, from_n);
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            dispatch_recovered(j, event, j->w->lanes[to[i]]);
+        }
     }
     event_unref(event);
 }

@@ -56,10 +56,13 @@ static const struct http_fault *check_version(struct http_parser *p)
         return &FAULT_VERSION;
     }
     p->http10 = p->core.http_minor == 0;
-    if (p->core.type == HTTP_REQUEST && memcmp(p->target.at + p->target.len, " HTTP/1.", 8) != 0) {
-        return &FAULT_VERSION;
+    if (p->core.type == HTTP_RESPONSE) {
+        return NULL;
     }
-    return NULL;
+    if (p->target.at != p->method.at + p->method.len + 1) {
+        return &FAULT_SYNTAX; /* llhttp skips spaces before the target */
+    }
+    return memcmp(p->target.at + p->target.len, " HTTP/1.", 8) == 0 ? NULL : &FAULT_VERSION;
 }
 
 static const struct http_fault *check_target(const struct http_parser *p)

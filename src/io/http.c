@@ -392,7 +392,8 @@ enum parse_event http_feed(struct http_parser *p, const char *at, size_t n, size
 enum parse_event http_end(struct http_parser *p)
 {
     p->event = PARSE_MORE;
-    llhttp_errno_t error = llhttp_finish(&p->core);
+    llhttp_errno_t error = llhttp_execute(&p->core, "", 0); /* past a pause behind the head */
+    error = error == HPE_OK ? llhttp_finish(&p->core) : error;
     if (p->in_body && p->event == PARSE_DONE && (error == HPE_OK || error == HPE_PAUSED)) {
         return PARSE_DONE;
     }

@@ -26,9 +26,15 @@ bool usage_asked(const struct verb *v, int argc, char **argv);
  * wrong with it to standard error; NULL on errors. */
 struct conf *conf_for(const char *path);
 
-/* One request on a loop of its own. NULL: `status` and `body` are the answer's; else httpc's reason. */
+/* The answer to one request; the body has a ceiling of the caller's. */
+struct http_reply {
+    int status;
+    struct buf body;
+    char event_id[64]; /* its penstock-event-id, or "" */
+};
+/* One request on a loop of its own. NULL: `reply` is filled; else httpc's reason. */
 const char *http_once(const struct httpc_origin_conf *to, const struct httpc_request *request,
-                      int *status, struct buf *body) MUST_CHECK;
+                      struct http_reply *reply) MUST_CHECK;
 /* "host:port" or "[v6]:port" as one would dial it: a listener on every address is reached over
  * loopback. False: it is not of that form. */
 bool split_address(struct str address, char host[256], uint16_t *port);

@@ -18,15 +18,18 @@ struct breaker {
     uint64_t history[2]; /* the last 100 outcomes, a bit each: 1 = failed */
     unsigned seen;       /* how many of them count, up to 100 */
     int64_t next_probe_ms;
-    unsigned ramp; /* attempts in flight allowed after an outage: 1, 2, 4 ...; 0 = no limit */
+    unsigned ramp;    /* attempts in flight allowed after an outage: 1, 2, 4 ...; 0 = no limit */
+    unsigned ramp_ok; /* successes at this height; as many as `ramp` double it */
 };
 
 void breaker_init(struct breaker *b);
 /* How many attempts may be in flight now: 0 = none, 1 = the probe, up to `concurrency`. */
 unsigned breaker_allows(struct breaker *b, const struct breaker_policy *p, unsigned concurrency,
                         int64_t now_ms);
-void breaker_report(struct breaker *b, const struct breaker_policy *p, unsigned concurrency, bool ok,
-                    int64_t now_ms);
+/* One outcome of the destination. While open, late outcomes of older attempts change nothing: the
+ * probe decides. A failure on the ramp starts it again at 1. */
+void breaker_report(struct breaker *b, const struct breaker_policy *p, unsigned concurrency,
+                    bool ok, int64_t now_ms);
 /* When an open one may be asked again, on the caller's clock; 0 when not open. */
 int64_t breaker_wakes_ms(const struct breaker *b);
 

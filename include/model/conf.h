@@ -1,7 +1,7 @@
 /* The configuration: a table of directive rows -> an immutable, refcounted snapshot.
  *
- * All text in it is owned by the snapshot's arena and terminated behind its last byte, so .at may be
- * used as a C string. Maximal lengths and bounds are the rows' in conf.c. */
+ * All text in it is owned by the snapshot's arena and terminated behind its last byte, so .at may
+ * be used as a C string. Maximal lengths and bounds are the rows' in conf.c. */
 #ifndef MODEL_CONF_H
 #define MODEL_CONF_H
 
@@ -12,30 +12,44 @@
 #include "model/retry.h"
 #include "model/verify.h"
 
+#define CONF_DESTINATIONS_MAX 4096
+#define CONF_SOURCES_MAX 4096
+#define CONF_ROUTES_MAX 4096
+
+enum conf_method {
+    CONF_GET = 1,
+    CONF_POST = 2,
+    CONF_PUT = 4,
+    CONF_PATCH = 8,
+    CONF_DELETE = 16,
+    CONF_HEAD = 32,
+    CONF_OPTIONS = 64
+};
 enum conf_durability { DURABILITY_MEMORY, DURABILITY_FSYNC };
 enum conf_exhausted { EXHAUSTED_DEAD_LETTER, EXHAUSTED_DROP, EXHAUSTED_PAUSE };
 
 struct conf_source {
     struct str name, path;
     struct verify *verify;
-    unsigned methods;       /* bits of conf_method; POST by default */
-    size_t body_bytes;      /* its limit: preset's or listen.limits.body */
+    unsigned methods;  /* bits of conf_method; POST by default */
+    size_t body_bytes; /* its limit: preset's or listen.limits.body */
     bool keep_unrouted;
-    struct pick event_type; /* where the event's type is */
-    int respond_status;     /* 200 */
+    struct pick event_type;  /* where the event's type is */
+    struct pick delivery_id; /* where the sender's own id is; for dedupe and `penstock send` */
+    unsigned respond_status; /* 200 */
     struct str respond_body; /* {} */
 };
 
 struct conf_destination {
     struct str name;
     bool tls;
-    struct str host;  /* without brackets */
+    struct str host; /* without brackets */
     uint16_t port;
-    struct str target; /* path and query of the URL, at least "/" */
+    struct str target;     /* path and query of the URL, at least "/" */
     struct str host_field; /* what Host: says: host, and the port unless it is the default */
     bool names_link_local; /* the URL holds such an address literally */
     struct str ca_file;
-    struct str headers;    /* rendered "Name: value\r\n" lines to add; may be empty */
+    struct str headers; /* rendered "Name: value\r\n" lines to add; may be empty */
     int64_t timeout_ms;
     unsigned concurrency;
     struct retry_policy retry;
@@ -94,11 +108,19 @@ struct conf {
     struct arena *arena; /* owns every text and array above */
 };
 
-/* Reads, checks and compiles a file. NULL on any error: then `errors` holds all of them (20 at most)
- * as the operator shall read them; warnings go there too when it succeeds. */
+/* Reads, checks and compiles a file. NULL on any error: then `errors` holds all of them (20 at
+ * most) as the operator shall read them; warnings go there too when it succeeds. */
 struct conf *conf_load(const char *path, struct buf *errors);
 /* The same from memory; `name` stands for the file in messages. For tests and fuzzing. */
 struct conf *conf_parse(struct str text, const char *name, struct buf *errors);
+/* What a configuration may ask its surroundings. */
+struct conf_env {
+    const char *(*variable)(const char *name); /* NULL: unset */
+    bool opens_files; /* false: ${file:...}, *_file and ca_file are refused, nothing is opened */
+    bool others_can_read; /* the file itself: then literal secrets earn a warning */
+};
+struct conf *conf_parse_with(struct str text, const char *name, const struct conf_env *env,
+                             struct buf *errors);
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c);
 const struct conf_source *conf_find_source(const struct conf *c, struct str name);

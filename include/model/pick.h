@@ -8,8 +8,8 @@
 struct pick {
     struct str header;  /* empty: none */
     struct str pointer; /* JSON pointer into the body (RFC 6901), empty: none */
-    /* Both: "header.pointer" joined by a dot (GitHub: issues.opened), the header alone when the body
-     * has no such text. */
+    /* Both: "header.pointer" joined by a dot (GitHub: issues.opened), the header alone when the
+     * body has no such text. */
 };
 
 /* Appends what it finds to `out` (at most 256 bytes, printable ASCII; anything else counts as

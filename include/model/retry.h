@@ -22,10 +22,11 @@ struct retry_policy {
 };
 
 struct retry_state {
-    unsigned attempts;      /* failed so far, this one included */
-    int64_t since_ms;       /* receipt, or the replay's time */
+    unsigned attempts; /* failed so far, this one included */
+    int64_t since_ms;  /* receipt, or the replay's time */
     int64_t now_ms;
-    int64_t retry_after_ms; /* what the destination asked for, -1 none; honoured up to the longest step */
+    int64_t retry_after_ms; /* what the destination asked for, -1 none; honoured up to the longest
+                               step */
 };
 
 /* Milliseconds from now until the next attempt, or RETRY_GIVE_UP. `random` gives the jitter. */

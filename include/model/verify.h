@@ -2,8 +2,11 @@
 #ifndef MODEL_VERIFY_H
 #define MODEL_VERIFY_H
 
+#include "base/buf.h"
 #include "base/crypt.h"
 #include "base/fields.h"
+#include "model/pick.h"
+#include "model/timestamp.h"
 
 #define VERIFY_SECRETS 8    /* secrets tried at most */
 #define VERIFY_SIGNATURES 8 /* candidate signatures tried at most */
@@ -12,7 +15,54 @@
 extern const char VERIFY_BAD_SIGNATURE[];   /* "bad_signature" */
 extern const char VERIFY_STALE_TIMESTAMP[]; /* "stale_timestamp": too old, or too far ahead */
 
+enum verify_encoding { VERIFY_HEX, VERIFY_BASE64, VERIFY_BASE64URL };
+enum verify_key { VERIFY_KEY_RAW, VERIFY_KEY_BASE64, VERIFY_KEY_HEX };
+
+#define VERIFY_NAMES 4 /* names in a list of headers */
+
+/* What a signature scheme is made of (PROVIDERS.md, section 4): a preset is a constant one, `type:
+ * hmac` fills one in. Texts are borrowed and outlive what is compiled from it. */
+struct verify_recipe {
+    struct str name;
+    bool none; /* nothing is verified; only ever by being asked for */
+    enum crypt_digest digest;
+    struct str headers[VERIFY_NAMES]; /* of signatures: every one that is present is tried */
+    char item_sep, kv_sep;            /* how such a header splits; 0 = not */
+    struct str sig_key, ts_key;       /* keys of signatures and timestamp, when kv_sep splits */
+    enum verify_encoding encoding;
+    struct str signed_text;              /* literals and {body} {ts} {id} {url} {method} */
+    struct str ts_headers[VERIFY_NAMES]; /* of the timestamp, unless ts_key names it; first wins */
+    enum timestamp_unit unit;
+    int64_t past_s, future_s; /* tolerance; 0 = not looked at */
+    struct str id_headers[VERIFY_NAMES];
+    enum verify_key key;
+    struct str key_prefix; /* cut off a secret before it is decoded, where it is there */
+    struct str public_url; /* what {url} stands for: as registered with the provider */
+    /* What else a preset knows of its provider. */
+    struct pick event_type, delivery_id;
+    size_t body_bytes; /* the greatest it sends; 0 = not more than others */
+};
+
+/* The preset of that name, or NULL; `none` is one of them. */
+const struct verify_recipe *verify_preset(struct str name);
+/* All of them, in order, for messages: NULL behind the last. */
+const struct verify_recipe *verify_preset_at(size_t i);
+
+/* What `penstock send` sends when it is given nothing: a body of the provider's shape, and the
+ * header that names its type (empty: the type is in the body). Empty for an unknown name. */
+struct verify_sample {
+    struct str body;
+    struct field type;
+};
+struct verify_sample verify_preset_sample(struct str name);
+
 struct verify; /* compiled: scheme, secrets, template */
+
+/* NULL, or a sentence that says why it cannot be. Secrets are copied into keys; at least one, none
+ * empty (a recipe that verifies nothing takes none). `bad_secret` (may be NULL) gets which secret
+ * it is about, -1 when it is not about one. */
+const char *verify_new(struct verify **out, const struct verify_recipe *r,
+                       const struct str *secrets, size_t n, int *bad_secret) MUST_CHECK;
 
 struct verify_input {
     struct str method, target;
@@ -22,8 +72,9 @@ struct verify_input {
 
 struct verify_verdict {
     const char *reason; /* NULL: genuine */
-    const char *detail; /* a constant sentence: "no header X-..." is "signature header missing" ... */
-    int secret;         /* which one matched, -1 none */
+    const char
+        *detail; /* a constant sentence: "no header X-..." is "signature header missing" ... */
+    int secret;  /* which one matched, -1 none */
 };
 
 /* Constant time in what is secret; bounded work. now_s: wall clock seconds. */
@@ -32,9 +83,8 @@ struct verify_verdict verify_check(const struct verify *v, const struct verify_i
 void verify_free(struct verify *v);
 struct str verify_name(const struct verify *v); /* "stripe", "hmac", "none" */
 
-/* Signs `body` as the provider would, for `penstock send` and tests: appends to `fields` the headers
- * (bytes live in `out`). NULL, or why it cannot. */
-struct buf;
+/* Signs `body` as the provider would, for `penstock send` and tests: appends to `fields` the
+ * headers (bytes live in `out`). NULL, or why it cannot. */
 const char *verify_sign(const struct verify *v, struct str method, struct str target,
                         struct str body, int64_t now_s, struct str delivery_id,
                         struct fields *fields, struct buf *out) MUST_CHECK;

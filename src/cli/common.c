@@ -54,7 +54,7 @@ struct calling {
     struct httpc_origin *origin;
     struct httpc *httpc;
     struct wheel *wheel;
-    int status;
+    struct http_reply *reply;
     const char *reason;
 };
 
@@ -67,25 +67,31 @@ static void on_httpc_closed(void *user)
 static void on_answer(struct httpc_call *call, const struct httpc_result *result)
 {
     struct calling *c = CONTAINER_OF(call, struct calling, call);
-    c->status = result->status;
+    const struct str *id =
+        result->fields == NULL ? NULL : fields_find(result->fields, STR("penstock-event-id"));
+    c->reply->status = result->status;
     c->reason = result->reason;
+    if (id != NULL && id->len < sizeof c->reply->event_id) {
+        memcpy(c->reply->event_id, id->at, id->len);
+    }
     httpc_origin_free(c->origin);
     httpc_close(c->httpc, on_httpc_closed, c);
 }
 
 const char *http_once(const struct httpc_origin_conf *to, const struct httpc_request *request,
-                      int *status, struct buf *body)
+                      struct http_reply *reply)
 {
     uv_loop_t loop;
     struct wheel wheel;
     ENSURE(uv_loop_init(&loop) == 0);
     wheel_init(&wheel, &loop);
-    struct calling c = {.wheel = &wheel, .httpc = httpc_new(&loop, &wheel)};
+    struct calling c = {.reply = reply, .wheel = &wheel, .httpc = httpc_new(&loop, &wheel)};
     const char *why = httpc_origin_new(&c.origin, c.httpc, to);
     if (why == NULL) {
         struct httpc_timeouts timeouts = {.connect_ms = 3000, .total_ms = 30000};
         struct httpc_request kept = *request;
-        kept.keep = body;
+        kept.keep = &reply->body;
+        reply->event_id[0] = '\0';
         httpc_start(&c.call, c.origin, &kept, &timeouts, on_answer);
     } else {
         c.reason = why;
@@ -93,7 +99,6 @@ const char *http_once(const struct httpc_origin_conf *to, const struct httpc_req
     }
     uv_run(&loop, UV_RUN_DEFAULT);
     ENSURE(uv_loop_close(&loop) == 0);
-    *status = c.status;
     return c.reason;
 }
 
@@ -147,7 +152,10 @@ int admin_call(const struct admin_call *ask, int *status, struct buf *body)
     }
     struct httpc_request request = {.method = str_of(ask->method), .target = ask->path,
                                     .fields = buf_str(&fields)};
-    const char *reason = http_once(&origin, &request, status, body);
+    struct http_reply reply = {.body = *body};
+    const char *reason = http_once(&origin, &request, &reply);
+    *body = reply.body;
+    *status = reply.status;
     buf_done(&fields);
     if (reason != NULL) {
         fprintf(stderr, "penstock: no answer from %.*s (%s); is Penstock running, with this "

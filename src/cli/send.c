@@ -124,15 +124,15 @@ static int post(const struct args *a, const struct conf *conf, const struct conf
 {
     static struct fields signed_fields;
     struct httpc_origin_conf origin = {.idle = 0};
-    struct buf bytes, head, answer;
+    struct buf bytes, head;
+    struct http_reply reply = {0};
     char host[256], id[37];
-    int status;
     if (!find_origin(a, conf, host, &origin)) {
         return EXIT_USAGE;
     }
     buf_init(&bytes, FIELDS_MOST);
     buf_init(&head, 2 * FIELDS_MOST);
-    buf_init(&answer, 1 << 20);
+    buf_init(&reply.body, 1 << 20);
     make_delivery_id(id);
     const char *why = verify_sign(source->verify, STR("POST"), source->path, buf_str(body),
                                   (int64_t)time(NULL), str_of(id), &signed_fields, &bytes);
@@ -151,18 +151,18 @@ static int post(const struct args *a, const struct conf *conf, const struct conf
     } else {
         struct httpc_request request = {.method = STR("POST"), .target = source->path,
                                         .fields = buf_str(&head), .body = buf_str(body)};
-        why = http_once(&origin, &request, &status, &answer);
+        why = http_once(&origin, &request, &reply);
         if (why != NULL) {
             fprintf(stderr, "penstock send: no answer from %s:%u (%s)\n", host, origin.port, why);
             rc = EXIT_UNREACHABLE;
         } else {
-            printf("%d %.*s\n", status, STR_ARG(buf_str(&answer)));
-            rc = status >= 200 && status <= 299 ? EXIT_FINE : EXIT_FAILED;
+            printf("%d %.*s %s\n", reply.status, STR_ARG(buf_str(&reply.body)), reply.event_id);
+            rc = reply.status >= 200 && reply.status <= 299 ? EXIT_FINE : EXIT_FAILED;
         }
     }
     buf_done(&bytes);
     buf_done(&head);
-    buf_done(&answer);
+    buf_done(&reply.body);
     return rc;
 }
 

@@ -208,8 +208,11 @@ static const struct http_fault *check_response(struct http_parser *p)
     if (p->status < 100 || p->status > 599 || p->status == 101) {
         return &FAULT_STATUS; /* 101: we never ask for another protocol */
     }
-    if ((informational || p->status == 204) && (p->chunked || p->length > 0)) {
+    if (informational && (p->chunked || p->length > 0)) {
         return &FAULT_FRAMING; /* RFC 9110 8.6, RFC 9112 6.1 */
+    }
+    if (p->status == 204 && (p->chunked || p->length > 0)) {
+        p->keep_alive = false; /* as forbidden, but the status is clear: only the connection is not */
     }
     p->bodyless = informational || p->status == 204 || p->status == 304 || p->answers_head ||
                   (p->has_length && p->length == 0);

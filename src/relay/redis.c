@@ -332,7 +332,7 @@ static void went_down(struct worker *w, const char *why)
 {
     struct redis_side *r = &w->redis;
     wheel_cancel(&w->wheel, &r->recheck);
-    if (r->ready || r->trouble[0] == '\0') {
+    if (!w->stopping && (r->ready || r->trouble[0] == '\0')) {
         log_line(LOG_WARN, "Redis is away", "why", "%s", why, NULL);
     }
     snprintf(r->trouble, sizeof r->trouble, "%s", why);

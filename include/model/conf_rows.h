@@ -1,0 +1,180 @@
+/* How a configuration is read: rows of directives, kinds of values, and what the rows fill. Private
+ * to the conf_*.c files.
+ *
+ * A row says which key, what kind of value, where it is stored, its default and bounds, and what it
+ * is for. The same rows read the file, fill in defaults, guess at misspelt keys and print the
+ * result. A block is a mapping's set of rows. Rows fill `struct conf_file`, typed but not yet
+ * looked at together; conf_build.c and conf_source.c check that and compile it into what conf.h
+ * shows. */
+#ifndef MODEL_CONF_ROWS_H
+#define MODEL_CONF_ROWS_H
+
+#include "model/conf.h"
+#include "model/yaml.h"
+
+struct conf_reader {
+    struct arena *arena;
+    struct report *report;
+    const struct conf_env *env;
+    size_t interpolated; /* bytes so far; bounded */
+};
+
+struct conf_row;
+
+struct conf_kind {
+    /* Stores the value at `at`, or reports and returns false (then `at` is as it was). */
+    bool (*read)(struct conf_reader *r, const struct conf_row *row, const struct node *n, void *at);
+    /* Writes " value\n", or nothing when `wants` says no. `depth` is the key's. */
+    void (*print)(const struct conf_row *row, const void *at, unsigned depth, struct buf *out);
+    bool (*wants)(const void *at); /* is there anything to print? NULL: always */
+};
+
+struct conf_row {
+    const char *key;
+    const struct conf_kind *kind;
+    size_t at;                      /* offset in the block's struct */
+    const char *fallback;           /* the default, as it would be written; NULL: none */
+    uint64_t least, most;           /* bounds: of a value, a text's length or a list's */
+    const char *help;               /* one line: what it is for */
+    const char *const *words;       /* KIND_WORD, KIND_METHODS: what it may be; NULL ends */
+    const struct conf_block *block; /* of kinds that hold rows themselves */
+    size_t inherits; /* KIND_NAMED: 1 + offset, in the same struct, of what each item begins as */
+    bool inherited;  /* in such an item: no default of its own */
+    bool required;
+};
+
+struct conf_block {
+    const char *path;            /* "sources.*"; "" at the top */
+    const char *what;            /* "a source": for messages */
+    const struct conf_row *rows; /* the last one has no key */
+    size_t size;        /* of the struct that an item fills; 0: part of the struct around it */
+    const char *scalar; /* the key that a bare text stands for, or NULL */
+    /* What only the block as a whole shows; `n` is its mapping. May be NULL. */
+    void (*check)(struct conf_reader *r, const struct node *n, void *base);
+};
+
+extern const struct conf_kind KIND_TEXT, KIND_TEXTS, KIND_SECRET, KIND_SECRETS, KIND_COUNT,
+    KIND_BYTES, KIND_SHARE, KIND_DURATION, KIND_PERCENT, KIND_FACTOR, KIND_BOOL, KIND_WORD,
+    KIND_PAIRS, KIND_METHODS, KIND_SCHEDULE, KIND_CONDITIONS, KIND_EXPONENTIAL, KIND_REDIS_URL,
+    KIND_VERIFY, KIND_BLOCK, KIND_NAMED, KIND_ITEMS;
+
+/* ---- what kinds store ---- */
+
+struct conf_text {
+    struct str text;
+    const struct node *node;
+};
+struct conf_texts { /* KIND_TEXTS, KIND_SECRETS */
+    struct conf_text *v;
+    size_t n;
+};
+struct conf_share { /* KIND_SHARE: bytes, or a part of something else */
+    uint64_t bytes;
+    unsigned percent; /* used when bytes is 0 */
+};
+struct conf_pair {
+    struct str name, value;
+    bool masked;
+    const struct node *node;
+};
+struct conf_pairs { /* KIND_PAIRS */
+    struct conf_pair *v;
+    size_t n;
+};
+struct conf_items { /* KIND_NAMED, KIND_ITEMS */
+    void *v;
+    size_t n;
+};
+struct conf_item {            /* every item begins with it */
+    struct str name;          /* KIND_NAMED: its key */
+    struct place place;       /* of the key, or of the item */
+    const struct node *value; /* a mapping, or text in the short form */
+};
+
+struct file_verify {
+    struct str type;
+    unsigned algorithm, encoding, unit, key;
+    struct conf_texts headers, ts_headers, id_headers;
+    struct str item_sep, kv_sep, sig_key, ts_key;
+    struct str signed_text, key_prefix, public_url;
+    int64_t tolerance_ms, future_ms; /* future -1: as tolerance */
+};
+
+struct file_source {
+    struct conf_item item;
+    struct conf_source s;
+    struct file_verify verify;
+    struct str secret;
+    struct conf_texts secrets;
+    uint64_t body; /* 0: the preset's or the listener's */
+    struct str event_type, event_id;
+};
+
+struct file_destination {
+    struct conf_item item;
+    struct conf_destination d;
+    struct str url;
+    struct conf_pairs headers;
+};
+
+struct file_route {
+    struct conf_item item;
+    struct conf_route r;
+    struct conf_texts from, to, events;
+};
+
+struct conf_file {
+    struct conf c; /* first: what everybody else sees */
+    const struct node *root;
+    const struct place *place; /* of the file as a whole */
+    unsigned version;
+    struct str redis_url;
+    struct str redis_password;
+    struct conf_share dead_bytes;
+    struct file_destination defaults;
+    struct conf_items sources, destinations, routes;
+};
+
+/* ---- reading ---- */
+
+extern const struct conf_block CONF_TOP;
+
+/* Reads a mapping (or the short form, or nothing: n may be NULL) into `base`. `fill`: rows without
+ * a value get their default; inherited ones only when `inherit` is false. */
+void conf_read_block(struct conf_reader *r, const struct conf_block *b, const struct node *n,
+                     void *base, bool inherit);
+/* The text of a scalar, interpolated; anything else is reported. */
+bool conf_read_text(struct conf_reader *r, const char *key, const struct node *n, struct str *out);
+/* ${NAME}, ${NAME:-default}, ${NAME:?message}, ${file:/path}, $$; `key` names the field in
+ * messages. */
+bool conf_interpolate(struct conf_reader *r, const struct node *n, struct str *out);
+/* Reports `"key": why, not "text"`; `unit` (or NULL) is what a bare number may have lacked. False.
+ */
+bool conf_refuse(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                 const char *why, struct str text, const char *unit);
+/* A file's text without its last newline, for a secret. Reported at `p`. */
+bool conf_read_secret_file(struct conf_reader *r, const struct place *p, struct str path,
+                           struct str *out);
+/* Writes a text so that it reads back as itself: quoted unless it is plainly harmless. */
+void conf_print_text(struct str s, struct buf *out);
+void conf_print_block(const struct conf_block *b, const void *base, unsigned depth,
+                      struct buf *out);
+
+/* The nearest of several words, for "did you mean". */
+struct conf_guess {
+    struct str word, best;
+    size_t distance;
+};
+void conf_guess_init(struct conf_guess *g, struct str word);
+void conf_guess_try(struct conf_guess *g, struct str candidate);
+void conf_guess_help(const struct conf_guess *g, struct report *r); /* nothing when none is near */
+
+/* Where a key of an item stands: its value, or the item itself when it was not given. */
+const struct place *conf_place(const struct conf_item *item, const char *key);
+
+/* ---- checking and compiling, after reading ---- */
+
+void conf_build(struct conf_reader *r, struct conf_file *f);         /* everything but sources */
+void conf_build_sources(struct conf_reader *r, struct conf_file *f); /* before routes */
+
+#endif

@@ -1,0 +1,402 @@
+/* What only shows when all values are there: addresses, URLs, files, and who is named where. */
+#include "model/conf_rows.h"
+#include "model/url.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+/* ---- listeners ---- */
+
+static const struct place *place_at(const struct place *whole, const struct node *root,
+                                    const char *block, const char *key)
+{
+    const struct node_pair *b = node_find(root, block);
+    const struct node_pair *k = b == NULL ? NULL : node_find(b->value, key);
+    return k != NULL ? &k->value->place : b != NULL ? &b->key->place : whole;
+}
+
+static void build_addresses(struct conf_reader *r, const struct conf_file *f)
+{
+    const struct place *listen_at = place_at(f->place, f->root, "listen", "address");
+    const struct place *admin_at = place_at(f->place, f->root, "admin", "address");
+    struct address listen, admin;
+    const char *why_listen = address_parse(f->c.listen.address, &listen);
+    if (why_listen != NULL) {
+        report_error(r->report, listen_at, "\"address\": %s", why_listen);
+    }
+    const char *why_admin = address_parse(f->c.admin.address, &admin);
+    if (why_admin != NULL) {
+        report_error(r->report, admin_at, "\"address\": %s", why_admin);
+        return;
+    }
+    if (!address_is_local(&admin) && f->c.admin.token.len == 0) {
+        report_error(r->report, admin_at,
+                     "the admin API would be open to everybody who reaches %.*s",
+                     STR_ARG(report_shown(f->c.admin.address)));
+        report_help(r->report, "give it a token_file, or an address of this machine such as "
+                               "127.0.0.1:8081 or unix:/run/penstock.sock");
+    }
+    bool same = why_listen == NULL && str_eq(f->c.listen.address, f->c.admin.address);
+    if (same && (listen.is_unix || listen.port != 0)) {
+        report_error(r->report, admin_at, "\"listen\" and \"admin\" have the same address");
+    }
+}
+
+/* ---- redis ---- */
+
+static bool decoded(struct conf_reader *r, struct str s, struct str *out)
+{
+    char *at = arena_take(r->arena, s.len + 1);
+    size_t n;
+    if (!url_decode(s, at, s.len, &n) || memchr(at, 0, n) != NULL) {
+        return false;
+    }
+    *out = (struct str){at, n};
+    return true;
+}
+
+static const char *take_db(struct str text, unsigned *out)
+{
+    uint64_t db;
+    if (text.len == 0) {
+        return NULL;
+    }
+    if (text_u64(text, 65535, &db) != NULL) {
+        return "the database behind the host must be a number, such as /0";
+    }
+    *out = (unsigned)db;
+    return NULL;
+}
+
+/* unix:///run/redis.sock, unix:/run/redis.sock, both perhaps with ?db=1. */
+static const char *take_unix(struct conf_reader *r, struct conf_file *f)
+{
+    struct str path, query, rest = str_from(f->redis_url, 5);
+    if (str_starts(rest, STR("//"))) {
+        rest = str_from(rest, 2);
+    }
+    bool more = str_cut(rest, '?', &path, &query);
+    if (path.len < 2 || path.at[0] != '/' || path.len > 107) {
+        return "a Unix socket is written unix:///absolute/path, with at most 107 bytes of path";
+    }
+    if (more && !str_starts(query, STR("db="))) {
+        return "behind the path of a Unix socket only ?db=NUMBER is taken";
+    }
+    f->c.redis.unix_path = arena_str(r->arena, path);
+    return take_db(str_from(query, 3), &f->c.redis.db);
+}
+
+static const char *take_redis(struct conf_reader *r, struct conf_file *f)
+{
+    struct url u;
+    if (str_starts(f->redis_url, STR("unix:"))) {
+        return take_unix(r, f);
+    }
+    if (str_istarts(f->redis_url, STR("rediss://"))) {
+        return "rediss:// (TLS to Redis) is not available in this version";
+    }
+    if (!str_istarts(f->redis_url, STR("redis://"))) {
+        return "the URL must begin with redis:// or unix://";
+    }
+    const char *why = url_parse(f->redis_url, &u);
+    if (why != NULL) {
+        return why;
+    }
+    struct str user, password;
+    bool has_password = str_cut(u.userinfo, ':', &user, &password);
+    if (!decoded(r, user, &f->c.redis.user) || !decoded(r, password, &f->c.redis.password)) {
+        return "user or password hold a broken %XX";
+    }
+    if (has_password && password.len > 0 && f->redis_password.len > 0) {
+        return "there is a password in the URL and another one beside it";
+    }
+    if (u.rest.len > 0 && u.rest.at[0] != '/') {
+        return "behind the host only /DATABASE is taken";
+    }
+    f->c.redis.host = arena_str(r->arena, u.host);
+    f->c.redis.port = u.port == 0 ? 6379 : u.port;
+    return take_db(str_from(u.rest, 1), &f->c.redis.db);
+}
+
+static void build_redis(struct conf_reader *r, struct conf_file *f)
+{
+    static const struct place nowhere = {.file = NULL};
+    const struct place *p = place_at(&nowhere, f->root, "redis", "url");
+    const char *name = "\"url\"";
+    if (f->redis_url.len == 0) {
+        const char *value = r->env->variable("REDIS_URL");
+        f->redis_url = value == NULL ? STR_NONE : arena_str(r->arena, str_of(value));
+        name = "$REDIS_URL";
+    }
+    f->c.redis.embedded = f->redis_url.len == 0;
+    const char *why = f->c.redis.embedded ? NULL : take_redis(r, f);
+    if (why != NULL) {
+        report_error(r->report, p, "%s: %s", name, why);
+    }
+    if (f->redis_password.len > 0) {
+        f->c.redis.password = f->redis_password;
+        if (f->c.redis.embedded) {
+            report_error(r->report, place_at(&nowhere, f->root, "redis", "password"),
+                         "there is a password, but no \"url\" of a Redis to show it to");
+        }
+    }
+    if (why == NULL && f->c.redis.user.len > 0 && f->c.redis.password.len == 0) {
+        report_error(r->report, p, "%s: there is a user, but no password", name);
+        report_help(r->report, "redis://user:password@host, or password_file beside it");
+    }
+    f->c.redis.dead_bytes = f->dead_bytes.bytes > 0
+                                ? f->dead_bytes.bytes
+                                : f->c.redis.max_memory / 100 * f->dead_bytes.percent;
+}
+
+/* ---- destinations ---- */
+
+static void build_url(struct conf_reader *r, struct file_destination *d)
+{
+    const struct place *p = conf_place(&d->item, "url");
+    struct url u;
+    if (d->url.len == 0) {
+        return; /* reported as missing */
+    }
+    if (str_has(d->url, '{')) {
+        report_error(r->report, p,
+                     "templates such as {source} in a URL are not available in this version");
+        return;
+    }
+    const char *why = url_parse_http(d->url, &u, &d->d.tls);
+    if (why != NULL) {
+        report_error(r->report, p, "\"url\": %s", why);
+        return;
+    }
+    char *host = arena_take(r->arena, u.host.len + 1);
+    for (size_t i = 0; i < u.host.len; i++) {
+        char c = u.host.at[i];
+        host[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    d->d.host = (struct str){host, u.host.len};
+    d->d.port = u.port;
+    d->d.target =
+        arena_printf(r->arena, "%s%.*s", str_starts(u.rest, STR("/")) ? "" : "/", STR_ARG(u.rest));
+    const char *open = u.host_is_ipv6 ? "[" : "", *close = u.host_is_ipv6 ? "]" : "";
+    d->d.host_field = u.port == (d->d.tls ? 443 : 80)
+                          ? arena_printf(r->arena, "%s%s%s", open, host, close)
+                          : arena_printf(r->arena, "%s%s%s:%u", open, host, close, u.port);
+    d->d.names_link_local = host_is_special(d->d.host);
+}
+
+static void check_ca_file(struct conf_reader *r, const struct file_destination *d)
+{
+    const struct node_pair *tls = node_find(d->item.value, "tls");
+    const struct place *p = tls == NULL ? &d->item.place : &tls->value->place;
+    if (d->d.ca_file.len == 0) {
+        return;
+    }
+    if (d->d.host.len > 0 && !d->d.tls) {
+        report_error(r->report, p, "\"tls\" is given, but the URL is not https");
+        return;
+    }
+    struct str text;
+    if (!conf_read_secret_file(r, p, d->d.ca_file, &text)) {
+        return;
+    }
+    if (!text_glob(STR("*-----BEGIN *CERTIFICATE-----*"), text)) {
+        report_error(r->report, p, "there is no PEM certificate in \"%.*s\"",
+                     STR_ARG(report_shown(d->d.ca_file)));
+    }
+}
+
+/* Fields that Penstock or HTTP itself sets: framing, connection, and what a receiver trusts us for.
+ */
+static const char *why_not_header(struct str name, struct str value)
+{
+    static const char *const ours[] = {
+        "host",       "content-length",    "transfer-encoding", "connection", "keep-alive",
+        "te",         "trailer",           "upgrade",           "expect",     "proxy-connection",
+        "webhook-id", "webhook-timestamp", "webhook-signature"};
+    static const char *const templates[] = {"*{source}*", "*{event.*", "*{received_at}*",
+                                            "*{body.*", "*{header.*"};
+    if (!text_is_token(name)) {
+        return "is not the name of a header";
+    }
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        if (str_ieq(name, str_of(ours[i]))) {
+            return "is set by Penstock itself";
+        }
+    }
+    if (str_istarts(name, STR("penstock-"))) {
+        return "is set by Penstock itself";
+    }
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.at[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            return "has a line break or another control character in its value";
+        }
+    }
+    for (size_t i = 0; i < sizeof templates / sizeof templates[0]; i++) {
+        if (text_glob(str_of(templates[i]), value)) {
+            return "holds a template; these are not available in this version";
+        }
+    }
+    return NULL;
+}
+
+static void build_headers(struct conf_reader *r, struct file_destination *d)
+{
+    struct buf b;
+    buf_init(&b, 16 * 1024);
+    for (size_t i = 0; i < d->headers.n; i++) {
+        const struct conf_pair *h = &d->headers.v[i];
+        struct str value = str_trim(h->value);
+        const char *why = why_not_header(h->name, value);
+        if (why != NULL) {
+            report_error(r->report, &h->node->place, "\"%.*s\" %s", STR_ARG(report_shown(h->name)),
+                         why);
+            continue;
+        }
+        buf_add_str(&b, h->name);
+        buf_add_str(&b, STR(": "));
+        buf_add_str(&b, value);
+        buf_add_str(&b, STR("\r\n"));
+    }
+    if (b.failed) {
+        report_error(r->report, conf_place(&d->item, "headers"),
+                     "\"headers\" are more than 16 KiB");
+    }
+    d->d.headers = arena_str(r->arena, buf_str(&b));
+    if (b.at != NULL) {
+        explicit_bzero(b.at, b.cap);
+    }
+    buf_done(&b);
+}
+
+static void build_destinations(struct conf_reader *r, struct conf_file *f)
+{
+    struct file_destination *v = f->destinations.v;
+    size_t n = f->destinations.n;
+    f->c.destinations = arena_array(r->arena, n, sizeof *f->c.destinations);
+    f->c.destination_count = n;
+    for (size_t i = 0; i < n; i++) {
+        v[i].d.name = v[i].item.name;
+        build_url(r, &v[i]);
+        check_ca_file(r, &v[i]);
+        build_headers(r, &v[i]);
+        f->c.destinations[i] = v[i].d;
+    }
+}
+
+/* ---- routes ---- */
+
+static void unknown_source(struct conf_reader *r, const struct conf *c, const struct conf_text *t)
+{
+    struct conf_guess g;
+    conf_guess_init(&g, t->text);
+    for (size_t i = 0; i < c->source_count; i++) {
+        conf_guess_try(&g, c->sources[i].name);
+    }
+    report_error(r->report, &t->node->place, "there is no source \"%.*s\"",
+                 STR_ARG(report_shown(t->text)));
+    conf_guess_help(&g, r->report);
+}
+
+static void unknown_destination(struct conf_reader *r, const struct conf *c,
+                                const struct conf_text *t)
+{
+    struct conf_guess g;
+    conf_guess_init(&g, t->text);
+    for (size_t i = 0; i < c->destination_count; i++) {
+        conf_guess_try(&g, c->destinations[i].name);
+    }
+    report_error(r->report, &t->node->place, "there is no destination \"%.*s\"",
+                 STR_ARG(report_shown(t->text)));
+    conf_guess_help(&g, r->report);
+}
+
+/* What was named, for warnings about what was not. */
+struct used {
+    bool *sources, *destinations;
+};
+
+static void build_from(struct conf_reader *r, const struct conf *c, struct file_route *w,
+                       struct used *used)
+{
+    w->r.from = arena_array(r->arena, w->from.n, sizeof *w->r.from);
+    for (size_t i = 0; i < w->from.n; i++) {
+        struct str name = w->from.v[i].text;
+        const struct conf_source *s = conf_find_source(c, name);
+        bool all = str_eq(name, STR("*"));
+        if (s == NULL && !all) {
+            unknown_source(r, c, &w->from.v[i]);
+            continue;
+        }
+        w->r.from[w->r.from_count++] = name;
+        for (size_t k = 0; k < c->source_count; k++) {
+            used->sources[k] = used->sources[k] || all || &c->sources[k] == s;
+        }
+    }
+}
+
+static void build_to(struct conf_reader *r, const struct conf *c, struct file_route *w,
+                     struct used *used)
+{
+    w->r.to = arena_array(r->arena, w->to.n, sizeof *w->r.to);
+    for (size_t i = 0; i < w->to.n; i++) {
+        const struct conf_destination *d = conf_find_destination(c, w->to.v[i].text);
+        if (d == NULL) {
+            unknown_destination(r, c, &w->to.v[i]);
+            continue;
+        }
+        unsigned index = (unsigned)(d - c->destinations);
+        w->r.to[w->r.to_count++] = index;
+        used->destinations[index] = true;
+    }
+}
+
+static void warn_unused(struct conf_reader *r, const struct conf_file *f, const struct used *used)
+{
+    const struct file_source *s = f->sources.v;
+    for (size_t i = 0; i < f->sources.n; i++) {
+        if (!used->sources[i] && !s[i].s.keep_unrouted) {
+            report_warning(r->report, &s[i].item.place, "no route takes events from \"%.*s\"",
+                           STR_ARG(report_shown(s[i].item.name)));
+        }
+    }
+    const struct file_destination *d = f->destinations.v;
+    for (size_t i = 0; i < f->destinations.n; i++) {
+        if (!used->destinations[i]) {
+            report_warning(r->report, &d[i].item.place, "no route leads to \"%.*s\"",
+                           STR_ARG(report_shown(d[i].item.name)));
+        }
+    }
+}
+
+static void build_routes(struct conf_reader *r, struct conf_file *f)
+{
+    struct file_route *v = f->routes.v;
+    size_t n = f->routes.n;
+    struct used used = {arena_array(r->arena, f->sources.n, sizeof(bool)),
+                        arena_array(r->arena, f->destinations.n, sizeof(bool))};
+    f->c.routes = arena_array(r->arena, n, sizeof *f->c.routes);
+    f->c.route_count = n;
+    for (size_t i = 0; i < n && !report_full(r->report); i++) {
+        if (v[i].r.name.len == 0) {
+            v[i].r.name = arena_printf(r->arena, "route %zu", i + 1);
+        }
+        build_from(r, &f->c, &v[i], &used);
+        build_to(r, &f->c, &v[i], &used);
+        v[i].r.events = arena_array(r->arena, v[i].events.n, sizeof *v[i].r.events);
+        for (size_t k = 0; k < v[i].events.n; k++) {
+            v[i].r.events[v[i].r.event_count++] = v[i].events.v[k].text;
+        }
+        f->c.routes[i] = v[i].r;
+    }
+    warn_unused(r, f, &used);
+}
+
+void conf_build(struct conf_reader *r, struct conf_file *f)
+{
+    build_addresses(r, f);
+    build_redis(r, f);
+    build_destinations(r, f);
+    build_routes(r, f);
+}

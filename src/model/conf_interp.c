@@ -1,0 +1,180 @@
+/* ${NAME}, ${NAME:-default}, ${NAME:?message}, ${file:/path} and $$ inside of a scalar. It happens
+ * after YAML was parsed, so no value can change the structure; only "${" begins one, so $in stays
+ * $in. */
+#include "model/conf_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_MAX (64 * 1024)               /* a file named by ${file:} or by a _file key */
+#define VALUE_MAX (256 * 1024)             /* a scalar once interpolated */
+#define INTERPOLATED_MAX (8 * 1024 * 1024) /* all of them together */
+
+static struct str without_newline(struct str s)
+{
+    if (str_ends(s, STR("\n"))) {
+        s.len--;
+        s.len -= str_ends(s, STR("\r"));
+    }
+    return s;
+}
+
+/* Appends a file's text. */
+static bool add_file(struct conf_reader *r, const struct place *p, struct str path, struct buf *out)
+{
+    struct str shown = report_shown(path);
+    if (path.len == 0) {
+        report_error(r->report, p, "the path of a file is empty");
+        return false;
+    }
+    if (!r->env->opens_files) {
+        report_error(r->report, p, "cannot read \"%.*s\": no file is opened here", STR_ARG(shown));
+        return false;
+    }
+    struct buf bytes;
+    buf_init(&bytes, FILE_MAX);
+    const char *why = file_text_read(arena_str(r->arena, path).at, &bytes);
+    struct str text = without_newline(buf_str(&bytes));
+    if (why == NULL && text.len > 0 && memchr(text.at, 0, text.len) != NULL) {
+        why = "there is a zero byte in it";
+    }
+    if (why != NULL) {
+        report_error(r->report, p, "cannot read \"%.*s\": %s", STR_ARG(shown), why);
+    } else {
+        buf_add_str(out, text);
+    }
+    if (bytes.at != NULL) {
+        explicit_bzero(bytes.at, bytes.cap);
+    }
+    buf_done(&bytes);
+    return why == NULL;
+}
+
+static size_t name_len(struct str s)
+{
+    size_t n = 0;
+    for (; n < s.len; n++) {
+        char c = s.at[n];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!letter && (n == 0 || c < '0' || c > '9')) {
+            break;
+        }
+    }
+    return n;
+}
+
+/* `inside` is what stands between the braces. */
+static bool add_variable(struct conf_reader *r, const struct node *n, struct str inside,
+                         struct buf *out)
+{
+    struct str name = str_head(inside, name_len(inside)), rest = str_from(inside, name.len);
+    struct str shown = report_shown(name);
+    bool has_default = str_starts(rest, STR(":-")), has_message = str_starts(rest, STR(":?"));
+    if (name.len == 0 || (rest.len > 0 && !has_default && !has_message)) {
+        shown = report_shown(inside);
+        report_error(r->report, &n->place, "\"${%.*s}\" is not understood", STR_ARG(shown));
+        report_help(r->report,
+                    "write ${NAME}, ${NAME:-default}, ${NAME:?message} or ${file:/path}");
+        return false;
+    }
+    const char *value = r->env->variable(arena_str(r->arena, name).at);
+    bool usable = value != NULL && (rest.len == 0 || value[0] != '\0'); /* as in a shell */
+    if (usable) {
+        return buf_add_str(out, str_of(value)) || true;
+    }
+    if (has_default) {
+        return buf_add_str(out, str_from(rest, 2)) || true;
+    }
+    if (has_message) {
+        struct str message = report_shown(str_from(rest, 2));
+        report_error(r->report, &n->place, "the environment variable %.*s is not set: %.*s",
+                     STR_ARG(shown), STR_ARG(message));
+        return false;
+    }
+    report_error(r->report, &n->place, "the environment variable %.*s is not set", STR_ARG(shown));
+    report_help(r->report, "set it, or give a default: ${%.*s:-default}", STR_ARG(shown));
+    return false;
+}
+
+/* `rest` begins behind a "${"; moves it behind the "}". */
+static bool add_one(struct conf_reader *r, const struct node *n, struct str *rest, struct buf *out)
+{
+    struct str inside;
+    if (!str_cut(*rest, '}', &inside, rest)) {
+        report_error(r->report, &n->place, "a \"${\" is not closed");
+        report_help(r->report, "for the text itself, write \"$${\"");
+        return false;
+    }
+    for (size_t i = 0; i + 1 < inside.len; i++) {
+        if (inside.at[i] == '$' && inside.at[i + 1] == '{') {
+            report_error(r->report, &n->place, "\"${\" inside of \"${...}\" is not taken");
+            return false;
+        }
+    }
+    if (str_starts(inside, STR("file:"))) {
+        return add_file(r, &n->place, str_from(inside, 5), out);
+    }
+    return add_variable(r, n, inside, out);
+}
+
+static bool add_all(struct conf_reader *r, const struct node *n, struct buf *out)
+{
+    struct str literal, rest = n->text;
+    while (str_cut(rest, '$', &literal, &rest)) {
+        buf_add_str(out, literal);
+        if (str_starts(rest, STR("$"))) {
+            buf_add_char(out, '$');
+            rest = str_from(rest, 1);
+        } else if (!str_starts(rest, STR("{"))) {
+            buf_add_char(out, '$');
+        } else {
+            rest = str_from(rest, 1);
+            if (!add_one(r, n, &rest, out)) {
+                return false;
+            }
+        }
+    }
+    buf_add_str(out, literal);
+    return true;
+}
+
+bool conf_interpolate(struct conf_reader *r, const struct node *n, struct str *out)
+{
+    if (!str_has(n->text, '$')) {
+        *out = n->text;
+        return true;
+    }
+    struct buf b;
+    buf_init(&b, VALUE_MAX);
+    bool good = add_all(r, n, &b);
+    r->interpolated += b.len;
+    if (good && (b.failed || r->interpolated > INTERPOLATED_MAX)) {
+        report_error(r->report, &n->place,
+                     "the text is too large once its variables are filled in");
+        good = false;
+    }
+    if (good) {
+        *out = arena_str(r->arena, buf_str(&b));
+    }
+    if (b.at != NULL) {
+        explicit_bzero(b.at, b.cap);
+    }
+    buf_done(&b);
+    return good;
+}
+
+bool conf_read_secret_file(struct conf_reader *r, const struct place *p, struct str path,
+                           struct str *out)
+{
+    struct buf b;
+    buf_init(&b, FILE_MAX);
+    bool good = add_file(r, p, path, &b);
+    if (good) {
+        *out = arena_str(r->arena, buf_str(&b));
+    }
+    if (b.at != NULL) {
+        explicit_bzero(b.at, b.cap);
+    }
+    buf_done(&b);
+    return good;
+}

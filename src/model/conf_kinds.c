@@ -1,0 +1,547 @@
+/* Kinds of single values: text, numbers with and without units, words, lists of text, secrets. */
+#include "model/conf_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(sizeof(size_t) == sizeof(uint64_t), "KIND_BYTES also stores into a size_t");
+
+/* ---- what all of them share ---- */
+
+bool conf_read_text(struct conf_reader *r, const char *key, const struct node *n, struct str *out)
+{
+    if (n->kind != NODE_TEXT) {
+        report_error(r->report, &n->place, "\"%s\" takes one value, not %s", key,
+                     node_kind_name(n));
+        return false;
+    }
+    if (n->plain && n->text.len == 0) {
+        report_error(r->report, &n->place, "\"%s\" has no value", key);
+        report_help(r->report, "remove the line, or write \"\" for the empty text");
+        return false;
+    }
+    struct str text;
+    if (!conf_interpolate(r, n, &text)) {
+        return false;
+    }
+    if (text.len > 0 && memchr(text.at, 0, text.len) != NULL) {
+        report_error(r->report, &n->place, "\"%s\" has a zero byte in it", key);
+        return false;
+    }
+    *out = text;
+    return true;
+}
+
+static bool all_digits(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] < '0' || s.at[i] > '9') {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
+bool conf_refuse(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                 const char *why, struct str text, const char *unit)
+{
+    struct str shown = report_shown(text);
+    report_error(r->report, &n->place, "\"%s\": %s, not \"%.*s\"", row->key, why, STR_ARG(shown));
+    if (unit != NULL && all_digits(text)) {
+        report_help(r->report, "a bare number has no unit; did you mean %.*s%s?", STR_ARG(shown),
+                    unit);
+    }
+    return false;
+}
+
+void conf_print_text(struct str s, struct buf *out)
+{
+    static const char harmless[] = "_./:-@,";
+    bool bare = s.len > 0 && s.len < 128 && s.at[s.len - 1] != ':' &&
+                strchr("-:@,.", s.at[0]) == NULL && !str_eq(s, STR("null"));
+    for (size_t i = 0; bare && i < s.len; i++) {
+        char c = s.at[i];
+        bare = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               (c != 0 && c != ',' && strchr(harmless, c) != NULL);
+    }
+    if (bare) {
+        buf_add_str(out, s);
+        return;
+    }
+    struct buf doubled; /* "$" is written "$$" */
+    buf_init(&doubled, 2 * s.len + 1);
+    for (size_t i = 0; i < s.len; i++) {
+        buf_add(&doubled, "$$", s.at[i] == '$');
+        buf_add_char(&doubled, s.at[i]);
+    }
+    buf_add_json(out, buf_str(&doubled));
+    buf_done(&doubled);
+}
+
+static void put_line(struct str s, struct buf *out)
+{
+    buf_add_char(out, ' ');
+    conf_print_text(s, out);
+    buf_add_char(out, '\n');
+}
+
+static bool text_wants(const void *at)
+{
+    return ((const struct str *)at)->len > 0;
+}
+
+/* ---- text ---- */
+
+static bool text_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                      void *at)
+{
+    struct str text;
+    if (!conf_read_text(r, row->key, n, &text)) {
+        return false;
+    }
+    if (text.len < row->least || (row->most > 0 && text.len > row->most)) {
+        report_error(r->report, &n->place, "\"%s\" must have %llu to %llu characters", row->key,
+                     (unsigned long long)row->least, (unsigned long long)row->most);
+        return false;
+    }
+    *(struct str *)at = text;
+    return true;
+}
+
+static void text_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    put_line(*(const struct str *)at, out);
+}
+
+const struct conf_kind KIND_TEXT = {text_read, text_print, text_wants};
+
+/* ---- lists of text; one alone may stand without the list ---- */
+
+static bool texts_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                       void *at)
+{
+    struct node *self[] = {(struct node *)(uintptr_t)n};
+    struct node *const *items = n->kind == NODE_LIST ? n->items : self;
+    size_t count = n->kind == NODE_LIST ? n->n : 1;
+    if (count < row->least || count > row->most) {
+        report_error(r->report, &n->place, "\"%s\" must have %llu to %llu entries, not %zu",
+                     row->key, (unsigned long long)row->least, (unsigned long long)row->most,
+                     count);
+        return false;
+    }
+    struct conf_texts t = {arena_array(r->arena, count, sizeof *t.v), 0};
+    bool good = true;
+    for (size_t i = 0; i < count; i++) {
+        t.v[t.n].node = items[i];
+        bool read = conf_read_text(r, row->key, items[i], &t.v[t.n].text);
+        t.n += read;
+        good = good && read;
+    }
+    *(struct conf_texts *)at = t;
+    return good;
+}
+
+static void texts_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    const struct conf_texts *t = at;
+    buf_add_str(out, STR(" ["));
+    for (size_t i = 0; i < t->n; i++) {
+        buf_add_str(out, i == 0 ? STR_NONE : STR(", "));
+        conf_print_text(t->v[i].text, out);
+    }
+    buf_add_str(out, STR("]\n"));
+}
+
+static bool texts_wants(const void *at)
+{
+    return ((const struct conf_texts *)at)->n > 0;
+}
+
+const struct conf_kind KIND_TEXTS = {texts_read, texts_print, texts_wants};
+
+/* ---- secrets: as text, but never shown ---- */
+
+static void warn_of_literal(struct conf_reader *r, const char *key, const struct node *n)
+{
+    bool literal = n->kind == NODE_TEXT && n->text.len > 0;
+    for (size_t i = 0; i + 1 < n->text.len && literal; i++) {
+        literal = n->text.at[i] != '$' || n->text.at[i + 1] != '{';
+    }
+    if (literal && r->env->others_can_read) {
+        report_warning(r->report, &n->place, "\"%s\" is written out in a file that others can read",
+                       key);
+        report_help(r->report, "chmod o-r the file, or write ${NAME} or ${file:/path}");
+    }
+}
+
+static bool secret_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                        void *at)
+{
+    bool good = text_read(r, row, n, at);
+    if (good) {
+        warn_of_literal(r, row->key, n);
+    }
+    return good;
+}
+
+static void secret_print(const struct conf_row *row, const void *at, unsigned depth,
+                         struct buf *out)
+{
+    (void)row;
+    (void)at;
+    (void)depth;
+    buf_add_str(out, STR(" \"***\"\n"));
+}
+
+const struct conf_kind KIND_SECRET = {secret_read, secret_print, text_wants};
+
+static bool secrets_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                         void *at)
+{
+    struct conf_texts t = {NULL, 0};
+    if (!texts_read(r, row, n, &t)) {
+        return false;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < t.n; i++) { /* an empty one is the old secret that is no more */
+        if (t.v[i].text.len > 0) {
+            warn_of_literal(r, row->key, t.v[i].node);
+            t.v[kept++] = t.v[i];
+        }
+    }
+    t.n = kept;
+    if (kept == 0) {
+        report_error(r->report, &n->place, "\"%s\" holds no secret: all of them are empty",
+                     row->key);
+        return false;
+    }
+    *(struct conf_texts *)at = t;
+    return true;
+}
+
+static void secrets_print(const struct conf_row *row, const void *at, unsigned depth,
+                          struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    const struct conf_texts *t = at;
+    for (size_t i = 0; i < t->n; i++) {
+        buf_add_str(out, i == 0 ? STR(" [\"***\"") : STR(", \"***\""));
+    }
+    buf_add_str(out, STR("]\n"));
+}
+
+const struct conf_kind KIND_SECRETS = {secrets_read, secrets_print, texts_wants};
+
+/* ---- numbers ---- */
+
+static bool in_bounds(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                      uint64_t v, struct str least, struct str most)
+{
+    if (v >= row->least && v <= row->most) {
+        return true;
+    }
+    report_error(r->report, &n->place, "\"%s\" must be from %.*s to %.*s", row->key, STR_ARG(least),
+                 STR_ARG(most));
+    return false;
+}
+
+static bool count_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                       void *at)
+{
+    struct str text;
+    uint64_t v;
+    if (!conf_read_text(r, row->key, n, &text)) {
+        return false;
+    }
+    const char *why = text_u64(text, UINT64_MAX, &v);
+    if (why != NULL) {
+        return conf_refuse(r, row, n, why, text, NULL);
+    }
+    char least[20], most[20];
+    if (!in_bounds(r, row, n, v, (struct str){least, text_put_u64(least, row->least)},
+                   (struct str){most, text_put_u64(most, row->most)})) {
+        return false;
+    }
+    *(unsigned *)at = (unsigned)v;
+    return true;
+}
+
+static void count_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    buf_printf(out, " %u\n", *(const unsigned *)at);
+}
+
+const struct conf_kind KIND_COUNT = {count_read, count_print, NULL};
+
+static size_t put_size(char out[32], uint64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
+    size_t unit = 0;
+    for (; unit < 3 && bytes > 0 && bytes % 1024 == 0; unit++) {
+        bytes /= 1024;
+    }
+    size_t n = text_put_u64(out, bytes), len = strlen(units[unit]);
+    memcpy(out + n, units[unit], len);
+    return n + len;
+}
+
+static bool bytes_check(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                        uint64_t v)
+{
+    char least[32], most[32];
+    return in_bounds(r, row, n, v, (struct str){least, put_size(least, row->least)},
+                     (struct str){most, put_size(most, row->most)});
+}
+
+static bool bytes_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                       void *at)
+{
+    struct str text;
+    uint64_t v;
+    if (!conf_read_text(r, row->key, n, &text)) {
+        return false;
+    }
+    const char *why = text_size(text, &v);
+    if (why != NULL) {
+        return conf_refuse(r, row, n, why, text, "KiB");
+    }
+    if (!bytes_check(r, row, n, v)) {
+        return false;
+    }
+    *(uint64_t *)at = v;
+    return true;
+}
+
+static void bytes_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    char text[32];
+    buf_printf(out, " %.*s\n", (int)put_size(text, *(const uint64_t *)at), text);
+}
+
+static bool bytes_wants(const void *at)
+{
+    return *(const uint64_t *)at > 0;
+}
+
+const struct conf_kind KIND_BYTES = {bytes_read, bytes_print, bytes_wants};
+
+static bool share_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                       void *at)
+{
+    struct str text;
+    uint64_t v;
+    if (!conf_read_text(r, row->key, n, &text)) {
+        return false;
+    }
+    if (text_percent(text, &v) == NULL) {
+        *(struct conf_share *)at = (struct conf_share){0, (unsigned)v};
+        return true;
+    }
+    if (text_size(text, &v) != NULL) {
+        return conf_refuse(r, row, n, "expected a size such as 256MiB or a part such as 25%", text,
+                           "MiB");
+    }
+    if (!bytes_check(r, row, n, v)) {
+        return false;
+    }
+    *(struct conf_share *)at = (struct conf_share){v, 0};
+    return true;
+}
+
+static void share_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
+{
+    const struct conf_share *s = at;
+    if (s->bytes > 0) {
+        bytes_print(row, &s->bytes, depth, out);
+    } else {
+        buf_printf(out, " %u%%\n", s->percent);
+    }
+}
+
+const struct conf_kind KIND_SHARE = {share_read, share_print, NULL};
+
+static bool duration_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                          void *at)
+{
+    struct str text;
+    int64_t ms;
+    if (!conf_read_text(r, row->key, n, &text)) {
+        return false;
+    }
+    const char *why = text_duration(text, &ms);
+    if (why != NULL) {
+        return conf_refuse(r, row, n, why, text, "s");
+    }
+    char least[32], most[32];
+    if (!in_bounds(r, row, n, (uint64_t)ms,
+                   (struct str){least, text_put_duration(least, (int64_t)row->least)},
+                   (struct str){most, text_put_duration(most, (int64_t)row->most)})) {
+        return false;
+    }
+    *(int64_t *)at = ms;
+    return true;
+}
+
+static void duration_print(const struct conf_row *row, const void *at, unsigned depth,
+                           struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    char text[32];
+    buf_printf(out, " %.*s\n", (int)text_put_duration(text, *(const int64_t *)at), text);
+}
+
+static bool duration_wants(const void *at)
+{
+    return *(const int64_t *)at >= 0;
+}
+
+const struct conf_kind KIND_DURATION = {duration_read, duration_print, duration_wants};
+
+static bool percent_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                         void *at)
+{
+    struct str text;
+    uint64_t v;
+    if (!conf_read_text(r, row->key, n, &text)) {
+        return false;
+    }
+    const char *why = text_percent(text, &v);
+    if (why != NULL) {
+        return conf_refuse(r, row, n, why, text, "%");
+    }
+    if (v > row->most) {
+        report_error(r->report, &n->place, "\"%s\" must be at most %llu%%", row->key,
+                     (unsigned long long)row->most);
+        return false;
+    }
+    *(unsigned *)at = (unsigned)v;
+    return true;
+}
+
+static void percent_print(const struct conf_row *row, const void *at, unsigned depth,
+                          struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    buf_printf(out, " %u%%\n", *(const unsigned *)at);
+}
+
+const struct conf_kind KIND_PERCENT = {percent_read, percent_print, NULL};
+
+/* A decimal such as 2 or 1.5: digits, perhaps a point and up to three more. */
+static bool factor_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                        void *at)
+{
+    struct str text, whole, part;
+    uint64_t w, p = 0;
+    if (!conf_read_text(r, row->key, n, &text)) {
+        return false;
+    }
+    bool point = str_cut(text, '.', &whole, &part);
+    if (text_u64(whole, 1000000, &w) != NULL ||
+        (point && (part.len > 3 || text_u64(part, 999, &p) != NULL))) {
+        return conf_refuse(r, row, n, "expected a number such as 2 or 1.5", text, NULL);
+    }
+    static const double scale[] = {1, 10, 100, 1000};
+    double v = (double)w + (double)p / scale[part.len];
+    if (v < (double)row->least || v > (double)row->most) {
+        report_error(r->report, &n->place, "\"%s\" must be from %llu to %llu", row->key,
+                     (unsigned long long)row->least, (unsigned long long)row->most);
+        return false;
+    }
+    *(double *)at = v;
+    return true;
+}
+
+static void factor_print(const struct conf_row *row, const void *at, unsigned depth,
+                         struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    buf_printf(out, " %g\n", *(const double *)at);
+}
+
+const struct conf_kind KIND_FACTOR = {factor_read, factor_print, NULL};
+
+/* ---- choices ---- */
+
+static bool bool_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                      void *at)
+{
+    struct str text;
+    if (!conf_read_text(r, row->key, n, &text)) {
+        return false;
+    }
+    if (!str_eq(text, STR("true")) && !str_eq(text, STR("false"))) {
+        return conf_refuse(r, row, n, "expected true or false", text, NULL);
+    }
+    *(bool *)at = text.len == 4;
+    return true;
+}
+
+static void bool_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    buf_add_str(out, *(const bool *)at ? STR(" true\n") : STR(" false\n"));
+}
+
+const struct conf_kind KIND_BOOL = {bool_read, bool_print, NULL};
+
+/* A word that begins with '!' is known, but for a later version. */
+static bool word_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                      void *at)
+{
+    struct str text;
+    if (!conf_read_text(r, row->key, n, &text)) {
+        return false;
+    }
+    struct conf_guess g;
+    conf_guess_init(&g, text);
+    struct buf all;
+    buf_init(&all, 512);
+    for (unsigned i = 0; row->words[i] != NULL; i++) {
+        struct str word = str_of(row->words[i]);
+        if (str_eq(word, text)) {
+            *(unsigned *)at = i;
+            buf_done(&all);
+            return true;
+        }
+        if (str_starts(word, STR("!"))) {
+            if (str_eq(str_from(word, 1), text)) {
+                report_error(r->report, &n->place, "\"%s: %.*s\" is not available in this version",
+                             row->key, STR_ARG(text));
+                buf_done(&all);
+                return false;
+            }
+            continue;
+        }
+        conf_guess_try(&g, word);
+        buf_add_str(&all, i == 0 ? STR_NONE : STR(", "));
+        buf_add_str(&all, word);
+    }
+    struct str shown = report_shown(text);
+    report_error(r->report, &n->place, "\"%s\" must be one of %.*s, not \"%.*s\"", row->key,
+                 STR_ARG(buf_str(&all)), STR_ARG(shown));
+    conf_guess_help(&g, r->report);
+    buf_done(&all);
+    return false;
+}
+
+static void word_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
+{
+    (void)depth;
+    buf_printf(out, " %s\n", row->words[*(const unsigned *)at]);
+}
+
+const struct conf_kind KIND_WORD = {word_read, word_print, NULL};

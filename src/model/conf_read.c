@@ -1,0 +1,248 @@
+/* The rows at work: a mapping in, a filled struct out, every complaint on the way. */
+#include "model/conf_rows.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+/* Directives of the language that this version does not have yet: block, key. Better than "unknown
+ * key" for somebody who read about them. */
+static const struct {
+    const char *block, *key;
+} later[] = {
+    {"", "workers"},
+    {"", "spool"},
+    {"", "network"},
+    {"", "tests"},
+    {"", "include"},
+    {"listen", "tls"},
+    {"listen", "trusted_proxies"},
+    {"admin", "dashboard"},
+    {"redis", "tls"},
+    {"redis", "sentinel"},
+    {"sources.*", "rate"},
+    {"sources.*", "dedupe"},
+    {"sources.*", "allow_from"},
+    {"defaults.destination", "on_removed"},
+    {"defaults.destination", "buffer"},
+    {"defaults.destination", "on_full"},
+    {"destinations.*", "on_removed"},
+    {"destinations.*", "buffer"},
+    {"destinations.*", "on_full"},
+    {"destinations.*", "rate"},
+    {"destinations.*", "sign"},
+    {"destinations.*", "order"},
+    {"destinations.*", "order_key"},
+    {"destinations.*", "transform"},
+    {"destinations.*.tls", "cert_file"},
+    {"destinations.*.tls", "key_file"},
+    {"routes.*", "when"},
+    {"routes.*", "transform"},
+};
+
+void conf_guess_init(struct conf_guess *g, struct str word)
+{
+    size_t most = word.len / 3;
+    *g = (struct conf_guess){.word = word, .distance = (most < 1 ? 1 : most > 3 ? 3 : most) + 1};
+}
+
+void conf_guess_try(struct conf_guess *g, struct str candidate)
+{
+    size_t d = text_distance(g->word, candidate, g->distance);
+    if (d < g->distance) {
+        g->distance = d;
+        g->best = candidate;
+    }
+}
+
+void conf_guess_help(const struct conf_guess *g, struct report *r)
+{
+    if (g->best.len > 0) {
+        report_help(r, "did you mean \"%.*s\"?", STR_ARG(g->best));
+    }
+}
+
+/* ---- keys ---- */
+
+static bool has_file_form(const struct conf_row *row)
+{
+    return row->kind == &KIND_SECRET;
+}
+
+/* Is it the row's key, or that of its file form ("secret_file")? */
+static bool row_takes(const struct conf_row *row, struct str key)
+{
+    struct str own = str_of(row->key);
+    return str_eq(own, key) || (has_file_form(row) && str_starts(key, own) &&
+                                str_eq(str_from(key, own.len), STR("_file")));
+}
+
+static void guess_rows(struct conf_guess *g, const struct conf_block *b, struct arena *a)
+{
+    for (const struct conf_row *row = b->rows; row->key != NULL; row++) {
+        conf_guess_try(g, str_of(row->key));
+        if (has_file_form(row)) {
+            conf_guess_try(g, arena_printf(a, "%s_file", row->key));
+        }
+    }
+}
+
+static void check_key(struct conf_reader *r, const struct conf_block *b, const struct node *key)
+{
+    for (const struct conf_row *row = b->rows; row->key != NULL; row++) {
+        if (row_takes(row, key->text)) {
+            return;
+        }
+    }
+    struct str shown = report_shown(key->text);
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+        if (strcmp(later[i].block, b->path) == 0 && str_eq(key->text, str_of(later[i].key))) {
+            report_error(r->report, &key->place, "\"%.*s\" is not available in this version",
+                         STR_ARG(shown));
+            return;
+        }
+    }
+    report_error(r->report, &key->place, "unknown key \"%.*s\" in %s", STR_ARG(shown), b->what);
+    struct conf_guess g;
+    conf_guess_init(&g, key->text);
+    guess_rows(&g, b, r->arena);
+    if (g.best.len == 0) { /* perhaps it only stands too deep */
+        guess_rows(&g, &CONF_TOP, r->arena);
+    }
+    conf_guess_help(&g, r->report);
+}
+
+/* ---- rows ---- */
+
+/* A default is written as in a file; a list of them goes through the YAML layer, too. */
+static void fill(struct conf_reader *r, const struct conf_row *row, void *at)
+{
+    static const struct file_text nowhere = {{"default", 7}, {NULL, 0}};
+    struct node text = {.kind = NODE_TEXT, .weight = 1, .place = {.file = &nowhere}};
+    struct node *items[RETRY_STEPS];
+    struct str item, rest = str_of(row->fallback);
+    text.text = rest;
+    bool list = str_starts(rest, STR("["));
+    if (!list) {
+        ENSURE(row->kind->read(r, row, &text, at));
+        return;
+    }
+    struct node n = {.kind = NODE_LIST, .items = items, .place = text.place};
+    rest = str_head(str_from(rest, 1), rest.len - 2);
+    bool more;
+    do {
+        more = str_cut(rest, ',', &item, &rest);
+        struct node *child = arena_take(r->arena, sizeof *child);
+        *child = text;
+        child->text = str_trim(item);
+        ENSURE(n.n < RETRY_STEPS);
+        items[n.n++] = child;
+    } while (more);
+    ENSURE(row->kind->read(r, row, &n, at));
+}
+
+static void read_secret_file(struct conf_reader *r, const struct node_pair *pair, void *at)
+{
+    struct str path, secret;
+    if (conf_read_text(r, "the path", pair->value, &path) &&
+        conf_read_secret_file(r, &pair->value->place, path, &secret)) {
+        if (secret.len == 0) {
+            report_error(r->report, &pair->value->place, "the file is empty");
+        } else {
+            *(struct str *)at = secret;
+        }
+    }
+}
+
+/* The value of `secret` or of `secret_file`. True: one of them was given. */
+static bool read_file_form(struct conf_reader *r, const struct conf_row *row,
+                           const struct node *map, void *at)
+{
+    struct str key = arena_printf(r->arena, "%s_file", row->key);
+    const struct node_pair *file = node_find(map, key.at), *plain = node_find(map, row->key);
+    if (file == NULL) {
+        return false;
+    }
+    if (plain != NULL) {
+        report_error(r->report, &file->key->place, "\"%s\" and \"%s\" are both given", row->key,
+                     key.at);
+        report_help(r->report, "keep one of them");
+    } else {
+        read_secret_file(r, file, at);
+    }
+    return true;
+}
+
+static void missing(struct conf_reader *r, const struct conf_block *b, const struct conf_row *row,
+                    const struct place *p)
+{
+    report_error(r->report, p, "\"%s\" is missing in %s", row->key, b->what);
+    report_help(r->report, "%s", row->help);
+}
+
+/* `value` NULL: not given. `p`: where the block stands, NULL when it was not given either. */
+static void read_row(struct conf_reader *r, const struct conf_block *b, const struct conf_row *row,
+                     const struct node *value, const struct place *p, char *base, bool inherit)
+{
+    void *at = base + row->at;
+    bool kept = inherit && row->inherited;
+    bool nested = row->kind == &KIND_BLOCK;
+    if (value != NULL && nested && node_is_nothing(value)) {
+        value = NULL; /* "redis:" with everything below it commented out */
+    }
+    if (value != NULL) {
+        row->kind->read(r, row, value, at);
+    } else if (row->required) {
+        if (p != NULL) {
+            missing(r, b, row, p);
+        }
+    } else if (nested && !kept) {
+        conf_read_block(r, row->block, NULL, at, false);
+    } else if (row->fallback != NULL && !kept) {
+        fill(r, row, at);
+    }
+}
+
+static void read_rows(struct conf_reader *r, const struct conf_block *b, const struct node *n,
+                      void *base, bool inherit)
+{
+    const struct place *p = n == NULL ? NULL : &n->place;
+    bool scalar = n != NULL && n->kind == NODE_TEXT;
+    for (const struct conf_row *row = b->rows; row->key != NULL; row++) {
+        if (has_file_form(row) && read_file_form(r, row, n, (char *)base + row->at)) {
+            continue;
+        }
+        const struct node_pair *pair = node_find(n, row->key);
+        const struct node *value = pair == NULL ? NULL : pair->value;
+        if (scalar && strcmp(row->key, b->scalar) == 0) {
+            value = n;
+        }
+        read_row(r, b, row, value, p, base, inherit);
+    }
+}
+
+void conf_read_block(struct conf_reader *r, const struct conf_block *b, const struct node *n,
+                     void *base, bool inherit)
+{
+    if (n != NULL && n->kind != NODE_MAP && !(n->kind == NODE_TEXT && b->scalar != NULL)) {
+        report_error(r->report, &n->place, "expected a mapping for %s, not %s", b->what,
+                     node_is_nothing(n) ? "nothing" : node_kind_name(n));
+        n = NULL;
+    }
+    for (size_t i = 0; n != NULL && n->kind == NODE_MAP && i < n->n && !report_full(r->report);
+         i++) {
+        check_key(r, b, n->pairs[i].key);
+    }
+    if (!report_full(r->report)) {
+        read_rows(r, b, n, base, inherit);
+    }
+    if (n != NULL && b->check != NULL) {
+        b->check(r, n, base);
+    }
+}
+
+const struct place *conf_place(const struct conf_item *item, const char *key)
+{
+    const struct node_pair *pair = node_find(item->value, key);
+    return pair != NULL ? &pair->value->place : &item->place;
+}

@@ -1,0 +1,139 @@
+/* One text out of a request. */
+#include "model/pick.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <yyjson.h>
+
+#define PICK_MAX 256                /* bytes of a picked text */
+#define PICK_STACK (32 * 1024)      /* bodies up to about 2 KiB are parsed without malloc */
+#define PICK_BODY (4 * 1024 * 1024) /* a larger body has no text to pick */
+
+/* Does a key equal a pointer's token, in which ~1 stands for '/' and ~0 for '~' (RFC 6901 4)? */
+static bool token_is(struct str token, struct str key)
+{
+    size_t k = 0;
+    for (size_t t = 0; t < token.len; t++, k++) {
+        char c = token.at[t];
+        if (c == '~' && t + 1 < token.len) {
+            c = token.at[++t] == '1' ? '/' : '~';
+        }
+        if (k == key.len || key.at[k] != c) {
+            return false;
+        }
+    }
+    return k == key.len;
+}
+
+/* The last of duplicate keys wins, as most consumers have it; yyjson_obj_get returns the first. */
+static yyjson_val *member_of(yyjson_val *object, struct str token)
+{
+    yyjson_val *found = NULL, *key;
+    yyjson_obj_iter it = yyjson_obj_iter_with(object);
+    while ((key = yyjson_obj_iter_next(&it)) != NULL) {
+        if (token_is(token, (struct str){yyjson_get_str(key), yyjson_get_len(key)})) {
+            found = yyjson_obj_iter_get_val(key);
+        }
+    }
+    return found;
+}
+
+static yyjson_val *element_of(yyjson_val *array, struct str token)
+{
+    uint64_t i;
+    bool leading_zero = token.len > 1 && token.at[0] == '0';
+    if (leading_zero || text_u64(token, 1000000, &i) != NULL) {
+        return NULL;
+    }
+    return yyjson_arr_get(array, (size_t)i);
+}
+
+static yyjson_val *value_at(yyjson_val *v, struct str pointer)
+{
+    while (v != NULL && pointer.len > 0) {
+        struct str token, rest;
+        bool more = str_cut(str_from(pointer, 1), '/', &token, &rest);
+        v = yyjson_is_obj(v) ? member_of(v, token) : yyjson_is_arr(v) ? element_of(v, token) : NULL;
+        /* Step onto the slash itself, so that a trailing one still means an empty token. */
+        pointer = more ? (struct str){rest.at - 1, rest.len + 1} : STR_NONE;
+    }
+    return v;
+}
+
+static bool printable(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] < 0x20 || s.at[i] > 0x7e) {
+            return false;
+        }
+    }
+    return s.len > 0 && s.len <= PICK_MAX;
+}
+
+/* Text or a whole number; `digits` holds the latter. */
+static struct str text_of(yyjson_val *v, char digits[24])
+{
+    if (yyjson_is_str(v)) {
+        return (struct str){yyjson_get_str(v), yyjson_get_len(v)};
+    }
+    if (yyjson_is_uint(v)) {
+        return (struct str){digits, text_put_u64(digits, yyjson_get_uint(v))};
+    }
+    if (yyjson_is_sint(v)) {
+        digits[0] = '-';
+        return (struct str){digits, 1 + text_put_u64(digits + 1, -(uint64_t)yyjson_get_sint(v))};
+    }
+    return STR_NONE;
+}
+
+/* Appends what is at `pointer`, behind a dot when `dotted`. */
+static bool pick_json(struct str pointer, struct str body, bool dotted, struct buf *out)
+{
+    _Alignas(16) char small[PICK_STACK];
+    if (body.len == 0 || body.len > PICK_BODY) {
+        return false;
+    }
+    /* One pool of the greatest size that such a body can need: it never grows. */
+    size_t need = yyjson_read_max_memory_usage(body.len, YYJSON_READ_NOFLAG);
+    char *pool = need <= sizeof small ? small : malloc(need);
+    yyjson_alc alc;
+    bool picked = false;
+    if (pool != NULL &&
+        yyjson_alc_pool_init(&alc, pool, need <= sizeof small ? sizeof small : need)) {
+        union { /* without the in-situ flag yyjson only reads it */
+            const char *from;
+            char *to;
+        } bytes = {body.at};
+        yyjson_doc *doc = yyjson_read_opts(bytes.to, body.len, YYJSON_READ_NOFLAG, &alc, NULL);
+        char digits[24];
+        struct str text = text_of(value_at(yyjson_doc_get_root(doc), pointer), digits);
+        if (printable(text)) {
+            picked = (!dotted || buf_add_char(out, '.')) && buf_add_str(out, text);
+        }
+        yyjson_doc_free(doc);
+    }
+    if (pool != small) {
+        free(pool);
+    }
+    return picked;
+}
+
+bool pick_text(const struct pick *p, const struct fields *fields, struct str body, struct buf *out)
+{
+    if (p->header.len == 0) {
+        return p->pointer.len > 0 && pick_json(p->pointer, body, false, out);
+    }
+    const struct str *value = fields_find(fields, p->header);
+    struct str text = value == NULL ? STR_NONE : str_trim(*value);
+    if (!printable(text) || !buf_add_str(out, text)) {
+        return false;
+    }
+    if (p->pointer.len > 0) {
+        size_t alone = out->len;
+        if (!pick_json(p->pointer, body, true, out) || out->len - alone + text.len > PICK_MAX) {
+            out->len = alone;
+            out->failed = false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,209 @@
+/* Complaints with a place, an excerpt and a hint. */
+#include "model/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define EXCERPT_CHARACTERS 120 /* of a long line only the part around the caret is shown */
+
+struct report_mask {
+    struct place place;
+    struct report_mask *next;
+};
+
+void report_init(struct report *r, struct arena *a, const char *name)
+{
+    *r = (struct report){.arena = a, .name = name};
+}
+
+struct str report_shown(struct str s)
+{
+    return str_head(s, 64);
+}
+
+bool report_full(const struct report *r)
+{
+    return r->errors == REPORT_ERRORS;
+}
+
+static struct report_entry *entry_set(struct report *r, struct report_entry *e,
+                                      const struct place *p, const char *format, va_list args)
+{
+    *e = (struct report_entry){.message = arena_vprintf(r->arena, format, args)};
+    if (p != NULL) {
+        e->place = *p;
+    }
+    return e;
+}
+
+void report_error(struct report *r, const struct place *p, const char *format, ...)
+{
+    r->last = NULL;
+    if (report_full(r)) {
+        r->more = true;
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    r->last = entry_set(r, &r->error[r->errors++], p, format, args);
+    va_end(args);
+}
+
+void report_warning(struct report *r, const struct place *p, const char *format, ...)
+{
+    r->last = NULL;
+    if (r->warnings == REPORT_WARNINGS) {
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    r->last = entry_set(r, &r->warning[r->warnings++], p, format, args);
+    va_end(args);
+}
+
+void report_help(struct report *r, const char *format, ...)
+{
+    if (r->last == NULL) {
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    r->last->help = arena_vprintf(r->arena, format, args);
+    va_end(args);
+}
+
+void report_mask(struct report *r, const struct place *p)
+{
+    struct report_mask *m = arena_take(r->arena, sizeof *m);
+    *m = (struct report_mask){*p, r->masks};
+    r->masks = m;
+}
+
+static struct str line_of(const struct file_text *f, unsigned line)
+{
+    struct str head, rest = f->text;
+    for (unsigned i = 1; str_cut(rest, '\n', &head, &rest) && i < line; i++) {
+    }
+    return head.len > 0 && head.at[head.len - 1] == '\r' ? str_head(head, head.len - 1) : head;
+}
+
+static bool before(struct mark a, struct mark b)
+{
+    return a.line != b.line ? a.line < b.line : a.column < b.column;
+}
+
+static bool masked(const struct report *r, const struct file_text *f, struct mark at)
+{
+    for (const struct report_mask *m = r->masks; m != NULL; m = m->next) {
+        if (m->place.file == f && !before(at, m->place.start) && before(at, m->place.end)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Bytes of the character at the front: a broken one counts as one byte. */
+static size_t character_len(struct str s)
+{
+    unsigned char c = (unsigned char)s.at[0];
+    size_t n = c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    return n > 1 && text_is_utf8(str_head(s, n)) && n <= s.len ? n : 1;
+}
+
+/* The part of the line around the caret. A tab is shown as one space, so that the caret stays true.
+ */
+static void write_line(const struct report *r, const struct report_entry *e, unsigned first,
+                       struct buf *out)
+{
+    struct str line = line_of(e->place.file, e->place.start.line);
+    struct mark at = {e->place.start.line, 1};
+    while (line.len > 0 && at.column < first + EXCERPT_CHARACTERS) {
+        size_t n = character_len(line);
+        unsigned char c = (unsigned char)line.at[0];
+        if (at.column < first) {
+            /* left of the window */
+        } else if (masked(r, e->place.file, at)) {
+            buf_add_char(out, '*');
+        } else if (c == '\t') {
+            buf_add_char(out, ' ');
+        } else if (c < 0x20 || c == 0x7f || (c >= 0x80 && n == 1)) {
+            buf_add_char(out, '?');
+        } else {
+            buf_add_str(out, str_head(line, n));
+        }
+        line = str_from(line, n);
+        at.column++;
+    }
+}
+
+static void write_excerpt(const struct report *r, const struct report_entry *e, struct buf *out)
+{
+    unsigned column = e->place.start.column;
+    unsigned first = column > EXCERPT_CHARACTERS - 20 ? column - EXCERPT_CHARACTERS / 2 : 1;
+    buf_printf(out, "%5u | ", e->place.start.line);
+    write_line(r, e, first, out);
+    buf_printf(out, "\n      | %*s^\n", (int)(column - first), "");
+}
+
+/* Outside text in a message must not forge a line or move the cursor. */
+static void write_text(struct str s, struct buf *out)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.at[i];
+        buf_add_char(out, c < 0x20 || c == 0x7f ? '?' : (char)c);
+    }
+}
+
+static void write_entry(const struct report *r, const struct report_entry *e, const char *grade,
+                        struct buf *out)
+{
+    const struct place *p = &e->place;
+    write_text(p->file == NULL ? str_of(r->name) : p->file->name, out);
+    if (p->file != NULL && p->start.line > 0) {
+        buf_printf(out, ":%u:%u", p->start.line, p->start.column);
+    }
+    buf_printf(out, ": %s: ", grade);
+    write_text(e->message, out);
+    buf_add_char(out, '\n');
+    if (p->file != NULL && p->start.line > 0) {
+        write_excerpt(r, e, out);
+    }
+    if (e->help.len > 0) {
+        buf_add_str(out, STR("      = help: "));
+        write_text(e->help, out);
+        buf_add_char(out, '\n');
+    }
+}
+
+/* Insertion keeps those of one place in the order in which they were made. */
+static void sort_entries(struct report_entry *v, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        struct report_entry e = v[i];
+        size_t k = i;
+        for (; k > 0 && before(e.place.start, v[k - 1].place.start); k--) {
+            v[k] = v[k - 1];
+        }
+        v[k] = e;
+    }
+}
+
+void report_write(struct report *r, struct buf *out)
+{
+    r->last = NULL;
+    sort_entries(r->error, r->errors);
+    for (size_t i = 0; i < r->errors; i++) {
+        write_entry(r, &r->error[i], "error", out);
+    }
+    if (r->more) {
+        buf_printf(out, "%s: error: there are more errors; these are the first %d\n", r->name,
+                   REPORT_ERRORS);
+    }
+    if (r->errors > 0) {
+        return;
+    }
+    sort_entries(r->warning, r->warnings);
+    for (size_t i = 0; i < r->warnings; i++) {
+        write_entry(r, &r->warning[i], "warning", out);
+    }
+}

@@ -1,0 +1,409 @@
+/* libyaml's events -> a tree of nodes. libyaml itself takes duplicate keys, any depth and aliases
+ * that make cycles; all three are refused here. */
+#include "model/yaml.h"
+
+#include "base/log.h"
+#include "base/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+struct anchor {
+    struct node *node; /* NULL while the node is being read: an alias to it would be a cycle */
+};
+
+struct loader {
+    yaml_parser_t parser;
+    const struct file_text *file;
+    struct arena *arena;
+    struct report *report;
+    bool (*is_secret)(struct str key);
+    struct map anchors;  /* name -> struct anchor, the latest of that name */
+    struct node **stack; /* children of the collections that are open */
+    size_t n, cap;
+    size_t weight; /* nodes so far, aliases followed */
+    bool failed;
+};
+
+static struct place place_of(const struct loader *l, yaml_mark_t start, yaml_mark_t end)
+{
+    return (struct place){l->file,
+                          {(unsigned)start.line + 1, (unsigned)start.column + 1},
+                          {(unsigned)end.line + 1, (unsigned)end.column + 1}};
+}
+
+static struct node *fail(struct loader *l, const yaml_event_t *e, const char *what)
+{
+    struct place p = place_of(l, e->start_mark, e->end_mark);
+    report_error(l->report, &p, "%s", what);
+    l->failed = true;
+    return NULL;
+}
+
+static bool next_event(struct loader *l, yaml_event_t *e)
+{
+    if (yaml_parser_parse(&l->parser, e) == 1) {
+        return true;
+    }
+    const yaml_parser_t *p = &l->parser;
+    struct place at = place_of(l, p->problem_mark, p->problem_mark);
+    if (p->error == YAML_READER_ERROR) { /* no mark then, only an offset */
+        at.start = (struct mark){0, 0};
+    }
+    report_error(l->report, &at, "not valid YAML: %s%s%s",
+                 p->problem == NULL ? "unreadable" : p->problem, p->context == NULL ? "" : " ",
+                 p->context == NULL ? "" : p->context);
+    l->failed = true;
+    memset(e, 0, sizeof *e);
+    return false;
+}
+
+static void push(struct loader *l, struct node *n)
+{
+    if (l->n == l->cap) {
+        l->cap = l->cap == 0 ? 64 : l->cap * 2;
+        l->stack = realloc(l->stack, l->cap * sizeof *l->stack);
+        ENSURE(l->stack != NULL);
+    }
+    l->stack[l->n++] = n;
+}
+
+/* Counts `weight` nodes against the limit. */
+static bool charge(struct loader *l, const yaml_event_t *e, size_t weight)
+{
+    l->weight += weight;
+    if (l->weight > NODE_COUNT_MAX) {
+        fail(l, e, "the file has more than 100,000 nodes, aliases followed");
+        return false;
+    }
+    return true;
+}
+
+static struct node *node_new(struct loader *l, const yaml_event_t *e, enum node_kind kind)
+{
+    if (!charge(l, e, 1)) {
+        return NULL;
+    }
+    struct node *n = arena_take(l->arena, sizeof *n);
+    n->kind = kind;
+    n->weight = 1;
+    n->place = place_of(l, e->start_mark, e->end_mark);
+    return n;
+}
+
+static struct anchor *anchor_new(struct loader *l, const yaml_char_t *name)
+{
+    if (name == NULL) {
+        return NULL;
+    }
+    struct anchor *a = arena_take(l->arena, sizeof *a);
+    map_set(&l->anchors, str_of((const char *)name), a);
+    return a;
+}
+
+static struct node *read_alias(struct loader *l, const yaml_event_t *e)
+{
+    const struct anchor *a = map_find(&l->anchors, str_of((const char *)e->data.alias.anchor));
+    if (a == NULL) {
+        return fail(l, e, "an alias without an anchor before it");
+    }
+    if (a->node == NULL) {
+        return fail(l, e, "an alias inside of what it stands for");
+    }
+    return charge(l, e, a->node->weight) ? a->node : NULL;
+}
+
+/* Tags would type a value against its field; only those that say nothing are taken. */
+static bool tag_is_core(const yaml_char_t *tag)
+{
+    static const char core[] = "tag:yaml.org,2002:";
+    return tag == NULL || strcmp((const char *)tag, "!") == 0 ||
+           strncmp((const char *)tag, core, sizeof core - 1) == 0;
+}
+
+static struct node *read_node(struct loader *l, const yaml_event_t *e, unsigned depth);
+
+static struct node *read_text(struct loader *l, const yaml_event_t *e)
+{
+    if (!tag_is_core(e->data.scalar.tag)) {
+        return fail(l, e, "tags have no meaning here");
+    }
+    struct node *n = node_new(l, e, NODE_TEXT);
+    if (n != NULL) {
+        struct str text = {(const char *)e->data.scalar.value, e->data.scalar.length};
+        n->text = arena_str(l->arena, text);
+        n->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+        struct anchor *a = anchor_new(l, e->data.scalar.anchor);
+        if (a != NULL) {
+            a->node = n;
+        }
+    }
+    return n;
+}
+
+/* Reads children until `end`, leaving them on the stack. */
+static bool read_children(struct loader *l, struct node *n, yaml_event_type_t end, unsigned depth)
+{
+    for (;;) {
+        yaml_event_t e;
+        if (!next_event(l, &e)) {
+            return false;
+        }
+        bool done = e.type == end;
+        if (done) {
+            n->place.end = place_of(l, e.end_mark, e.end_mark).end;
+        } else {
+            struct node *child = read_node(l, &e, depth + 1);
+            if (child != NULL) {
+                push(l, child);
+                n->weight += child->weight;
+            }
+        }
+        yaml_event_delete(&e);
+        if (done || l->failed) {
+            return !l->failed;
+        }
+    }
+}
+
+static struct node *read_list(struct loader *l, const yaml_event_t *e, unsigned depth)
+{
+    struct node *n = node_new(l, e, NODE_LIST);
+    struct anchor *a = anchor_new(l, e->data.sequence_start.anchor);
+    size_t base = l->n;
+    if (n == NULL || !read_children(l, n, YAML_SEQUENCE_END_EVENT, depth)) {
+        return NULL;
+    }
+    n->n = l->n - base;
+    n->items = arena_array(l->arena, n->n, sizeof *n->items);
+    if (n->n > 0) {
+        memcpy(n->items, l->stack + base, n->n * sizeof *n->items);
+    }
+    l->n = base;
+    if (a != NULL) {
+        a->node = n;
+    }
+    return n;
+}
+
+/* A map under construction: pairs so far, and the keys seen. */
+struct pairs {
+    struct node_pair *v;
+    size_t n, cap;
+    struct map seen; /* key -> its node */
+};
+
+static void pairs_add(struct pairs *p, struct node *key, struct node *value)
+{
+    if (p->n == p->cap) {
+        p->cap = p->cap == 0 ? 16 : p->cap * 2;
+        p->v = realloc(p->v, p->cap * sizeof *p->v);
+        ENSURE(p->v != NULL);
+    }
+    p->v[p->n++] = (struct node_pair){key, value};
+    map_set(&p->seen, key->text, key);
+}
+
+static bool is_merge(const struct node *key)
+{
+    return key->plain && str_eq(key->text, STR("<<"));
+}
+
+static void add_own_pair(struct loader *l, struct pairs *p, struct node *key, struct node *value)
+{
+    const struct node *first = key->kind == NODE_TEXT ? map_find(&p->seen, key->text) : NULL;
+    if (key->kind != NODE_TEXT) {
+        report_error(l->report, &key->place, "a key must be text, not %s", node_kind_name(key));
+    } else if (first != NULL) {
+        struct str shown = report_shown(key->text);
+        report_error(l->report, &key->place, "the key \"%.*s\" occurs twice", STR_ARG(shown));
+        report_help(l->report, "it is first in line %u", first->place.start.line);
+    } else {
+        pairs_add(p, key, value);
+        if (value->kind == NODE_TEXT && l->is_secret(key->text)) {
+            report_mask(l->report, &value->place);
+        } else if (value->kind == NODE_LIST && l->is_secret(key->text)) {
+            for (size_t i = 0; i < value->n; i++) {
+                report_mask(l->report, &value->items[i]->place);
+            }
+        }
+    }
+}
+
+/* Adds the pairs of `from` whose keys are not there yet. */
+static void merge_map(struct loader *l, struct pairs *p, const struct node *from,
+                      const yaml_event_t *e)
+{
+    if (!charge(l, e, from->n)) {
+        return;
+    }
+    for (size_t i = 0; i < from->n; i++) {
+        if (map_find(&p->seen, from->pairs[i].key->text) == NULL) {
+            pairs_add(p, from->pairs[i].key, from->pairs[i].value);
+        }
+    }
+}
+
+static void merge(struct loader *l, struct pairs *p, const struct node *from, const yaml_event_t *e)
+{
+    bool good = from->kind == NODE_MAP || from->kind == NODE_LIST;
+    for (size_t i = 0; good && from->kind == NODE_LIST && i < from->n; i++) {
+        good = from->items[i]->kind == NODE_MAP;
+    }
+    if (!good) {
+        report_error(l->report, &from->place, "\"<<\" takes a mapping or a list of mappings");
+    } else if (from->kind == NODE_MAP) {
+        merge_map(l, p, from, e);
+    } else {
+        for (size_t i = 0; i < from->n && !l->failed; i++) {
+            merge_map(l, p, from->items[i], e);
+        }
+    }
+}
+
+/* `children` are keys and values in turn. Own keys win over merged ones, wherever "<<" stands. */
+static void collect_pairs(struct loader *l, struct pairs *p, struct node *const *children, size_t n,
+                          const yaml_event_t *e)
+{
+    const struct node *from = NULL;
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        if (children[i]->kind != NODE_TEXT || !is_merge(children[i])) {
+            add_own_pair(l, p, children[i], children[i + 1]);
+        } else if (from == NULL) {
+            from = children[i + 1];
+        } else {
+            report_error(l->report, &children[i]->place, "the key \"<<\" occurs twice");
+        }
+    }
+    if (from != NULL) {
+        merge(l, p, from, e);
+    }
+}
+
+static struct node *read_map(struct loader *l, const yaml_event_t *e, unsigned depth)
+{
+    struct node *n = node_new(l, e, NODE_MAP);
+    struct anchor *a = anchor_new(l, e->data.mapping_start.anchor);
+    size_t base = l->n;
+    if (n == NULL || !read_children(l, n, YAML_MAPPING_END_EVENT, depth)) {
+        return NULL;
+    }
+    struct pairs p = {0};
+    map_init(&p.seen);
+    collect_pairs(l, &p, l->stack + base, l->n - base, e);
+    l->n = base;
+    n->n = p.n;
+    n->pairs = arena_array(l->arena, p.n, sizeof *n->pairs);
+    if (p.n > 0) {
+        memcpy(n->pairs, p.v, p.n * sizeof *p.v);
+    }
+    size_t weight = 1;
+    for (size_t i = 0; i < p.n; i++) {
+        weight += 1 + p.v[i].value->weight;
+    }
+    n->weight = weight; /* what was merged counts wherever this map is used again */
+    free(p.v);
+    map_done(&p.seen);
+    if (a != NULL) {
+        a->node = n;
+    }
+    return l->failed ? NULL : n;
+}
+
+static struct node *read_node(struct loader *l, const yaml_event_t *e, unsigned depth)
+{
+    if (depth > NODE_DEPTH_MAX) {
+        return fail(l, e, "nested more than 64 deep");
+    }
+    switch (e->type) {
+    case YAML_ALIAS_EVENT:
+        return read_alias(l, e);
+    case YAML_SCALAR_EVENT:
+        return read_text(l, e);
+    case YAML_SEQUENCE_START_EVENT:
+        return tag_is_core(e->data.sequence_start.tag) ? read_list(l, e, depth)
+                                                       : fail(l, e, "tags have no meaning here");
+    case YAML_MAPPING_START_EVENT:
+        return tag_is_core(e->data.mapping_start.tag) ? read_map(l, e, depth)
+                                                      : fail(l, e, "tags have no meaning here");
+    default:
+        return fail(l, e, "not valid YAML");
+    }
+}
+
+/* Stream and document events around the one root; more than one document is refused. */
+static struct node *read_stream(struct loader *l)
+{
+    struct node *root = NULL;
+    for (bool end = false; !end && !l->failed;) {
+        yaml_event_t e;
+        if (!next_event(l, &e)) {
+            return NULL;
+        }
+        switch (e.type) {
+        case YAML_STREAM_START_EVENT:
+        case YAML_DOCUMENT_END_EVENT:
+            break;
+        case YAML_STREAM_END_EVENT:
+            end = true;
+            break;
+        case YAML_DOCUMENT_START_EVENT:
+            if (root != NULL) {
+                fail(l, &e, "a second document; one file is one configuration");
+            }
+            break;
+        default:
+            root = read_node(l, &e, 1);
+            break;
+        }
+        yaml_event_delete(&e);
+    }
+    return l->failed ? NULL : root;
+}
+
+struct node *node_parse(const struct file_text *file, struct arena *a, struct report *r,
+                        bool (*is_secret)(struct str key))
+{
+    struct place whole = {.file = file};
+    if (file->text.len > NODE_FILE_BYTES) {
+        report_error(r, &whole, "the file is larger than 1 MiB");
+        return NULL;
+    }
+    struct loader l = {.file = file, .arena = a, .report = r, .is_secret = is_secret};
+    map_init(&l.anchors);
+    ENSURE(yaml_parser_initialize(&l.parser) == 1);
+    yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
+    const char *text = file->text.len == 0 ? "" : file->text.at;
+    yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, file->text.len);
+    struct node *root = read_stream(&l);
+    yaml_parser_delete(&l.parser);
+    map_done(&l.anchors);
+    free(l.stack);
+    if (root == NULL && !l.failed) { /* nothing but comments */
+        root = arena_take(a, sizeof *root);
+        *root = (struct node){.kind = NODE_MAP, .weight = 1, .place = whole};
+    }
+    return root;
+}
+
+const struct node_pair *node_find(const struct node *map, const char *key)
+{
+    for (size_t i = 0; map != NULL && map->kind == NODE_MAP && i < map->n; i++) {
+        if (str_eq(map->pairs[i].key->text, str_of(key))) {
+            return &map->pairs[i];
+        }
+    }
+    return NULL;
+}
+
+bool node_is_nothing(const struct node *n)
+{
+    return n->kind == NODE_TEXT && n->plain &&
+           (n->text.len == 0 || str_eq(n->text, STR("~")) || str_eq(n->text, STR("null")));
+}
+
+const char *node_kind_name(const struct node *n)
+{
+    return n->kind == NODE_MAP ? "a mapping" : n->kind == NODE_LIST ? "a list" : "text";
+}

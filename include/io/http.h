@@ -83,9 +83,8 @@ void http_moved(struct http_parser *p, ptrdiff_t distance);
 /* A sentence on `fault`. Constant. */
 const char *http_detail(const struct http_parser *p);
 
-/* "HTTP/1.1 200 OK\r\n", for every status from 100 to 599. */
-struct str http_status_line(int status);
-/* "Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n" of now; valid until the next call. */
-struct str http_date_line(void);
+/* Path and query (without '?', may be empty) of a request's target, which is in origin-form or
+ * absolute-form (RFC 9112 3.2). */
+void http_split_target(struct str target, struct str *path, struct str *query);
 
 #endif

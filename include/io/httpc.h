@@ -22,7 +22,8 @@ struct httpc_request {
     struct str fields;         /* rendered: "Name: value\r\n" each; neither Host nor framing */
     struct str more_fields;    /* the same, written behind them */
     struct str body;           /* framed by our own Content-Length */
-    struct buf *keep; /* NULL, or where the answer's whole body goes; its ceiling is the limit then */
+    struct buf
+        *keep; /* NULL, or where the answer's whole body goes; its ceiling is the limit then */
 };
 
 /* Reasons of a failed exchange: closed list, also metric labels. */

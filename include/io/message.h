@@ -9,6 +9,7 @@
 #include "io/http.h"
 #include "io/httpd.h"
 
+#define MESSAGE_GRACE_MS 5000u
 #define BLOCK_BYTES 8192u /* an ordinary webhook's head and body */
 
 struct block {
@@ -53,10 +54,16 @@ void message_release(struct message_pool *pool, struct message *m); /* its block
 char *message_room(struct message *m, size_t *n);
 /* Parses what was read. */
 enum parse_event message_parse(struct message *m);
+/* After PARSE_HEAD: what the head says, into `request`. */
+void message_take_head(struct message *m);
 /* After PARSE_HEAD of a message with a body: gives that its place. */
 bool message_place_body(struct message_pool *pool, struct message *m) MUST_CHECK;
 /* After PARSE_MORE: makes room for more. False, both: the ceiling of the pool is met. */
 bool message_prepare(struct message_pool *pool, struct message *m) MUST_CHECK;
+/* Does the body come fast enough? NULL, and after how long to ask again; or why not. Head and body
+ * together have `limit_ms`; from MESSAGE_GRACE_MS on the body must have come at 1 kB/s. */
+const char *message_pace(const struct message *m, uint64_t now_ms, uint64_t limit_ms,
+                         uint64_t *next_ms) MUST_CHECK;
 /* After PARSE_DONE: the body, and what was read of the next message. */
 struct str message_body(const struct message *m);
 struct str message_rest(const struct message *m);

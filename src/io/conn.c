@@ -212,10 +212,10 @@ void conn_send(struct conn *c, const uv_buf_t *bufs, unsigned n)
 
 bool conn_write(struct conn *c, const struct str *parts, unsigned n, unsigned copied)
 {
-    ENSURE(n <= CONN_PARTS && !conn_has_parts(c) && !c->owed);
     if (c->reason != NULL) {
         return false;
     }
+    ENSURE(n <= CONN_PARTS && !conn_has_parts(c) && !c->owed);
     memcpy(c->parts, parts, n * sizeof *parts);
     c->part = 0;
     c->part_count = n;

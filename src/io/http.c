@@ -4,9 +4,7 @@
 #include "base/log.h"
 
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 const char REASON_MALFORMED[] = "malformed";
 const char REASON_TOO_LARGE[] = "too_large";
@@ -56,10 +54,13 @@ static const struct http_fault *check_version(struct http_parser *p)
         return &FAULT_VERSION;
     }
     p->http10 = p->core.http_minor == 0;
-    if (p->core.type == HTTP_REQUEST && memcmp(p->target.at + p->target.len, " HTTP/1.", 8) != 0) {
-        return &FAULT_VERSION;
+    if (p->core.type == HTTP_RESPONSE) {
+        return NULL;
     }
-    return NULL;
+    if (p->target.at != p->method.at + p->method.len + 1) {
+        return &FAULT_SYNTAX; /* llhttp skips spaces before the target */
+    }
+    return memcmp(p->target.at + p->target.len, " HTTP/1.", 8) == 0 ? NULL : &FAULT_VERSION;
 }
 
 static const struct http_fault *check_target(const struct http_parser *p)
@@ -392,7 +393,8 @@ enum parse_event http_feed(struct http_parser *p, const char *at, size_t n, size
 enum parse_event http_end(struct http_parser *p)
 {
     p->event = PARSE_MORE;
-    llhttp_errno_t error = llhttp_finish(&p->core);
+    llhttp_errno_t error = llhttp_execute(&p->core, "", 0); /* past a pause behind the head */
+    error = error == HPE_OK ? llhttp_finish(&p->core) : error;
     if (p->in_body && p->event == PARSE_DONE && (error == HPE_OK || error == HPE_PAUSED)) {
         return PARSE_DONE;
     }
@@ -423,81 +425,16 @@ const char *http_detail(const struct http_parser *p)
     return p->fault == &FAULT_SYNTAX && said != NULL && *said != '\0' ? said : p->fault->detail;
 }
 
-/* --- lines that are written --- */
-
-static const struct {
-    int status;
-    const char *phrase;
-} phrases[] = {
-    {100, "Continue"},
-    {200, "OK"},
-    {201, "Created"},
-    {202, "Accepted"},
-    {204, "No Content"},
-    {301, "Moved Permanently"},
-    {302, "Found"},
-    {303, "See Other"},
-    {304, "Not Modified"},
-    {307, "Temporary Redirect"},
-    {308, "Permanent Redirect"},
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {406, "Not Acceptable"},
-    {408, "Request Timeout"},
-    {409, "Conflict"},
-    {410, "Gone"},
-    {411, "Length Required"},
-    {412, "Precondition Failed"},
-    {413, "Content Too Large"},
-    {414, "URI Too Long"},
-    {415, "Unsupported Media Type"},
-    {417, "Expectation Failed"},
-    {422, "Unprocessable Content"},
-    {425, "Too Early"},
-    {429, "Too Many Requests"},
-    {431, "Request Header Fields Too Large"},
-    {500, "Internal Server Error"},
-    {501, "Not Implemented"},
-    {502, "Bad Gateway"},
-    {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},
-    {505, "HTTP Version Not Supported"},
-};
-
-#define LINE_BYTES 64
-
-struct str http_status_line(int status)
+void http_split_target(struct str target, struct str *path, struct str *query)
 {
-    static _Thread_local char lines[500][LINE_BYTES]; /* made at first use; few are ever used */
-    static _Thread_local unsigned char lengths[500];
-    ENSURE(status >= 100 && status <= 599);
-    int i = status - 100;
-    if (lengths[i] == 0) {
-        const char *phrase = "";
-        for (size_t k = 0; k < sizeof phrases / sizeof *phrases; k++) {
-            phrase = phrases[k].status == status ? phrases[k].phrase : phrase;
+    if (target.at[0] != '/' && target.at[0] != '*') {
+        target = str_from(target, str_istarts(target, STR("https://")) ? 8 : 7);
+        size_t i = 0;
+        while (i < target.len && target.at[i] != '/' && target.at[i] != '?') {
+            i++;
         }
-        lengths[i] =
-            (unsigned char)snprintf(lines[i], LINE_BYTES, "HTTP/1.1 %d %s\r\n", status, phrase);
+        target = str_from(target, i);
     }
-    return (struct str){lines[i], lengths[i]};
-}
-
-struct str http_date_line(void)
-{
-    static _Thread_local char line[48];
-    static _Thread_local size_t len;
-    static _Thread_local time_t made;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    if (now.tv_sec != made || len == 0) {
-        struct tm tm; /* strftime's names are English: nobody here calls setlocale */
-        len = strftime(line, sizeof line, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n",
-                       gmtime_r(&now.tv_sec, &tm));
-        made = now.tv_sec;
-    }
-    return (struct str){line, len};
+    str_cut(target, '?', path, query);
+    *path = path->len == 0 ? STR("/") : *path;
 }

@@ -8,12 +8,8 @@
  * What fails inside httpc_start or httpc_cancel waits as FAILED for the next turn of the loop. */
 #include "io/httpc.h"
 
-#include "base/buf.h"
 #include "base/log.h"
-#include "base/map.h"
-#include "io/conn.h"
-#include "io/http.h"
-#include "io/tls.h"
+#include "io/origin.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -29,122 +25,12 @@ const char HTTPC_RESET[] = "reset";
 const char HTTPC_MALFORMED[] = "malformed_answer";
 const char HTTPC_CANCELLED[] = "cancelled";
 
-#define HEAD_BYTES (16u * 1024)
-#define BODY_BYTES (64u * 1024)  /* read of an answer's body; beyond, the connection is closed */
-#define BODY_KEPT 1024u          /* given to the caller */
-#define REPLY_BYTES (20u * 1024) /* a head at its limit, and room to read a body behind it */
-#define INFORMATIONAL_MOST 8u
-#define IDLE_MS 60000u /* an unused connection goes; so do those to old addresses */
-#define REPLIES_KEPT 64u
 #define ADDRESS_MS_LEAST 100u /* for each address to answer, however many there are */
 
 enum call_phase { CALL_NONE, CALL_RESOLVING, CALL_CONNECTING, CALL_SENT, CALL_FAILED };
 
-/* An answer being read; recycled, idle connections hold none. */
-struct httpc_reply {
-    struct httpc_reply *next;
-    struct http_parser parser;
-    size_t len, parsed; /* of `bytes`: read, and seen by the parser */
-    size_t head_end;    /* body bytes are read behind the head, again and again */
-    unsigned informational;
-    bool begun; /* any byte came */
-    struct buf *keep; /* the caller's, for the whole body; or NULL */
-    size_t body_len;
-    char body[BODY_KEPT];
-    char bytes[REPLY_BYTES];
-};
-
-struct httpc_conn {
-    struct conn conn;
-    struct httpc *httpc;
-    struct httpc_origin *origin;     /* while it has a call or is idle */
-    struct httpc_call *call;         /* whose exchange it is, or NULL */
-    struct httpc_reply *reply;       /* owned; while there is a call and it is open */
-    struct httpc_conn *next, **link; /* in the origin's idle list */
-    bool reused;
-};
-
-struct httpc_origin {
-    struct httpc *httpc;
-    struct str host; /* owned */
-    uint16_t port;
-    unsigned idle_most, idle_count;
-    bool link_local;
-    struct tls_context *tls; /* NULL: plain */
-    struct tls_session session;
-    struct httpc_conn *idle; /* the latest first */
-    struct buf host_field;   /* "Host: name:port\r\n" */
-};
-
-struct httpc {
-    uv_loop_t *loop;
-    struct wheel *wheel;
-    struct resolve *resolve;
-    struct map contexts;       /* CA file -> struct tls_context */
-    struct httpc_call *failed; /* to be told from the loop */
-    struct httpc_reply *replies;
-    unsigned reply_count, conn_count, origin_count;
-    struct buf out; /* the request head being made */
-    uv_idle_t turn;
-    char detail[256];
-    void (*on_closed)(void *user);
-    void *user;
-};
-
-static const struct http_limits limits = {HEAD_BYTES, HEAD_BYTES, FIELDS_MAX};
-
 static void on_turn(uv_idle_t *turn);
 static void dial(struct httpc_call *call);
-
-/* --- replies --- */
-
-static void on_body(struct http_parser *p, const char *at, size_t n)
-{
-    struct httpc_reply *r = CONTAINER_OF(p, struct httpc_reply, parser);
-    size_t keep = BODY_KEPT - r->body_len < n ? BODY_KEPT - r->body_len : n;
-    memcpy(r->body + r->body_len, at, keep);
-    r->body_len += keep;
-    if (r->keep != NULL) {
-        buf_add(r->keep, at, n);
-    }
-}
-
-static void begin_reply(struct httpc_reply *r, const struct httpc_call *call)
-{
-    http_begin_response(&r->parser, &limits, str_eq(call->request.method, STR("HEAD")), on_body);
-}
-
-static struct httpc_reply *take_reply(struct httpc *h, const struct httpc_call *call)
-{
-    struct httpc_reply *r = h->replies;
-    if (r != NULL) {
-        h->replies = r->next;
-        h->reply_count--;
-    } else {
-        r = malloc(sizeof *r);
-        ENSURE(r != NULL);
-    }
-    r->len = r->parsed = r->head_end = r->body_len = 0;
-    r->keep = call->request.keep;
-    r->informational = 0;
-    r->begun = false;
-    begin_reply(r, call);
-    return r;
-}
-
-static void give_reply(struct httpc *h, struct httpc_reply *r)
-{
-    if (r == NULL) {
-        return;
-    }
-    if (h->reply_count < REPLIES_KEPT) {
-        r->next = h->replies;
-        h->replies = r;
-        h->reply_count++;
-    } else {
-        free(r);
-    }
-}
 
 /* --- completion --- */
 
@@ -181,7 +67,7 @@ static const char *say(struct httpc *h, const struct httpc_call *call, const cha
     return h->detail;
 }
 
-static struct str field_of(const struct httpc_reply *r, struct str name)
+static struct str field_of(const struct reply *r, struct str name)
 {
     const struct str *value = fields_find(&r->parser.fields, name);
     return value == NULL ? STR_NONE : *value;
@@ -189,7 +75,7 @@ static struct str field_of(const struct httpc_reply *r, struct str name)
 
 /* Tells the caller; the last that is done with a call. `reply` (or NULL) lives through it. */
 static void finish(struct httpc_call *call, const char *reason, const char *detail,
-                   struct httpc_reply *reply, bool reused)
+                   struct reply *reply, bool reused)
 {
     struct httpc *h = call->origin->httpc;
     struct httpc_result result = {
@@ -208,7 +94,7 @@ static void finish(struct httpc_call *call, const char *reason, const char *deta
     }
     result.took_us = uv_hrtime() / 1000 - call->began_us;
     call->on_done(call, &result); /* may free the call */
-    give_reply(h, reply);
+    reply_give(&h->replies, reply);
 }
 
 static void fail_later(struct httpc_call *call, const char *reason, const char *detail)
@@ -245,7 +131,7 @@ static void on_turn(uv_idle_t *turn)
 static void abort_call(struct httpc_call *call, const char *reason, const char *detail)
 {
     struct httpc_conn *c = detach(call);
-    struct httpc_reply *reply = NULL;
+    struct reply *reply = NULL;
     bool reused = false;
     if (c != NULL) {
         reply = c->reply;
@@ -323,51 +209,14 @@ static void send_request(struct httpc_conn *c)
 {
     struct httpc_call *call = c->call;
     struct httpc *h = c->httpc;
-    c->reply = take_reply(h, call);
+    bool to_head = str_eq(call->request.method, STR("HEAD"));
+    c->reply = reply_take(&h->replies, to_head, call->request.keep);
     enter(call, CALL_SENT);
     conn_no_deadline(&c->conn);
     put_head(&h->out, c->origin, &call->request);
     ENSURE(!h->out.failed);
     const struct str parts[] = {buf_str(&h->out), call->request.body};
     (void)conn_write(&c->conn, parts, call->request.body.len > 0 ? 2 : 1, 1);
-}
-
-/* --- idle connections --- */
-
-static void leave_idle(struct httpc_conn *c)
-{
-    *c->link = c->next;
-    if (c->next != NULL) {
-        c->next->link = c->link;
-    }
-    c->link = NULL;
-    c->origin->idle_count--;
-    c->origin = NULL;
-}
-
-static void drop_idle(struct httpc_conn *c, const char *reason)
-{
-    leave_idle(c);
-    conn_close(&c->conn, reason);
-}
-
-static void on_idle_due(struct conn *conn)
-{
-    drop_idle(CONTAINER_OF(conn, struct httpc_conn, conn), CONN_TIMEOUT);
-}
-
-static void make_idle(struct httpc_conn *c)
-{
-    struct httpc_origin *o = c->origin;
-    c->reused = true;
-    c->next = o->idle;
-    c->link = &o->idle;
-    if (c->next != NULL) {
-        c->next->link = &c->next;
-    }
-    o->idle = c;
-    o->idle_count++;
-    conn_deadline(&c->conn, IDLE_MS, on_idle_due);
 }
 
 /* --- answers --- */
@@ -377,80 +226,18 @@ static void make_idle(struct httpc_conn *c)
 static void complete(struct httpc_conn *c, bool reusable)
 {
     struct httpc_call *call = c->call;
-    struct httpc_reply *reply = c->reply;
+    struct reply *reply = c->reply;
     bool reused = c->reused;
     c->reply = NULL;
     detach(call);
-    reusable = reusable && reply->parser.keep_alive && reply->parsed == reply->len &&
-               !conn_is_writing(&c->conn) && c->origin->idle_count < c->origin->idle_most;
+    reusable = reusable && reply_keeps_alive(reply) && !conn_is_writing(&c->conn) &&
+               origin_has_room(c->origin);
     if (reusable) {
-        make_idle(c);
+        origin_keep(c);
     } else {
         conn_close(&c->conn, CONN_DONE);
     }
     finish(call, NULL, NULL, reply, reused);
-}
-
-static void fail_answer(struct httpc_conn *c, const char *reason, const char *detail)
-{
-    abort_call(c->call, reason, detail);
-}
-
-/* True: go on with what else was read. */
-static bool take_head(struct httpc_conn *c)
-{
-    struct httpc_reply *r = c->reply;
-    if (r->parser.status < 200) {
-        if (++r->informational > INFORMATIONAL_MOST) {
-            fail_answer(c, HTTPC_MALFORMED, "too many informational answers");
-            return false;
-        }
-        begin_reply(r, c->call); /* the next head, moved to the front: the first one is done with */
-        r->len -= r->parsed;
-        memmove(r->bytes, r->bytes + r->parsed, r->len);
-        r->parsed = 0;
-        return r->len > 0;
-    }
-    r->head_end = r->parsed;
-    r->parser.body_max = r->keep == NULL ? BODY_BYTES : r->keep->ceiling;
-    if (r->parser.bodyless) {
-        complete(c, true);
-        return false;
-    }
-    return true;
-}
-
-static void parse(struct httpc_conn *c)
-{
-    struct httpc_reply *r = c->reply;
-    for (;;) {
-        size_t used;
-        enum parse_event event =
-            http_feed(&r->parser, r->bytes + r->parsed, r->len - r->parsed, &used);
-        r->parsed += used;
-        switch (event) {
-        case PARSE_HEAD:
-            if (!take_head(c)) {
-                return;
-            }
-            break;
-        case PARSE_DONE:
-            complete(c, true);
-            return;
-        case PARSE_MORE:
-            if (r->head_end > 0) {
-                r->len = r->parsed = r->head_end; /* body bytes are read over the last ones */
-            }
-            return;
-        case PARSE_FAULT:
-            if (r->parser.fault == &FAULT_BODY_LARGE) {
-                complete(c, false); /* the status counts */
-            } else {
-                fail_answer(c, HTTPC_MALFORMED, http_detail(&r->parser));
-            }
-            return;
-        }
-    }
 }
 
 /* The connection ended under its call. One that was reused may have been closed by the peer while
@@ -485,8 +272,7 @@ static char *on_room(struct conn *conn, size_t *n)
         *n = sizeof waste;
         return waste;
     }
-    *n = REPLY_BYTES - c->reply->len;
-    return c->reply->bytes + c->reply->len;
+    return reply_room(c->reply, n);
 }
 
 static void on_read(struct conn *conn, char *at, size_t n)
@@ -494,27 +280,38 @@ static void on_read(struct conn *conn, char *at, size_t n)
     (void)at;
     struct httpc_conn *c = CONTAINER_OF(conn, struct httpc_conn, conn);
     if (c->call == NULL || c->reply == NULL) {
-        drop_idle(c, CONN_DONE); /* an answer that nobody asked for */
+        origin_drop(c, CONN_DONE); /* an answer that nobody asked for */
         return;
     }
-    c->reply->begun = true;
-    c->reply->len += n;
-    parse(c);
+    switch (reply_read(c->reply, n)) {
+    case REPLY_MORE:
+        break;
+    case REPLY_DONE:
+        complete(c, true);
+        break;
+    case REPLY_CAPPED:
+        complete(c, false);
+        break;
+    case REPLY_MALFORMED:
+        abort_call(c->call, HTTPC_MALFORMED, c->reply->detail);
+        break;
+    }
 }
 
 static void on_end(struct conn *conn, bool clean)
 {
     struct httpc_conn *c = CONTAINER_OF(conn, struct httpc_conn, conn);
     if (c->call == NULL) {
-        drop_idle(c, CONN_DONE);
+        origin_drop(c, CONN_DONE);
     } else if (c->reply == NULL) {
         conn_close(conn, CONN_RESET);
     } else if (!c->reply->begun || c->reply->head_end == 0) {
         lose_call(c, HTTPC_RESET, "closed before the answer");
-    } else if (http_end(&c->reply->parser) != PARSE_DONE) {
-        fail_answer(c, HTTPC_RESET, "closed before the answer was complete");
+    } else if (reply_end(c->reply) != REPLY_DONE) {
+        abort_call(c->call, HTTPC_RESET, "closed before the answer was complete");
     } else if (!clean) { /* ended by the end, and the end may be an attacker's: RFC 9112 9.8 */
-        fail_answer(c, HTTPC_RESET, "TLS ended without close_notify: the answer may be cut short");
+        abort_call(c->call, HTTPC_RESET,
+                   "TLS ended without close_notify: the answer may be cut short");
     } else {
         complete(c, false);
     }
@@ -542,9 +339,9 @@ static void on_closed(struct conn *conn, const char *reason)
         call->detail = reason == CONN_TIMEOUT ? "no connection in time" : conn->detail;
         dial(call);
     } else if (c->link != NULL) {
-        leave_idle(c); /* idle, and a read failed */
+        origin_drop(c, reason); /* idle, and a read failed */
     }
-    give_reply(h, c->reply);
+    reply_give(&h->replies, c->reply);
     free(c);
     h->conn_count--;
     finish_close(h);
@@ -635,13 +432,11 @@ void httpc_start(struct httpc_call *call, struct httpc_origin *origin,
     call->on_done = on_done;
     call->began_us = uv_hrtime() / 1000;
     call->began_ms = call->dialled_ms = uv_now(h->loop);
-    struct httpc_conn *c = origin->idle;
+    struct httpc_conn *c = origin_take(origin);
     if (c == NULL) {
         dial(call);
         return;
     }
-    leave_idle(c);
-    c->origin = origin;
     c->call = call;
     call->conn = c;
     send_request(c);
@@ -657,69 +452,6 @@ void httpc_cancel(struct httpc_call *call)
     resolve_cancel(&call->query);
     wheel_cancel(call->origin->httpc->wheel, &call->deadline);
     fail_later(call, HTTPC_CANCELLED, NULL);
-}
-
-/* --- origins --- */
-
-static const char *find_context(struct httpc *h, struct str ca_file, struct tls_context **out)
-{
-    struct tls_context *t = map_find(&h->contexts, ca_file);
-    if (t == NULL) {
-        const char *why = tls_context_new(&t, ca_file);
-        if (why != NULL) {
-            return why;
-        }
-        map_set(&h->contexts, ca_file, t);
-    }
-    *out = tls_context_ref(t);
-    return NULL;
-}
-
-const char *httpc_origin_new(struct httpc_origin **out, struct httpc *c,
-                             const struct httpc_origin_conf *conf)
-{
-    struct tls_context *tls = NULL;
-    if (conf->tls) {
-        const char *why = find_context(c, conf->ca_file, &tls);
-        if (why != NULL) {
-            return why;
-        }
-    }
-    struct httpc_origin *o = calloc(1, sizeof *o);
-    char *host = strndup(conf->host.at, conf->host.len);
-    ENSURE(o != NULL && host != NULL);
-    o->httpc = c;
-    o->host = (struct str){host, conf->host.len};
-    o->port = conf->port;
-    o->idle_most = conf->idle;
-    o->link_local = conf->allow_link_local;
-    o->tls = tls;
-    buf_init(&o->host_field, 1024);
-    bool is_v6 = str_has(o->host, ':');
-    buf_printf(&o->host_field, is_v6 ? "Host: [%.*s]" : "Host: %.*s", STR_ARG(o->host));
-    if (o->port != (conf->tls ? 443 : 80)) {
-        buf_printf(&o->host_field, ":%u", o->port);
-    }
-    buf_add(&o->host_field, "\r\n", 2);
-    c->origin_count++;
-    *out = o;
-    return NULL;
-}
-
-void httpc_origin_free(struct httpc_origin *o)
-{
-    if (o == NULL) {
-        return;
-    }
-    while (o->idle != NULL) {
-        drop_idle(o->idle, CONN_DONE);
-    }
-    o->httpc->origin_count--;
-    tls_session_done(&o->session);
-    tls_context_unref(o->tls);
-    buf_done(&o->host_field);
-    free((char *)o->host.at);
-    free(o);
 }
 
 /* --- life --- */
@@ -748,10 +480,7 @@ static void on_turn_closed(uv_handle_t *handle)
         tls_context_unref(e->value);
     }
     map_done(&h->contexts);
-    for (struct httpc_reply *r = h->replies, *next; r != NULL; r = next) {
-        next = r->next;
-        free(r);
-    }
+    reply_pool_done(&h->replies);
     buf_done(&h->out);
     free(h);
     on_httpc_closed(user);

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "io/answer.h"
 #include "io/conn.h"
 #include "io/http.h"
 #include "io/listen.h"
@@ -21,8 +22,6 @@
 
 #define LINGER_MS 1000u            /* for the peer to read our last answer and go */
 #define LINGER_BYTES (256u * 1024) /* of what it still sends, thrown away meanwhile */
-#define BODY_GRACE_MS 5000u        /* then a body must have come at BODY_FLOOR */
-#define BODY_FLOOR 1u              /* bytes a millisecond: 1 kB/s */
 #define CONNECTIONS_KEPT 128u      /* structs that wait for their next connection */
 
 enum peer_state {
@@ -60,7 +59,8 @@ struct httpd {
     struct message_pool pool;
     struct httpd_conn *conns, *kept;
     unsigned conn_count, kept_count;
-    struct buf out; /* the head of the answer being made */
+    struct buf out;     /* the head of the answer being made */
+    struct buf refusal; /* the body of one of our own */
     bool draining;
     uv_idle_t closer; /* ends httpd_close from the loop when no connection does */
     void (*on_closed)(void *user);
@@ -70,43 +70,6 @@ struct httpd {
 static void take_requests(struct httpd_conn *c);
 
 /* --- answers --- */
-
-static bool has_content(int status)
-{
-    return status >= 200 && status != 204 && status != 304;
-}
-
-static void put_field(struct buf *b, struct str name, struct str value)
-{
-    buf_add_str(b, name);
-    buf_add(b, ": ", 2);
-    buf_add_str(b, value);
-    buf_add(b, "\r\n", 2);
-}
-
-static void put_head(struct buf *b, const struct httpd_answer *a, bool close, bool http10)
-{
-    buf_clear(b);
-    buf_add_str(b, http_status_line(a->status));
-    buf_add_str(b, http_date_line());
-    if (a->content_type.len > 0) {
-        put_field(b, STR("Content-Type"), a->content_type);
-    }
-    for (size_t i = 0; i < a->field_count; i++) {
-        put_field(b, a->fields[i].name, a->fields[i].value);
-    }
-    if (has_content(a->status)) {
-        buf_add_str(b, STR("Content-Length: "));
-        buf_add_u64(b, a->body.len);
-        buf_add(b, "\r\n", 2);
-    }
-    if (close) {
-        buf_add_str(b, STR("Connection: close\r\n"));
-    } else if (http10) {
-        buf_add_str(b, STR("Connection: keep-alive\r\n"));
-    }
-    buf_add(b, "\r\n", 2);
-}
 
 static void on_linger_due(struct conn *conn)
 {
@@ -143,10 +106,10 @@ static void send_answer(struct httpd_conn *c, const struct httpd_answer *a, bool
                         bool http10)
 {
     struct httpd *h = c->httpd;
-    put_head(&h->out, a, c->close, http10);
+    answer_put_head(&h->out, a, c->close, http10);
     ENSURE(!h->out.failed);
     const struct str parts[] = {buf_str(&h->out), a->body};
-    bool has_body = has_content(a->status) && a->body.len > 0 && !no_body;
+    bool has_body = answer_has_content(a->status) && a->body.len > 0 && !no_body;
     forget_message(c);
     c->state = PEER_WRITING;
     if (conn_is_writing(&c->conn)) { /* not even "100 Continue" went out */
@@ -182,24 +145,20 @@ void httpd_release(struct httpd_request *r)
     m->parser.method = str_eq(m->parser.method, STR("HEAD")) ? STR("HEAD") : STR_NONE;
 }
 
+static void tell_refused(struct httpd *h, const char *reason, const char *detail,
+                         const struct sockaddr_storage *peer)
+{
+    if (h->handler.on_refused != NULL) {
+        h->handler.on_refused(h->handler.user, reason, detail, peer);
+    }
+}
+
 /* Our own refusal: a word of the closed list, and the end of the connection. */
 static void refuse(struct httpd_conn *c, int status, const char *reason, const char *detail)
 {
     struct httpd *h = c->httpd;
-    char body[64];
-    const struct field retry = {STR("Retry-After"), STR("1")};
-    struct buf b = {.at = body, .cap = sizeof body, .ceiling = sizeof body};
-    buf_add_str(&b, STR("{\"error\":\""));
-    buf_add_str(&b, str_of(reason));
-    buf_add_str(&b, STR("\"}\n"));
-    struct httpd_answer a = {.status = status,
-                             .content_type = STR("application/json"),
-                             .fields = &retry,
-                             .field_count = status == 503 ? 1 : 0,
-                             .body = buf_str(&b)};
-    if (h->handler.on_refused != NULL) {
-        h->handler.on_refused(h->handler.user, reason, detail, &c->peer);
-    }
+    struct httpd_answer a = answer_refusal(&h->refusal, status, reason);
+    tell_refused(h, reason, detail, &c->peer);
     if (c->conn.reason == NULL) {
         c->close = c->unread = true;
         send_answer(c, &a, false, false);
@@ -223,42 +182,19 @@ static void arm_body(struct httpd_conn *c);
 
 static void on_body_due(struct conn *conn)
 {
-    struct httpd_conn *c = CONTAINER_OF(conn, struct httpd_conn, conn);
-    struct message *m = c->message;
-    uint64_t age_ms = uv_now(c->httpd->loop) - m->began_ms;
-    if (age_ms >= c->httpd->limits.request_ms) {
-        refuse(c, 408, REASON_TOO_SLOW, "the body did not come in time");
-    } else if (age_ms >= BODY_GRACE_MS && m->parser.raw_bytes < age_ms * BODY_FLOOR) {
-        refuse(c, 408, REASON_TOO_SLOW, "the body comes slower than 1 kB/s");
-    } else {
-        arm_body(c);
-    }
+    arm_body(CONTAINER_OF(conn, struct httpd_conn, conn));
 }
 
-/* Head and body together have request_ms; from the grace on the rate is looked at each second. */
 static void arm_body(struct httpd_conn *c)
 {
-    uint64_t age_ms = uv_now(c->httpd->loop) - c->message->began_ms;
-    uint64_t next_ms = age_ms < BODY_GRACE_MS ? BODY_GRACE_MS : age_ms + 1000;
-    uint64_t limit_ms = c->httpd->limits.request_ms;
-    next_ms = next_ms > limit_ms ? limit_ms : next_ms;
-    conn_deadline(&c->conn, next_ms > age_ms ? next_ms - age_ms : 1, on_body_due);
-}
-
-/* path and query of the target, in origin-form or absolute-form (RFC 9112 3.2). */
-static void split_target(struct httpd_request *r)
-{
-    struct str rest = r->target;
-    if (rest.at[0] != '/' && rest.at[0] != '*') {
-        rest = str_from(rest, str_istarts(rest, STR("https://")) ? 8 : 7);
-        size_t i = 0;
-        while (i < rest.len && rest.at[i] != '/' && rest.at[i] != '?') {
-            i++;
-        }
-        rest = str_from(rest, i);
+    struct httpd *h = c->httpd;
+    uint64_t next_ms;
+    const char *why = message_pace(c->message, uv_now(h->loop), h->limits.request_ms, &next_ms);
+    if (why != NULL) {
+        refuse(c, 408, REASON_TOO_SLOW, why);
+    } else {
+        conn_deadline(&c->conn, next_ms, on_body_due);
     }
-    str_cut(rest, '?', &r->path, &r->query);
-    r->path = r->path.len == 0 ? STR("/") : r->path;
 }
 
 /* The message is whole: what was read behind it is the next one's beginning. */
@@ -312,15 +248,11 @@ static bool take_head(struct httpd_conn *c)
     struct httpd *h = c->httpd;
     struct message *m = c->message;
     struct httpd_request *r = &m->request;
-    r->method = m->parser.method;
-    r->target = m->parser.target;
-    r->fields = &m->parser.fields;
-    r->http10 = m->parser.http10;
+    message_take_head(m);
     r->peer = &c->peer;
-    split_target(r);
+    conn_no_deadline(&c->conn);
     if (m->parser.bodyless) { /* whole already, so a refusal need not end the connection */
         c->state = PEER_PENDING;
-        conn_no_deadline(&c->conn);
         if (!set_rest_aside(c)) {
             refuse_for_memory(c);
             return false;
@@ -348,7 +280,6 @@ static void parse(struct httpd_conn *c)
             if (!take_head(c)) {
                 return;
             }
-            arm_body(c);
             break;
         case PARSE_DONE:
             c->state = PEER_PENDING;
@@ -362,6 +293,8 @@ static void parse(struct httpd_conn *c)
         case PARSE_MORE:
             if (!message_prepare(&c->httpd->pool, m)) {
                 refuse_for_memory(c);
+            } else if (c->state == PEER_BODY && c->conn.deadline.link == NULL) {
+                arm_body(c); /* only a body that does not come with its head needs one */
             }
             return;
         case PARSE_FAULT:
@@ -502,14 +435,6 @@ static void on_written(struct conn *conn)
 
 static void finish_close(struct httpd *h);
 
-static void unlink_conn(struct httpd_conn *c)
-{
-    *c->link = c->next;
-    if (c->next != NULL) {
-        c->next->link = c->link;
-    }
-}
-
 static void on_closed(struct conn *conn, const char *reason)
 {
     (void)reason;
@@ -520,7 +445,10 @@ static void on_closed(struct conn *conn, const char *reason)
     }
     forget_message(c);
     block_give(&h->pool, c->ahead);
-    unlink_conn(c);
+    *c->link = c->next;
+    if (c->next != NULL) {
+        c->next->link = c->link;
+    }
     h->conn_count--;
     if (h->kept_count < CONNECTIONS_KEPT) {
         c->next = h->kept;
@@ -574,9 +502,7 @@ static void on_accept(struct listener *l, int fd, const struct sockaddr_storage 
         return;
     }
     if (full) {
-        if (h->handler.on_refused != NULL) {
-            h->handler.on_refused(h->handler.user, REASON_OVERLOADED, "too many connections", peer);
-        }
+        tell_refused(h, REASON_OVERLOADED, "too many connections", peer);
         conn_close(&c->conn, CONN_DONE);
         return;
     }
@@ -587,10 +513,7 @@ static void on_exhausted(struct listener *l)
 {
     static const struct sockaddr_storage nobody;
     struct httpd *h = CONTAINER_OF(l, struct httpd, listener);
-    if (h->handler.on_refused != NULL) {
-        h->handler.on_refused(h->handler.user, REASON_OVERLOADED,
-                              "out of file descriptors: new connections wait", &nobody);
-    }
+    tell_refused(h, REASON_OVERLOADED, "out of file descriptors: new connections wait", &nobody);
 }
 
 /* --- life --- */
@@ -616,6 +539,7 @@ const char *httpd_new(struct httpd **out, uv_loop_t *loop, struct wheel *wheel, 
     h->pool.limits = &h->head_limits;
     h->pool.memory_max = limits->memory_bytes;
     buf_init(&h->out, 64 * 1024);
+    buf_init(&h->refusal, 256);
     uv_idle_init(loop, &h->closer);
     h->closer.data = h;
     *out = h;
@@ -654,6 +578,7 @@ static void on_closer_closed(uv_handle_t *handle)
         free(c);
     }
     buf_done(&h->out);
+    buf_done(&h->refusal);
     free(h);
     on_httpd_closed(user);
 }

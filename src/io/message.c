@@ -150,6 +150,16 @@ enum parse_event message_parse(struct message *m)
     return event;
 }
 
+void message_take_head(struct message *m)
+{
+    struct httpd_request *r = &m->request;
+    r->method = m->parser.method;
+    r->target = m->parser.target;
+    r->fields = &m->parser.fields;
+    r->http10 = m->parser.http10;
+    http_split_target(r->target, &r->path, &r->query);
+}
+
 static bool move_to_big(struct message_pool *pool, struct message *m, size_t cap)
 {
     struct block *big = block_take(pool, cap);
@@ -217,6 +227,21 @@ bool message_prepare(struct message_pool *pool, struct message *m)
         return true;
     }
     return b == m->big ? grow_big(pool, m) : move_to_big(pool, m, BIG_FIRST);
+}
+
+const char *message_pace(const struct message *m, uint64_t now_ms, uint64_t limit_ms,
+                         uint64_t *next_ms)
+{
+    uint64_t age_ms = now_ms - m->began_ms;
+    if (age_ms >= limit_ms) {
+        return "the body did not come in time";
+    }
+    if (age_ms >= MESSAGE_GRACE_MS && m->parser.raw_bytes < age_ms) { /* 1 kB/s = 1 byte a ms */
+        return "the body comes slower than 1 kB/s";
+    }
+    uint64_t look_ms = age_ms < MESSAGE_GRACE_MS ? MESSAGE_GRACE_MS : age_ms + 1000;
+    *next_ms = (look_ms < limit_ms ? look_ms : limit_ms) - age_ms;
+    return NULL;
 }
 
 struct str message_body(const struct message *m)

@@ -5,17 +5,16 @@
  *      +------- any failure, on any way: lost(), backoff -------+
  *
  * Redis answers in order, so pending commands are one ring: the reply that comes belongs to its
- * head. hiredis frees a context by itself after a disconnect; our side of it is `struct
- * store_link`, which lives until its poll handle is closed and never touches a context that is
- * gone. */
+ * head. Nobody is called from inside the call that asks: what store_reset and store_close end, ends
+ * in the idle handle. */
 #include "io/store.h"
 
 #include "base/buf.h"
 #include "base/crypt.h"
 #include "base/log.h"
+#include "io/link.h"
 #include "io/resolve.h"
 
-#include <hiredis/async.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,16 +41,6 @@ struct store_pending {
     uint64_t sent_ms;
 };
 
-/* Our side of one hiredis context, also its libuv adapter. */
-struct store_link {
-    struct store *store;
-    redisAsyncContext *context; /* hiredis' own; NULL once hiredis has let go of it */
-    uv_poll_t poll;
-    int events;    /* what is polled for */
-    bool open;     /* connected: writes are ours to time */
-    bool flushing; /* inside the write: a wish to write more means that the socket is full */
-};
-
 struct store {
     uv_loop_t *loop;
     struct wheel *wheel;
@@ -59,7 +48,7 @@ struct store {
     char *text;
     struct store_handler handler;
     enum store_state state;
-    struct store_link *link; /* the connection in use, or NULL */
+    struct link *link; /* the connection in use, or NULL */
     struct resolve *resolve;
     struct resolve_query query;
     struct wheel_timer timer; /* WAITING: the backoff; else the deadline of connecting or of UP */
@@ -148,81 +137,12 @@ static void lost(struct store *s)
 /* Drops the connection, if any, whatever it was doing. Never from inside a hiredis callback. */
 static void drop(struct store *s)
 {
-    struct store_link *link = s->link;
+    struct link *link = s->link;
     s->state = STORE_WAITING; /* before the NULLs: a callback must not think that it may send */
     s->link = NULL;           /* and hiredis' own callbacks find nothing to do */
     resolve_cancel(&s->query);
-    if (link != NULL && link->context != NULL) {
-        redisAsyncFree(link->context); /* pending callbacks get NULL, then the adapter's cleanup */
-    }
+    link_free(link); /* pending callbacks get NULL */
     lost(s);
-}
-
-/* --- the adapter: what hiredis asks of an event loop --- */
-
-static void on_poll(uv_poll_t *poll, int status, int events);
-
-static void link_poll(struct store_link *link, int events)
-{
-    if (link->events != events) {
-        link->events = events;
-        uv_poll_start(&link->poll, events, on_poll);
-    }
-}
-
-/* hiredis has something to send. While open that waits for the end of the turn, so that all
- * commands of a turn share one write; a socket found full in the flush itself is polled for. */
-static void on_add_write(void *data)
-{
-    struct store_link *link = data;
-    if (!link->open || link->flushing) {
-        link_poll(link, UV_READABLE | UV_WRITABLE);
-    } else {
-        uv_idle_start(&link->store->turn, on_turn); /* does nothing when it is started already */
-    }
-}
-
-static void on_del_write(void *data)
-{
-    link_poll(data, UV_READABLE);
-}
-
-static void on_link_closed(uv_handle_t *handle)
-{
-    free(CONTAINER_OF(handle, struct store_link, poll));
-}
-
-static void on_cleanup(void *data)
-{
-    struct store_link *link = data;
-    if (link->context != NULL) {
-        link->context = NULL;
-        uv_poll_stop(&link->poll);
-        uv_close((uv_handle_t *)&link->poll, on_link_closed); /* before hiredis closes the socket */
-    }
-}
-
-static void link_write(struct store_link *link)
-{
-    link->flushing = true;
-    redisAsyncHandleWrite(link->context);
-    link->flushing = false;
-}
-
-static void on_poll(uv_poll_t *poll, int status, int events)
-{
-    struct store_link *link = CONTAINER_OF(poll, struct store_link, poll);
-    if ((events & UV_READABLE) != 0 || status < 0) {
-        redisAsyncHandleRead(link->context);
-    }
-    if (link->context != NULL && (events & UV_WRITABLE) != 0) {
-        link_write(link);
-    }
-    struct store *s = link->store;
-    if (status < 0 && link->context != NULL && s->link == link) { /* libuv has stopped polling */
-        set_trouble(s, "the socket failed: ", uv_strerror(status));
-        drop(s);
-    }
 }
 
 /* --- replies and deadlines --- */
@@ -402,8 +322,8 @@ static void greet(struct store *s)
 
 static void on_connect(const redisAsyncContext *context, int status)
 {
-    struct store_link *link = context->data;
-    struct store *s = link->store;
+    struct link *link = context->data;
+    struct store *s = link->owner;
     if (s->link != link) {
         return; /* dropped by us */
     }
@@ -412,16 +332,15 @@ static void on_connect(const redisAsyncContext *context, int status)
         lost(s); /* hiredis frees the context behind this callback */
         return;
     }
-    link->open = true;
-    link_poll(link, UV_READABLE);
+    link_opened(link);
     greet(s);
 }
 
 static void on_disconnect(const redisAsyncContext *context, int status)
 {
     (void)status;
-    struct store_link *link = context->data;
-    struct store *s = link->store;
+    struct link *link = context->data;
+    struct store *s = link->owner;
     if (s->link == link) {
         if (s->state != STORE_WAITING) { /* nothing was pending that could have said it */
             note_end(s, context);
@@ -430,35 +349,25 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     }
 }
 
-/* RESP3 pushes: we never ask for any. */
-static void on_push(redisAsyncContext *context, void *reply)
+static void on_dirty(struct link *link)
 {
-    (void)context;
-    (void)reply;
+    struct store *s = link->owner;
+    uv_idle_start(&s->turn, on_turn); /* does nothing when it is started already */
 }
 
-static void adopt(struct store *s, redisAsyncContext *context)
+static void on_broken(struct link *link, const char *why)
 {
-    struct store_link *link = calloc(1, sizeof *link);
-    ENSURE(link != NULL);
-    link->store = s;
-    link->context = context;
-    s->link = link;
-    context->data = link;
-    context->ev.data = link;
-    context->ev.addWrite = on_add_write;
-    context->ev.delWrite = on_del_write;
-    context->ev.cleanup = on_cleanup; /* reading is always on: no addRead, no delRead */
-    ENSURE(uv_poll_init(s->loop, &link->poll, context->c.fd) == 0);
-    redisAsyncSetConnectCallback(context, on_connect); /* asks to write: polls */
-    redisAsyncSetDisconnectCallback(context, on_disconnect);
+    struct store *s = link->owner;
+    if (s->link == link) {
+        set_trouble(s, "the socket failed: ", why);
+        drop(s);
+    }
 }
 
 static void dial(struct store *s, const struct sockaddr_storage *address)
 {
     redisOptions options = {0};
     char ip[RESOLVE_TEXT];
-    options.async_push_cb = on_push;
     if (address == NULL) {
         REDIS_OPTIONS_SET_UNIX(&options, s->conf.unix_path.at);
     } else {
@@ -474,7 +383,9 @@ static void dial(struct store *s, const struct sockaddr_storage *address)
         lost(s);
         return;
     }
-    adopt(s, context);
+    s->link = link_new(s->loop, context, s, on_connect, on_disconnect);
+    s->link->on_dirty = on_dirty;
+    s->link->on_broken = on_broken;
 }
 
 static void on_resolved(struct resolve_query *q, const struct resolve_answer *a)
@@ -624,7 +535,7 @@ static void on_turn(uv_idle_t *turn)
             set_trouble(s, "", s->reset_why);
         }
         drop(s);
-    } else if (s->link != NULL && s->link->open && s->link->context != NULL) {
-        link_write(s->link);
+    } else if (s->link != NULL) {
+        link_flush(s->link);
     }
 }

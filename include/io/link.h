@@ -1,0 +1,33 @@
+/* Our side of one hiredis context: its libuv adapter. Inside the store.
+ *
+ * Reading is always on. Writes wait for the end of the loop's turn (on_dirty), so that all commands
+ * of a turn share one write; hiredis' own adapter would toggle epoll three times a burst. hiredis
+ * frees a context by itself after a disconnect: a link lives until its poll handle is closed, and
+ * never touches a context that is gone. */
+#ifndef IO_LINK_H
+#define IO_LINK_H
+
+#include "base/text.h"
+#include <hiredis/async.h>
+#include <uv.h>
+
+struct link {
+    void *owner;
+    redisAsyncContext *context; /* hiredis' own; NULL once hiredis has let go of it */
+    uv_poll_t poll;
+    int events;    /* what is polled for */
+    bool open;     /* connected: writes are ours to time */
+    bool flushing; /* inside the write: a wish to write more means that the socket is full */
+    void (*on_dirty)(struct link *l);                   /* there is something to link_flush */
+    void (*on_broken)(struct link *l, const char *why); /* the poll failed; never inside hiredis */
+};
+
+/* Takes a context that is connecting; its `data` is the link. The callbacks are hiredis'. */
+struct link *link_new(uv_loop_t *loop, redisAsyncContext *context, void *owner,
+                      redisConnectCallback *on_connect, redisDisconnectCallback *on_disconnect);
+void link_opened(struct link *l); /* from on_connect, when it went well */
+void link_flush(struct link *l);
+void link_free(
+    struct link *l); /* NULL is fine. Pending callbacks get NULL, from inside this call */
+
+#endif

@@ -1,0 +1,135 @@
+/* Where calls go, and the connections that wait there. */
+#include "io/origin.h"
+
+#include "base/log.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- idle connections: the latest first, for the others may be old --- */
+
+bool origin_has_room(const struct httpc_origin *o)
+{
+    return o->idle_count < o->idle_most;
+}
+
+static void leave(struct httpc_conn *c)
+{
+    *c->link = c->next;
+    if (c->next != NULL) {
+        c->next->link = c->link;
+    }
+    c->link = NULL;
+    c->origin->idle_count--;
+    c->origin = NULL;
+}
+
+void origin_drop(struct httpc_conn *c, const char *reason)
+{
+    leave(c);
+    conn_close(&c->conn, reason);
+}
+
+static void on_idle_due(struct conn *conn)
+{
+    origin_drop(CONTAINER_OF(conn, struct httpc_conn, conn), CONN_TIMEOUT);
+}
+
+void origin_keep(struct httpc_conn *c)
+{
+    struct httpc_origin *o = c->origin;
+    c->reused = true;
+    c->next = o->idle;
+    c->link = &o->idle;
+    if (c->next != NULL) {
+        c->next->link = &c->next;
+    }
+    o->idle = c;
+    o->idle_count++;
+    conn_deadline(&c->conn, ORIGIN_IDLE_MS, on_idle_due);
+}
+
+struct httpc_conn *origin_take(struct httpc_origin *o)
+{
+    while (o->idle != NULL) {
+        struct httpc_conn *c = o->idle;
+        leave(c);
+        if (c->conn.reason == NULL) { /* else it broke, and its on_closed is on the way */
+            c->origin = o;
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* --- life --- */
+
+static const char *find_context(struct httpc *h, struct str ca_file, struct tls_context **out)
+{
+    struct tls_context *t = map_find(&h->contexts, ca_file);
+    if (t == NULL) {
+        const char *why = tls_context_new(&t, ca_file);
+        if (why != NULL) {
+            return why;
+        }
+        map_set(&h->contexts, ca_file, t);
+    }
+    *out = tls_context_ref(t);
+    return NULL;
+}
+
+static void put_host(struct buf *b, const struct httpc_origin_conf *conf)
+{
+    bool is_v6 = str_has(conf->host, ':');
+    buf_add_str(b, is_v6 ? STR("Host: [") : STR("Host: "));
+    buf_add_str(b, conf->host);
+    buf_add_str(b, is_v6 ? STR("]") : STR_NONE);
+    if (conf->port != (conf->tls ? 443 : 80)) {
+        buf_add_char(b, ':');
+        buf_add_u64(b, conf->port);
+    }
+    buf_add(b, "\r\n", 2);
+}
+
+const char *httpc_origin_new(struct httpc_origin **out, struct httpc *c,
+                             const struct httpc_origin_conf *conf)
+{
+    struct tls_context *tls = NULL;
+    if (conf->tls) {
+        const char *why = find_context(c, conf->ca_file, &tls);
+        if (why != NULL) {
+            return why;
+        }
+    }
+    struct httpc_origin *o = calloc(1, sizeof *o);
+    char *host = strndup(conf->host.at, conf->host.len);
+    ENSURE(o != NULL && host != NULL);
+    o->httpc = c;
+    o->host = (struct str){host, conf->host.len};
+    o->port = conf->port;
+    o->idle_most = conf->idle;
+    o->link_local = conf->allow_link_local;
+    o->tls = tls;
+    buf_init(&o->host_field, 64 + conf->host.len);
+    put_host(&o->host_field, conf);
+    c->origin_count++;
+    *out = o;
+    return NULL;
+}
+
+void httpc_origin_free(struct httpc_origin *o)
+{
+    if (o == NULL) {
+        return;
+    }
+    while (o->idle != NULL) {
+        origin_drop(o->idle, CONN_DONE);
+    }
+    o->httpc->origin_count--;
+    tls_session_done(&o->session);
+    tls_context_unref(o->tls);
+    buf_done(&o->host_field);
+    free((char *)o->host.at);
+    free(o);
+}

@@ -46,9 +46,20 @@ void conf_guess_init(struct conf_guess *g, struct str word)
     *g = (struct conf_guess){.word = word, .distance = (most < 1 ? 1 : most > 3 ? 3 : most) + 1};
 }
 
+/* Two neighbours in the wrong order ("ulr"): one slip, though two edits. */
+static bool swapped(struct str a, struct str b)
+{
+    size_t i = 0;
+    while (i < a.len && i < b.len && a.at[i] == b.at[i]) {
+        i++;
+    }
+    return a.len == b.len && i + 1 < a.len && a.at[i] == b.at[i + 1] && a.at[i + 1] == b.at[i] &&
+           str_eq(str_from(a, i + 2), str_from(b, i + 2));
+}
+
 void conf_guess_try(struct conf_guess *g, struct str candidate)
 {
-    size_t d = text_distance(g->word, candidate, g->distance);
+    size_t d = swapped(g->word, candidate) ? 1 : text_distance(g->word, candidate, g->distance);
     if (d < g->distance) {
         g->distance = d;
         g->best = candidate;

@@ -9,15 +9,16 @@ static void the_simplest_file_has_every_default(void **state)
     (void)state;
     static const char *const variables[] = {"STRIPE_WEBHOOK_SECRET", "whsec_x", NULL};
     conf_room_variables = variables;
-    struct conf *c = conf_good("sources:\n"
-                               "  stripe: { verify: stripe, secret: \"${STRIPE_WEBHOOK_SECRET}\" }\n"
-                               "\n"
-                               "destinations:\n"
-                               "  billing: https://billing.internal/webhooks/stripe\n"
-                               "  ledger: https://ledger.internal/hooks\n"
-                               "\n"
-                               "routes:\n"
-                               "  - { from: stripe, to: [billing, ledger] }\n");
+    struct conf *c =
+        conf_good("sources:\n"
+                  "  stripe: { verify: stripe, secret: \"${STRIPE_WEBHOOK_SECRET}\" }\n"
+                  "\n"
+                  "destinations:\n"
+                  "  billing: https://billing.internal/webhooks/stripe\n"
+                  "  ledger: https://ledger.internal/hooks\n"
+                  "\n"
+                  "routes:\n"
+                  "  - { from: stripe, to: [billing, ledger] }\n");
     room_text(c->listen.address, "0.0.0.0:8080", "listen");
     assert_int_equal(c->listen.body_bytes, 1024 * 1024);
     assert_int_equal(c->listen.headers_bytes, 16 * 1024);
@@ -95,13 +96,15 @@ static void a_full_file_is_read(void **state)
     struct conf *c = conf_good(
         "version: 1\n"
         "data_dir: /srv/p\n"
-        "listen: {address: \"[::]:80\", limits: {body: 2MiB, headers: 8KiB, connections: 5, pending: 6,"
+        "listen: {address: \"[::]:80\", limits: {body: 2MiB, headers: 8KiB, connections: 5, "
+        "pending: 6,"
         " memory: 300MiB, lane: 7, request_timeout: 1s, idle_timeout: 1m30s}}\n"
         "admin: {address: 10.0.0.1:9, token: abc}\n"
         "redis:\n"
         "  url: redis://us%65r:p%40ss@redis.internal:6380/3\n"
         "  prefix: 'x:'\n  durability: memory\n  assume_fsync: true\n"
-        "  retention: {history: 1h, history_bytes: 1MiB, dead: 2d, dead_bytes: 3MiB, max_memory: 1GiB}\n"
+        "  retention: {history: 1h, history_bytes: 1MiB, dead: 2d, dead_bytes: 3MiB, max_memory: "
+        "1GiB}\n"
         "sources:\n"
         "  git.hub-1_x:\n    path: /in/github\n    verify: github\n    secrets: [new, '', old]\n"
         "    methods: [POST, PUT]\n    keep_unrouted: true\n"
@@ -118,7 +121,8 @@ static void a_full_file_is_read(void **state)
         " retry: {schedule: [1s, 2s]}, breaker: {open_after: 0}}}\n"
         "destinations:\n"
         "  a: {url: 'HTTP://A.Example:80', headers: {Authorization: Bearer x, X-Y: 'a b '}}\n"
-        "  b: {url: 'https://[2001:DB8::1]:8443?q', retry: {exponential: {first: 1s, max: 1m}, on: 503},"
+        "  b: {url: 'https://[2001:DB8::1]:8443?q', retry: {exponential: {first: 1s, max: 1m}, on: "
+        "503},"
         " timeout: 20s, breaker: {probe_every: 5s}}\n"
         "  c: {url: 'http://169.254.169.254/x', on_exhausted: drop}\n"
         "routes:\n"
@@ -189,8 +193,9 @@ static void empty_blocks_are_defaults(void **state)
 {
     (void)state;
     conf_room_variables = NULL;
-    struct conf *c = conf_good(LEAST "listen:\n  # address: x\nadmin: {}\nredis: null\ndefaults: ~\n"
-                                     "destinations:\nroutes:\nlog:\n");
+    struct conf *c =
+        conf_good(LEAST "listen:\n  # address: x\nadmin: {}\nredis: null\ndefaults: ~\n"
+                        "destinations:\nroutes:\nlog:\n");
     room_text(c->listen.address, "0.0.0.0:8080", "listen");
     assert_int_equal(c->destination_count, 0);
     assert_int_equal(c->log.level, LOG_INFO);
@@ -199,8 +204,9 @@ static void empty_blocks_are_defaults(void **state)
                   " \"routes\": [], \"listen\": {\"limits\": {\"lane\": \"5\"}}}");
     assert_int_equal(c->listen.lane, 5);
     conf_unref(c);
-    c = conf_good(LEAST
-                  "destinations:\n  a: &a {url: http://a, timeout: 1s}\n  b: {<<: *a, url: http://b}\n");
+    c = conf_good(
+        LEAST
+        "destinations:\n  a: &a {url: http://a, timeout: 1s}\n  b: {<<: *a, url: http://b}\n");
     assert_int_equal(c->destinations[1].timeout_ms, 1000);
     room_text(c->destinations[1].host, "b", "merged");
     conf_unref(c);
@@ -239,8 +245,8 @@ static void redis_urls(void **state)
 static void interpolation(void **state)
 {
     (void)state;
-    static const char *const variables[] = {"A",    "va",     "EMPTY", "", "NUM", "7", "DOLLAR",
-                                            "${A}", "SPACES", "a: [b", NULL};
+    static const char *const variables[] = {"A",      "va",   "EMPTY",  "",      "NUM", "7",
+                                            "DOLLAR", "${A}", "SPACES", "a: [b", NULL};
     conf_room_variables = variables;
     static const struct {
         const char *text, *want;
@@ -266,7 +272,8 @@ static void interpolation(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[300];
-        snprintf(text, sizeof text, "sources: {s: {verify: none, respond: {body: '%s'}}}", rows[i].text);
+        snprintf(text, sizeof text, "sources: {s: {verify: none, respond: {body: '%s'}}}",
+                 rows[i].text);
         struct conf *c = conf_good(text);
         room_text(c->sources[0].respond_body, rows[i].want, rows[i].text);
         conf_unref(c);
@@ -306,7 +313,8 @@ static void secrets_from_files(void **state)
     conf_bad(LEAST "admin: {token_file: /tmp}", "cannot read \"/tmp\": Is a directory");
     conf_bad(LEAST "admin: {token_file: /dev/zero}", "it is too large");
     conf_bad(LEAST "admin: {token: '${file:/nowhere/x}'}", "cannot read \"/nowhere/x\"");
-    conf_bad(LEAST "admin: {token: a, token_file: /x}", "\"token\" and \"token_file\" are both given");
+    conf_bad(LEAST "admin: {token: a, token_file: /x}",
+             "\"token\" and \"token_file\" are both given");
 }
 
 static void warns_of_what_is_not_wrong(void **state)
@@ -352,8 +360,10 @@ static void prints_what_it_reads_back(void **state)
         "redis: {url: 'redis://u:hidden@h/1', durability: memory}\n"
         "admin: {token: hidden}\n"
         "sources:\n"
-        "  s: {verify: stripe, secrets: [hidden, hidden], respond: {body: 'a \"$in\" ${TOKEN:-x}'}}\n"
-        "  t: {verify: {type: hmac, header: [X-A, X-B], extract: {kv_sep: '=', sig_key: v1}}, secret: x}\n"
+        "  s: {verify: stripe, secrets: [hidden, hidden], respond: {body: 'a \"$in\" "
+        "${TOKEN:-x}'}}\n"
+        "  t: {verify: {type: hmac, header: [X-A, X-B], extract: {kv_sep: '=', sig_key: v1}}, "
+        "secret: x}\n"
         "destinations:\n"
         "  d: {url: http://d, headers: {Authorization: hidden, X-Env: prod, X-V: '${TOKEN}'},"
         " retry: {exponential: {factor: 1.5}}}\n"
@@ -373,7 +383,8 @@ static void prints_what_it_reads_back(void **state)
     room_holds(buf_str(&first), "body: \"a \\\"$$in\\\" hidden\"\n");
     room_holds(buf_str(&first), "verify: stripe\n");
     room_holds(buf_str(&first), "factor: 1.5\n");
-    room_holds(buf_str(&first), "  - name: \"route 1\"\n    from: [s, t]\n    events: [\"a.*\", \"*\"]\n");
+    room_holds(buf_str(&first),
+               "  - name: \"route 1\"\n    from: [s, t]\n    events: [\"a.*\", \"*\"]\n");
     /* but for what is masked, it reads back as the same */
     char *text = strndup(first.at, first.len);
     memcpy(strstr(text, "\"redis://***@h/1\""), "redis://u:xx@h/1 ", 17);
@@ -401,7 +412,8 @@ static void loads_a_file(void **state)
     buf_init(&errors, 65536);
     assert_null(conf_load("/nowhere/p.yaml", &errors));
     room_text(buf_str(&errors),
-              "/nowhere/p.yaml: error: cannot read the file: No such file or directory\n", "message");
+              "/nowhere/p.yaml: error: cannot read the file: No such file or directory\n",
+              "message");
     buf_clear(&errors);
     const char *text = "sources: {s: {verify: stripe, secret: abc, keep_unrouted: true}}\n";
     char *path = room_file(text, strlen(text));

@@ -31,7 +31,8 @@ static int64_t next(const struct retry_policy *p, unsigned attempts, int64_t age
 static void follows_the_schedule(void **state)
 {
     (void)state;
-    static const int64_t want[] = {5 * S, 1 * M, 5 * M, 30 * M, 2 * H, 5 * H, 10 * H, 10 * H, 10 * H};
+    static const int64_t want[] = {5 * S, 1 * M,  5 * M,  30 * M, 2 * H,
+                                   5 * H, 10 * H, 10 * H, 10 * H};
     for (unsigned i = 0; i < sizeof want / sizeof want[0]; i++) {
         assert_int_equal(next(&standard, i + 1, 0, -1, MIDDLE), want[i]);
     }
@@ -80,8 +81,8 @@ static void waits_as_long_as_asked_up_to_the_longest_step(void **state)
 {
     (void)state;
     assert_int_equal(retry_longest_ms(&standard), 10 * H);
-    assert_int_equal(next(&standard, 1, 0, 0, MIDDLE), 5 * S);       /* less than the step */
-    assert_int_equal(next(&standard, 1, 0, 60 * S, 0), 60 * S);      /* never undercut */
+    assert_int_equal(next(&standard, 1, 0, 0, MIDDLE), 5 * S);  /* less than the step */
+    assert_int_equal(next(&standard, 1, 0, 60 * S, 0), 60 * S); /* never undercut */
     assert_in_range(next(&standard, 1, 0, 60 * S, UINT64_MAX), 71 * S, 72 * S);
     assert_int_equal(next(&standard, 1, 0, 10 * H, UINT64_MAX), 10 * H);
     assert_int_equal(next(&standard, 1, 0, INT64_MAX / 2, UINT64_MAX), 10 * H);

@@ -36,8 +36,17 @@ static void reads_what_is_a_timestamp(void **state)
 static void refuses_what_is_none(void **state)
 {
     (void)state;
-    static const char *const seconds[] = {"", "-1", "+1", " 1", "1 ", "123abc", "1.5", "0x10", "1e9",
-                                          "253402300800", "99999999999999999999999"};
+    static const char *const seconds[] = {"",
+                                          "-1",
+                                          "+1",
+                                          " 1",
+                                          "1 ",
+                                          "123abc",
+                                          "1.5",
+                                          "0x10",
+                                          "1e9",
+                                          "253402300800",
+                                          "99999999999999999999999"};
     static const char *const iso[] = {"",
                                       "2025-01-01",
                                       "2025-01-01T00:00",

@@ -81,7 +81,9 @@ static void refuses_other_urls(void **state)
         {"http://a\n", "space"},
         {"http://a/\r\nX: y", "space"},
         {"http://a/\x7f", "space"},
-        {"http://b\xc3\xbc" "cher.example", "beyond ASCII"},
+        {"http://b\xc3\xbc"
+         "cher.example",
+         "beyond ASCII"},
         {"http://a/{x}", "%XX"},
         {"http://a/\\x", "%XX"},
         {"http://a/\"", "%XX"},
@@ -115,7 +117,8 @@ static void refuses_other_urls(void **state)
         bool tls;
         const char *why = url_parse_http(str_of(rows[i].text), &u, &tls);
         if (why == NULL || strstr(why, rows[i].why) == NULL) {
-            fail_msg("%s: %s, not ...%s...", rows[i].text, why == NULL ? "taken" : why, rows[i].why);
+            fail_msg("%s: %s, not ...%s...", rows[i].text, why == NULL ? "taken" : why,
+                     rows[i].why);
         }
     }
     struct url u;
@@ -166,7 +169,8 @@ static void reads_addresses(void **state)
     assert_true(a.is_unix && address_is_local(&a));
     room_text(a.host, "/run/p.sock", "path");
     static const char *const local[] = {"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1"};
-    static const char *const far[] = {"10.0.0.1:1", "[::2]:1", "[::ffff:10.0.0.1]:1", "host:1",
+    static const char *const far[] = {"10.0.0.1:1",          "[::2]:1",
+                                      "[::ffff:10.0.0.1]:1", "host:1",
                                       "localhost.example:1", "128.0.0.1:1"};
     for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
         assert_null(address_parse(str_of(local[i]), &a));
@@ -176,10 +180,10 @@ static void reads_addresses(void **state)
         assert_null(address_parse(str_of(far[i]), &a));
         assert_false(address_is_local(&a));
     }
-    static const char *const bad[] = {"",           "8080",       ":8080",       "host",
-                                      "host:",      "host:65536", "host:a",      "[::1]",
-                                      "::1:80",     "http://a:1", "unix:",       "unix:run/x",
-                                      "a b:1",      "[::1:80",    "1.2.3:80",    "host:-1"};
+    static const char *const bad[] = {"",       "8080",       ":8080",    "host",
+                                      "host:",  "host:65536", "host:a",   "[::1]",
+                                      "::1:80", "http://a:1", "unix:",    "unix:run/x",
+                                      "a b:1",  "[::1:80",    "1.2.3:80", "host:-1"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (address_parse(str_of(bad[i]), &a) == NULL) {
             fail_msg("%s was taken", bad[i]);
@@ -190,12 +194,21 @@ static void reads_addresses(void **state)
 static void knows_special_hosts(void **state)
 {
     (void)state;
-    static const char *const special[] = {"169.254.169.254", "169.254.0.1", "0.0.0.0", "224.0.0.1",
-                                          "239.255.255.255", "fe80::1", "febf::1", "ff02::1", "::",
-                                          "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
+    static const char *const special[] = {"169.254.169.254",
+                                          "169.254.0.1",
+                                          "0.0.0.0",
+                                          "224.0.0.1",
+                                          "239.255.255.255",
+                                          "fe80::1",
+                                          "febf::1",
+                                          "ff02::1",
+                                          "::",
+                                          "::ffff:169.254.169.254",
+                                          "64:ff9b::a9fe:a9fe",
                                           "fd00:ec2::254"};
-    static const char *const plain[] = {"10.0.0.1", "127.0.0.1", "8.8.8.8", "::1", "fd00::1",
-                                        "2001:db8::1", "::ffff:10.0.0.1", "metadata", ""};
+    static const char *const plain[] = {"10.0.0.1", "127.0.0.1",   "8.8.8.8",         "::1",
+                                        "fd00::1",  "2001:db8::1", "::ffff:10.0.0.1", "metadata",
+                                        ""};
     for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
         if (!host_is_special(str_of(special[i]))) {
             fail_msg("%s is special", special[i]);
@@ -211,8 +224,10 @@ static void knows_special_hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_http_urls),        cmocka_unit_test(refuses_other_urls),
-        cmocka_unit_test(keeps_the_parts_of_any_url), cmocka_unit_test(reads_addresses),
+        cmocka_unit_test(reads_http_urls),
+        cmocka_unit_test(refuses_other_urls),
+        cmocka_unit_test(keeps_the_parts_of_any_url),
+        cmocka_unit_test(reads_addresses),
         cmocka_unit_test(knows_special_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Signatures: vectors made here with OpenSSL's one-shot HMAC, and everything that must be refused. */
+/* Signatures: vectors made here with OpenSSL's one-shot HMAC, and everything that must be refused.
+ */
 #include "room.h"
 
 #include "model/verify.h"
@@ -15,7 +16,8 @@ struct bench { /* a verifier and a request under construction */
     size_t texts;
 };
 
-static void bench_open(struct bench *b, const struct verify_recipe *r, const char *one, const char *two)
+static void bench_open(struct bench *b, const struct verify_recipe *r, const char *one,
+                       const char *two)
 {
     memset(b, 0, sizeof *b);
     struct str secrets[2] = {str_of(one), str_of(two)};
@@ -76,7 +78,8 @@ static void refused(struct bench *b, const char *body, int64_t now, const char *
 }
 
 /* The independent path: OpenSSL's HMAC(), its hex and base64 by EVP_EncodeBlock. */
-static const char *mac(const EVP_MD *md, const void *key, size_t key_len, const char *text, bool base64)
+static const char *mac(const EVP_MD *md, const void *key, size_t key_len, const char *text,
+                       bool base64)
 {
     static char out[8][200];
     static int turn;
@@ -119,8 +122,8 @@ static void stripe(void **state)
     bench_close(&b);
     /* v0 and unknown keys are skipped, several v1 are tried, items are trimmed */
     bench_preset(&b, "stripe", "whsec_abc", NULL);
-    header(&b, "stripe-signature", " t=1735689600, v0=%s,v1=%s , x, y=z,v1=%s", hex("whsec_abc", text),
-           hex("other", text), hex("whsec_abc", text));
+    header(&b, "stripe-signature", " t=1735689600, v0=%s,v1=%s , x, y=z,v1=%s",
+           hex("whsec_abc", text), hex("other", text), hex("whsec_abc", text));
     genuine(&b, body, NOW, 0);
     bench_close(&b);
     /* v0 alone is not enough */
@@ -213,8 +216,9 @@ static void standard(void **state)
     bench_preset(&b, "standard", secret + 6, NULL);
     header(&b, "webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek");
     header(&b, "webhook-timestamp", "1614265330");
-    header(&b, "webhook-signature", "v1a,%s v1,%s v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
-           "AAAA", mac(EVP_sha256(), "k", 1, "x", true));
+    header(&b, "webhook-signature",
+           "v1a,%s v1,%s v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "AAAA",
+           mac(EVP_sha256(), "k", 1, "x", true));
     genuine(&b, body, 1614265330, 0);
     bench_close(&b);
     /* the id is signed, and needed */
@@ -252,7 +256,8 @@ static void either_secret_and_any_signature(void **state)
     genuine(&b, "x", NOW, 1);
     bench_close(&b);
     bench_preset(&b, "stripe", "new", "old");
-    header(&b, "Stripe-Signature", "t=1735689600,v1=%s,v1=%s", hex("third", text), hex("new", text));
+    header(&b, "Stripe-Signature", "t=1735689600,v1=%s,v1=%s", hex("third", text),
+           hex("new", text));
     genuine(&b, "x", NOW, 0);
     bench_close(&b);
     bench_preset(&b, "stripe", "new", "old");
@@ -302,8 +307,9 @@ static void tolerance_holds_both_ways(void **state)
 static void timestamps_are_strict(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"1735689600abc", "+1735689600", "-1", "", "1735689600.0",
-                                      "99999999999999999999", "0x67749580", "1.7e9"};
+    static const char *const bad[] = {
+        "1735689600abc", "+1735689600",          "-1",         "",
+        "1735689600.0",  "99999999999999999999", "0x67749580", "1.7e9"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct bench b;
         char text[64];
@@ -366,7 +372,8 @@ static void encodings_are_strict_but_for_the_case_of_hex(void **state)
         refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "no signature");
         bench_close(&b);
     }
-    static const char *const bad[] = {"", "sha256=", "sha256", "=", "sha256=zz", "sha1=00", "SHA256=00"};
+    static const char *const bad[] = {"",          "sha256=", "sha256",   "=",
+                                      "sha256=zz", "sha1=00", "SHA256=00"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         bench_preset(&b, "github", "k", NULL);
         header(&b, "X-Hub-Signature-256", "%s", bad[i]);
@@ -401,8 +408,10 @@ static void a_flip_of_any_bit_is_noticed(void **state)
 
 static struct verify_recipe plain(void)
 {
-    return (struct verify_recipe){.name = STR("hmac"), .digest = CRYPT_SHA256,
-                                  .headers = {STR("X-Sig")}, .signed_text = STR("{body}")};
+    return (struct verify_recipe){.name = STR("hmac"),
+                                  .digest = CRYPT_SHA256,
+                                  .headers = {STR("X-Sig")},
+                                  .signed_text = STR("{body}")};
 }
 
 static void square_and_hubspot_sign_the_url(void **state)
@@ -424,8 +433,9 @@ static void square_and_hubspot_sign_the_url(void **state)
     r.past_s = 300;
     bench_open(&b, &r, "k", NULL);
     header(&b, "X-Ts", "1735689600123");
-    header(&b, "X-Sig", "%s",
-           mac(EVP_sha256(), "k", 1, "POSThttps://relay.example/hooks/square{}1735689600123", true));
+    header(
+        &b, "X-Sig", "%s",
+        mac(EVP_sha256(), "k", 1, "POSThttps://relay.example/hooks/square{}1735689600123", true));
     genuine(&b, "{}", NOW, 0);
     genuine(&b, "{}", NOW - 1000, 0); /* the future is not looked at here */
     refused(&b, "{}", NOW + 301, VERIFY_STALE_TIMESTAMP, "old");
@@ -501,8 +511,9 @@ static void impossible_recipes_are_refused(void **state)
     rows[7].r.signed_text = STR("{url}{body}"), rows[7].why = "public_url";
     rows[8].r.signed_text = STR("{body}{what}"), rows[8].why = "knows {body}";
     rows[9].r.signed_text = STR("{body}{ts"), rows[9].why = "not closed";
-    rows[10].r.signed_text = STR("{body}{body}{body}{body}{body}{body}{body}{body}{body}{body}{body}"
-                                 "{body}{body}{body}{body}{body}{body}"),
+    rows[10].r.signed_text =
+        STR("{body}{body}{body}{body}{body}{body}{body}{body}{body}{body}{body}"
+            "{body}{body}{body}{body}{body}{body}"),
     rows[10].why = "too many";
     rows[11].r.kv_sep = rows[11].r.item_sep = ',', rows[11].r.sig_key = STR("a"),
     rows[11].why = "must differ";
@@ -534,9 +545,11 @@ static void bad_secrets_are_refused(void **state)
     assert_int_equal(bad, 1);
     room_holds(str_of(verify_new(&v, &r, nine, 9, NULL)), "at most 8");
     struct str words = STR("not base64!");
-    room_holds(str_of(verify_new(&v, verify_preset(STR("standard")), &words, 1, &bad)), "not base64");
+    room_holds(str_of(verify_new(&v, verify_preset(STR("standard")), &words, 1, &bad)),
+               "not base64");
     words = STR("whsec_");
-    room_holds(str_of(verify_new(&v, verify_preset(STR("standard")), &words, 1, &bad)), "not base64");
+    room_holds(str_of(verify_new(&v, verify_preset(STR("standard")), &words, 1, &bad)),
+               "not base64");
     r.key = VERIFY_KEY_HEX;
     words = STR("abc");
     room_holds(str_of(verify_new(&v, &r, &words, 1, &bad)), "hexadecimal");
@@ -549,7 +562,8 @@ static void sign_and_check(struct verify *v, struct str body)
     struct fields fields = {0};
     struct buf out;
     buf_init(&out, 4096);
-    assert_null(verify_sign(v, STR("POST"), STR("/hooks/x"), body, NOW, STR("msg_1"), &fields, &out));
+    assert_null(
+        verify_sign(v, STR("POST"), STR("/hooks/x"), body, NOW, STR("msg_1"), &fields, &out));
     struct verify_input in = {STR("POST"), STR("/hooks/x"), &fields, body};
     struct verify_verdict got = verify_check(v, &in, NOW + 5);
     if (got.reason != NULL) {
@@ -597,7 +611,8 @@ static void what_it_signs_it_takes(void **state)
     struct fields fields = {0};
     struct buf out;
     buf_init(&out, 4096);
-    assert_non_null(verify_sign(b.v, STR("POST"), STR("/"), STR("x"), NOW, STR_NONE, &fields, &out));
+    assert_non_null(
+        verify_sign(b.v, STR("POST"), STR("/"), STR("x"), NOW, STR_NONE, &fields, &out));
     buf_done(&out);
     bench_close(&b);
 }
@@ -615,7 +630,8 @@ static void signs_as_the_provider_does(void **state)
     room_text(*fields_find(&b.fields, STR("Stripe-Signature")), want, "stripe");
     bench_close(&b);
     bench_preset(&b, "github", "k", NULL);
-    assert_null(verify_sign(b.v, STR("POST"), STR("/"), STR("x"), NOW, STR("d-1"), &b.fields, &out));
+    assert_null(
+        verify_sign(b.v, STR("POST"), STR("/"), STR("x"), NOW, STR("d-1"), &b.fields, &out));
     room_text(*fields_find(&b.fields, STR("X-GitHub-Delivery")), "d-1", "github");
     bench_close(&b);
     buf_done(&out);

@@ -94,7 +94,9 @@ static void text_stays_text(void **state)
     becomes("", "{}");
     becomes("# nothing\n", "{}");
     becomes("---\na: b\n...\n", "{a: b}");
-    becomes("\xef\xbb\xbf" "a: b\n", "{a: b}");
+    becomes("\xef\xbb\xbf"
+            "a: b\n",
+            "{a: b}");
     becomes("a: !!str 1\nb: ! 2\n", "{a: 1, b: 2}");
 }
 
@@ -262,7 +264,8 @@ static void twenty_errors_are_enough(void **state)
     room_lacks(buf_str(&out), "number 5");
     room_lacks(buf_str(&out), "never shown");
     room_holds(buf_str(&out), "there are more errors; these are the first 20\n");
-    char *six = memmem(out.at, out.len, "number 6?", 9), *nine = memmem(out.at, out.len, "number 9?", 9);
+    char *six = memmem(out.at, out.len, "number 6?", 9),
+         *nine = memmem(out.at, out.len, "number 9?", 9);
     assert_true(six < nine); /* in the order of the file */
     arena_free(a);
     buf_done(&out);

@@ -303,6 +303,7 @@ void adopt_scan(struct worker *w);  /* every 2 s */
 void adopt_done(struct worker *w);
 /* Of this node's former life, which is known to be dead: no need to wait for its lease. */
 void adopt_former(struct worker *w, uint64_t number, struct str token);
+void journal_unlist(struct worker *w, uint64_t number);
 void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what is empty */
 
 /* --- due.c: parked deliveries and their times; requests of the API */

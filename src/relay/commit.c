@@ -100,8 +100,38 @@ void commit_bury(struct track *t, uint64_t n, uint64_t seq, struct event *body,
     queue_record(OP_BURY, t, n, seq, body, r, now_ms);
 }
 
+/* A park that Redis' memory holds back was never written: its success settles it instead. */
+static bool overtake(struct track *t, uint64_t n)
+{
+    struct journal *j = t->journal;
+    if (boot_ms() >= j->w->redis.oom_until_ms) {
+        return false;
+    }
+    for (struct op **at = &j->ops; *at != NULL; at = &(*at)->next) {
+        struct op *op = *at;
+        if (op->track != t || op->n != n || op->event == NULL) {
+            continue;
+        }
+        if (op->seq != TRACK_NO_SEQ) {
+            track_done(t, op->seq);
+        }
+        numset_remove(&t->in_hand, n);
+        *at = op->next;
+        if (j->ops_tail == &op->next) {
+            j->ops_tail = at;
+        }
+        j->op_count--;
+        op_free(op);
+        return true;
+    }
+    return false;
+}
+
 void commit_drop(struct track *t, uint64_t n)
 {
+    if (overtake(t, n)) {
+        return;
+    }
     queue(t->journal, &(struct op){.kind = OP_DROP, .track = t, .n = n, .seq = TRACK_NO_SEQ});
 }
 

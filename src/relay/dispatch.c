@@ -3,6 +3,7 @@
 
 #include "base/crypt.h"
 #include "base/log.h"
+#include "relay/lookup.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
@@ -297,6 +298,7 @@ static void give_up(struct delivery *d, const struct outcome *o)
         struct lane *lane = d->lane;
         delivery_park(d, worker_now_ms(lane->w));
         lane_pause(lane, true);
+        lookup_pause(lane->w, lane, true, NULL, NULL);
     } else {
         delivery_bury(d);
     }

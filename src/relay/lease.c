@@ -253,7 +253,8 @@ static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms
         begin_leaving(j, "Redis has lost all of it");
         if (j->leaving) {
             left(j, 0, NULL);
-        } else {
+        } else { /* listed, but never made */
+            journal_unlist(j->w, j->number);
             forget(j);
         }
     } else {

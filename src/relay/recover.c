@@ -208,7 +208,11 @@ static size_t unsettled(struct journal *j, const struct entry *e, uint16_t to[LA
     while (more && count < LANES_MAX) {
         more = str_cut(rest, ' ', &name, &rest);
         struct lane *lane = lane_find(j->w, name);
-        if (lane != NULL && !settled_has(&track_of(j, lane)->former, e->n)) {
+        if (lane == NULL) {
+            log_line(LOG_ERROR, "no lane for a destination: more names than one process can hold",
+                     "journal", "%s", j->name, "destination", "%.*s", STR_ARG(name), NULL);
+            stats_lost(j->w, 1);
+        } else if (!settled_has(&track_of(j, lane)->former, e->n)) {
             to[count++] = (uint16_t)lane->number;
         }
     }

@@ -24,6 +24,7 @@ struct sjournal {
     uint8_t low, floor[NDEST], done[NDEST]; /* done: bit n = settled in a range above the floor */
     uint8_t due[NDEST], dead[NDEST];        /* bit n */
     uint8_t ent[NN];
+    uint8_t was[NN];   /* the entry's field `was`: the place it was moved from, (J + 1) << 4 | n, or 0 */
     uint8_t moved[NN]; /* (J' + 1) << 4 | n' */
 };
 
@@ -56,7 +57,7 @@ struct cmd {
 
 /* An XADD on the append connection. */
 struct app {
-    uint8_t wire, p, j, n, ent, res;
+    uint8_t wire, p, j, n, ent, was, res;
 };
 
 enum append_state { A_NONE, A_SENT, A_UNKNOWN, A_KNOWN };
@@ -77,7 +78,7 @@ enum delivery_state {
 
 struct entry {
     uint8_t e; /* event + 1; 0 = nothing held */
-    uint8_t ast, keep, from, d[NDEST];
+    uint8_t ast, keep, from, claimed, d[NDEST]; /* from: to be claimed; claimed: the claim has been sent */
 };
 
 /* Lanes stand still whatever the lease says: it was decided not to resume, or a release was sent. */
@@ -108,7 +109,7 @@ struct limbo {
 };
 
 struct proc {
-    uint8_t life, serial, down, mine; /* mine: bit J = drawn in this life */
+    uint8_t life, serial, down;
     struct cmd cmd;                   /* one script call outstanding a process */
     struct app app[NAPP];             /* FIFO */
     struct limbo limbo[NLIMBO];
@@ -139,7 +140,7 @@ enum violation { V_NONE, V_LOST, V_REPEAT, V_STUCK, V_UNREPORTED, V_N };
 enum mutant {
     MUT_NONE, MUT_NO_SEAL, MUT_NO_OWNER_CHECK, MUT_NO_TOKEN, MUT_NO_LOW, MUT_NO_MARKER, MUT_NO_GONE,
     MUT_GONE_NO_TOP, MUT_ROW3_NO_MOVE, MUT_ADOPTER_ROW1, MUT_MOVE_UNCLAIMED, MUT_MOVED_DELETED,
-    MUT_MOVE_FIRST, MUT_REBUILD_COMMIT, MUT_CREATE_OOM, MUT_ASK_RACE, MUT_TAKE_OPENS_LANES, MUT_RELEASE_RESUMES, MUT_UNKNOWN_UNCLAIMED, MUT_N
+    MUT_MOVE_FIRST, MUT_REBUILD_COMMIT, MUT_CREATE_OOM, MUT_ASK_RACE, MUT_TAKE_OPENS_LANES, MUT_RELEASE_RESUMES, MUT_UNKNOWN_UNCLAIMED, MUT_RECOVERY_UNCLAIMED, MUT_ADOPTER_WAITS, MUT_N
 };
 
 /* Things that must have happened for a verdict to mean anything. */

@@ -70,8 +70,8 @@ static void owner_leave(struct state *s, int p, int j, int top) {
         struct limbo l = {x->e, 0, 0, x->from};
         for (int d = 0; d < NDEST; d++)
             if (delivery_unsettled(x->d[d])) l.to = with(l.to, d);
-        /* A copy whose claim is not answered still claims for the place it came from. */
-        bool claiming = x->from && (x->d[0] == D_HELD || x->d[1] == D_HELD);
+        /* A copy whose claim was never sent still claims for the place it came from. */
+        bool claiming = x->from && !x->claimed;
         if (!claiming && (x->ast == A_KNOWN || mutant != MUT_UNKNOWN_UNCLAIMED)) l.from = (uint8_t)((j + 1) << 4 | n);
         l.keep = x->ast == A_KNOWN || x->keep;
         bool waiting = s->sender[e] == SENDER_WAITING;
@@ -143,10 +143,12 @@ void owner_read(struct state *s, int p, int j) {
         x.ast = A_KNOWN;
         x.keep = 1;
         bool any = false;
+        /* A moved entry is claimed by whoever recovers it too: its writer may have died before its claim. */
+        x.from = mutant == MUT_RECOVERY_UNCLAIMED || mutant == MUT_MOVE_UNCLAIMED ? 0 : r->was[n];
         for (int d = 0; d < NDEST; d++) {
             bool settled = store_settled(r, n, d), due = bit(r->due[d], n);
             if (settled) m->jset[d] = with(m->jset[d], n);
-            if (x.e && (!settled || due)) x.d[d] = D_READY;
+            if (x.e && (!settled || due)) x.d[d] = x.from ? D_HELD : D_READY;
             any = any || x.d[d];
             if (x.e && !settled && !r->floor[d]) cover[C_NO_FLOOR]++;
         }
@@ -189,7 +191,7 @@ void owner_append(struct state *s, int p, int j, const struct limbo *l) {
     x->from = l->from;
     for (int d = 0; d < NDEST; d++) x->d[d] = bit(l->to, d) ? D_HELD : D_NONE;
     int k = o->app[0].wire ? 1 : 0;
-    struct app a = {WIRE_SENT, (uint8_t)p, (uint8_t)j, (uint8_t)n, (uint8_t)(l->e | l->to << 4), R_NONE};
+    struct app a = {WIRE_SENT, (uint8_t)p, (uint8_t)j, (uint8_t)n, (uint8_t)(l->e | l->to << 4), l->from, R_NONE};
     o->app[k] = a;
 }
 
@@ -284,6 +286,23 @@ static void ask_resume(struct state *s, int p, int j, const struct cmd *c, bool 
     cover[C_RESUMED]++;
 }
 
+/* Foreign and not sealed. The original owner waits for the seal: only then is the top final. An adopter whose
+ * taking and seal went with the tail may meet the original owner, back in office: what is at or below the
+ * top is that one's; above it I keep what only I may hold; if that is nothing, I let go (hole 13). */
+static void foreign_unsealed(struct state *s, int p, int j, int top) {
+    struct mem *m = &s->p[p].m[j];
+    if (!m->iseal || mutant == MUT_ADOPTER_WAITS) return;
+    bool left = false;
+    for (int n = 1; n < NN; n++) {
+        if (n <= top && m->ent[n].e) entry_drop(s, p, j, &m->ent[n]);
+        left = left || m->ent[n].e;
+    }
+    m->still = STILL_LOST;
+    m->out = m->outsent = 0;
+    memset(&m->c, 0, sizeof m->c);
+    if (!left) memset(m, 0, sizeof *m);
+}
+
 static void ask_answered(struct state *s, int p, int j, const struct cmd *c) {
     struct mem *m = &s->p[p].m[j];
     bool fresh = m->role == ROLE_ADOPT && !m->iseal; /* nothing held yet */
@@ -302,7 +321,10 @@ static void ask_answered(struct state *s, int p, int j, const struct cmd *c) {
         break;
     case R_FOREIGN:
         if (behind) s->need_told = 0; /* counted and said loudly */
-        if (!c->r_sealed && !fresh && mutant != MUT_NO_SEAL) break; /* wait: its owner seals, or its lease ends */
+        if (!c->r_sealed && !fresh && mutant != MUT_NO_SEAL) { /* wait: its owner seals, or its lease ends */
+            foreign_unsealed(s, p, j, c->r_top);
+            break;
+        }
         if (m->iseal) cover[C_FENCED_ADOPTER]++;
         if (!fresh) cover[C_FOREIGN]++;
         owner_leave(s, p, j, c->r_top);
@@ -356,9 +378,9 @@ static void moved_answered(struct state *s, int p, const struct cmd *c) {
     struct mem *m = &s->p[p].m[c->j2];
     struct entry *x = &m->ent[c->n2];
     if (!x->e || x->from != (uint8_t)((c->j + 1) << 4 | c->n)) return; /* that memory was dropped meanwhile */
-    bool won = c->r_top == ((c->j2 + 1) << 4 | c->n2) || bit(s->p[p].mine, (c->r_top >> 4) - 1);
+    bool won = c->r_top == ((c->j2 + 1) << 4 | c->n2);
     cover[won ? C_MOVED_WON : C_MOVED_LOST]++;
-    x->from = 0;
+    x->from = x->claimed = 0;
     for (int d = 0; d < NDEST; d++)
         if (x->d[d] == D_HELD) x->d[d] = won ? D_READY : D_SKIP;
 }

@@ -209,6 +209,7 @@ void store_append(struct state *s, struct app *a) {
         a->res = R_SMALL;
     } else {
         j->ent[a->n] = a->ent;
+        j->was[a->n] = a->was;
         j->last = a->n;
         a->res = R_OK;
     }

@@ -161,6 +161,25 @@ static void attempts(const struct state *s, int p, int j) {
         }
 }
 
+/* Something was just sent. After the last fault, sending, doing and answering are one step. */
+static void sent(struct state *t, int p) {
+    struct proc *o = &t->p[p];
+    while (calm(t) && o->cmd.wire == WIRE_SENT) {
+        store_exec(t, &o->cmd);
+        owner_reply(t, p);
+    }
+    done(t, false, false);
+}
+
+static void sent_append(struct state *t, int p) {
+    struct proc *o = &t->p[p];
+    if (calm(t) && !o->app[1].wire) {
+        store_append(t, &o->app[0]);
+        owner_append_reply(t, p);
+    }
+    done(t, false, false);
+}
+
 /* ---- appends ---- */
 
 static int own_journal(const struct state *s, int p) {
@@ -201,10 +220,10 @@ static void append_marker(const struct state *s, int p, int j) {
     struct mem *o = &t.p[p].m[j];
     if (!o->mk) o->mk = ++o->sent;
     o->mkunknown = 0;
-    struct app a = {WIRE_SENT, (uint8_t)p, (uint8_t)j, o->mk, ENTRY_MARKER, R_NONE};
+    struct app a = {WIRE_SENT, (uint8_t)p, (uint8_t)j, o->mk, ENTRY_MARKER, 0, R_NONE};
     t.p[p].app[t.p[p].app[0].wire ? 1 : 0] = a;
     say("%c sends XADD marker J%d n%d", who(p), j, o->mk);
-    done(&t, false, false);
+    sent_append(&t, p);
 }
 
 /* A new event or one put aside: to my own journal, if it is live and no append of it is unknown. */
@@ -222,7 +241,7 @@ static void append_new(const struct state *s, int p, int j) {
         t.sender[e] = SENDER_WAITING;
         owner_append(&t, p, j, &l);
         say("%c accepts e%d, sends XADD J%d n%d", who(p), e, j, t.p[p].m[j].sent);
-        done(&t, false, false);
+        sent_append(&t, p);
     }
     for (int k = 0; k < NLIMBO; k++) {
         struct limbo l = o->limbo[k];
@@ -232,7 +251,7 @@ static void append_new(const struct state *s, int p, int j) {
         owner_append(&t, p, j, &l);
         say("%c appends e%d again, XADD J%d n%d (from J%d n%d)", who(p), l.e - 1, j, t.p[p].m[j].sent, (l.from >> 4) - 1,
             l.from & 15);
-        done(&t, false, false);
+        sent_append(&t, p);
     }
 }
 
@@ -278,7 +297,6 @@ static void send_create(const struct state *s, int p) {
     m->role = ROLE_OWN;
     m->phase = PHASE_CREATING;
     m->tok = (uint8_t)(TOKEN | p << 6 | o->life << 4 | ++o->serial);
-    o->mine = (uint8_t)(o->mine | 1 << j);
     memset(&o->cmd, 0, sizeof o->cmd);
     o->cmd.kind = CMD_CREATE;
     o->cmd.wire = WIRE_SENT;
@@ -286,7 +304,7 @@ static void send_create(const struct state *s, int p) {
     o->cmd.j = (uint8_t)j;
     o->cmd.tok = m->tok;
     say("%c draws J%d, sends create", who(p), j);
-    done(&t, false, false);
+    sent(&t, p);
 }
 
 /* Absent for a whole lease over an unbroken connection: by then no process can think that it holds it. */
@@ -301,7 +319,7 @@ static void send_adopt(const struct state *s, int p, int j) {
     t.p[p].m[j].phase = PHASE_COMING;
     owner_ask(&t, p, j);
     say("%c adopts: sends take J%d", who(p), j);
-    done(&t, false, false);
+    sent(&t, p);
 }
 
 static bool mem_empty(const struct mem *m) {
@@ -318,6 +336,12 @@ static bool mem_parked(const struct mem *m) {
     return !m->out;
 }
 
+static bool senders_wait(const struct state *s, int p) {
+    for (int e = 0; e < scen->nev; e++)
+        if (scen->by[e] == p && s->sender[e] == SENDER_WAITING) return true;
+    return false;
+}
+
 static void send_live(const struct state *s, int p, int j) {
     const struct mem *m = &s->p[p].m[j];
     struct state t = *s;
@@ -325,7 +349,7 @@ static void send_live(const struct state *s, int p, int j) {
         const struct commit *c = &t.p[p].m[j].c;
         say("%c sends commit J%d %02x:%d ok %02x/%02x park %02x/%02x bury %02x/%02x low %d", who(p), j, c->new_tok,
             c->new_cnt, c->ok[0], c->ok[1], c->park[0], c->park[1], c->bury[0], c->bury[1], c->low);
-        done(&t, false, false);
+        sent(&t, p);
     }
     for (int n = 1; n < NN; n++) {
         const struct entry *x = &m->ent[n];
@@ -340,12 +364,13 @@ static void send_live(const struct state *s, int p, int j) {
         c.j2 = (uint8_t)j;
         c.n2 = (uint8_t)n;
         t.p[p].cmd = c;
+        t.p[p].m[j].ent[n].claimed = 1;
         say("%c claims J%d n%d -> J%d n%d", who(p), c.j, c.n, j, n);
-        done(&t, false, false);
+        sent(&t, p);
     }
     bool del = m->role == ROLE_ADOPT;
     if (del && (!mem_empty(m) || s->st.j[j].dead[0] || s->st.j[j].dead[1])) return;
-    if (!del && (!mem_parked(m) || !(scen->stop >> p & 1) || next_event(s, p) >= 0 || has_unknown(m) || s->p[p].app[0].wire)) return;
+    if (!del && (!mem_parked(m) || senders_wait(s, p) || !(scen->stop >> p & 1) || next_event(s, p) >= 0 || has_unknown(m) || s->p[p].app[0].wire)) return;
     for (int k = 0; !del && k < NLIMBO; k++)
         if (s->p[p].limbo[k].e) return;
     t = *s;
@@ -357,7 +382,7 @@ static void send_live(const struct state *s, int p, int j) {
     t.p[p].cmd.tok = m->tok;
     if (!del) t.p[p].m[j].still = STILL_RELEASED; /* from here on others may take it at once */
     say("%c sends %s J%d", who(p), del ? "delete" : "release", j);
-    done(&t, false, false);
+    sent(&t, p);
 }
 
 static void process_steps(const struct state *s, int p) {
@@ -380,7 +405,7 @@ static void process_steps(const struct state *s, int p) {
             struct state t = *s;
             owner_ask(&t, p, j);
             say("%c comes back: sends take J%d", who(p), j);
-            done(&t, false, false);
+            sent(&t, p);
         }
         if (m->phase == PHASE_MOVING) { /* only un-mended: recovery waits for the re-appends */
             bool waits = false;
@@ -614,8 +639,25 @@ static void expire(const struct state *s, int j) {
     done(&t, stall, false);
 }
 
+/* After the last fault the commit of a valid, true owner concerns nobody else: doing it first loses no
+ * behaviour, only orders of independent steps. */
+static bool commit_first(const struct state *s) {
+    for (int p = 0; calm(s) && p < NPROC; p++)
+        for (int j = 0; j < NJ && !s->p[p].cmd.wire && !s->p[p].down; j++) {
+            const struct mem *m = &s->p[p].m[j];
+            if (m->phase != PHASE_LIVE || !m->valid || m->still || s->st.j[j].owner != m->tok) continue;
+            struct state t = *s;
+            if (!owner_commit(&t, p, j)) continue;
+            say("%c commits J%d", who(p), j);
+            sent(&t, p);
+            return true;
+        }
+    return false;
+}
+
 void world_expand(const struct state *s, emit_fn emit) {
     emit_to = emit;
+    if (commit_first(s)) return;
     for (int p = 0; p < NPROC; p++) {
         wire_steps(s, p);
         process_steps(s, p);
@@ -650,6 +692,15 @@ void world_init(struct state *s) {
     }
 }
 
+/* An adopter whose taking the store forgot, and the original owner is back: it may hold on to what was never
+ * acknowledged until that journal is sealed. */
+static bool waits_idly(const struct state *s, const struct mem *m) {
+    if (!m->iseal || m->phase != PHASE_COMING) return false;
+    for (int n = 1; n < NN; n++)
+        if (m->ent[n].e && s->sender[m->ent[n].e - 1] == SENDER_ACKED) return false;
+    return true;
+}
+
 /* I3's goal: nothing on the way, every sender answered, every acknowledged delivery done, dead or accounted
  * for, every journal of the store in the hands of a live owner; sealed ones only for their dead letters. */
 bool world_quiet(const struct state *s) {
@@ -661,6 +712,7 @@ bool world_quiet(const struct state *s) {
         for (int j = 0; j < NJ; j++) {
             const struct mem *m = &o->m[j];
             if (m->role == ROLE_NONE) continue;
+            if (waits_idly(s, m)) continue;
             if (m->phase != PHASE_LIVE || !m->valid || !mem_empty(m) || has_unknown(m)) return false;
         }
         if (next_event(s, p) >= 0 && !o->down) return false;

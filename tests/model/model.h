@@ -24,7 +24,7 @@ struct sjournal {
     uint8_t low, floor[NDEST], done[NDEST]; /* done: bit n = settled in a range above the floor */
     uint8_t due[NDEST], dead[NDEST];        /* bit n */
     uint8_t ent[NN];
-    uint8_t was[NN];   /* the entry's field `was`: the place it was moved from, (J + 1) << 4 | n, or 0 */
+    uint8_t was[NN], via[NN]; /* the entry's field `was`: places it was moved from, oldest first: (J + 1) << 4 | n */
     uint8_t moved[NN]; /* (J' + 1) << 4 | n' */
 };
 
@@ -50,14 +50,14 @@ enum result {
 /* A script call on the "other" connection, and its answer. */
 struct cmd {
     uint8_t kind, wire, p, j, tok;
-    uint8_t n, j2, n2; /* moved: n -> j2-n2; ask: n = last answered append when it was sent */
+    uint8_t n, j2, n2, next; /* moved: n -> next, asked for by the copy j2-n2; ask: n = last answered append when it was sent */
     struct commit c;
     uint8_t res, r_owner, r_vtok, r_vcnt, r_top, r_sealed;
 };
 
 /* An XADD on the append connection. */
 struct app {
-    uint8_t wire, p, j, n, ent, was, res;
+    uint8_t wire, p, j, n, ent, was, via, res;
 };
 
 enum append_state { A_NONE, A_SENT, A_UNKNOWN, A_KNOWN };
@@ -78,7 +78,8 @@ enum delivery_state {
 
 struct entry {
     uint8_t e; /* event + 1; 0 = nothing held */
-    uint8_t ast, keep, from, claimed, d[NDEST]; /* from: to be claimed; claimed: the claim has been sent */
+    uint8_t ast, keep, from, via; /* from, via: the places it was moved from, oldest first, each to be claimed */
+    uint8_t claimed, step, d[NDEST]; /* claimed: a claim was sent; step: 0 = claims from, 1 = via, 2 = all done */
 };
 
 /* Lanes stand still whatever the lease says: it was decided not to resume, or a release was sent. */
@@ -105,7 +106,7 @@ struct mem {
 
 /* Held beside all journals: to be appended (again) to my own journal. from = (J + 1) << 4 | n, or 0. */
 struct limbo {
-    uint8_t e, to, keep, from;
+    uint8_t e, to, keep, from, via;
 };
 
 struct proc {
@@ -140,7 +141,7 @@ enum violation { V_NONE, V_LOST, V_REPEAT, V_STUCK, V_UNREPORTED, V_N };
 enum mutant {
     MUT_NONE, MUT_NO_SEAL, MUT_NO_OWNER_CHECK, MUT_NO_TOKEN, MUT_NO_LOW, MUT_NO_MARKER, MUT_NO_GONE,
     MUT_GONE_NO_TOP, MUT_ROW3_NO_MOVE, MUT_ADOPTER_ROW1, MUT_MOVE_UNCLAIMED, MUT_MOVED_DELETED,
-    MUT_MOVE_FIRST, MUT_REBUILD_COMMIT, MUT_CREATE_OOM, MUT_ASK_RACE, MUT_TAKE_OPENS_LANES, MUT_RELEASE_RESUMES, MUT_UNKNOWN_UNCLAIMED, MUT_RECOVERY_UNCLAIMED, MUT_ADOPTER_WAITS, MUT_N
+    MUT_MOVE_FIRST, MUT_REBUILD_COMMIT, MUT_CREATE_OOM, MUT_ASK_RACE, MUT_TAKE_OPENS_LANES, MUT_RELEASE_RESUMES, MUT_UNKNOWN_UNCLAIMED, MUT_RECOVERY_UNCLAIMED, MUT_ADOPTER_WAITS, MUT_CLAIM_FORGETS, MUT_N
 };
 
 /* Things that must have happened for a verdict to mean anything. */
@@ -156,7 +157,7 @@ struct scenario {
     uint8_t nev, to[NEV], by[NEV]; /* events, their destinations, the process they arrive at */
     uint8_t orphan;                /* J0 exists, ownerless, holding this many of the events (acknowledged) */
     uint8_t adopt;                 /* bit p = adopts journals that are not its own */
-    uint8_t oom, stop;             /* stop: bit p = may be stopped by plan */
+    uint8_t oom, stop;             /* oom: 1 = from the start, 2 = from the lost tail on; stop: bit p = may be stopped */
     uint8_t cuts, lapses, crashes, tails, fails;
     uint8_t tail_one; /* a lost tail takes only the journal's own keys (its master), else everything */
     uint32_t must;    /* bits of enum cover that have to be reached (C_BOUND never) */

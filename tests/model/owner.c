@@ -60,6 +60,17 @@ static bool entry_moves(const struct state *s, int j, const struct entry *x, int
     return n > top || (s->st.j[j].exists && !there);
 }
 
+/* Which places does a copy of this entry have to claim? All that it lay in, oldest first, each pointing to the
+ * next: that an earlier claim was answered does not help, it may have gone with the same tail. (Two are kept
+ * here; with more the oldest is forgotten: a repeat then, never a loss.) */
+static void entry_places(const struct entry *x, struct limbo *l, uint8_t here) {
+    if (x->from && !x->claimed) return; /* nobody has heard of this place */
+    if (x->ast != A_KNOWN && mutant == MUT_UNKNOWN_UNCLAIMED) return;
+    bool keeps = x->from && mutant != MUT_CLAIM_FORGETS;
+    l->from = !keeps ? here : x->via ? x->via : x->from;
+    l->via = keeps ? here : 0;
+}
+
 /* Leave a journal that is not resumed. top 255: nothing is moved. */
 static void owner_leave(struct state *s, int p, int j, int top) {
     struct mem *m = &s->p[p].m[j];
@@ -67,14 +78,12 @@ static void owner_leave(struct state *s, int p, int j, int top) {
         struct entry *x = &m->ent[n];
         if (!x->e) continue;
         int e = x->e - 1;
-        struct limbo l = {x->e, 0, 0, x->from};
+        struct limbo l = {x->e, 0, 0, x->from, x->via};
         for (int d = 0; d < NDEST; d++)
             if (delivery_unsettled(x->d[d])) l.to = with(l.to, d);
-        /* A copy whose claim was never sent still claims for the place it came from. */
-        bool claiming = x->from && !x->claimed;
-        if (!claiming && (x->ast == A_KNOWN || mutant != MUT_UNKNOWN_UNCLAIMED)) l.from = (uint8_t)((j + 1) << 4 | n);
+        entry_places(x, &l, (uint8_t)((j + 1) << 4 | n));
         l.keep = x->ast == A_KNOWN || x->keep;
-        bool waiting = s->sender[e] == SENDER_WAITING;
+        bool waiting = scen->by[e] == p && s->sender[e] == SENDER_WAITING;
         if (top != 255 && l.to && entry_moves(s, j, x, n, top) && (l.keep || waiting))
             limbo_add(s, p, l);
         else if (waiting)
@@ -88,8 +97,8 @@ static void owner_leave(struct state *s, int p, int j, int top) {
 void owner_forget(struct state *s, int p, int j) {
     for (int n = 1; n < NN; n++) {
         struct entry *x = &s->p[p].m[j].ent[n];
-        bool answered = s->p[p].m[j].role != ROLE_OWN || (x->e && s->sender[x->e - 1] != SENDER_WAITING);
-        bool done = x->e && x->ast == A_KNOWN && answered;
+        bool waits = x->e && scen->by[x->e - 1] == p && s->sender[x->e - 1] == SENDER_WAITING;
+        bool done = x->e && x->ast == A_KNOWN && !(waits && s->p[p].m[j].role == ROLE_OWN);
         for (int d = 0; d < NDEST; d++)
             done = done && (x->d[d] == D_NONE || x->d[d] == D_DONE || x->d[d] == D_DEAD);
         if (done) memset(x, 0, sizeof *x);
@@ -145,6 +154,7 @@ void owner_read(struct state *s, int p, int j) {
         bool any = false;
         /* A moved entry is claimed by whoever recovers it too: its writer may have died before its claim. */
         x.from = mutant == MUT_RECOVERY_UNCLAIMED || mutant == MUT_MOVE_UNCLAIMED ? 0 : r->was[n];
+        x.via = x.from ? r->via[n] : 0;
         for (int d = 0; d < NDEST; d++) {
             bool settled = store_settled(r, n, d), due = bit(r->due[d], n);
             if (settled) m->jset[d] = with(m->jset[d], n);
@@ -189,9 +199,10 @@ void owner_append(struct state *s, int p, int j, const struct limbo *l) {
     x->ast = A_SENT;
     x->keep = l->keep;
     x->from = l->from;
+    x->via = l->via;
     for (int d = 0; d < NDEST; d++) x->d[d] = bit(l->to, d) ? D_HELD : D_NONE;
     int k = o->app[0].wire ? 1 : 0;
-    struct app a = {WIRE_SENT, (uint8_t)p, (uint8_t)j, (uint8_t)n, (uint8_t)(l->e | l->to << 4), l->from, R_NONE};
+    struct app a = {WIRE_SENT, (uint8_t)p, (uint8_t)j, (uint8_t)n, (uint8_t)(l->e | l->to << 4), l->from, l->via, R_NONE};
     o->app[k] = a;
 }
 
@@ -377,10 +388,11 @@ static void seal_answered(struct state *s, int p, int j, const struct cmd *c) {
 static void moved_answered(struct state *s, int p, const struct cmd *c) {
     struct mem *m = &s->p[p].m[c->j2];
     struct entry *x = &m->ent[c->n2];
-    if (!x->e || x->from != (uint8_t)((c->j + 1) << 4 | c->n)) return; /* that memory was dropped meanwhile */
-    bool won = c->r_top == ((c->j2 + 1) << 4 | c->n2);
+    if (!x->e || !x->claimed || (x->step ? x->via : x->from) != ((c->j + 1) << 4 | c->n)) return; /* dropped meanwhile */
+    bool won = c->r_top == c->next;
+    x->step = (uint8_t)(!won || !x->via ? 2 : x->step + 1);
+    if (x->step < 2) return; /* the next place of its way is still to be claimed */
     cover[won ? C_MOVED_WON : C_MOVED_LOST]++;
-    x->from = x->claimed = 0;
     for (int d = 0; d < NDEST; d++)
         if (x->d[d] == D_HELD) x->d[d] = won ? D_READY : D_SKIP;
 }
@@ -451,7 +463,7 @@ static void append_known(struct state *s, int p, int j, int n) {
     x->ast = A_KNOWN;
     bool claims = x->from && mutant != MUT_MOVE_UNCLAIMED;
     if (!claims) {
-        x->from = 0;
+        x->step = 2;
         for (int d = 0; d < NDEST; d++)
             if (x->d[d] == D_HELD) x->d[d] = D_READY;
     }
@@ -464,7 +476,7 @@ static void append_known(struct state *s, int p, int j, int n) {
 /* Surely not in the journal: a new n, if anybody still wants it. */
 static void append_absent(struct state *s, int p, int j, int n, bool refused) {
     struct entry *x = &s->p[p].m[j].ent[n];
-    struct limbo l = {x->e, 0, x->keep, x->from};
+    struct limbo l = {x->e, 0, x->keep, x->from, x->via};
     for (int d = 0; d < NDEST; d++)
         if (delivery_unsettled(x->d[d])) l.to = with(l.to, d);
     if (!refused || x->keep)

@@ -177,7 +177,7 @@ static void exec_delete(struct state *s, struct cmd *c) {
 /* HSETNX. A value that names one of the caller's own journals is its own claim, made before. */
 static void exec_moved(struct state *s, struct cmd *c) {
     struct sjournal *j = &s->st.j[c->j];
-    if (!j->moved[c->n]) j->moved[c->n] = (uint8_t)((c->j2 + 1) << 4 | c->n2);
+    if (!j->moved[c->n]) j->moved[c->n] = c->next;
     c->res = R_OK;
     c->r_top = j->moved[c->n];
 }
@@ -210,6 +210,7 @@ void store_append(struct state *s, struct app *a) {
     } else {
         j->ent[a->n] = a->ent;
         j->was[a->n] = a->was;
+        j->via[a->n] = a->via;
         j->last = a->n;
         a->res = R_OK;
     }

@@ -220,7 +220,7 @@ static void append_marker(const struct state *s, int p, int j) {
     struct mem *o = &t.p[p].m[j];
     if (!o->mk) o->mk = ++o->sent;
     o->mkunknown = 0;
-    struct app a = {WIRE_SENT, (uint8_t)p, (uint8_t)j, o->mk, ENTRY_MARKER, 0, R_NONE};
+    struct app a = {WIRE_SENT, (uint8_t)p, (uint8_t)j, o->mk, ENTRY_MARKER, 0, 0, R_NONE};
     t.p[p].app[t.p[p].app[0].wire ? 1 : 0] = a;
     say("%c sends XADD marker J%d n%d", who(p), j, o->mk);
     sent_append(&t, p);
@@ -237,7 +237,7 @@ static void append_new(const struct state *s, int p, int j) {
     }
     if (e >= 0) {
         struct state t = *s;
-        struct limbo l = {(uint8_t)(e + 1), scen->to[e], 0, 0};
+        struct limbo l = {(uint8_t)(e + 1), scen->to[e], 0, 0, 0};
         t.sender[e] = SENDER_WAITING;
         owner_append(&t, p, j, &l);
         say("%c accepts e%d, sends XADD J%d n%d", who(p), e, j, t.p[p].m[j].sent);
@@ -353,19 +353,21 @@ static void send_live(const struct state *s, int p, int j) {
     }
     for (int n = 1; n < NN; n++) {
         const struct entry *x = &m->ent[n];
-        if (!x->e || !x->from || x->ast != A_KNOWN) continue;
+        if (!x->e || !x->from || x->step == 2 || x->ast != A_KNOWN) continue;
+        uint8_t place = x->step ? x->via : x->from;
         t = *s;
         struct cmd c = {0};
         c.kind = CMD_MOVED;
         c.wire = WIRE_SENT;
         c.p = (uint8_t)p;
-        c.j = (uint8_t)((x->from >> 4) - 1);
-        c.n = x->from & 15;
+        c.j = (uint8_t)((place >> 4) - 1);
+        c.n = place & 15;
         c.j2 = (uint8_t)j;
         c.n2 = (uint8_t)n;
+        c.next = x->via && !x->step ? x->via : (uint8_t)((j + 1) << 4 | n);
         t.p[p].cmd = c;
         t.p[p].m[j].ent[n].claimed = 1;
-        say("%c claims J%d n%d -> J%d n%d", who(p), c.j, c.n, j, n);
+        say("%c claims J%d n%d -> J%d n%d", who(p), c.j, c.n, (c.next >> 4) - 1, c.next & 15);
         sent(&t, p);
     }
     bool del = m->role == ROLE_ADOPT;
@@ -590,6 +592,7 @@ static void fault_tail(const struct state *s) {
     memset(&t.snap, 0, sizeof t.snap);
     t.has_snap = t.snap_j = 0;
     t.lost = 1;
+    t.oom = scen->oom == 2;
     memset(t.fcmd, 0, sizeof t.fcmd);
     memset(t.fapp, 0, sizeof t.fapp);
     for (int p = 0; p < NPROC; p++) {
@@ -677,7 +680,7 @@ void world_init(struct state *s) {
     s->crashes = scen->crashes;
     s->tails = scen->tails;
     s->fails = scen->fails;
-    s->oom = scen->oom;
+    s->oom = scen->oom == 1;
     if (!scen->orphan) return;
     struct sjournal *j = &s->st.j[0];
     s->next_j = 1;

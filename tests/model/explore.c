@@ -275,6 +275,7 @@ static const struct scenario scenarios[] = {
     {.name = "tail-master", .what = "", .nev = 1, .to = {1}, .tails = 1, .lapses = 1, .tail_one = 1, .adopt = 3},
     {.name = "oom", .what = "", .nev = 2, .to = {1, 2}, .orphan = 1, .oom = 1, .tails = 1, .adopt = 1},
     {.name = "oom-tail", .what = "", .nev = 2, .to = {1, 2}, .oom = 2, .tails = 1, .adopt = 1},
+    {.name = "tail-dead", .what = "", .nev = 1, .to = {1}, .tails = 1, .lapses = 1, .fails = 1, .adopt = 2},
     {.name = "stop", .what = "", .nev = 1, .to = {3}, .stop = 1, .fails = 1, .cuts = 1, .lapses = 1, .adopt = 2},
 };
 enum { NSCEN = sizeof scenarios / sizeof *scenarios };
@@ -282,7 +283,7 @@ enum { NSCEN = sizeof scenarios / sizeof *scenarios };
 static const char *const mutant_name[MUT_N] = {
     "none", "no-seal", "no-owner-check", "no-token-in-version", "no-low", "no-marker", "no-gone", "gone-without-top",
     "row3-moves-nothing", "adopter-row1", "move-unclaimed", "moved-deleted", "move-before-recovery", "rebuild-commit",
-    "create-refused-at-oom", "ask-race", "take-opens-lanes", "release-resumes", "unknown-unclaimed", "recovery-unclaimed", "adopter-waits", "claim-forgets"};
+    "create-refused-at-oom", "ask-race", "take-opens-lanes", "release-resumes", "unknown-unclaimed", "recovery-unclaimed", "adopter-waits", "claim-forgets", "marker-refused-at-oom"};
 
 static const char *const cover_name[C_N] = {
     "acked", "repair", "came-and-went", "foreign", "gone-seen", "resumed", "retaken", "out-done", "late-refused",

@@ -467,7 +467,7 @@ static void append_known(struct state *s, int p, int j, int n) {
         for (int d = 0; d < NDEST; d++)
             if (x->d[d] == D_HELD) x->d[d] = D_READY;
     }
-    if (s->sender[x->e - 1] == SENDER_WAITING && m->valid && !m->still) {
+    if (scen->by[x->e - 1] == p && s->sender[x->e - 1] == SENDER_WAITING && m->valid && !m->still) {
         s->sender[x->e - 1] = SENDER_ACKED;
         cover[C_ACKED]++;
     }

@@ -215,7 +215,7 @@ static void append_marker(const struct state *s, int p, int j) {
         cover[C_BOUND]++;
         return;
     }
-    if (s->oom && m->mk) return; /* tried again once there is memory */
+    if (s->oom && m->mk && mutant == MUT_MARKER_OOM) return; /* tried again once there is memory */
     struct state t = *s;
     struct mem *o = &t.p[p].m[j];
     if (!o->mk) o->mk = ++o->sent;
@@ -270,7 +270,8 @@ static void give_up(const struct state *s, int p) {
         for (int n = 1; n < NN; n++) {
             const struct mem *m = &s->p[p].m[j];
             const struct entry *x = &m->ent[n];
-            if (!x->e || m->role != ROLE_OWN || x->ast != A_KNOWN || s->sender[x->e - 1] != SENDER_WAITING) continue;
+            if (!x->e || m->role != ROLE_OWN || x->ast != A_KNOWN) continue;
+            if (scen->by[x->e - 1] != p || s->sender[x->e - 1] != SENDER_WAITING) continue;
             struct state t = *s;
             t.sender[x->e - 1] = m->valid && m->phase == PHASE_LIVE ? SENDER_ACKED : SENDER_FAILED;
             if (t.sender[x->e - 1] == SENDER_ACKED) cover[C_ACKED]++;

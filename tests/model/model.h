@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { NPROC = 2, NJ = 4, NN = 8, NDEST = 2, NEV = 3, NLIMBO = 3, NFLOAT = 2, NAPP = 2 };
+enum { NPROC = 2, NJ = 4, NN = 10, NDEST = 2, NEV = 3, NLIMBO = 3, NFLOAT = 2, NAPP = 2 };
 
 /* Owner words in the store. A token is 0x80 | process << 6 | life << 4 | serial: never drawn twice. */
 enum { OWNER_ABSENT = 0, OWNER_FREE = 1, OWNER_GONE = 2, TOKEN = 0x80 };
@@ -21,8 +21,8 @@ struct sjournal {
     uint8_t exists, owner, gone_top;
     uint8_t vtok, vcnt; /* settled version: "<token>:<count>" */
     uint8_t sealed, top, last;
-    uint8_t low, floor[NDEST], done[NDEST]; /* done: bit n = settled in a range above the floor */
-    uint8_t due[NDEST], dead[NDEST];        /* bit n */
+    uint8_t low, floor[NDEST], done[NDEST]; /* done: bit n - 2 = settled in a range above the floor */
+    uint8_t due[NDEST], dead[NDEST];        /* bit n - 2 */
     uint8_t ent[NN];
     uint8_t was[NN], via[NN]; /* the entry's field `was`: places it was moved from, oldest first: (J + 1) << 4 | n */
     uint8_t moved[NN]; /* (J' + 1) << 4 | n' */
@@ -36,7 +36,7 @@ struct store {
 /* What a commit carries. Floors and ranges are absolute, so writing it twice changes nothing. */
 struct commit {
     uint8_t prev_tok, prev_cnt, new_tok, new_cnt;
-    uint8_t ok[NDEST], skip[NDEST], park[NDEST], bury[NDEST]; /* bit n */
+    uint8_t ok[NDEST], skip[NDEST], park[NDEST], bury[NDEST]; /* bit n - 2 */
     uint8_t has, low, floor[NDEST], done[NDEST];              /* has: bit d = the fields of d are written */
 };
 
@@ -100,7 +100,7 @@ struct mem {
     uint8_t mk, mkunknown;           /* marker outstanding (n), and whether its outcome is unknown */
     uint8_t out, outsent;            /* a commit is outstanding; it is on the wire */
     struct commit c;
-    uint8_t jset[NDEST]; /* bit n = settled in the journal's record, as far as I know */
+    uint8_t jset[NDEST]; /* bit n - 2 = settled in the journal's record, as far as I know */
     struct entry ent[NN];
 };
 

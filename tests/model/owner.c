@@ -15,9 +15,14 @@ bool delivery_unsettled(uint8_t d) {
     return d == D_HELD || d == D_READY || d == D_FLY || d == D_FLYX || d == D_FAIL || d == D_BURY;
 }
 
-static bool bit(uint8_t mask, int n) { return mask >> n & 1; }
+static bool bit(uint8_t mask, int d) { return mask >> d & 1; }
 
-static uint8_t with(uint8_t mask, int n) { return (uint8_t)(mask | 1 << n); }
+static uint8_t with(uint8_t mask, int d) { return (uint8_t)(mask | 1 << d); }
+
+/* Masks by n start at n = 2, the first after the marker of `create`. */
+static bool nbit(uint8_t mask, int n) { return mask >> (n - 2) & 1; }
+
+static uint8_t nwith(uint8_t mask, int n) { return (uint8_t)(mask | 1 << (n - 2)); }
 
 /* An outcome that was not committed when lease, process or tail died may be repeated: promise 4 (c), (d). */
 void owner_excuse(struct state *s, int p, int j) {
@@ -27,7 +32,7 @@ void owner_excuse(struct state *s, int p, int j) {
                 s->ok[e][d] = OK_EXCUSED;
                 s->okby[e][d] = 0;
             }
-    for (int n = 1; n < NN; n++)
+    for (int n = 2; n < NN; n++)
         for (int d = 0; d < NDEST; d++)
             if (s->p[p].m[j].ent[n].d[d] == D_FLY) s->p[p].m[j].ent[n].d[d] = D_FLYX;
 }
@@ -74,7 +79,7 @@ static void entry_places(const struct entry *x, struct limbo *l, uint8_t here) {
 /* Leave a journal that is not resumed. top 255: nothing is moved. */
 static void owner_leave(struct state *s, int p, int j, int top) {
     struct mem *m = &s->p[p].m[j];
-    for (int n = 1; n < NN; n++) {
+    for (int n = 2; n < NN; n++) {
         struct entry *x = &m->ent[n];
         if (!x->e) continue;
         int e = x->e - 1;
@@ -95,7 +100,7 @@ static void owner_leave(struct state *s, int p, int j, int top) {
 
 /* Nothing left to do for an entry: memory forgets it, the journal keeps it. */
 void owner_forget(struct state *s, int p, int j) {
-    for (int n = 1; n < NN; n++) {
+    for (int n = 2; n < NN; n++) {
         struct entry *x = &s->p[p].m[j].ent[n];
         bool waits = x->e && scen->by[x->e - 1] == p && s->sender[x->e - 1] == SENDER_WAITING;
         bool done = x->e && x->ast == A_KNOWN && !(waits && s->p[p].m[j].role == ROLE_OWN);
@@ -109,19 +114,19 @@ void owner_forget(struct state *s, int p, int j) {
 static void commit_answered(struct state *s, int p, int j) {
     struct mem *m = &s->p[p].m[j];
     const struct commit *c = &m->c;
-    for (int n = 1; n < NN; n++)
+    for (int n = 2; n < NN; n++)
         for (int d = 0; d < NDEST; d++) {
             struct entry *x = &m->ent[n];
-            bool ok = bit(c->ok[d], n);
-            if (!(ok || bit(c->skip[d], n) || bit(c->park[d], n) || bit(c->bury[d], n))) continue;
-            m->jset[d] = with(m->jset[d], n);
+            bool ok = nbit(c->ok[d], n);
+            if (!(ok || nbit(c->skip[d], n) || nbit(c->park[d], n) || nbit(c->bury[d], n))) continue;
+            m->jset[d] = nwith(m->jset[d], n);
             if (!x->e) continue;
             int e = x->e - 1;
             if (ok && (s->ok[e][d] == OK_EXCUSED || s->okby[e][d] == (p << 4 | j))) {
                 s->ok[e][d] = OK_DURABLE;
                 s->okby[e][d] = 0;
             }
-            x->d[d] = bit(c->park[d], n) ? D_PARK : bit(c->bury[d], n) ? D_DEAD : D_DONE;
+            x->d[d] = nbit(c->park[d], n) ? D_PARK : nbit(c->bury[d], n) ? D_DEAD : D_DONE;
             if (x->d[d] == D_PARK) cover[C_PARKED]++;
             if (x->d[d] == D_DEAD) cover[C_BURIED]++;
         }
@@ -146,7 +151,7 @@ void owner_read(struct state *s, int p, int j) {
     m->vcnt = r->vcnt;
     m->answered = m->sent = top;
     m->iseal = 1;
-    for (int n = 1; n < NN; n++) {
+    for (int n = 2; n < NN; n++) {
         struct entry x = {0};
         x.e = r->ent[n] == ENTRY_MARKER ? 0 : r->ent[n] & 0x0F;
         x.ast = A_KNOWN;
@@ -156,8 +161,8 @@ void owner_read(struct state *s, int p, int j) {
         x.from = mutant == MUT_RECOVERY_UNCLAIMED || mutant == MUT_MOVE_UNCLAIMED ? 0 : r->was[n];
         x.via = x.from ? r->via[n] : 0;
         for (int d = 0; d < NDEST; d++) {
-            bool settled = store_settled(r, n, d), due = bit(r->due[d], n);
-            if (settled) m->jset[d] = with(m->jset[d], n);
+            bool settled = store_settled(r, n, d), due = nbit(r->due[d], n);
+            if (settled) m->jset[d] = nwith(m->jset[d], n);
             if (x.e && (!settled || due)) x.d[d] = x.from ? D_HELD : D_READY;
             any = any || x.d[d];
             if (x.e && !settled && !r->floor[d]) cover[C_NO_FLOOR]++;
@@ -211,7 +216,7 @@ static bool commit_blocked(const struct mem *m, int n, int d) {
     const struct entry *x = &m->ent[n];
     if (!x->e) return false;
     if (x->ast != A_KNOWN) return true;
-    if (x->d[d] == D_NONE || bit(m->jset[d], n)) return false;
+    if (x->d[d] == D_NONE || nbit(m->jset[d], n)) return false;
     return x->d[d] == D_HELD || x->d[d] == D_READY || x->d[d] == D_FLY || x->d[d] == D_FLYX;
 }
 
@@ -226,8 +231,8 @@ static void commit_fields(const struct mem *m, struct commit *c) {
         c->has = with(c->has, d);
         c->floor[d] = (uint8_t)floor;
         for (int n = floor + 1; n <= last; n++)
-            if (bit(m->jset[d], n) || (m->ent[n].e && m->ent[n].d[d] != D_NONE && !commit_blocked(m, n, d)))
-                c->done[d] = with(c->done[d], n);
+            if (nbit(m->jset[d], n) || (m->ent[n].e && m->ent[n].d[d] != D_NONE && !commit_blocked(m, n, d)))
+                c->done[d] = nwith(c->done[d], n);
     }
 }
 
@@ -236,13 +241,13 @@ bool owner_commit(struct state *s, int p, int j) {
     struct mem *m = &s->p[p].m[j];
     if (!m->out || mutant == MUT_REBUILD_COMMIT) {
         struct commit c = {0};
-        for (int n = 1; n < NN; n++)
+        for (int n = 2; n < NN; n++)
             for (int d = 0; d < NDEST; d++) {
                 uint8_t v = m->ent[n].d[d];
-                if (v == D_OK) c.ok[d] = with(c.ok[d], n);
-                if (v == D_SKIP) c.skip[d] = with(c.skip[d], n);
-                if (v == D_FAIL) c.park[d] = with(c.park[d], n);
-                if (v == D_BURY) c.bury[d] = with(c.bury[d], n);
+                if (v == D_OK) c.ok[d] = nwith(c.ok[d], n);
+                if (v == D_SKIP) c.skip[d] = nwith(c.skip[d], n);
+                if (v == D_FAIL) c.park[d] = nwith(c.park[d], n);
+                if (v == D_BURY) c.bury[d] = nwith(c.bury[d], n);
             }
         if (!(c.ok[0] | c.ok[1] | c.skip[0] | c.skip[1] | c.park[0] | c.park[1] | c.bury[0] | c.bury[1])) return false;
         commit_fields(m, &c);
@@ -304,7 +309,7 @@ static void foreign_unsealed(struct state *s, int p, int j, int top) {
     struct mem *m = &s->p[p].m[j];
     if (!m->iseal || mutant == MUT_ADOPTER_WAITS) return;
     bool left = false;
-    for (int n = 1; n < NN; n++) {
+    for (int n = 2; n < NN; n++) {
         if (n <= top && m->ent[n].e) entry_drop(s, p, j, &m->ent[n]);
         left = left || m->ent[n].e;
     }
@@ -328,6 +333,7 @@ static void ask_answered(struct state *s, int p, int j, const struct cmd *c) {
         break;
     case R_GONE:
         if (!fresh) cover[C_GONE_SEEN]++;
+        if (behind && mutant != MUT_GONE_NO_TOP) s->need_told = 0;
         owner_leave(s, p, j, mutant == MUT_GONE_NO_TOP ? 255 : c->r_top);
         break;
     case R_FOREIGN:
@@ -429,7 +435,7 @@ void owner_reply(struct state *s, int p) {
         } else if (c.res == R_OOM) { /* stays in memory, its entry unsettled */
             m->out = 0;
             memset(&m->c, 0, sizeof m->c);
-            for (int n = 1; n < NN; n++)
+            for (int n = 2; n < NN; n++)
                 for (int d = 0; d < NDEST; d++)
                     if (m->ent[n].d[d] == D_FAIL) m->ent[n].d[d] = D_READY;
         } else if (m->phase == PHASE_LIVE) {
@@ -489,7 +495,7 @@ static void append_absent(struct state *s, int p, int j, int n, bool refused) {
 /* Unknown appends, after the marker: what the stream has now is final. */
 void owner_readback(struct state *s, int p, int j) {
     struct mem *m = &s->p[p].m[j];
-    for (int n = 1; n < NN; n++) {
+    for (int n = 2; n < NN; n++) {
         if (!m->ent[n].e || m->ent[n].ast != A_UNKNOWN) continue;
         bool there = s->st.j[j].ent[n] != ENTRY_NONE;
         cover[there ? C_PRESENT : C_ABSENT]++;

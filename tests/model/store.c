@@ -8,7 +8,7 @@
 bool store_settled(const struct sjournal *j, int n, int d) {
     if (j->ent[n] == ENTRY_NONE || j->ent[n] == ENTRY_MARKER) return true;
     if (!(j->ent[n] >> 4 & 1 << d)) return true;
-    return n < store_read_from(j) || n <= j->floor[d] || (j->done[d] >> n & 1);
+    return n < store_read_from(j) || n <= j->floor[d] || (j->done[d] >> (n - 2) & 1);
 }
 
 /* Where recovery starts. Without `low` one would begin above the lowest floor there is: that is the
@@ -26,9 +26,9 @@ bool store_holds(const struct store *st, int e, int d) {
     for (int k = 0; k < NJ; k++) {
         const struct sjournal *j = &st->j[k];
         if (!j->exists) continue;
-        for (int n = 1; n < NN; n++) {
+        for (int n = 2; n < NN; n++) {
             if (j->ent[n] == ENTRY_MARKER || (j->ent[n] & 0x0F) != e + 1) continue;
-            if (!store_settled(j, n, d) || (j->due[d] >> n & 1) || (j->dead[d] >> n & 1)) return true;
+            if (!store_settled(j, n, d) || (j->due[d] >> (n - 2) & 1) || (j->dead[d] >> (n - 2) & 1)) return true;
         }
     }
     return false;
@@ -49,9 +49,9 @@ static void answer(const struct sjournal *j, struct cmd *c, enum result res) {
 static void oom_check(struct state *s) {
     if (!s->oom) return;
     const struct sjournal *j = &s->st.j[0];
-    for (int n = 1; j->exists && n < NN; n++)
+    for (int n = 2; j->exists && n < NN; n++)
         for (int d = 0; d < NDEST; d++)
-            if (!store_settled(j, n, d) || (j->due[d] >> n & 1)) return;
+            if (!store_settled(j, n, d) || (j->due[d] >> (n - 2) & 1)) return;
     s->oom = 0;
 }
 
@@ -115,8 +115,8 @@ static void commit_write(struct state *s, struct sjournal *j, const struct commi
         }
         j->due[d] = (uint8_t)((j->due[d] | m->park[d]) & ~(m->ok[d] | m->skip[d] | m->bury[d]));
         j->dead[d] = (uint8_t)(j->dead[d] | m->bury[d]);
-        for (int n = 1; n < NN; n++)
-            if (m->ok[d] >> n & 1) {
+        for (int n = 2; n < NN; n++)
+            if (m->ok[d] >> (n - 2) & 1) {
                 int e = (j->ent[n] & 0x0F) - 1;
                 if (e >= 0 && e < NEV) s->st.sdone[e] = (uint8_t)(s->st.sdone[e] | 1 << d);
             }

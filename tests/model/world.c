@@ -35,7 +35,7 @@ static bool memory_holds(const struct state *s, int e, int d) {
         for (int k = 0; k < NLIMBO; k++)
             if (s->p[p].limbo[k].e == e + 1 && (s->p[p].limbo[k].to >> d & 1)) return true;
         for (int j = 0; j < NJ; j++)
-            for (int n = 1; n < NN; n++) {
+            for (int n = 2; n < NN; n++) {
                 const struct entry *x = &s->p[p].m[j].ent[n];
                 if (x->e == e + 1 && delivery_unsettled(x->d[d])) return true;
             }
@@ -92,7 +92,7 @@ static void done(struct state *s, bool fault, bool excusing) {
 static bool flying_elsewhere(const struct state *s, int e, int d) {
     for (int p = 0; p < NPROC; p++)
         for (int j = 0; j < NJ; j++)
-            for (int n = 1; n < NN; n++)
+            for (int n = 2; n < NN; n++)
                 if (s->p[p].m[j].ent[n].e == e + 1 && s->p[p].m[j].ent[n].d[d] == D_FLY) return true;
     return false;
 }
@@ -140,7 +140,7 @@ static void attempt_start(const struct state *s, int p, int j, int n, int d) {
 
 static void attempts(const struct state *s, int p, int j) {
     const struct mem *m = &s->p[p].m[j];
-    for (int n = 1; n < NN; n++)
+    for (int n = 2; n < NN; n++)
         for (int d = 0; d < NDEST; d++) {
             uint8_t v = m->ent[n].d[d];
             bool lanes = m->valid && (!m->still || mutant == MUT_TAKE_OPENS_LANES) && (m->phase == PHASE_LIVE || m->phase == PHASE_COMING);
@@ -196,7 +196,7 @@ static int next_event(const struct state *s, int p) {
 }
 
 static bool has_unknown(const struct mem *m) {
-    for (int n = 1; n < NN; n++)
+    for (int n = 2; n < NN; n++)
         if (m->ent[n].e && m->ent[n].ast == A_UNKNOWN) return true;
     return m->mk != 0;
 }
@@ -267,7 +267,7 @@ static void give_up(const struct state *s, int p) {
         done(&t, false, false);
     }
     for (int j = 0; j < NJ; j++)
-        for (int n = 1; n < NN; n++) {
+        for (int n = 2; n < NN; n++) {
             const struct mem *m = &s->p[p].m[j];
             const struct entry *x = &m->ent[n];
             if (!x->e || m->role != ROLE_OWN || x->ast != A_KNOWN) continue;
@@ -324,14 +324,14 @@ static void send_adopt(const struct state *s, int p, int j) {
 }
 
 static bool mem_empty(const struct mem *m) {
-    for (int n = 1; n < NN; n++)
+    for (int n = 2; n < NN; n++)
         if (m->ent[n].e) return false;
     return !m->out;
 }
 
 /* Nothing in memory that is not in Redis too: what a planned stop may leave behind. */
 static bool mem_parked(const struct mem *m) {
-    for (int n = 1; n < NN; n++)
+    for (int n = 2; n < NN; n++)
         for (int d = 0; d < NDEST; d++)
             if (m->ent[n].e && m->ent[n].d[d] != D_PARK && m->ent[n].d[d] != D_DONE && m->ent[n].d[d] != D_NONE) return false;
     return !m->out;
@@ -352,7 +352,7 @@ static void send_live(const struct state *s, int p, int j) {
             c->new_cnt, c->ok[0], c->ok[1], c->park[0], c->park[1], c->bury[0], c->bury[1], c->low);
         sent(&t, p);
     }
-    for (int n = 1; n < NN; n++) {
+    for (int n = 2; n < NN; n++) {
         const struct entry *x = &m->ent[n];
         if (!x->e || !x->from || x->step == 2 || x->ast != A_KNOWN) continue;
         uint8_t place = x->step ? x->via : x->from;
@@ -581,7 +581,7 @@ static void fault_tail(const struct state *s) {
     bool known[NEV] = {false}; /* somebody has the journal that held it, and will ask for it */
     for (int p = 0; p < NPROC; p++)
         for (int j = 0; j < NJ; j++)
-            for (int n = 1; n < NN && (s->p[p].m[j].role == ROLE_OWN || s->p[p].m[j].iseal); n++) {
+            for (int n = 2; n < NN && (s->p[p].m[j].role == ROLE_OWN || s->p[p].m[j].iseal); n++) {
                 int e = (s->st.j[j].ent[n] & 15) - 1;
                 if (e >= 0 && e < NEV) known[e] = true;
             }
@@ -698,9 +698,10 @@ void world_init(struct state *s) {
 
 /* An adopter whose taking the store forgot, and the original owner is back: it may hold on to what was never
  * acknowledged until that journal is sealed. */
-static bool waits_idly(const struct state *s, const struct mem *m) {
-    if (!m->iseal || m->phase != PHASE_COMING) return false;
-    for (int n = 1; n < NN; n++)
+static bool waits_idly(const struct state *s, const struct mem *m, int j) {
+    const struct sjournal *r = &s->st.j[j];
+    if (!m->iseal || m->phase != PHASE_COMING || !r->exists || r->sealed) return false;
+    for (int n = 2; n < NN; n++)
         if (m->ent[n].e && s->sender[m->ent[n].e - 1] == SENDER_ACKED) return false;
     return true;
 }
@@ -716,7 +717,7 @@ bool world_quiet(const struct state *s) {
         for (int j = 0; j < NJ; j++) {
             const struct mem *m = &o->m[j];
             if (m->role == ROLE_NONE) continue;
-            if (waits_idly(s, m)) continue;
+            if (waits_idly(s, m, j)) continue;
             if (m->phase != PHASE_LIVE || !m->valid || !mem_empty(m) || has_unknown(m)) return false;
         }
         if (next_event(s, p) >= 0 && !o->down) return false;
@@ -731,9 +732,9 @@ bool world_quiet(const struct state *s) {
     for (int e = 0; e < scen->nev; e++) {
         uint8_t ends = (uint8_t)(s->delivered[e] | s->exempt[e]);
         for (int j = 0; j < NJ; j++)
-            for (int n = 1; n < NN; n++)
+            for (int n = 2; n < NN; n++)
                 for (int d = 0; d < NDEST; d++)
-                    if ((s->st.j[j].ent[n] & 15) == e + 1 && (s->st.j[j].dead[d] >> n & 1)) ends = (uint8_t)(ends | 1 << d);
+                    if ((s->st.j[j].ent[n] & 15) == e + 1 && (s->st.j[j].dead[d] >> (n - 2) & 1)) ends = (uint8_t)(ends | 1 << d);
         if (s->sender[e] == SENDER_WAITING || (s->sender[e] == SENDER_ACKED && (scen->to[e] & ~ends))) return false;
     }
     return true;

@@ -1,16 +1,16 @@
 /* The search: breadth first over hashed states, then backwards from the quiet ones.
  *
- * Only the frontier is kept whole; of the rest a 64-bit hash, its parent and the number of the step that
- * led there. A trace is made by walking these steps again from the start. Two states that share a hash would be
- * taken for one: at some million states the chance of that is below 1 in a million. */
+ * Only the frontier is kept whole; of the rest a 64-bit hash, its parent and the number of the step
+ * that led there. A trace is made by walking these steps again from the start. Two states that
+ * share a hash would be taken for one: at some million states the chance of that is below 1 in a
+ * million. */
 #include "model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { MAX_STATES = 8000000 };
+enum { MAX_STATES = 6000000 };
 
 struct edge {
     uint32_t from, to;
@@ -34,7 +34,8 @@ static struct {
     enum violation why;
 } g;
 
-static void *grow(void *p, size_t n, size_t size) {
+static void *grow(void *p, size_t n, size_t size)
+{
     void *q = realloc(p, n * size);
     if (!q) {
         fprintf(stderr, "model: out of memory\n");
@@ -43,7 +44,8 @@ static void *grow(void *p, size_t n, size_t size) {
     return q;
 }
 
-static uint64_t state_hash(const struct state *s) {
+static uint64_t state_hash(const struct state *s)
+{
     const uint64_t k = 0x9E3779B97F4A7C15u;
     uint64_t h[4] = {1, 2, 3, 4}, w[4];
     const unsigned char *b = (const unsigned char *)s;
@@ -67,25 +69,30 @@ static uint64_t state_hash(const struct state *s) {
     return r;
 }
 
-static void rehash(uint32_t slots) {
+static void rehash(uint32_t slots)
+{
     free(g.slot);
     g.slot = calloc(slots, sizeof *g.slot);
-    if (!g.slot) exit(2);
+    if (!g.slot)
+        exit(2);
     g.slots = slots;
     for (uint32_t i = 0; i < g.n; i++) {
         uint32_t k = (uint32_t)g.hash[i] & (slots - 1);
-        while (g.slot[k]) k = (k + 1) & (slots - 1);
+        while (g.slot[k])
+            k = (k + 1) & (slots - 1);
         g.slot[k] = i + 1;
     }
 }
 
 /* The id of a state; *fresh if it was not known. */
-static uint32_t state_id(const struct state *s, bool *fresh) {
+static uint32_t state_id(const struct state *s, bool *fresh)
+{
     uint64_t h = state_hash(s);
     uint32_t k = (uint32_t)h & (g.slots - 1);
     *fresh = false;
     while (g.slot[k]) {
-        if (g.hash[g.slot[k] - 1] == h) return g.slot[k] - 1;
+        if (g.hash[g.slot[k] - 1] == h)
+            return g.slot[k] - 1;
         k = (k + 1) & (g.slots - 1);
     }
     if (g.n == g.cap) {
@@ -98,11 +105,13 @@ static uint32_t state_id(const struct state *s, bool *fresh) {
     *fresh = true;
     g.hash[g.n] = h;
     g.slot[k] = ++g.n;
-    if (g.n * 2 > g.slots) rehash(g.slots * 2);
+    if (g.n * 2 > g.slots)
+        rehash(g.slots * 2);
     return g.n - 1;
 }
 
-static void on_state(const struct state *s, bool fault) {
+static void on_state(const struct state *s, bool fault)
+{
     bool fresh;
     uint32_t id = state_id(s, &fresh);
     g.transitions++;
@@ -117,14 +126,15 @@ static void on_state(const struct state *s, bool fault) {
     if (fresh) {
         g.parent[id] = g.from;
         g.step[id] = (uint16_t)g.step_no;
-        g.quiet[id] = world_quiet(s);
+        g.quiet[id] = promise_quiet(s);
         if (g.next_n == g.next_cap) {
             g.next_cap *= 2;
             g.next = grow(g.next, g.next_cap, sizeof *g.next);
         }
         g.next[g.next_n++] = *s;
         enum violation v = (enum violation)s->violation;
-        if (!v && g.quiet[id] && s->need_told) v = V_UNREPORTED;
+        if (!v && g.quiet[id] && s->need_told)
+            v = V_UNREPORTED;
         if (v && !g.why) {
             g.why = v;
             g.bad = id;
@@ -133,7 +143,8 @@ static void on_state(const struct state *s, bool fault) {
     g.step_no++;
 }
 
-static void search_init(void) {
+static void search_init(void)
+{
     memset(&g, 0, sizeof g);
     g.cap = 1 << 16;
     g.hash = grow(NULL, g.cap, sizeof *g.hash);
@@ -147,7 +158,8 @@ static void search_init(void) {
     rehash(1 << 17);
 }
 
-static void search_done(void) {
+void search_done(void)
+{
     free(g.hash);
     free(g.parent);
     free(g.step);
@@ -159,15 +171,22 @@ static void search_done(void) {
 }
 
 /* I3: from every state there is a way to a quiet one without any further fault. */
-static void search_stuck(void) {
-    uint32_t *start = calloc((size_t)g.n + 2, sizeof *start), *pred = grow(NULL, g.edges + 1, sizeof *pred);
+static void search_stuck(void)
+{
+    uint32_t *start = calloc((size_t)g.n + 2, sizeof *start),
+             *pred = grow(NULL, g.edges + 1, sizeof *pred);
     uint32_t *queue = grow(NULL, (size_t)g.n + 1, sizeof *queue), head = 0, tail = 0;
-    if (!start) exit(2);
-    for (size_t i = 0; i < g.edges; i++) start[g.edge[i].to + 2]++;
-    for (uint32_t i = 2; i < g.n + 2; i++) start[i] += start[i - 1];
-    for (size_t i = 0; i < g.edges; i++) pred[start[g.edge[i].to + 1]++] = g.edge[i].from;
+    if (!start)
+        exit(2);
+    for (size_t i = 0; i < g.edges; i++)
+        start[g.edge[i].to + 2]++;
+    for (uint32_t i = 2; i < g.n + 2; i++)
+        start[i] += start[i - 1];
+    for (size_t i = 0; i < g.edges; i++)
+        pred[start[g.edge[i].to + 1]++] = g.edge[i].from;
     for (uint32_t i = 0; i < g.n; i++)
-        if (g.quiet[i]) queue[tail++] = i;
+        if (g.quiet[i])
+            queue[tail++] = i;
     while (head < tail) {
         uint32_t id = queue[head++];
         for (uint32_t k = start[id]; k < start[id + 1]; k++)
@@ -186,8 +205,9 @@ static void search_stuck(void) {
     free(queue);
 }
 
-/* Breadth first. Returns false if the bounds of the explorer itself were too small. */
-static bool search_run(void) {
+/* Breadth first, until nothing new is found, or a promise is broken. */
+struct search search_run(void)
+{
     struct state s;
     bool fresh;
     world_init(&s);
@@ -197,7 +217,7 @@ static bool search_run(void) {
     g.quiet[id] = 0;
     struct state *cur = grow(NULL, 1, sizeof s);
     cur[0] = s;
-    uint32_t n = 1;
+    uint32_t n = 1, cur_cap = 1;
     while (n && !g.why && g.n < MAX_STATES) {
         g.next_n = 0;
         uint32_t next_first = g.n;
@@ -210,16 +230,19 @@ static bool search_run(void) {
         cur = g.next;
         g.next = t;
         uint32_t cap = g.next_cap;
-        g.next_cap = n;
+        g.next_cap = cur_cap;
+        cur_cap = cap;
         n = g.next_n;
         first = next_first;
-        (void)cap;
-        if (n) g.depth++;
+        if (n)
+            g.depth++;
     }
     free(cur);
-    if (g.n >= MAX_STATES) return false;
-    if (!g.why) search_stuck();
-    return true;
+    bool whole = g.n < MAX_STATES;
+    if (whole && !g.why)
+        search_stuck();
+    struct search r = {g.n, g.transitions, g.depth, whole, g.why};
+    return r;
 }
 
 /* ---- traces ---- */
@@ -227,16 +250,22 @@ static bool search_run(void) {
 static int want_step, seen_step;
 static struct state replayed;
 
-static void on_replay(const struct state *s, bool fault) {
-    if (seen_step++ != want_step) return;
+static void on_replay(const struct state *s, bool fault)
+{
+    if (seen_step++ != want_step)
+        return;
     replayed = *s;
     printf("    %s%s\n", fault ? "! " : "  ", note);
 }
 
-static void trace_print(uint32_t id) {
+/* How the broken state is reached, one step a line; `!` marks a fault. */
+void search_trace(void)
+{
+    uint32_t id = g.bad;
     static uint16_t path[4096];
     int n = 0;
-    for (uint32_t i = id; g.parent[i] != UINT32_MAX && n < 4096; i = g.parent[i]) path[n++] = g.step[i];
+    for (uint32_t i = id; g.parent[i] != UINT32_MAX && n < 4096; i = g.parent[i])
+        path[n++] = g.step[i];
     world_init(&replayed);
     tracing = true;
     while (n--) {
@@ -246,83 +275,4 @@ static void trace_print(uint32_t id) {
         world_expand(&s, on_replay);
     }
     tracing = false;
-}
-
-static const char *const why_name[V_N] = {
-    "holds", "I1: acknowledged, and neither delivered nor held", "I2: repeated, and promise 4 does not allow it",
-    "I3: no way from here to the end of all work", "I1: lost by the store, and nobody was told"};
-
-/* ---- scenarios ---- */
-
-const struct scenario *scen;
-enum mutant mutant;
-
-#define C(x) (1u << (x))
-
-static const struct scenario scenarios[] = {
-    {.name = "plain", .what = "connections break", .nev = 2, .to = {1, 2}, .cuts = 2, .fails = 1, .adopt = 1,
-     .must = C(C_ACKED) | C(C_RESUMED) | C(C_OUT_DONE) | C(C_MARKER) | C(C_PRESENT) | C(C_ABSENT) | C(C_PARKED) | C(C_BURIED)},
-    {.name = "stall", .what = "an owner stops, is adopted, wakes", .nev = 1, .to = {3}, .cuts = 1, .lapses = 2, .adopt = 2},
-    {.name = "stall-2", .what = "an owner stops, is adopted, wakes", .nev = 2, .to = {1, 2}, .cuts = 1, .lapses = 1, .adopt = 2},
-    {.name = "crash", .what = "", .nev = 2, .to = {1, 2}, .cuts = 1, .crashes = 2, .adopt = 2},
-    {.name = "floors", .what = "", .nev = 3, .to = {1, 2, 1}, .crashes = 1, .adopt = 2},
-    {.name = "orphan", .what = "", .nev = 2, .to = {1, 2}, .orphan = 2, .cuts = 1, .lapses = 1, .crashes = 1, .adopt = 3},
-    {.name = "tail", .what = "", .nev = 2, .to = {3, 2}, .tails = 1, .cuts = 1, .adopt = 1},
-    {.name = "tail-lapse", .what = "", .nev = 2, .to = {1, 2}, .tails = 1, .lapses = 1, .adopt = 2},
-    {.name = "tail-lapse2", .what = "", .nev = 1, .to = {1}, .tails = 1, .lapses = 2, .adopt = 2},
-    {.name = "tail-crash", .what = "", .nev = 1, .to = {1}, .tails = 1, .lapses = 1, .crashes = 1, .adopt = 3},
-    {.name = "tail-orphan", .what = "", .nev = 2, .to = {1,2}, .orphan = 2, .tails = 1, .crashes = 1, .adopt = 3},
-    {.name = "tail-master", .what = "", .nev = 1, .to = {1}, .tails = 1, .lapses = 1, .tail_one = 1, .adopt = 3},
-    {.name = "oom", .what = "", .nev = 2, .to = {1, 2}, .orphan = 1, .oom = 1, .tails = 1, .adopt = 1},
-    {.name = "oom-tail", .what = "", .nev = 2, .to = {1, 2}, .oom = 2, .tails = 1, .adopt = 1},
-    {.name = "tail-dead", .what = "", .nev = 1, .to = {1}, .tails = 1, .lapses = 1, .fails = 1, .adopt = 2},
-    {.name = "stop", .what = "", .nev = 1, .to = {3}, .stop = 1, .fails = 1, .cuts = 1, .lapses = 1, .adopt = 2},
-};
-enum { NSCEN = sizeof scenarios / sizeof *scenarios };
-
-static const char *const mutant_name[MUT_N] = {
-    "none", "no-seal", "no-owner-check", "no-token-in-version", "no-low", "no-marker", "no-gone", "gone-without-top",
-    "row3-moves-nothing", "adopter-row1", "move-unclaimed", "moved-deleted", "move-before-recovery", "rebuild-commit",
-    "create-refused-at-oom", "ask-race", "take-opens-lanes", "release-resumes", "unknown-unclaimed", "recovery-unclaimed", "adopter-waits", "claim-forgets", "marker-refused-at-oom"};
-
-static const char *const cover_name[C_N] = {
-    "acked", "repair", "came-and-went", "foreign", "gone-seen", "resumed", "retaken", "out-done", "late-refused",
-    "late-landed", "marker", "present", "absent", "moved-won", "moved-lost", "deleted", "adopted", "recovered",
-    "parked", "buried", "commit-refused", "tail", "total-loss", "resealed", "oom-refused", "oom-create", "released",
-    "stale", "no-floor", "excused", "fenced-adopter", "BOUND"};
-
-static bool scenario_run(const struct scenario *x) {
-    scen = x;
-    memset(cover, 0, sizeof cover);
-    clock_t t0 = clock();
-    bool whole = search_run();
-    double sec = (double)(clock() - t0) / CLOCKS_PER_SEC;
-    printf("%-12s %9u %10lu %5d %6.2fs  %s\n", x->name, g.n, g.transitions, g.depth, sec,
-           whole ? why_name[g.why] : "TOO BIG");
-    if (g.why) trace_print(g.bad);
-    printf("   ");
-    for (int i = 0; i < C_N; i++)
-        if (cover[i]) printf(" %s %lu", cover_name[i], cover[i]);
-    printf("\n");
-    fflush(stdout);
-    bool ok = whole && !g.why;
-    search_done();
-    return ok;
-}
-
-int main(int argc, char **argv) {
-    const char *only = NULL;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--mutant") && i + 1 < argc) {
-            i++;
-            for (int k = 0; k < MUT_N; k++)
-                if (!strcmp(mutant_name[k], argv[i])) mutant = (enum mutant)k;
-        } else if (!strcmp(argv[i], "--scenario") && i + 1 < argc) {
-            only = argv[++i];
-        }
-    }
-    bool ok = true;
-    for (int i = 0; i < NSCEN; i++)
-        if (!only || !strcmp(only, scenarios[i].name)) ok = scenario_run(&scenarios[i]) && ok;
-    return !ok;
 }

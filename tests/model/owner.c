@@ -1,180 +1,17 @@
 /* The process: its memory of a journal, Coming back, commits, recovery, re-appending.
  *
- * The whole of Coming back is one rule with two ends. Either what I find is exactly what I left: resume from
- * memory. Or it is anything else: make sure it is sealed, put aside what I hold unsettled above the stored
- * top, drop the rest, and if I am the owner recover it from the record. */
+ * The whole of Coming back is one rule with two ends. Either what I find is exactly what I left:
+ * resume from memory. Or it is anything else: make sure it is sealed, put aside what I hold
+ * unsettled above the stored top, drop the rest, and if I am the owner recover it from the record.
+ */
 #include "model.h"
 
 #include <string.h>
 
-bool token_mine(const struct state *s, int p, uint8_t tok) {
-    return (tok & 0xF0) == (TOKEN | p << 6 | s->p[p].life << 4);
-}
-
-bool delivery_unsettled(uint8_t d) {
-    return d == D_HELD || d == D_READY || d == D_FLY || d == D_FLYX || d == D_FAIL || d == D_BURY;
-}
-
-static bool bit(uint8_t mask, int d) { return mask >> d & 1; }
-
-static uint8_t with(uint8_t mask, int d) { return (uint8_t)(mask | 1 << d); }
-
-/* Masks by n start at n = 2, the first after the marker of `create`. */
-static bool nbit(uint8_t mask, int n) { return mask >> (n - 2) & 1; }
-
-static uint8_t nwith(uint8_t mask, int n) { return (uint8_t)(mask | 1 << (n - 2)); }
-
-/* An outcome that was not committed when lease, process or tail died may be repeated: promise 4 (c), (d). */
-void owner_excuse(struct state *s, int p, int j) {
-    for (int e = 0; e < NEV; e++)
-        for (int d = 0; d < NDEST; d++)
-            if (s->ok[e][d] == OK_UNCOMMITTED && s->okby[e][d] == (p << 4 | j)) {
-                s->ok[e][d] = OK_EXCUSED;
-                s->okby[e][d] = 0;
-            }
-    for (int n = 2; n < NN; n++)
-        for (int d = 0; d < NDEST; d++)
-            if (s->p[p].m[j].ent[n].d[d] == D_FLY) s->p[p].m[j].ent[n].d[d] = D_FLYX;
-}
-
-static void limbo_add(struct state *s, int p, struct limbo l) {
-    for (int k = 0; k < NLIMBO; k++)
-        if (!s->p[p].limbo[k].e) {
-            s->p[p].limbo[k] = l;
-            return;
-        }
-    cover[C_BOUND]++;
-}
-
-/* Running attempts of dropped lanes finish somewhere, with nobody to note it. If that is not excused by a
- * fault, count it as delivered, so that a repeat is found. */
-static void entry_drop(struct state *s, int p, int j, struct entry *x) {
-    for (int d = 0; d < NDEST; d++)
-        if (x->d[d] == D_FLY && s->ok[x->e - 1][d] == OK_NONE) {
-            s->ok[x->e - 1][d] = OK_UNCOMMITTED;
-            s->okby[x->e - 1][d] = (uint8_t)(p << 4 | j);
-        }
-    memset(x, 0, sizeof *x);
-}
-
-/* Should this entry of a journal that I do not resume be appended again? Known and above the stored top:
- * yes, it was in the lost tail. Unknown: only if it is not in the stream, which the seal has made final. */
-static bool entry_moves(const struct state *s, int j, const struct entry *x, int n, int top) {
-    if (x->ast == A_KNOWN) return n > top;
-    bool there = s->st.j[j].exists && s->st.j[j].ent[n] != ENTRY_NONE;
-    return n > top || (s->st.j[j].exists && !there);
-}
-
-/* Which places does a copy of this entry have to claim? All that it lay in, oldest first, each pointing to the
- * next: that an earlier claim was answered does not help, it may have gone with the same tail. (Two are kept
- * here; with more the oldest is forgotten: a repeat then, never a loss.) */
-static void entry_places(const struct entry *x, struct limbo *l, uint8_t here) {
-    if (x->from && !x->claimed) return; /* nobody has heard of this place */
-    if (x->ast != A_KNOWN && mutant == MUT_UNKNOWN_UNCLAIMED) return;
-    bool keeps = x->from && mutant != MUT_CLAIM_FORGETS;
-    l->from = !keeps ? here : x->via ? x->via : x->from;
-    l->via = keeps ? here : 0;
-}
-
-/* Leave a journal that is not resumed. top 255: nothing is moved. */
-static void owner_leave(struct state *s, int p, int j, int top) {
-    struct mem *m = &s->p[p].m[j];
-    for (int n = 2; n < NN; n++) {
-        struct entry *x = &m->ent[n];
-        if (!x->e) continue;
-        int e = x->e - 1;
-        struct limbo l = {x->e, 0, 0, x->from, x->via};
-        for (int d = 0; d < NDEST; d++)
-            if (delivery_unsettled(x->d[d])) l.to = with(l.to, d);
-        entry_places(x, &l, (uint8_t)((j + 1) << 4 | n));
-        l.keep = x->ast == A_KNOWN || x->keep;
-        bool waiting = scen->by[e] == p && s->sender[e] == SENDER_WAITING;
-        if (top != 255 && l.to && entry_moves(s, j, x, n, top) && (l.keep || waiting))
-            limbo_add(s, p, l);
-        else if (waiting)
-            s->sender[e] = SENDER_FAILED; /* 503: it may be delivered all the same */
-        entry_drop(s, p, j, x);
-    }
-    memset(m, 0, sizeof *m);
-}
-
-/* Nothing left to do for an entry: memory forgets it, the journal keeps it. */
-void owner_forget(struct state *s, int p, int j) {
-    for (int n = 2; n < NN; n++) {
-        struct entry *x = &s->p[p].m[j].ent[n];
-        bool waits = x->e && scen->by[x->e - 1] == p && s->sender[x->e - 1] == SENDER_WAITING;
-        bool done = x->e && x->ast == A_KNOWN && !(waits && s->p[p].m[j].role == ROLE_OWN);
-        for (int d = 0; d < NDEST; d++)
-            done = done && (x->d[d] == D_NONE || x->d[d] == D_DONE || x->d[d] == D_DEAD);
-        if (done) memset(x, 0, sizeof *x);
-    }
-}
-
-/* The answer tells that my commit is in the record: only now is it durable and may memory forget. */
-static void commit_answered(struct state *s, int p, int j) {
-    struct mem *m = &s->p[p].m[j];
-    const struct commit *c = &m->c;
-    for (int n = 2; n < NN; n++)
-        for (int d = 0; d < NDEST; d++) {
-            struct entry *x = &m->ent[n];
-            bool ok = nbit(c->ok[d], n);
-            if (!(ok || nbit(c->skip[d], n) || nbit(c->park[d], n) || nbit(c->bury[d], n))) continue;
-            m->jset[d] = nwith(m->jset[d], n);
-            if (!x->e) continue;
-            int e = x->e - 1;
-            if (ok && (s->ok[e][d] == OK_EXCUSED || s->okby[e][d] == (p << 4 | j))) {
-                s->ok[e][d] = OK_DURABLE;
-                s->okby[e][d] = 0;
-            }
-            x->d[d] = nbit(c->park[d], n) ? D_PARK : nbit(c->bury[d], n) ? D_DEAD : D_DONE;
-            if (x->d[d] == D_PARK) cover[C_PARKED]++;
-            if (x->d[d] == D_DEAD) cover[C_BURIED]++;
-        }
-    m->vtok = c->new_tok;
-    m->vcnt = c->new_cnt;
-    m->out = m->outsent = 0;
-    memset(&m->c, 0, sizeof m->c);
-    owner_forget(s, p, j);
-}
-
-/* Recovery: the record is the truth. What is parked and due comes back at once here. */
-void owner_read(struct state *s, int p, int j) {
-    struct mem *m = &s->p[p].m[j];
-    const struct sjournal *r = &s->st.j[j];
-    uint8_t tok = m->tok, top = r->sealed ? r->top : r->last;
-    memset(m, 0, sizeof *m);
-    m->role = ROLE_ADOPT;
-    m->phase = PHASE_LIVE;
-    m->tok = tok;
-    m->valid = 1;
-    m->vtok = r->vtok;
-    m->vcnt = r->vcnt;
-    m->answered = m->sent = top;
-    m->iseal = 1;
-    for (int n = 2; n < NN; n++) {
-        struct entry x = {0};
-        x.e = r->ent[n] == ENTRY_MARKER ? 0 : r->ent[n] & 0x0F;
-        x.ast = A_KNOWN;
-        x.keep = 1;
-        bool any = false;
-        /* A moved entry is claimed by whoever recovers it too: its writer may have died before its claim. */
-        x.from = mutant == MUT_RECOVERY_UNCLAIMED || mutant == MUT_MOVE_UNCLAIMED ? 0 : r->was[n];
-        x.via = x.from ? r->via[n] : 0;
-        for (int d = 0; d < NDEST; d++) {
-            bool settled = store_settled(r, n, d), due = nbit(r->due[d], n);
-            if (settled) m->jset[d] = nwith(m->jset[d], n);
-            if (x.e && (!settled || due)) x.d[d] = x.from ? D_HELD : D_READY;
-            any = any || x.d[d];
-            if (x.e && !settled && !r->floor[d]) cover[C_NO_FLOOR]++;
-        }
-        if (any) m->ent[n] = x;
-    }
-    cover[C_RECOVERED]++;
-}
-
 /* ---- sending ---- */
 
-static struct cmd *cmd_send(struct state *s, int p, int j, enum cmd_kind kind) {
+static struct cmd *cmd_send(struct state *s, int p, int j, enum cmd_kind kind)
+{
     struct cmd *c = &s->p[p].cmd;
     memset(c, 0, sizeof *c);
     c->kind = (uint8_t)kind;
@@ -185,17 +22,23 @@ static struct cmd *cmd_send(struct state *s, int p, int j, enum cmd_kind kind) {
     return c;
 }
 
-/* Every asking that may take brings a new token. An asking that was answered without taking has not used
- * it up (owner_reply gives it back). */
-void owner_ask(struct state *s, int p, int j) {
+/* Every asking that may take brings a new token. An asking that was answered without taking has not
+ * used it up (owner_reply gives it back). */
+void owner_ask(struct state *s, int p, int j)
+{
     struct cmd *c = cmd_send(s, p, j, CMD_ASK);
-    if (s->p[p].serial >= 15) cover[C_BOUND]++;
+    if (s->p[p].serial >= 15)
+        cover[C_BOUND]++;
     c->tok = (uint8_t)(TOKEN | p << 6 | s->p[p].life << 4 | ++s->p[p].serial);
-    c->n = s->p[p].m[j].answered; /* what the found top must reach: appends answered later do not count */
+    c->n = s->p[p]
+               .m[j]
+               .answered; /* what the found top must reach: appends answered later do not count */
 }
 
-/* The next n of my own journal takes it; for a copy of a moved event nothing starts before its claim. */
-void owner_append(struct state *s, int p, int j, const struct limbo *l) {
+/* The next n of my own journal takes it; for a copy of a moved event nothing starts before its
+ * claim. */
+void owner_append(struct state *s, int p, int j, const struct limbo *l)
+{
     struct proc *o = &s->p[p];
     struct mem *m = &o->m[j];
     int n = ++m->sent;
@@ -205,59 +48,19 @@ void owner_append(struct state *s, int p, int j, const struct limbo *l) {
     x->keep = l->keep;
     x->from = l->from;
     x->via = l->via;
-    for (int d = 0; d < NDEST; d++) x->d[d] = bit(l->to, d) ? D_HELD : D_NONE;
+    for (int d = 0; d < NDEST; d++)
+        x->d[d] = (l->to >> d & 1) ? D_HELD : D_NONE;
     int k = o->app[0].wire ? 1 : 0;
-    struct app a = {WIRE_SENT, (uint8_t)p, (uint8_t)j, (uint8_t)n, (uint8_t)(l->e | l->to << 4), l->from, l->via, R_NONE};
+    struct app a = {WIRE_SENT, (uint8_t)p, (uint8_t)j, (uint8_t)n, (uint8_t)(l->e | l->to << 4),
+                    l->from,   l->via,     R_NONE};
     o->app[k] = a;
 }
 
-/* Nothing that a commit says may pass an n whose append is not known. */
-static bool commit_blocked(const struct mem *m, int n, int d) {
-    const struct entry *x = &m->ent[n];
-    if (!x->e) return false;
-    if (x->ast != A_KNOWN) return true;
-    if (x->d[d] == D_NONE || nbit(m->jset[d], n)) return false;
-    return x->d[d] == D_HELD || x->d[d] == D_READY || x->d[d] == D_FLY || x->d[d] == D_FLYX;
-}
-
-static void commit_fields(const struct mem *m, struct commit *c) {
-    int last = m->answered;
-    c->low = (uint8_t)(last + 1);
-    for (int d = 0; d < NDEST; d++) {
-        int floor = 0;
-        while (floor < last && !commit_blocked(m, floor + 1, d)) floor++;
-        if (floor + 1 < c->low) c->low = (uint8_t)(floor + 1);
-        if (!(c->ok[d] | c->skip[d] | c->park[d] | c->bury[d])) continue;
-        c->has = with(c->has, d);
-        c->floor[d] = (uint8_t)floor;
-        for (int n = floor + 1; n <= last; n++)
-            if (nbit(m->jset[d], n) || (m->ent[n].e && m->ent[n].d[d] != D_NONE && !commit_blocked(m, n, d)))
-                c->done[d] = nwith(c->done[d], n);
-    }
-}
-
-/* One tick: everything known so far, or the outstanding one again, the same bytes. */
-bool owner_commit(struct state *s, int p, int j) {
+bool owner_commit(struct state *s, int p, int j)
+{
     struct mem *m = &s->p[p].m[j];
-    if (!m->out || mutant == MUT_REBUILD_COMMIT) {
-        struct commit c = {0};
-        for (int n = 2; n < NN; n++)
-            for (int d = 0; d < NDEST; d++) {
-                uint8_t v = m->ent[n].d[d];
-                if (v == D_OK) c.ok[d] = nwith(c.ok[d], n);
-                if (v == D_SKIP) c.skip[d] = nwith(c.skip[d], n);
-                if (v == D_FAIL) c.park[d] = nwith(c.park[d], n);
-                if (v == D_BURY) c.bury[d] = nwith(c.bury[d], n);
-            }
-        if (!(c.ok[0] | c.ok[1] | c.skip[0] | c.skip[1] | c.park[0] | c.park[1] | c.bury[0] | c.bury[1])) return false;
-        commit_fields(m, &c);
-        c.prev_tok = m->vtok;
-        c.prev_cnt = m->vcnt;
-        c.new_tok = m->tok;
-        c.new_cnt = (uint8_t)(m->vcnt + 1);
-        m->c = c;
-        m->out = 1;
-    }
+    if (!memory_commit(s, p, j))
+        return false;
     m->outsent = 1;
     cmd_send(s, p, j, CMD_COMMIT)->c = m->c;
     return true;
@@ -265,32 +68,39 @@ bool owner_commit(struct state *s, int p, int j) {
 
 /* ---- answers ---- */
 
-/* Row 1 of Coming back: is what was found exactly what I left? For one who has sealed that includes the
- * seal and its top: a seal that is gone was in a lost tail (hole 3). */
-static bool ask_resumes(const struct mem *m, const struct cmd *c, bool *out_done) {
+/* Row 1 of Coming back: is what was found exactly what I left? For one who has sealed that includes
+ * the seal and its top: a seal that is gone was in a lost tail (hole 3). */
+static bool ask_resumes(const struct mem *m, const struct cmd *c, bool *out_done)
+{
     bool tokenless = mutant == MUT_NO_TOKEN;
     bool prev = c->r_vcnt == m->vcnt && (tokenless || c->r_vtok == m->vtok);
-    *out_done = !prev && m->out && c->r_vcnt == m->c.new_cnt && (tokenless || c->r_vtok == m->c.new_tok);
-    if (!prev && !*out_done) return false;
+    *out_done =
+        !prev && m->out && c->r_vcnt == m->c.new_cnt && (tokenless || c->r_vtok == m->c.new_tok);
+    if (!prev && !*out_done)
+        return false;
     if (m->iseal) {
-        if (mutant == MUT_NO_SEAL) return true;
-        if (mutant == MUT_ADOPTER_ROW1 && !c->r_sealed) return c->r_top >= m->answered && c->r_top <= m->sent;
+        if (mutant == MUT_NO_SEAL)
+            return true;
+        if (mutant == MUT_ADOPTER_ROW1 && !c->r_sealed)
+            return c->r_top >= m->answered && c->r_top <= m->sent;
         return c->r_sealed && c->r_top == m->answered;
     }
     uint8_t least = mutant == MUT_ASK_RACE ? m->answered : c->n;
     return !c->r_sealed && c->r_top >= least && c->r_top <= m->sent;
 }
 
-static void ask_resume(struct state *s, int p, int j, const struct cmd *c, bool out_done) {
+static void ask_resume(struct state *s, int p, int j, const struct cmd *c, bool out_done)
+{
     struct mem *m = &s->p[p].m[j];
     if (out_done) {
-        commit_answered(s, p, j);
+        memory_committed(s, p, j);
         cover[C_OUT_DONE]++;
     } else if (m->out && c->r_owner != m->tok) {
         m->out = m->outsent = 0; /* the old one is fenced for ever: its content is free again */
         memset(&m->c, 0, sizeof m->c);
     }
-    if (c->r_owner != m->tok) cover[C_RETAKEN]++;
+    if (c->r_owner != m->tok)
+        cover[C_RETAKEN]++;
     m->vtok = c->r_vtok;
     m->vcnt = c->r_vcnt;
     m->tok = c->r_owner;
@@ -298,53 +108,68 @@ static void ask_resume(struct state *s, int p, int j, const struct cmd *c, bool 
     m->lapsed = 0;
     m->phase = PHASE_LIVE;
     m->outsent = 0; /* what was released stays still: the release may land yet (hole 12) */
-    if (mutant == MUT_RELEASE_RESUMES) m->still = 0;
+    if (mutant == MUT_RELEASE_RESUMES)
+        m->still = 0;
     cover[C_RESUMED]++;
 }
 
-/* Foreign and not sealed. The original owner waits for the seal: only then is the top final. An adopter whose
- * taking and seal went with the tail may meet the original owner, back in office: what is at or below the
- * top is that one's; above it I keep what only I may hold; if that is nothing, I let go (hole 13). */
-static void foreign_unsealed(struct state *s, int p, int j, int top) {
+/* Foreign and not sealed. The original owner waits for the seal: only then is the top final. An
+ * adopter whose taking and seal went with the tail may meet the original owner, back in office:
+ * what is at or below the top is that one's; above it I keep what only I may hold; if that is
+ * nothing, I let go (hole 13). */
+static void foreign_unsealed(struct state *s, int p, int j, int top)
+{
     struct mem *m = &s->p[p].m[j];
-    if (!m->iseal || mutant == MUT_ADOPTER_WAITS) return;
+    if (!m->iseal || mutant == MUT_ADOPTER_WAITS)
+        return;
     bool left = false;
     for (int n = 2; n < NN; n++) {
-        if (n <= top && m->ent[n].e) entry_drop(s, p, j, &m->ent[n]);
+        if (n <= top && m->ent[n].e)
+            entry_drop(s, p, j, &m->ent[n]);
         left = left || m->ent[n].e;
     }
     m->still = STILL_LOST;
     m->out = m->outsent = 0;
     memset(&m->c, 0, sizeof m->c);
-    if (!left) memset(m, 0, sizeof *m);
+    if (!left)
+        memset(m, 0, sizeof *m);
 }
 
-static void ask_answered(struct state *s, int p, int j, const struct cmd *c) {
+static void ask_answered(struct state *s, int p, int j, const struct cmd *c)
+{
     struct mem *m = &s->p[p].m[j];
     bool fresh = m->role == ROLE_ADOPT && !m->iseal; /* nothing held yet */
     bool out_done, behind = c->r_top < c->n || (m->iseal && !c->r_sealed);
-    if (c->res != R_TAKEN && s->p[p].serial && c->tok == (TOKEN | p << 6 | s->p[p].life << 4 | s->p[p].serial))
+    if (c->res != R_TAKEN && s->p[p].serial &&
+        c->tok == (TOKEN | p << 6 | s->p[p].life << 4 | s->p[p].serial))
         s->p[p].serial--;
     switch (c->res) {
     case R_ABSENT:
         s->need_told = 0;
-        if (!fresh) cover[C_TOTAL_LOSS]++;
-        owner_leave(s, p, j, 0);
+        if (!fresh)
+            cover[C_TOTAL_LOSS]++;
+        memory_leave(s, p, j, 0);
         break;
     case R_GONE:
-        if (!fresh) cover[C_GONE_SEEN]++;
-        if (behind && mutant != MUT_GONE_NO_TOP) s->need_told = 0;
-        owner_leave(s, p, j, mutant == MUT_GONE_NO_TOP ? 255 : c->r_top);
+        if (!fresh)
+            cover[C_GONE_SEEN]++;
+        if (behind && mutant != MUT_GONE_NO_TOP)
+            s->need_told = 0;
+        memory_leave(s, p, j, mutant == MUT_GONE_NO_TOP ? 255 : c->r_top);
         break;
     case R_FOREIGN:
-        if (behind) s->need_told = 0; /* counted and said loudly */
-        if (!c->r_sealed && !fresh && mutant != MUT_NO_SEAL) { /* wait: its owner seals, or its lease ends */
+        if (behind)
+            s->need_told = 0; /* counted and said loudly */
+        if (!c->r_sealed && !fresh &&
+            mutant != MUT_NO_SEAL) { /* wait: its owner seals, or its lease ends */
             foreign_unsealed(s, p, j, c->r_top);
             break;
         }
-        if (m->iseal) cover[C_FENCED_ADOPTER]++;
-        if (!fresh) cover[C_FOREIGN]++;
-        owner_leave(s, p, j, c->r_top);
+        if (m->iseal)
+            cover[C_FENCED_ADOPTER]++;
+        if (!fresh)
+            cover[C_FOREIGN]++;
+        memory_leave(s, p, j, c->r_top);
         break;
     case R_MINE:
     case R_TAKEN:
@@ -352,11 +177,16 @@ static void ask_answered(struct state *s, int p, int j, const struct cmd *c) {
             ask_resume(s, p, j, c, out_done);
             break;
         }
-        if (behind) s->need_told = 0; /* counted and said loudly */
-        if (!fresh && behind) cover[C_REPAIR]++;
-        if (!fresh && m->iseal && !c->r_sealed) cover[C_RESEALED]++;
-        if (!fresh && !behind && c->r_sealed) cover[C_CAME_AND_WENT]++;
-        if (fresh) cover[C_ADOPTED]++;
+        if (behind)
+            s->need_told = 0; /* counted and said loudly */
+        if (!fresh && behind)
+            cover[C_REPAIR]++;
+        if (!fresh && m->iseal && !c->r_sealed)
+            cover[C_RESEALED]++;
+        if (!fresh && !behind && c->r_sealed)
+            cover[C_CAME_AND_WENT]++;
+        if (fresh)
+            cover[C_ADOPTED]++;
         m->skipmove = mutant == MUT_ROW3_NO_MOVE && c->r_sealed && !fresh;
         m->tok = c->r_owner;
         m->valid = 1;
@@ -365,21 +195,24 @@ static void ask_answered(struct state *s, int p, int j, const struct cmd *c) {
         m->still = STILL_LOST;
         cmd_send(s, p, j, CMD_SEAL);
         break;
-    default: break; /* stale: ask again */
+    default:
+        break; /* stale: ask again */
     }
 }
 
-/* Sealed: the top is final. Put aside what is above it and recover the rest at once: the re-appends go on
- * beside it, because at OOM only recovery frees the memory that they need (hole 5). */
-static void seal_answered(struct state *s, int p, int j, const struct cmd *c) {
+/* Sealed: the top is final. Put aside what is above it and recover the rest at once: the re-appends
+ * go on beside it, because at OOM only recovery frees the memory that they need (hole 5). */
+static void seal_answered(struct state *s, int p, int j, const struct cmd *c)
+{
     struct mem *m = &s->p[p].m[j];
-    if (m->phase != PHASE_SEALING) return;
+    if (m->phase != PHASE_SEALING)
+        return;
     if (c->res != R_OK) {
         m->phase = PHASE_COMING;
         return;
     }
     uint8_t tok = m->tok;
-    owner_leave(s, p, j, m->skipmove ? 255 : c->r_top);
+    memory_leave(s, p, j, m->skipmove ? 255 : c->r_top);
     m->tok = tok;
     if (mutant == MUT_MOVE_FIRST) {
         m->role = ROLE_ADOPT;
@@ -388,24 +221,30 @@ static void seal_answered(struct state *s, int p, int j, const struct cmd *c) {
         m->iseal = 1;
         return;
     }
-    owner_read(s, p, j);
+    memory_recover(s, p, j);
 }
 
-static void moved_answered(struct state *s, int p, const struct cmd *c) {
+static void moved_answered(struct state *s, int p, const struct cmd *c)
+{
     struct mem *m = &s->p[p].m[c->j2];
     struct entry *x = &m->ent[c->n2];
-    if (!x->e || !x->claimed || (x->step ? x->via : x->from) != ((c->j + 1) << 4 | c->n)) return; /* dropped meanwhile */
+    if (!x->e || !x->claimed || (x->step ? x->via : x->from) != ((c->j + 1) << 4 | c->n))
+        return; /* dropped meanwhile */
     bool won = c->r_top == c->next;
     x->step = (uint8_t)(!won || !x->via ? 2 : x->step + 1);
-    if (x->step < 2) return; /* the next place of its way is still to be claimed */
+    if (x->step < 2)
+        return; /* the next place of its way is still to be claimed */
     cover[won ? C_MOVED_WON : C_MOVED_LOST]++;
     for (int d = 0; d < NDEST; d++)
-        if (x->d[d] == D_HELD) x->d[d] = won ? D_READY : D_SKIP;
+        if (x->d[d] == D_HELD)
+            x->d[d] = won ? D_READY : D_SKIP;
 }
 
-static void create_answered(struct state *s, int p, int j, const struct cmd *c) {
+static void create_answered(struct state *s, int p, int j, const struct cmd *c)
+{
     struct mem *m = &s->p[p].m[j];
-    if (m->phase != PHASE_CREATING) return;
+    if (m->phase != PHASE_CREATING)
+        return;
     if (c->res != R_OK && c->res != R_STALE) {
         memset(m, 0, sizeof *m); /* draw again */
         return;
@@ -416,28 +255,37 @@ static void create_answered(struct state *s, int p, int j, const struct cmd *c) 
     m->phase = m->valid ? PHASE_LIVE : PHASE_COMING;
 }
 
-void owner_reply(struct state *s, int p) {
+void owner_reply(struct state *s, int p)
+{
     struct cmd c = s->p[p].cmd;
     struct mem *m = &s->p[p].m[c.j];
     memset(&s->p[p].cmd, 0, sizeof s->p[p].cmd);
-    if (c.res == R_STALE) cover[C_STALE]++;
+    if (c.res == R_STALE)
+        cover[C_STALE]++;
     switch (c.kind) {
-    case CMD_CREATE: create_answered(s, p, c.j, &c); break;
-    case CMD_ASK:
-        if (m->phase == PHASE_COMING) ask_answered(s, p, c.j, &c);
+    case CMD_CREATE:
+        create_answered(s, p, c.j, &c);
         break;
-    case CMD_SEAL: seal_answered(s, p, c.j, &c); break;
+    case CMD_ASK:
+        if (m->phase == PHASE_COMING)
+            ask_answered(s, p, c.j, &c);
+        break;
+    case CMD_SEAL:
+        seal_answered(s, p, c.j, &c);
+        break;
     case CMD_COMMIT:
-        if (!m->out || memcmp(&m->c, &c.c, sizeof c.c) != 0) break; /* of a memory that was dropped */
+        if (!m->out || memcmp(&m->c, &c.c, sizeof c.c) != 0)
+            break; /* of a memory that was dropped */
         m->outsent = 0;
         if (c.res == R_OK) {
-            commit_answered(s, p, c.j);
+            memory_committed(s, p, c.j);
         } else if (c.res == R_OOM) { /* stays in memory, its entry unsettled */
             m->out = 0;
             memset(&m->c, 0, sizeof m->c);
             for (int n = 2; n < NN; n++)
                 for (int d = 0; d < NDEST; d++)
-                    if (m->ent[n].d[d] == D_FAIL) m->ent[n].d[d] = D_READY;
+                    if (m->ent[n].d[d] == D_FAIL)
+                        m->ent[n].d[d] = D_READY;
         } else if (m->phase == PHASE_LIVE) {
             m->phase = PHASE_COMING;
         }
@@ -448,22 +296,27 @@ void owner_reply(struct state *s, int p) {
         else if (m->phase == PHASE_LIVE)
             m->phase = PHASE_COMING;
         break;
-    case CMD_MOVED: moved_answered(s, p, &c); break;
+    case CMD_MOVED:
+        moved_answered(s, p, &c);
+        break;
     case CMD_RELEASE:
         if (c.res != R_OK) {
-            if (m->phase == PHASE_LIVE) m->phase = PHASE_COMING;
+            if (m->phase == PHASE_LIVE)
+                m->phase = PHASE_COMING;
             break;
         }
         cover[C_RELEASED]++;
         memset(m, 0, sizeof *m);
         s->p[p].down = 1;
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
 /* The append is known: deliver from memory, and tell the sender if the lease allows it. */
-static void append_known(struct state *s, int p, int j, int n) {
+static void append_known(struct state *s, int p, int j, int n)
+{
     struct mem *m = &s->p[p].m[j];
     struct entry *x = &m->ent[n];
     x->ast = A_KNOWN;
@@ -471,7 +324,8 @@ static void append_known(struct state *s, int p, int j, int n) {
     if (!claims) {
         x->step = 2;
         for (int d = 0; d < NDEST; d++)
-            if (x->d[d] == D_HELD) x->d[d] = D_READY;
+            if (x->d[d] == D_HELD)
+                x->d[d] = D_READY;
     }
     if (scen->by[x->e - 1] == p && s->sender[x->e - 1] == SENDER_WAITING && m->valid && !m->still) {
         s->sender[x->e - 1] = SENDER_ACKED;
@@ -480,23 +334,27 @@ static void append_known(struct state *s, int p, int j, int n) {
 }
 
 /* Surely not in the journal: a new n, if anybody still wants it. */
-static void append_absent(struct state *s, int p, int j, int n, bool refused) {
+static void append_absent(struct state *s, int p, int j, int n, bool refused)
+{
     struct entry *x = &s->p[p].m[j].ent[n];
     struct limbo l = {x->e, 0, x->keep, x->from, x->via};
     for (int d = 0; d < NDEST; d++)
-        if (delivery_unsettled(x->d[d])) l.to = with(l.to, d);
+        if (delivery_unsettled(x->d[d]))
+            l.to = (uint8_t)(l.to | 1 << d);
     if (!refused || x->keep)
-        limbo_add(s, p, l);
+        memory_put_aside(s, p, l);
     else if (s->sender[x->e - 1] == SENDER_WAITING)
         s->sender[x->e - 1] = SENDER_FAILED;
     memset(x, 0, sizeof *x);
 }
 
 /* Unknown appends, after the marker: what the stream has now is final. */
-void owner_readback(struct state *s, int p, int j) {
+void owner_readback(struct state *s, int p, int j)
+{
     struct mem *m = &s->p[p].m[j];
     for (int n = 2; n < NN; n++) {
-        if (!m->ent[n].e || m->ent[n].ast != A_UNKNOWN) continue;
+        if (!m->ent[n].e || m->ent[n].ast != A_UNKNOWN)
+            continue;
         bool there = s->st.j[j].ent[n] != ENTRY_NONE;
         cover[there ? C_PRESENT : C_ABSENT]++;
         if (there)
@@ -506,9 +364,11 @@ void owner_readback(struct state *s, int p, int j) {
     }
 }
 
-static void marker_answered(struct state *s, int p, const struct app *a) {
+static void marker_answered(struct state *s, int p, const struct app *a)
+{
     struct mem *m = &s->p[p].m[a->j];
-    if (m->mk != a->n) return;
+    if (m->mk != a->n)
+        return;
     if (a->res == R_OOM || m->phase != PHASE_LIVE) {
         m->mkunknown = 1; /* again, with the same n */
         return;
@@ -524,36 +384,43 @@ static void marker_answered(struct state *s, int p, const struct app *a) {
     owner_readback(s, p, a->j);
 }
 
-void owner_append_reply(struct state *s, int p) {
+void owner_append_reply(struct state *s, int p)
+{
     struct proc *o = &s->p[p];
     struct app a = o->app[0];
     o->app[0] = o->app[1];
     memset(&o->app[1], 0, sizeof o->app[1]);
     struct mem *m = &o->m[a.j];
-    if (m->role != ROLE_OWN) return;
+    if (m->role != ROLE_OWN)
+        return;
     if (a.ent == ENTRY_MARKER) {
         marker_answered(s, p, &a);
         return;
     }
     struct entry *x = &m->ent[a.n];
-    if (!x->e || x->ast != A_SENT) return;
+    if (!x->e || x->ast != A_SENT)
+        return;
     if (a.res == R_OK) {
-        if (a.n > m->answered) m->answered = a.n;
+        if (a.n > m->answered)
+            m->answered = a.n;
         append_known(s, p, a.j, a.n);
         return;
     }
     append_absent(s, p, a.j, a.n, a.res == R_OOM);
-    if (a.res != R_OOM && m->phase == PHASE_LIVE) m->phase = PHASE_COMING;
+    if (a.res != R_OOM && m->phase == PHASE_LIVE)
+        m->phase = PHASE_COMING;
 }
 
 /* Any connection lost: before anything else is sent, each journal is asked for. */
-void owner_reconnect(struct state *s, int p) {
+void owner_reconnect(struct state *s, int p)
+{
     for (int j = 0; j < NJ; j++) {
         struct mem *m = &s->p[p].m[j];
         if (m->phase == PHASE_CREATING && !s->p[p].cmd.wire)
             memset(m, 0, sizeof *m);
         else if (m->phase == PHASE_LIVE || m->phase == PHASE_SEALING || m->phase == PHASE_MOVING)
             m->phase = PHASE_COMING;
-        if (!s->p[p].cmd.wire) m->outsent = 0;
+        if (!s->p[p].cmd.wire)
+            m->outsent = 0;
     }
 }

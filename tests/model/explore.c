@@ -27,7 +27,7 @@ static struct {
     unsigned long transitions;
     int depth;
     struct state *next; /* the next frontier */
-    uint32_t next_n, next_cap, next_first;
+    uint32_t next_n, next_cap;
     uint32_t from;
     int step_no;
     uint32_t bad; /* the state that breaks an invariant */

@@ -3,7 +3,8 @@
  *   model [--small]            every scenario; exit 0 if all promises hold and nothing was vacuous
  *   model --mutant NAME        exit 0 if, and only if, a broken promise was found; prints how
  *   model --scenario NAME      only this one (with --mutant too)
- *   model --list               the names */
+ *   model --extra cut          one broken connection (or: lapse, crash) more than the scenario
+ * says; slow model --list               the names */
 #include "model.h"
 
 #include <stdio.h>
@@ -241,9 +242,13 @@ static bool vacuous(const struct scenario *x)
     return bad;
 }
 
-static bool scenario_run(const struct scenario *x)
+static bool scenario_run(const struct scenario *x, char extra)
 {
-    scen = x;
+    struct scenario y = *x;
+    y.cuts = (uint8_t)(y.cuts + (extra == 'c'));
+    y.lapses = (uint8_t)(y.lapses + (extra == 'l'));
+    y.crashes = (uint8_t)(y.crashes + (extra == 'k'));
+    scen = &y;
     memset(cover, 0, sizeof cover);
     clock_t t0 = clock();
     struct search r = search_run();
@@ -278,7 +283,8 @@ static int list(void)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: model [--small] [--scenario NAME] [--mutant NAME] [--list]\n");
+    fprintf(stderr, "usage: model [--small] [--scenario NAME] [--mutant NAME] [--extra "
+                    "cut|lapse|crash] [--list]\n");
     return 2;
 }
 
@@ -286,6 +292,7 @@ int main(int argc, char **argv)
 {
     const char *only = NULL;
     bool small = false;
+    char extra = 0;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--list"))
             return list();
@@ -299,6 +306,14 @@ int main(int argc, char **argv)
                 if (!strcmp(mutants[k].name, name))
                     mutant = (enum mutant)k;
             if (mutant == MUT_NONE)
+                return usage();
+        } else if (!strcmp(argv[i], "--extra") && i + 1 < argc) {
+            const char *what = argv[++i];
+            extra = !strcmp(what, "cut")     ? 'c'
+                    : !strcmp(what, "lapse") ? 'l'
+                    : !strcmp(what, "crash") ? 'k'
+                                             : 0;
+            if (!extra)
                 return usage();
         } else {
             return usage();
@@ -315,7 +330,7 @@ int main(int argc, char **argv)
         if (only ? strcmp(only, scenarios[i].name) != 0 : small && !scenarios[i].small)
             continue;
         any = true;
-        ok = scenario_run(&scenarios[i]) && ok;
+        ok = scenario_run(&scenarios[i], extra) && ok;
     }
     if (!any)
         return usage();

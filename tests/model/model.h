@@ -302,6 +302,9 @@ void fault_expire(const struct state *s, int j);
 typedef void (*emit_fn)(const struct state *next, bool fault);
 extern bool tracing;
 extern char note[160];
+#ifdef __GNUC__
+__attribute__((format(printf, 1, 2)))
+#endif
 void say(const char *fmt, ...);
 char process_name(int p);
 void world_init(struct state *s);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_STATES = 6000000 };
+uint32_t search_max;
 
 struct edge {
     uint32_t from, to;
@@ -218,7 +218,7 @@ struct search search_run(void)
     struct state *cur = grow(NULL, 1, sizeof s);
     cur[0] = s;
     uint32_t n = 1, cur_cap = 1;
-    while (n && !g.why && g.n < MAX_STATES) {
+    while (n && !g.why && g.n < search_max) {
         g.next_n = 0;
         uint32_t next_first = g.n;
         for (uint32_t i = 0; i < n && !g.why; i++) {
@@ -238,7 +238,7 @@ struct search search_run(void)
             g.depth++;
     }
     free(cur);
-    bool whole = g.n < MAX_STATES;
+    bool whole = g.n < search_max;
     if (whole && !g.why)
         search_stuck();
     struct search r = {g.n, g.transitions, g.depth, whole, g.why};

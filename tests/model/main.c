@@ -186,6 +186,7 @@ enum { NSCEN = sizeof scenarios / sizeof *scenarios };
 /* Each mutant with the scenario that finds it soonest. */
 static const struct {
     const char *name, *scenario, *what;
+    char extra;
 } mutants[MUT_N] = {
     [MUT_NONE] = {"none", "", "the protocol itself"},
     [MUT_NO_SEAL] = {"no-seal", "stall-2", "adopters do not seal"},
@@ -210,6 +211,9 @@ static const struct {
     [MUT_RELEASE_RESUMES] = {"release-resumes", "stop", "ENGINE.md, hole 12"},
     [MUT_ADOPTER_WAITS] = {"adopter-waits", "tail-master", "ENGINE.md, hole 13"},
     [MUT_MARKER_OOM] = {"marker-refused-at-oom", "oom-tail", "ENGINE.md, hole 14"},
+    [MUT_COUNT_RESTARTS] = {"count-restarts", "tail-orphan", "ENGINE.md, hole 15", 'l'},
+    [MUT_GONE_HOLE] = {"gone-hole", "tail-master", "hole 1, half mended (hole 16)", 'c'},
+    [MUT_RECOVERED_UNHEARD] = {"recovered-unheard", "tail-master", "hole 4, half mended", 'k'},
     [MUT_CREATE_OOM] = {"create-refused-at-oom", "oom", "create is not allowed at OOM"},
 };
 
@@ -249,6 +253,7 @@ static bool scenario_run(const struct scenario *x, char extra)
     y.lapses = (uint8_t)(y.lapses + (extra == 'l'));
     y.crashes = (uint8_t)(y.crashes + (extra == 'k'));
     scen = &y;
+    search_max = extra ? 24000000 : 6000000;
     memset(cover, 0, sizeof cover);
     clock_t t0 = clock();
     struct search r = search_run();
@@ -319,8 +324,10 @@ int main(int argc, char **argv)
             return usage();
         }
     }
-    if (mutant && !only)
+    if (mutant && !only) {
         only = mutants[mutant].scenario;
+        extra = mutants[mutant].extra;
+    }
     if (mutant)
         printf("mutant %s: %s\n", mutants[mutant].name, mutants[mutant].what);
     printf("%-13s %9s %11s %5s %7s  %s\n", "scenario", "states", "transitions", "depth", "time",

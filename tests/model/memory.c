@@ -70,13 +70,16 @@ void entry_drop(struct state *s, int p, int j, struct entry *x)
 
 /* Should this entry of a journal that I do not resume be appended again? Known and above the stored
  * top: yes, it was in the lost tail. Unknown: only if it is not in the stream, which the seal has
- * made final. */
+ * made final. If the journal is gone nobody can look: a re-append of something acknowledged goes
+ * out again, and whoever recovered the first copy has claimed its place of origin, so that this
+ * claim decides (hole 16). */
 static bool entry_moves(const struct state *s, int j, const struct entry *x, int n, int top)
 {
     if (x->ast == A_KNOWN)
         return n > top;
-    bool there = s->st.j[j].exists && s->st.j[j].ent[n] != ENTRY_NONE;
-    return n > top || (s->st.j[j].exists && !there);
+    if (!s->st.j[j].exists)
+        return n > top || (x->keep && mutant != MUT_GONE_HOLE);
+    return n > top || s->st.j[j].ent[n] == ENTRY_NONE;
 }
 
 /* Which places does a copy of this entry have to claim? All that it lay in, oldest first, each
@@ -191,6 +194,8 @@ void memory_recover(struct state *s, int p, int j)
          * claim. */
         x.from = mutant == MUT_RECOVERY_UNCLAIMED || mutant == MUT_MOVE_UNCLAIMED ? 0 : r->was[n];
         x.via = x.from ? r->via[n] : 0;
+        /* Somebody may have claimed for this place before me (hole 4). */
+        x.claimed = x.from && mutant != MUT_RECOVERED_UNHEARD;
         for (int d = 0; d < NDEST; d++) {
             bool settled = store_settled(r, n, d), due = nbit(r->due[d], n);
             if (settled)
@@ -268,7 +273,11 @@ bool memory_commit(struct state *s, int p, int j)
         c.prev_tok = m->vtok;
         c.prev_cnt = m->vcnt;
         c.new_tok = m->tok;
-        c.new_cnt = (uint8_t)(m->vcnt + 1);
+        /* One counter for the whole life, that never goes back: after a lost tail the same token
+         * may write again, and a version used twice would tell an adopter that nothing has happened
+         * (hole 15). */
+        bool old = mutant == MUT_COUNT_RESTARTS || mutant == MUT_REBUILD_COMMIT;
+        c.new_cnt = old ? (uint8_t)(m->vcnt + 1) : ++s->p[p].count;
         m->c = c;
         m->out = 1;
     }

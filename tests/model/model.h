@@ -139,9 +139,9 @@ struct limbo {
 };
 
 struct proc {
-    uint8_t life, serial, down;
-    struct cmd cmd;       /* one script call outstanding a process */
-    struct app app[NAPP]; /* FIFO */
+    uint8_t life, serial, count, down; /* count: of commits */
+    struct cmd cmd;                    /* one script call outstanding a process */
+    struct app app[NAPP];              /* FIFO */
     struct limbo limbo[NLIMBO];
     struct mem m[NJ];
 };
@@ -193,6 +193,9 @@ enum mutant {
     MUT_ADOPTER_WAITS,
     MUT_CLAIM_FORGETS,
     MUT_MARKER_OOM,
+    MUT_COUNT_RESTARTS,
+    MUT_GONE_HOLE,
+    MUT_RECOVERED_UNHEARD,
     MUT_N
 };
 
@@ -320,6 +323,7 @@ struct search {
     bool whole; /* false: there were more states than the explorer can hold */
     enum violation why;
 };
+extern uint32_t search_max; /* states it may hold */
 struct search search_run(void);
 void search_trace(void);
 void search_done(void);

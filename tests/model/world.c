@@ -305,6 +305,10 @@ static void send_create(const struct state *s, int p)
  * it. */
 static void send_adopt(const struct state *s, int p, int j)
 {
+    /* Two adopters of an orphan are alike: A goes first, the other half of the states is its
+     * mirror. */
+    if (scen->orphan && p == 1 && !s->p[0].serial && !s->p[0].life)
+        return;
     uint8_t owner = s->st.j[j].owner;
     if (!s->st.j[j].exists || s->p[p].m[j].role != ROLE_NONE || !(scen->adopt >> p & 1))
         return;
@@ -468,8 +472,12 @@ static void wire_steps(const struct state *s, int p)
             owner_reply(&t, p);
         after_exec(s, &t, s->p[p].cmd.j);
     } else if (o->cmd.wire == WIRE_REPLIED) {
-        say("%c reads: %s J%d was %s (top %d%s)", process_name(p), cmd_name[o->cmd.kind], o->cmd.j,
-            res_name[o->cmd.res], o->cmd.r_top, o->cmd.r_sealed ? ", sealed" : "");
+        say("%c reads: %s J%d was %s", process_name(p), cmd_name[o->cmd.kind], o->cmd.j,
+            res_name[o->cmd.res]);
+        if (o->cmd.kind == CMD_ASK)
+            say("%c reads: take J%d was %s (top %d%s, version %02x:%d)", process_name(p), o->cmd.j,
+                res_name[o->cmd.res], o->cmd.r_top, o->cmd.r_sealed ? ", sealed" : "",
+                o->cmd.r_vtok, o->cmd.r_vcnt);
         owner_reply(&t, p);
         world_step(&t, false, false);
     }

@@ -305,10 +305,6 @@ static void send_create(const struct state *s, int p)
  * it. */
 static void send_adopt(const struct state *s, int p, int j)
 {
-    /* Two adopters of an orphan are alike: A goes first, the other half of the states is its
-     * mirror. */
-    if (scen->orphan && p == 1 && !s->p[0].serial && !s->p[0].life)
-        return;
     uint8_t owner = s->st.j[j].owner;
     if (!s->st.j[j].exists || s->p[p].m[j].role != ROLE_NONE || !(scen->adopt >> p & 1))
         return;

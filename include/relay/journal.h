@@ -66,6 +66,7 @@ struct journal {
     struct journal_keys keys;
     enum journal_state state;
     bool live;      /* appends go here */
+    bool adopted;   /* was never live in this life */
     bool leaving;   /* no longer live; what it holds above its top has not been moved yet */
     bool request_busy; /* requests were taken from a renewal and are not committed yet */
 
@@ -224,6 +225,8 @@ bool commit_idle(const struct journal *j); /* nothing queued, dirty or unanswere
 /* Coming back found my outstanding version written, or not: finish or send again. */
 void commit_resume(struct journal *j, struct str found_version);
 bool commit_would_be(const struct journal *j, struct str version); /* the outstanding one's */
+/* Every body that is still to be parked or buried. */
+void commit_each_body(const struct journal *j, void (*each)(void *user, const struct op *op), void *user);
 /* Gives up queue and outstanding commit; `keep` is told of every body that was still to be parked. */
 void commit_abandon(struct journal *j, void (*keep)(void *user, const struct op *op), void *user);
 void commit_free(struct journal *j);
@@ -283,6 +286,7 @@ struct move {
 };
 /* Everything that `j` holds unsettled above `top` becomes a move; the rest of its memory goes. */
 void move_out(struct journal *j, uint64_t top);
+bool move_holds_above(struct journal *j, uint64_t top);
 /* Recovery met an entry that says where it came from: whose it is must be claimed before any attempt. */
 void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n);
 void move_appended(struct journal *j, struct append *a, const char *reason);

@@ -69,6 +69,7 @@ static void adopt(struct worker *w, uint64_t number, struct str former_token)
 {
     struct journal *j = journal_new(w, number);
     log_line(LOG_INFO, "adopting a journal", "journal", "%s", j->name, NULL);
+    j->adopted = true;
     if (former_token.len == sizeof j->former - 1) {
         memcpy(j->former, former_token.at, former_token.len);
     }

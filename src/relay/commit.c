@@ -542,6 +542,18 @@ void commit_resume(struct journal *j, struct str found_version)
     wheel_arm(&j->w->wheel, &j->tick, COMMIT_EVERY_MS, on_tick);
 }
 
+void commit_each_body(const struct journal *j, void (*each)(void *user, const struct op *op), void *user)
+{
+    const struct op *lists[] = {j->batch == NULL ? NULL : j->batch->ops, j->ops};
+    for (int i = 0; i < 2; i++) {
+        for (const struct op *op = lists[i]; op != NULL; op = op->next) {
+            if (op->event != NULL) {
+                each(user, op);
+            }
+        }
+    }
+}
+
 static void abandon_list(struct op **list, void (*keep)(void *user, const struct op *op), void *user)
 {
     while (*list != NULL) {

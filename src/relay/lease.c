@@ -229,6 +229,10 @@ static void not_mine(struct journal *j, const struct answer *a)
     } else if (str_starts(a->owner, gone) &&
                text_u64(str_from(a->owner, gone.len), UINT64_MAX, &top) == NULL) {
         left(j, top, NULL);
+    } else if (j->adopted && !move_holds_above(j, a->top)) {
+        /* My taking went with a lost tail, and its first owner is back in office: it may never be
+         * sealed, and there is nothing that only I hold. */
+        left(j, a->top, NULL);
     } else { /* it will be sealed before anything else is done with it */
         wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
     }

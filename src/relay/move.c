@@ -85,6 +85,18 @@ static struct move *move_new(struct worker *w, struct event *e, uint64_t from_jo
     return m;
 }
 
+bool move_holds_above(struct journal *j, uint64_t top)
+{
+    struct held_list list = {.top = top};
+    hold_tracks(j, &list);
+    commit_each_body(j, hold_op, &list);
+    for (size_t i = 0; i < list.n; i++) {
+        event_unref(list.v[i].event);
+    }
+    free(list.v);
+    return list.n > 0;
+}
+
 static void add_move(struct journal *j, const struct held *v, size_t n)
 {
     uint16_t to[LANES_MAX];

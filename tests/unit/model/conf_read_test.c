@@ -352,7 +352,7 @@ static void routes(void **state)
         {R("{from: s, to: [billing, x]}"), "p.yaml:4:34: error: there is no destination \"x\"\n"},
         {R("{from: [t], to: billing}"), "p.yaml:4:18: error: there is no source \"t\"\n"},
         {R("{from: [], to: billing}"), "\"from\" must have 1 to 4096 entries, not 0"},
-        {R("{from: s, to: []}"), "\"to\" must have 1 to 4096 entries"},
+        {R("{from: s, to: []}"), "\"to\" must have 1 to 1024 entries"},
         {R("{from: s, to: billing, events: []}"), "\"events\" must have 1 to 256 entries"},
         {R("{from: s, to: billing, stop: 1}"), "expected true or false"},
         {R("{from: s, to: [{name: billing}]}"), "\"to\" takes one value, not a mapping"},

@@ -152,6 +152,9 @@ bool conf_interpolate(struct conf_reader *r, const struct node *n, struct str *o
  */
 bool conf_refuse(struct conf_reader *r, const struct conf_row *row, const struct node *n,
                  const char *why, struct str text, const char *unit);
+/* Appends a file's bytes, at most the buffer's ceiling; or reports at `p` why not. */
+bool conf_read_file(struct conf_reader *r, const struct place *p, struct str path, struct buf *out);
+void conf_wipe(struct buf *b); /* and buf_done: it may hold a secret */
 /* A file's text without its last newline, for a secret. Reported at `p`. */
 bool conf_read_secret_file(struct conf_reader *r, const struct place *p, struct str path,
                            struct str *out);

@@ -90,10 +90,7 @@ struct conf *conf_load(const char *path, struct buf *errors)
     } else {
         c = conf_parse_with(buf_str(&text), path, &env, errors);
     }
-    if (text.at != NULL) {
-        explicit_bzero(text.at, text.cap);
-    }
-    buf_done(&text);
+    conf_wipe(&text);
     return c;
 }
 

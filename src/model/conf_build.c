@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define CA_FILE_BYTES (8 * 1024 * 1024) /* a system's whole bundle has about 200 KiB */
+
 /* ---- listeners ---- */
 
 static const struct place *place_at(const struct place *whole, const struct node *root,
@@ -14,6 +16,15 @@ static const struct place *place_at(const struct place *whole, const struct node
     const struct node_pair *b = node_find(root, block);
     const struct node_pair *k = b == NULL ? NULL : node_find(b->value, key);
     return k != NULL ? &k->value->place : b != NULL ? &b->key->place : whole;
+}
+
+/* A token that was given, but could not be read: said already, so not that there is none. */
+static bool token_was_refused(const struct conf_file *f)
+{
+    const struct node_pair *admin = node_find(f->root, "admin");
+    return admin != NULL && f->c.admin.token.at == NULL &&
+           (node_find(admin->value, "token") != NULL ||
+            node_find(admin->value, "token_file") != NULL);
 }
 
 static void build_addresses(struct conf_reader *r, const struct conf_file *f)
@@ -30,7 +41,7 @@ static void build_addresses(struct conf_reader *r, const struct conf_file *f)
         report_error(r->report, admin_at, "\"address\": %s", why_admin);
         return;
     }
-    if (!address_is_local(&admin) && f->c.admin.token.len == 0) {
+    if (!address_is_local(&admin) && f->c.admin.token.len == 0 && !token_was_refused(f)) {
         report_error(r->report, admin_at,
                      "the admin API would be open to everybody who reaches %.*s",
                      STR_ARG(report_shown(f->c.admin.address)));
@@ -196,14 +207,14 @@ static void check_ca_file(struct conf_reader *r, const struct file_destination *
         report_error(r->report, p, "\"tls\" is given, but the URL is not https");
         return;
     }
-    struct str text;
-    if (!conf_read_secret_file(r, p, d->d.ca_file, &text)) {
-        return;
-    }
-    if (!text_glob(STR("*-----BEGIN *CERTIFICATE-----*"), text)) {
+    struct buf text;
+    buf_init(&text, CA_FILE_BYTES);
+    bool good = conf_read_file(r, p, d->d.ca_file, &text);
+    if (good && !text_glob(STR("*-----BEGIN *CERTIFICATE-----*"), buf_str(&text))) {
         report_error(r->report, p, "there is no PEM certificate in \"%.*s\"",
                      STR_ARG(report_shown(d->d.ca_file)));
     }
+    buf_done(&text);
 }
 
 /* Fields that Penstock or HTTP itself sets: framing, connection, and what a receiver trusts us for.
@@ -264,10 +275,7 @@ static void build_headers(struct conf_reader *r, struct file_destination *d)
                      "\"headers\" are more than 16 KiB");
     }
     d->d.headers = arena_str(r->arena, buf_str(&b));
-    if (b.at != NULL) {
-        explicit_bzero(b.at, b.cap);
-    }
-    buf_done(&b);
+    conf_wipe(&b);
 }
 
 static void build_destinations(struct conf_reader *r, struct conf_file *f)

@@ -3,8 +3,7 @@
  * $in. */
 #include "model/conf_rows.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "base/crypt.h"
 
 #define FILE_MAX (64 * 1024)               /* a file named by ${file:} or by a _file key */
 #define VALUE_MAX (256 * 1024)             /* a scalar once interpolated */
@@ -19,8 +18,15 @@ static struct str without_newline(struct str s)
     return s;
 }
 
-/* Appends a file's text. */
-static bool add_file(struct conf_reader *r, const struct place *p, struct str path, struct buf *out)
+void conf_wipe(struct buf *b)
+{
+    if (b->at != NULL) {
+        crypt_wipe(b->at, b->cap);
+    }
+    buf_done(b);
+}
+
+bool conf_read_file(struct conf_reader *r, const struct place *p, struct str path, struct buf *out)
 {
     struct str shown = report_shown(path);
     if (path.len == 0) {
@@ -31,23 +37,29 @@ static bool add_file(struct conf_reader *r, const struct place *p, struct str pa
         report_error(r->report, p, "cannot read \"%.*s\": no file is opened here", STR_ARG(shown));
         return false;
     }
-    struct buf bytes;
-    buf_init(&bytes, FILE_MAX);
-    const char *why = file_text_read(arena_str(r->arena, path).at, &bytes);
-    struct str text = without_newline(buf_str(&bytes));
-    if (why == NULL && text.len > 0 && memchr(text.at, 0, text.len) != NULL) {
-        why = "there is a zero byte in it";
-    }
+    const char *why = file_text_read(arena_str(r->arena, path).at, out);
     if (why != NULL) {
         report_error(r->report, p, "cannot read \"%.*s\": %s", STR_ARG(shown), why);
-    } else {
+    }
+    return why == NULL;
+}
+
+/* Appends a file's text without its last newline. */
+static bool add_file(struct conf_reader *r, const struct place *p, struct str path, struct buf *out)
+{
+    struct buf bytes;
+    buf_init(&bytes, FILE_MAX);
+    bool good = conf_read_file(r, p, path, &bytes);
+    struct str text = without_newline(buf_str(&bytes));
+    if (good && str_has(text, '\0')) {
+        report_error(r->report, p, "there is a zero byte in \"%.*s\"", STR_ARG(report_shown(path)));
+        good = false;
+    }
+    if (good) {
         buf_add_str(out, text);
     }
-    if (bytes.at != NULL) {
-        explicit_bzero(bytes.at, bytes.cap);
-    }
-    buf_done(&bytes);
-    return why == NULL;
+    conf_wipe(&bytes);
+    return good;
 }
 
 static size_t name_len(struct str s)
@@ -156,10 +168,7 @@ bool conf_interpolate(struct conf_reader *r, const struct node *n, struct str *o
     if (good) {
         *out = arena_str(r->arena, buf_str(&b));
     }
-    if (b.at != NULL) {
-        explicit_bzero(b.at, b.cap);
-    }
-    buf_done(&b);
+    conf_wipe(&b);
     return good;
 }
 
@@ -172,9 +181,6 @@ bool conf_read_secret_file(struct conf_reader *r, const struct place *p, struct 
     if (good) {
         *out = arena_str(r->arena, buf_str(&b));
     }
-    if (b.at != NULL) {
-        explicit_bzero(b.at, b.cap);
-    }
-    buf_done(&b);
+    conf_wipe(&b);
     return good;
 }

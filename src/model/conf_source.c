@@ -173,18 +173,13 @@ static bool check_secrets(struct conf_reader *r, const struct file_source *s,
     if (recipe->none || n > 0) {
         return true;
     }
-    if (one != NULL && one->value->kind == NODE_TEXT && s->secret.len == 0 &&
-        str_has(one->value->text, '$')) {
-        report_error(r->report, &one->value->place, "\"secret\" is empty");
-        return false;
-    }
-    if (!was_given(s)) {
+    if (s->secret.at != NULL) {
+        report_error(r->report, conf_place(&s->item, "secret"), "\"secret\" is empty");
+    } else if (!was_given(s)) {
         report_error(r->report, &s->item.place,
                      "\"%.*s\" needs the secret that its sender signs with",
                      STR_ARG(report_shown(s->item.name)));
         report_help(r->report, "secret: \"${NAME}\", or secret_file: /path");
-    } else if (one != NULL && one->value->kind == NODE_TEXT && one->value->text.len == 0) {
-        report_error(r->report, &one->value->place, "\"secret\" is empty");
     }
     return false;
 }

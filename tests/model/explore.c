@@ -16,9 +16,14 @@ struct edge {
     uint32_t from, to;
 };
 
+struct slot {
+    uint64_t hash;
+    uint32_t id; /* + 1; 0 = empty */
+};
+
 static struct {
-    uint64_t *hash; /* of each state, by id */
-    uint32_t *parent, *slot, slots;
+    struct slot *slot;
+    uint32_t *parent, slots;
     uint16_t *step;
     uint8_t *quiet;
     uint32_t n, cap;
@@ -44,44 +49,54 @@ static void *grow(void *p, size_t n, size_t size)
     return q;
 }
 
+static uint64_t mix(uint64_t h, const unsigned char *b)
+{
+    uint64_t w;
+    memcpy(&w, b, sizeof w);
+    h = (h ^ w) * 0x9E3779B97F4A7C15u;
+    return h ^ h >> 29;
+}
+
+/* Four lanes, so that one need not wait for the other: this is the hot loop. */
 static uint64_t state_hash(const struct state *s)
 {
-    const uint64_t k = 0x9E3779B97F4A7C15u;
-    uint64_t h[4] = {1, 2, 3, 4}, w[4];
+    unsigned char tail[32] = {0};
     const unsigned char *b = (const unsigned char *)s;
-    size_t left = sizeof *s;
-    while (left) {
-        size_t take = left < sizeof w ? left : sizeof w;
-        memset(w, 0, sizeof w);
-        memcpy(w, b, take);
-        for (int i = 0; i < 4; i++) {
-            h[i] = (h[i] ^ w[i]) * k;
-            h[i] ^= h[i] >> 29;
+    uint64_t h0 = 1, h1 = 2, h2 = 3, h3 = 4;
+    for (size_t at = 0; at < sizeof *s; at += sizeof tail) {
+        const unsigned char *p = b + at;
+        if (at + sizeof tail > sizeof *s) {
+            memcpy(tail, p, sizeof *s % sizeof tail);
+            p = tail;
         }
-        b += take;
-        left -= take;
+        h0 = mix(h0, p);
+        h1 = mix(h1, p + 8);
+        h2 = mix(h2, p + 16);
+        h3 = mix(h3, p + 24);
     }
-    uint64_t r = 0;
-    for (int i = 0; i < 4; i++) {
-        r = (r ^ h[i]) * k;
-        r ^= r >> 32;
-    }
-    return r;
+    uint64_t all[4] = {h0, h1, h2, h3}, r = 0;
+    for (int i = 0; i < 4; i++)
+        r = mix(r, (const unsigned char *)&all[i]);
+    return r ^ r >> 32;
 }
 
 static void rehash(uint32_t slots)
 {
-    free(g.slot);
+    struct slot *old = g.slot;
+    uint32_t n = g.slots;
     g.slot = calloc(slots, sizeof *g.slot);
     if (!g.slot)
         exit(2);
     g.slots = slots;
-    for (uint32_t i = 0; i < g.n; i++) {
-        uint32_t k = (uint32_t)g.hash[i] & (slots - 1);
-        while (g.slot[k])
+    for (uint32_t i = 0; i < n; i++) {
+        if (!old[i].id)
+            continue;
+        uint32_t k = (uint32_t)old[i].hash & (slots - 1);
+        while (g.slot[k].id)
             k = (k + 1) & (slots - 1);
-        g.slot[k] = i + 1;
+        g.slot[k] = old[i];
     }
+    free(old);
 }
 
 /* The id of a state; *fresh if it was not known. */
@@ -90,21 +105,20 @@ static uint32_t state_id(const struct state *s, bool *fresh)
     uint64_t h = state_hash(s);
     uint32_t k = (uint32_t)h & (g.slots - 1);
     *fresh = false;
-    while (g.slot[k]) {
-        if (g.hash[g.slot[k] - 1] == h)
-            return g.slot[k] - 1;
+    while (g.slot[k].id) {
+        if (g.slot[k].hash == h)
+            return g.slot[k].id - 1;
         k = (k + 1) & (g.slots - 1);
     }
     if (g.n == g.cap) {
         g.cap *= 2;
-        g.hash = grow(g.hash, g.cap, sizeof *g.hash);
         g.parent = grow(g.parent, g.cap, sizeof *g.parent);
         g.step = grow(g.step, g.cap, sizeof *g.step);
         g.quiet = grow(g.quiet, g.cap, sizeof *g.quiet);
     }
     *fresh = true;
-    g.hash[g.n] = h;
-    g.slot[k] = ++g.n;
+    g.slot[k].hash = h;
+    g.slot[k].id = ++g.n;
     if (g.n * 2 > g.slots)
         rehash(g.slots * 2);
     return g.n - 1;
@@ -147,7 +161,6 @@ static void search_init(void)
 {
     memset(&g, 0, sizeof g);
     g.cap = 1 << 16;
-    g.hash = grow(NULL, g.cap, sizeof *g.hash);
     g.parent = grow(NULL, g.cap, sizeof *g.parent);
     g.step = grow(NULL, g.cap, sizeof *g.step);
     g.quiet = grow(NULL, g.cap, sizeof *g.quiet);
@@ -160,7 +173,6 @@ static void search_init(void)
 
 void search_done(void)
 {
-    free(g.hash);
     free(g.parent);
     free(g.step);
     free(g.quiet);

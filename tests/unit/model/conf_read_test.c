@@ -335,6 +335,7 @@ static void destinations(void **state)
         {D("url: http://d, headers: {X: [a]}"), "\"X\" takes one value, not a list"},
         {D("url: https://d, tls: {ca_file: /nowhere}"), "cannot read \"/nowhere\": No such file"},
         {D("url: https://d, tls: {ca_file: /etc/passwd}"), "there is no PEM certificate in"},
+        {D("url: https://d, tls: {ca_file: /dev/zero}"), "it is too large"},
         {D("url: http://d, tls: {ca_file: /x}"), "\"tls\" is given, but the URL is not https"},
     };
     EACH(rows);
@@ -414,6 +415,40 @@ static void passwords_are_in_no_message(void **state)
     }
 }
 
+/* One mistake, one complaint: what follows from it is not said. */
+static void consequences_are_not_said(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "sources: {s: {verify: stripe, secret: '${NONE}'}}\n",
+        "sources: {s: {verify: stripe, secrets: ['${NONE}']}}\n",
+        "sources: {s: {verify: stripe, secret_file: /nowhere}}\n",
+        "sources: {s: {verify: strip}}\n",
+        "sources: {s: {verify: [stripe]}}\n",
+        "sources: {s: text}\n",
+        "sources: [s]\n",
+        LEAST "admin: {address: 0.0.0.0:8081, token: '${NONE}'}\n",
+        LEAST "admin: {address: 0.0.0.0:8081, token_file: /nowhere}\n",
+        LEAST "destinations: {d: [x]}\n",
+        LEAST "destinations: {d: {url: ftp://d}}\nroutes: [{from: s, to: d}]\n",
+        LEAST "redis: {url: 'http://u@h'}\n",
+        LEAST "redis: {durability: replica}\n",
+        "a: b: c\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct buf errors;
+        buf_init(&errors, 65536);
+        assert_null(conf_parse_with(str_of(texts[i]), "p.yaml", &conf_room_env, &errors));
+        const char *first = memmem(errors.at, errors.len, ": error: ", 9);
+        assert_non_null(first);
+        size_t behind = (size_t)(first - errors.at) + 9;
+        if (memmem(errors.at + behind, errors.len - behind, ": error: ", 9) != NULL) {
+            fail_msg("%s\n%.*s", texts[i], STR_ARG(buf_str(&errors)));
+        }
+        buf_done(&errors);
+    }
+}
+
 static void many_errors_are_cut_short(void **state)
 {
     (void)state;
@@ -443,6 +478,7 @@ int main(void)
         cmocka_unit_test(routes),
         cmocka_unit_test(listeners_and_redis),
         cmocka_unit_test(passwords_are_in_no_message),
+        cmocka_unit_test(consequences_are_not_said),
         cmocka_unit_test(many_errors_are_cut_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

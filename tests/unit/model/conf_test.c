@@ -317,6 +317,24 @@ static void secrets_from_files(void **state)
              "\"token\" and \"token_file\" are both given");
 }
 
+static void takes_a_ca_file_as_large_as_the_systems(void **state)
+{
+    (void)state;
+    conf_room_variables = NULL;
+    size_t n = 300 * 1024;
+    char *pem = malloc(n), text[256];
+    memset(pem, 'A', n);
+    memcpy(pem + 1000, "-----BEGIN CERTIFICATE-----", 27);
+    char *path = room_file(pem, n);
+    snprintf(text, sizeof text, LEAST "destinations: {d: {url: https://d, tls: {ca_file: %s}}}",
+             path);
+    struct conf *c = conf_good(text);
+    room_text(c->destinations[0].ca_file, path, "ca_file");
+    conf_unref(c);
+    room_remove(path);
+    free(pem);
+}
+
 static void warns_of_what_is_not_wrong(void **state)
 {
     (void)state;
@@ -444,6 +462,7 @@ int main(void)
         cmocka_unit_test(redis_urls),
         cmocka_unit_test(interpolation),
         cmocka_unit_test(secrets_from_files),
+        cmocka_unit_test(takes_a_ca_file_as_large_as_the_systems),
         cmocka_unit_test(warns_of_what_is_not_wrong),
         cmocka_unit_test(counts_its_holders),
         cmocka_unit_test(prints_what_it_reads_back),

@@ -11,8 +11,10 @@ static void an_id_is_a_uuid_v7_and_an_address(void **state)
     static const struct {
         uint64_t journal, n;
         int64_t ms;
-    } cases[] = {{0, 1, 0}, {EVENT_JOURNAL_MAX, EVENT_N_MAX, (INT64_C(1) << 48) - 1},
-                 {0x123456789, 0xabcdef, 1700000000123}, {1, 2, 3}};
+    } cases[] = {{0, 1, 0},
+                 {EVENT_JOURNAL_MAX, EVENT_N_MAX, (INT64_C(1) << 48) - 1},
+                 {0x123456789, 0xabcdef, 1700000000123},
+                 {1, 2, 3}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char id[EVENT_ID_LEN];
         uint64_t journal, n;
@@ -29,9 +31,14 @@ static void refuses_what_is_not_an_id(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "", "0", "01a20c70-f3b1-4149-8e88-d30000000005", "01a20c70-f3b1-7149-ce88-d30000000005",
-        "01a20c70+f3b1-7149-8e88-d30000000005", "01a20c70-f3b1-7149-8e88-d3000000000g",
-        "01a20c70-f3b1-7149-8e88-d300000000055", "01a20c70f3b1-7149-8e88-d300000000055",
+        "",
+        "0",
+        "01a20c70-f3b1-4149-8e88-d30000000005",
+        "01a20c70-f3b1-7149-ce88-d30000000005",
+        "01a20c70+f3b1-7149-8e88-d30000000005",
+        "01a20c70-f3b1-7149-8e88-d3000000000g",
+        "01a20c70-f3b1-7149-8e88-d300000000055",
+        "01a20c70f3b1-7149-8e88-d300000000055",
     };
     uint64_t journal, n;
     int64_t ms;
@@ -45,9 +52,16 @@ static void holds_everything_in_one_allocation(void **state)
     (void)state;
     static const uint16_t to[] = {3, 1};
     size_t before = event_bytes_alive();
-    struct event_parts parts = {.journal = 5, .n = 6, .received_ms = 7, .source = STR("stripe"),
-                                .method = STR("POST"), .target = STR("/x?y"), .headers = STR("A: b\r\n"),
-                                .body = STR("\0\xff"), .to = to, .to_count = 2};
+    struct event_parts parts = {.journal = 5,
+                                .n = 6,
+                                .received_ms = 7,
+                                .source = STR("stripe"),
+                                .method = STR("POST"),
+                                .target = STR("/x?y"),
+                                .headers = STR("A: b\r\n"),
+                                .body = STR("\0\xff"),
+                                .to = to,
+                                .to_count = 2};
     struct event *e = event_new(&parts);
     assert_true(event_bytes_alive() - before == e->bytes);
     assert_true(str_eq(e->source, STR("stripe")) && str_eq(e->target, STR("/x?y")));
@@ -71,10 +85,22 @@ static void renders_end_to_end_fields_only(void **state)
     static const struct {
         const char *name, *value;
     } rows[] = {
-        {"Host", "a"}, {"Content-Length", "3"}, {"Transfer-Encoding", "chunked"}, {"Connection", "x-hop, close"},
-        {"X-Hop", "1"}, {"Keep-Alive", "5"}, {"TE", "trailers"}, {"Upgrade", "h2c"}, {"Expect", "100-continue"},
-        {"Proxy-Connection", "close"}, {"Penstock-Attempt", "9"}, {"Content-Type", "application/json"},
-        {"X-Twice", "1"}, {"x-twice", "2"}, {"Stripe-Signature", "t=1,v1=2"}, {"X-Empty", ""},
+        {"Host", "a"},
+        {"Content-Length", "3"},
+        {"Transfer-Encoding", "chunked"},
+        {"Connection", "x-hop, close"},
+        {"X-Hop", "1"},
+        {"Keep-Alive", "5"},
+        {"TE", "trailers"},
+        {"Upgrade", "h2c"},
+        {"Expect", "100-continue"},
+        {"Proxy-Connection", "close"},
+        {"Penstock-Attempt", "9"},
+        {"Content-Type", "application/json"},
+        {"X-Twice", "1"},
+        {"x-twice", "2"},
+        {"Stripe-Signature", "t=1,v1=2"},
+        {"X-Empty", ""},
     };
     f.n = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -83,8 +109,9 @@ static void renders_end_to_end_fields_only(void **state)
     struct buf out;
     buf_init(&out, 4096);
     event_render_fields(&f, &out);
-    assert_true(str_eq(buf_str(&out), STR("Content-Type: application/json\r\nX-Twice: 1\r\nx-twice: 2\r\n"
-                                          "Stripe-Signature: t=1,v1=2\r\nX-Empty: \r\n")));
+    assert_true(
+        str_eq(buf_str(&out), STR("Content-Type: application/json\r\nX-Twice: 1\r\nx-twice: 2\r\n"
+                                  "Stripe-Signature: t=1,v1=2\r\nX-Empty: \r\n")));
     buf_done(&out);
 }
 

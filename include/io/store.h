@@ -22,6 +22,9 @@ struct store_conf {
     uint64_t connect_ms, command_ms; /* the oldest unanswered command may be this old */
 };
 
+/* The bytes of a string or status reply, borrowed; empty for NULL and any other kind. */
+struct str store_text(const redisReply *reply);
+
 /* `reply` is borrowed for the call; NULL means unknown, not failed. */
 typedef void (*store_on_reply)(void *user, const redisReply *reply);
 

@@ -113,6 +113,7 @@ struct journal {
 /* --- journal.c: life and appends */
 struct journal *journal_new(struct worker *w, uint64_t number);
 void journal_free(struct journal *j); /* drops whatever it still holds */
+struct journal *journal_find(const struct worker *w, uint64_t number); /* among its own, or NULL */
 /* A command is on its way whose answer names `j`. The answer calls release first: true = `j` was freed
  * meanwhile (and now is), leave it alone. */
 void journal_hold(struct journal *j);

@@ -470,6 +470,12 @@ struct store *store_new(uv_loop_t *loop, struct wheel *wheel, const struct store
     return s;
 }
 
+struct str store_text(const redisReply *reply)
+{
+    bool is_text = reply != NULL && (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS);
+    return is_text ? (struct str){reply->str, reply->len} : STR_NONE;
+}
+
 bool store_is_up(const struct store *s)
 {
     return s->state == STORE_UP && s->reset_why == NULL && !s->closing;

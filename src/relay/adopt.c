@@ -23,15 +23,6 @@ struct adoption {
     bool scanning;
 };
 
-static struct journal *mine(const struct worker *w, uint64_t number)
-{
-    struct journal *j = w->journals;
-    while (j != NULL && j->number != number) {
-        j = j->next;
-    }
-    return j;
-}
-
 static struct candidate *candidate_of(struct adoption *a, uint64_t number)
 {
     struct candidate *c = a->first;
@@ -121,7 +112,7 @@ static void on_owner(void *user, const redisReply *reply)
     } else if (is_free && c->take_at_ms > now + 500) {
         c->take_at_ms = now;
     }
-    if (now >= c->take_at_ms && mine(l.w, l.number) == NULL && !l.w->draining) {
+    if (now >= c->take_at_ms && journal_find(l.w, l.number) == NULL && !l.w->draining) {
         uint64_t number = c->number;
         candidate_free(a, c);
         adopt(l.w, number, STR_NONE);
@@ -132,7 +123,7 @@ static void look_at(struct worker *w, struct candidate *c)
 {
     char name[12];
     struct buf key;
-    if (c->asking || mine(w, c->number) != NULL) {
+    if (c->asking || journal_find(w, c->number) != NULL) {
         return;
     }
     buf_init(&key, 128);
@@ -163,7 +154,7 @@ static void on_listed(void *user, const redisReply *reply)
     for (size_t i = 0; i < reply->elements; i++) {
         uint64_t number;
         if (journal_number((struct str){reply->element[i]->str, reply->element[i]->len}, &number) &&
-            mine(w, number) == NULL) {
+            journal_find(w, number) == NULL) {
             struct candidate *c = candidate_of(a, number);
             c->listed = true;
             look_at(w, c);
@@ -242,7 +233,7 @@ void adopt_start(struct worker *w)
 
 void adopt_former(struct worker *w, uint64_t number, struct str token)
 {
-    if (mine(w, number) == NULL) {
+    if (journal_find(w, number) == NULL) {
         adopt(w, number, token);
     }
 }

@@ -75,11 +75,6 @@ static void read_free(struct due_read *r)
     free(r);
 }
 
-static struct str text_of(const redisReply *r)
-{
-    return r->type == REDIS_REPLY_STRING ? (struct str){r->str, r->len} : STR_NONE;
-}
-
 /* A reply for a track: its journal may be gone, or have been left and come back with other tracks. */
 static struct track *still(struct journal *j, const struct due_read *r)
 {
@@ -150,11 +145,11 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
     if (t != NULL && reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 7) {
         struct record record;
         uint64_t received;
-        struct str line = text_of(reply->element[3]), method, target;
+        struct str line = store_text(reply->element[3]), method, target;
         str_cut(line, ' ', &method, &target);
         if (reply->element[0]->type != REDIS_REPLY_STRING ||
-            text_u64(text_of(reply->element[1]), INT64_MAX, &received) != NULL ||
-            !record_decode(text_of(reply->element[6]), &record)) {
+            text_u64(store_text(reply->element[1]), INT64_MAX, &received) != NULL ||
+            !record_decode(store_text(reply->element[6]), &record)) {
             log_line(LOG_ERROR, "a parked delivery has no event: dropped", "journal", "%s", j->name, "n",
                      "%llu", (unsigned long long)n, "destination", "%s", t->lane->name, NULL);
             stats_lost(j->w, 1);
@@ -163,9 +158,9 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
             uint16_t to = (uint16_t)r->lane;
             struct event_parts parts = {
                 .journal = j->number, .n = n, .received_ms = (int64_t)received,
-                .id = text_of(reply->element[0]), .source = text_of(reply->element[2]),
-                .method = method, .target = target, .headers = text_of(reply->element[4]),
-                .body = text_of(reply->element[5]), .to = &to, .to_count = 1,
+                .id = store_text(reply->element[0]), .source = store_text(reply->element[2]),
+                .method = method, .target = target, .headers = store_text(reply->element[4]),
+                .body = store_text(reply->element[5]), .to = &to, .to_count = 1,
             };
             struct event *e = event_new(&parts);
             if (r->expire) {
@@ -213,8 +208,8 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
     ENSURE(r->numbers != NULL);
     for (size_t i = 0; i < pairs; i++) {
         uint64_t n, due;
-        if (text_u64(text_of(reply->element[2 * i]), UINT64_MAX, &n) != NULL ||
-            text_u64(text_of(reply->element[2 * i + 1]), INT64_MAX, &due) != NULL || numset_has(&t->in_hand, n)) {
+        if (text_u64(store_text(reply->element[2 * i]), UINT64_MAX, &n) != NULL ||
+            text_u64(store_text(reply->element[2 * i + 1]), INT64_MAX, &due) != NULL || numset_has(&t->in_hand, n)) {
             continue;
         }
         if ((int64_t)due > now || r->count >= room) {
@@ -295,7 +290,7 @@ static void on_request_record(void *user, const redisReply *reply)
             j->request_busy = false; /* the next renewal hands it out again */
         } else {
             struct track *t = track_of(j, r->lane);
-            bool found = record_decode(text_of(reply), &record);
+            bool found = record_decode(store_text(reply), &record);
             if (found && r->purge) {
                 commit_drop(t, r->n);
             } else if (found) { /* a replay: a new budget, due at once */

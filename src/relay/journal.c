@@ -87,6 +87,15 @@ struct journal *journal_new(struct worker *w, uint64_t number)
     return j;
 }
 
+struct journal *journal_find(const struct worker *w, uint64_t number)
+{
+    struct journal *j = w->journals;
+    while (j != NULL && j->number != number) {
+        j = j->next;
+    }
+    return j;
+}
+
 struct str journal_key(const struct journal *j, struct buf *out, const char *kind, struct str rest)
 {
     buf_clear(out);

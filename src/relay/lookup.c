@@ -9,11 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct str text_of(const redisReply *r)
-{
-    return r != NULL && r->type == REDIS_REPLY_STRING ? (struct str){r->str, r->len} : STR_NONE;
-}
-
 /* "<prefix>{J}:<kind><rest>"; free with buf_done. */
 static struct str key_of(struct worker *w, struct buf *out, struct str journal, const char *kind,
                          struct str rest)
@@ -99,14 +94,14 @@ static void on_dead_event(struct dead_search *s, struct dead_step *step, const r
     struct dead_letter d = {.destination = str_of(step->destination), .buried_ms = step->buried_ms};
     uint64_t received;
     if (s->left == 0 || reply->type != REDIS_REPLY_ARRAY || reply->elements != 5 ||
-        text_u64(text_of(reply->element[1]), INT64_MAX, &received) != NULL ||
-        !record_decode(text_of(reply->element[4]), &d.record)) {
+        text_u64(store_text(reply->element[1]), INT64_MAX, &received) != NULL ||
+        !record_decode(store_text(reply->element[4]), &d.record)) {
         return;
     }
-    d.id = text_of(reply->element[0]);
+    d.id = store_text(reply->element[0]);
     d.received_ms = (int64_t)received;
-    d.source = text_of(reply->element[2]);
-    str_cut(text_of(reply->element[3]), ' ', &d.method, &d.target);
+    d.source = store_text(reply->element[2]);
+    str_cut(store_text(reply->element[3]), ' ', &d.method, &d.target);
     s->left--;
     s->on_each(s->user, &d);
 }
@@ -118,7 +113,7 @@ static void on_dead_numbers(struct dead_search *s, struct dead_step *step, const
         uint64_t at;
         struct dead_step next = *step;
         next.on_reply = on_dead_event;
-        if (text_u64(text_of(reply->element[i + 1]), INT64_MAX, &at) == NULL) {
+        if (text_u64(store_text(reply->element[i + 1]), INT64_MAX, &at) == NULL) {
             next.buried_ms = (int64_t)at;
         }
         buf_init(&field, 128);
@@ -126,7 +121,7 @@ static void on_dead_numbers(struct dead_search *s, struct dead_step *step, const
         buf_add_str(&field, str_of(step->destination));
         struct str argv[] = {STR("HMGET"),
                              key_of(s->w, &key, str_of(step->journal), "event:",
-                                    text_of(reply->element[i])),
+                                    store_text(reply->element[i])),
                              STR("id"), STR("t"), STR("src"), STR("m"), buf_str(&field)};
         dead_ask(s, &next, 7, argv);
         buf_done(&key);
@@ -137,7 +132,7 @@ static void on_dead_numbers(struct dead_search *s, struct dead_step *step, const
 static void on_dead_lanes(struct dead_search *s, struct dead_step *step, const redisReply *reply)
 {
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
-        struct str name = text_of(reply->element[i]);
+        struct str name = store_text(reply->element[i]);
         if (s->destination[0] != '\0' && !str_eq(name, str_of(s->destination))) {
             continue;
         }
@@ -160,7 +155,7 @@ static void on_dead_journals(struct dead_search *s, struct dead_step *step, cons
         struct dead_step next = *step;
         struct buf key;
         next.on_reply = on_dead_lanes;
-        copy_text(next.journal, sizeof next.journal, text_of(reply->element[i]));
+        copy_text(next.journal, sizeof next.journal, store_text(reply->element[i]));
         struct str argv[] = {STR("SMEMBERS"),
                              key_of(s->w, &key, str_of(next.journal), "lanes", STR_NONE)};
         dead_ask(s, &next, 2, argv);
@@ -230,7 +225,7 @@ static void take_pair(struct found_event *e, struct str name, struct str value)
 static void take_pairs(struct found_event *e, const redisReply *pairs)
 {
     for (size_t i = 0; i + 1 < pairs->elements; i += 2) {
-        take_pair(e, text_of(pairs->element[i]), text_of(pairs->element[i + 1]));
+        take_pair(e, store_text(pairs->element[i]), store_text(pairs->element[i + 1]));
     }
 }
 
@@ -239,7 +234,7 @@ static void search_hash(struct event_search *s);
 static void on_moved(void *user, const redisReply *reply)
 {
     struct event_search *s = user;
-    struct str place = text_of(reply), journal, n;
+    struct str place = store_text(reply), journal, n;
     if (reply == NULL) {
         event_end(s, NULL, "redis_down");
     } else if (s->moves++ < 8 && str_cut(place, '-', &journal, &n) && journal.len == 9 &&
@@ -380,7 +375,7 @@ static void on_push_moved(void *user, const redisReply *reply)
     struct str journal, n;
     if (reply == NULL) {
         push_end(p, "redis_down");
-    } else if (p->moves++ < 8 && str_cut(text_of(reply), '-', &journal, &n) && journal.len == 9 &&
+    } else if (p->moves++ < 8 && str_cut(store_text(reply), '-', &journal, &n) && journal.len == 9 &&
                text_u64(n, EVENT_N_MAX, &p->n) == NULL) {
         copy_text(p->journal, sizeof p->journal, journal);
         look_for_record(p);

@@ -199,15 +199,6 @@ void move_out(struct journal *j, uint64_t top)
 
 /* --- append, claim, deliver */
 
-static struct journal *find_journal(const struct worker *w, uint64_t number)
-{
-    struct journal *j = w->journals;
-    while (j != NULL && j->number != number) {
-        j = j->next;
-    }
-    return j;
-}
-
 size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX])
 {
     char name[12];
@@ -251,7 +242,7 @@ static void on_claimed(void *user, const redisReply *reply)
     char text[MOVE_PLACE_MAX];
     struct str place = {text, move_place(m->copy_number, m->copy->n, text)};
     bool mine = str_eq(place, (struct str){reply->str, reply->len});
-    struct journal *j = find_journal(c.w, m->copy_number);
+    struct journal *j = journal_find(c.w, m->copy_number);
     if (mine && m->copy_lost) { /* mine, but gone: once more, from where it was */
         event_unref(m->event);
         m->event = m->copy;

@@ -17,11 +17,6 @@ struct recovery {
     uint64_t events;
 };
 
-static struct str text_of(const redisReply *r)
-{
-    return r->type == REDIS_REPLY_STRING ? (struct str){r->str, r->len} : STR_NONE;
-}
-
 static bool ready(struct journal *j)
 {
     return j->state == JOURNAL_READING && j->recovery != NULL;
@@ -58,7 +53,7 @@ static void on_settled(struct journal *j, const redisReply *reply)
 {
     j->read_n = 1; /* no `low`: nothing is known to be settled */
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-        take_field(j, text_of(reply->element[i]), text_of(reply->element[i + 1]));
+        take_field(j, store_text(reply->element[i]), store_text(reply->element[i + 1]));
     }
     j->low = j->read_n;
 }
@@ -69,7 +64,7 @@ static void on_due_head(struct track *t, const redisReply *reply)
 {
     uint64_t due;
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2 &&
-        text_u64(text_of(reply->element[1]), INT64_MAX, &due) == NULL) {
+        text_u64(store_text(reply->element[1]), INT64_MAX, &due) == NULL) {
         due_note(t, (int64_t)due);
     }
 }
@@ -147,7 +142,7 @@ static void ask_of_lane(struct journal *j, struct lane *lane)
 static void on_lanes(struct journal *j, const redisReply *reply)
 {
     for (size_t i = 0; i < reply->elements; i++) {
-        struct lane *lane = lane_find(j->w, text_of(reply->element[i]));
+        struct lane *lane = lane_find(j->w, store_text(reply->element[i]));
         if (lane != NULL) {
             ask_of_lane(j, lane);
         }
@@ -168,13 +163,13 @@ static bool entry_read(const redisReply *r, struct entry *e)
         return false;
     }
     struct str n, rest, line = STR_NONE;
-    str_cut(text_of(r->element[0]), '-', &n, &rest);
+    str_cut(store_text(r->element[0]), '-', &n, &rest);
     if (text_u64(n, UINT64_MAX, &e->n) != NULL) {
         return false;
     }
     const redisReply *f = r->element[1];
     for (size_t i = 0; i + 1 < f->elements; i += 2) {
-        struct str name = text_of(f->element[i]), value = text_of(f->element[i + 1]);
+        struct str name = store_text(f->element[i]), value = store_text(f->element[i + 1]);
         if (str_eq(name, STR("id"))) {
             e->id = value;
         } else if (str_eq(name, STR("t"))) {

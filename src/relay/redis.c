@@ -81,13 +81,6 @@ bool script_send_to(struct worker *w, uint64_t number, enum script_id id, struct
     return send_script(w, id, keys.v, 2, argv, on_reply, user);
 }
 
-static struct str text_of(const redisReply *r)
-{
-    return r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_STATUS
-               ? (struct str){r->str, r->len}
-               : STR_NONE;
-}
-
 struct answer answer_read(const redisReply *reply)
 {
     struct answer a = {.error = store_error_of(reply)};
@@ -98,10 +91,10 @@ struct answer answer_read(const redisReply *reply)
         a.error = STORE_ERROR;
         return a;
     }
-    a.word = text_of(reply->element[0]);
-    a.owner = text_of(reply->element[1]);
-    a.version = text_of(reply->element[2]);
-    if (text_u64(text_of(reply->element[3]), UINT64_MAX, &a.top) != NULL) {
+    a.word = store_text(reply->element[0]);
+    a.owner = store_text(reply->element[1]);
+    a.version = store_text(reply->element[2]);
+    if (text_u64(store_text(reply->element[3]), UINT64_MAX, &a.top) != NULL) {
         a.top = 0; /* no stream */
     }
     a.sealed = reply->element[4]->type == REDIS_REPLY_INTEGER && reply->element[4]->integer == 1;
@@ -134,7 +127,7 @@ static void check_failed(struct worker *w)
 /* The value of "name:value" in an INFO answer. */
 static struct str info_value(const redisReply *info, struct str name)
 {
-    struct str rest = text_of(info), line, key, value;
+    struct str rest = store_text(info), line, key, value;
     while (rest.len > 0) {
         str_cut(rest, '\n', &line, &rest);
         if (str_cut(line, ':', &key, &value) && str_eq(key, name)) {
@@ -174,8 +167,8 @@ static bool server_fits(struct worker *w, const redisReply *info)
 static bool config_is(const redisReply *config, const char *name, const char *wanted)
 {
     for (size_t i = 0; i + 1 < config->elements; i += 2) {
-        if (str_eq(text_of(config->element[i]), str_of(name))) {
-            return str_eq(text_of(config->element[i + 1]), str_of(wanted));
+        if (str_eq(store_text(config->element[i]), str_of(name))) {
+            return str_eq(store_text(config->element[i + 1]), str_of(wanted));
         }
     }
     return false;
@@ -282,7 +275,7 @@ static void on_loaded(void *user, const redisReply *reply)
     if (reply == NULL) {
         return;
     }
-    struct str sha = text_of(reply);
+    struct str sha = store_text(reply);
     if (sha.len != 40) {
         say_trouble(l.w, true, "SCRIPT LOAD was refused: %s", store_error_word(store_error_of(reply)));
         check_failed(l.w);

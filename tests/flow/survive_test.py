@@ -310,3 +310,39 @@ def repairs_after_redis_lost_its_tail(flow):
     wait_for(lambda: expected <= set(sequence(a)), "everything at a")
     wait_for(lambda: len(expected - taken) <= lost, "everything at b that Redis did not lose")
     assert p.metric("penstock_deliveries_perhaps_lost_total") == lost
+
+
+def parks_later_what_redis_has_no_memory_for(flow):
+    redis, down = flow.redis(), [True]
+    a = flow.sink(lambda r, before: {"status": 503, "delay": 1} if down[0] else {})
+    b = flow.sink()
+    p = flow.penstock({"a": a, "b": b}, redis, retry="{schedule: [300ms, ...], jitter: 0%}",
+                      destination_more=", breaker: { open_after: 0 }")
+    for i in range(20):
+        assert p.stripe(json.dumps({"seq": i, "pad": "x" * 20000}).encode()).status == 200
+    redis.cli("CONFIG", "SET", "maxmemory", redis.memory() - 100000)
+    p.wait_log("Redis refused a commit")
+    b.wait(20)
+    down[0] = False
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    wait_for(lambda: p.metric("penstock_deliveries_total") == 40, "all to be delivered")
+    assert sequence(b) == {i: 1 for i in range(20)}
+    wait_for(lambda: redis.cli("KEYS", "*event:*") == "", "what was parked to be gone")
+
+
+def forgets_nothing_that_was_settled_at_redis_out_of_memory(flow):
+    redis, a = flow.redis(), flow.sink(lambda r, before: {"delay": 1})
+    p = flow.penstock({"a": a}, redis)
+    for i in range(10):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    redis.cli("CONFIG", "SET", "maxmemory", "1mb")
+    wait_for(lambda: p.metric("penstock_deliveries_total") == 10, "delivered")
+    settled = redis.cli("KEYS", "*settled").split()[0]
+    wait_for(lambda: redis.cli("HGET", settled, "low") == "12", "settled although Redis is full")
+    p.kill()
+    p.start()
+    assert p.stripe(b'{"seq":99}').status == 503
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    wait_for(lambda: p.stripe(b'{"seq":100}').status == 200, "to accept again")
+    wait_for(lambda: 100 in sequence(a), "the new one")
+    assert all(n == 1 for n in sequence(a).values())

@@ -106,11 +106,11 @@ static void on_owner(void *user, const redisReply *reply)
         c->absent_since_ms = c->take_at_ms = 0;
         return;
     }
-    if (c->absent_since_ms == 0) {
-        c->absent_since_ms = now;
-        c->take_at_ms = now + (is_free ? 0 : LEASE_MS) + (int64_t)(crypt_random_u64() % 500);
-    } else if (is_free && c->take_at_ms > now + 500) {
+    if (is_free) { /* given up in order: nobody will come back for it */
         c->take_at_ms = now;
+    } else if (c->absent_since_ms == 0) {
+        c->absent_since_ms = now;
+        c->take_at_ms = now + LEASE_MS + (int64_t)(crypt_random_u64() % 500);
     }
     if (now >= c->take_at_ms && journal_find(l.w, l.number) == NULL && !l.w->draining) {
         uint64_t number = c->number;

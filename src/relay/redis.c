@@ -221,6 +221,7 @@ static void check_passed(struct worker *w)
     if (!same) {
         adopt_start(w);
     }
+    adopt_scan(w);
 }
 
 static void on_appends_info(void *user, const redisReply *reply)

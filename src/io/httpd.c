@@ -174,8 +174,8 @@ static void refuse_for_memory(struct httpd_conn *c)
 
 static void on_head_due(struct conn *conn)
 {
-    refuse(CONTAINER_OF(conn, struct httpd_conn, conn), 408, REASON_TOO_SLOW,
-           "the head did not come in time");
+    struct httpd_conn *c = CONTAINER_OF(conn, struct httpd_conn, conn);
+    refuse(c, 408, REASON_TOO_SLOW, "the head did not come in time");
 }
 
 static void arm_body(struct httpd_conn *c);
@@ -512,8 +512,8 @@ static void on_accept(struct listener *l, int fd, const struct sockaddr_storage 
 static void on_exhausted(struct listener *l)
 {
     static const struct sockaddr_storage nobody;
-    struct httpd *h = CONTAINER_OF(l, struct httpd, listener);
-    tell_refused(h, REASON_OVERLOADED, "out of file descriptors: new connections wait", &nobody);
+    tell_refused(CONTAINER_OF(l, struct httpd, listener), REASON_OVERLOADED,
+                 "out of file descriptors: new connections wait", &nobody);
 }
 
 /* --- life --- */

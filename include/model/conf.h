@@ -12,7 +12,7 @@
 #include "model/retry.h"
 #include "model/verify.h"
 
-#define CONF_DESTINATIONS_MAX 4096
+#define CONF_DESTINATIONS_MAX 1024 /* a worker keeps a lane for each, and for some that went */
 #define CONF_SOURCES_MAX 4096
 #define CONF_ROUTES_MAX 4096
 

@@ -1,7 +1,7 @@
 /* An accepted request: immutable, refcounted, one allocation with everything behind it.
  *
- * Its id is a UUIDv7 (RFC 9562 5.7) whose 74 free bits hold the journal's number (34) and the entry's
- * number n in it (40): an id is an address. */
+ * Its id is a UUIDv7 (RFC 9562 5.7) whose 74 free bits hold the journal's number (34) and the
+ * entry's number n in it (40): an id is an address. */
 #ifndef MODEL_EVENT_H
 #define MODEL_EVENT_H
 
@@ -20,9 +20,9 @@ struct event {
     struct str source, method, target;
     struct str headers; /* end-to-end fields, rendered "Name: value\r\n" each */
     struct str body;
-    size_t bytes;        /* of this allocation */
+    size_t bytes; /* of this allocation */
     size_t to_count;
-    const uint16_t *to;  /* numbers of its destinations' lanes */
+    const uint16_t *to; /* numbers of its destinations' lanes */
 };
 
 /* What a new event is made of; everything is copied. */

@@ -29,9 +29,9 @@ struct node_pair {
 };
 
 /* NULL when the file cannot be read; the reason is in the report. An empty file is an empty map.
- * Values of keys for which `is_secret` says yes are masked in excerpts. */
+ * Texts, or texts of a list, for which `is_secret` says yes are masked in excerpts. */
 struct node *node_parse(const struct file_text *file, struct arena *a, struct report *r,
-                        bool (*is_secret)(struct str key));
+                        bool (*is_secret)(struct str key, struct str value));
 const struct node_pair *node_find(const struct node *map, const char *key); /* or NULL */
 /* Nothing was written behind the key: empty, `~` or `null`, unquoted. */
 bool node_is_nothing(const struct node *n);

@@ -79,6 +79,9 @@ unsigned lane_depth(const struct lane *lane); /* deliveries in memory */
 void dispatch_event(struct journal *j, struct event *e);
 /* One delivery that recovery read back; parked when the lane has no room for it. */
 void dispatch_recovered(struct journal *j, struct event *e, struct lane *lane);
+/* A slot for an entry whose delivery is decided later; then: deliver it, or call it settled. */
+uint64_t dispatch_reserve(struct journal *j, uint64_t n, struct lane *lane);
+void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, uint64_t seq, bool deliver);
 /* A parked delivery whose time has come, or whose max_age has passed; both take a reference of `e`. */
 void dispatch_parked(struct track *t, struct event *e, const struct record *r);
 void dispatch_expired(struct track *t, struct event *e, const struct record *r);

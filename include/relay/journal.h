@@ -66,6 +66,7 @@ struct journal {
     struct journal_keys keys;
     enum journal_state state;
     bool live;      /* appends go here */
+    bool adopted;   /* was never live in this life */
     bool leaving;   /* no longer live; what it holds above its top has not been moved yet */
     bool request_busy; /* requests were taken from a renewal and are not committed yet */
 
@@ -105,8 +106,6 @@ struct journal {
 #define RECENT_PARKS 4096
     uint64_t recent_parks[RECENT_PARKS]; /* n of what was parked last: for counting what a lost tail took */
     unsigned recent_at;
-    uint64_t *held_low;  /* see journal_hold_low; owned */
-    size_t held_count, held_cap;
     unsigned calls; /* commands that will answer with this journal as their user */
     bool dead;      /* freed by its owner; the last answer frees the memory */
 };
@@ -132,9 +131,6 @@ extern const char APPEND_ABSENT[];
  * (relay/ingest.h), never from inside. The append is the journal's until then. */
 void journal_append(struct journal *j, struct append *a);
 uint64_t journal_next_n(struct journal *j);
-/* An entry that is in the stream but not yet in any track holds `low` back (a copy to be claimed). */
-void journal_hold_low(struct journal *j, uint64_t n);
-void journal_released(struct journal *j, uint64_t n);
 /* Parting: appends of unknown outcome at or below `top` are answered as refused, those above as absent. */
 void journal_fail_pending(struct journal *j, uint64_t top);
 void journal_appends_down(struct journal *j); /* the connection died: outcomes are unknown */
@@ -229,6 +225,8 @@ bool commit_idle(const struct journal *j); /* nothing queued, dirty or unanswere
 /* Coming back found my outstanding version written, or not: finish or send again. */
 void commit_resume(struct journal *j, struct str found_version);
 bool commit_would_be(const struct journal *j, struct str version); /* the outstanding one's */
+/* Every body that is still to be parked or buried. */
+void commit_each_body(const struct journal *j, void (*each)(void *user, const struct op *op), void *user);
 /* Gives up queue and outstanding commit; `keep` is told of every body that was still to be parked. */
 void commit_abandon(struct journal *j, void (*keep)(void *user, const struct op *op), void *user);
 void commit_free(struct journal *j);
@@ -272,21 +270,30 @@ void lease_renew_all(struct worker *w);
 void lease_free_all(struct worker *w, void (*on_freed)(void *user), void *user);
 
 /* --- move.c: events that leave a lost journal for the live one */
+#define MOVE_PLACE_MAX 48 /* of "<journal>-<n>" */
+
 struct move {
     struct move *next;
-    struct event *event; /* of the old journal; its `to` = what is unsettled */
+    struct event *event; /* its `to` = what is unsettled */
     uint64_t from_journal, from_n;
-    struct append *append;       /* under way */
-    struct event *copy;          /* appended to the live journal: to be claimed */
-    uint64_t copy_number;        /* of that journal */
+    struct append *append; /* under way */
+    struct event *copy;    /* appended: to be claimed */
+    uint64_t copy_number;  /* of the journal that has it */
+    uint64_t *seqs;        /* its slots, one a destination; owned */
     bool claiming;
+    bool copy_lost;        /* its journal was left, and lies below it now */
+    bool dropped;          /* not wanted any more; the claim's answer frees it */
 };
 /* Everything that `j` holds unsettled above `top` becomes a move; the rest of its memory goes. */
 void move_out(struct journal *j, uint64_t top);
+bool move_holds_above(struct journal *j, uint64_t top);
+/* Recovery met an entry that says where it came from: whose it is must be claimed before any attempt. */
+void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n);
+void move_appended(struct journal *j, struct append *a, const char *reason);
+size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX]);
+bool move_place_read(struct str place, uint64_t *number, uint64_t *n);
 void moves_pump(struct worker *w);
-void move_appended(struct append *a, const char *reason, struct worker *w);
 void moves_free(struct worker *w);
-size_t moves_count(const struct worker *w);
 
 /* --- recover.c: reads a sealed journal back */
 void recover_start(struct journal *j); /* from JOURNAL_READING to JOURNAL_OLD */
@@ -300,6 +307,7 @@ void adopt_scan(struct worker *w);  /* every 2 s */
 void adopt_done(struct worker *w);
 /* Of this node's former life, which is known to be dead: no need to wait for its lease. */
 void adopt_former(struct worker *w, uint64_t number, struct str token);
+void journal_unlist(struct worker *w, uint64_t number);
 void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what is empty */
 
 /* --- due.c: parked deliveries and their times; requests of the API */

@@ -42,7 +42,7 @@ void lookup_event(struct worker *w, struct str id,
 void lookup_request(struct worker *w, const char *verb, struct str id, struct str destination,
                     void (*on_done)(void *user, const char *reason), void *user);
 
-/* Writes the destination's state for all nodes, and obeys it at once here. */
+/* Writes the destination's state for all nodes, and then obeys it here. on_done may be NULL. */
 void lookup_pause(struct worker *w, struct lane *lane, bool paused,
                   void (*on_done)(void *user, const char *reason), void *user);
 

@@ -16,7 +16,7 @@ struct lane;
 struct move;
 struct op;
 
-#define LANES_MAX 1024 /* destinations ever seen in one life, unknown ones included */
+#define LANES_MAX 2048 /* destinations ever seen in one life, unknown ones included */
 
 /* The worker's side of Redis: two connections that must show the same server. */
 struct redis_side {

@@ -8,6 +8,7 @@
 #include "relay/lookup.h"
 #include "relay/stats.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -478,8 +479,10 @@ const char *api_start(struct api **out, struct worker *w)
     struct httpd_handler handler = {api, on_head, on_request, on_gone, on_refused};
     const char *why = httpd_new(&api->httpd, w->loop, &w->wheel, w->conf->admin.address, &limits, &handler);
     if (why != NULL) {
+        static char trouble[512];
+        snprintf(trouble, sizeof trouble, "admin.address %s", why);
         free(api);
-        return why;
+        return trouble;
     }
     *out = api;
     return NULL;

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool key_is_secret(struct str key)
+/* What excerpts do not show: what such keys hold, and URLs with a user in them. */
+static bool is_secret(struct str key, struct str value)
 {
     static const char *const keys[] = {"secret", "secrets", "token", "password", "authorization"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
@@ -14,7 +15,7 @@ static bool key_is_secret(struct str key)
             return true;
         }
     }
-    return false;
+    return text_glob(STR("*://*@*"), value);
 }
 
 /* Keys are OpenSSL's and do not lie in the arena. */
@@ -33,7 +34,7 @@ static struct conf *build(struct conf_reader *r, const struct file_text *file)
     whole->file = file;
     struct conf_file *f = arena_take(r->arena, sizeof *f);
     f->place = whole;
-    f->root = node_parse(file, r->arena, r->report, key_is_secret);
+    f->root = node_parse(file, r->arena, r->report, is_secret);
     if (f->root != NULL) {
         conf_read_block(r, &CONF_TOP, f->root, f, false);
         conf_build_sources(r, f);

@@ -245,8 +245,12 @@ static bool in_bounds(struct conf_reader *r, const struct conf_row *row, const s
     if (v >= row->least && v <= row->most) {
         return true;
     }
-    report_error(r->report, &n->place, "\"%s\" must be from %.*s to %.*s", row->key, STR_ARG(least),
-                 STR_ARG(most));
+    if (row->least == row->most) {
+        report_error(r->report, &n->place, "\"%s\" must be %.*s", row->key, STR_ARG(least));
+    } else {
+        report_error(r->report, &n->place, "\"%s\" must be from %.*s to %.*s", row->key,
+                     STR_ARG(least), STR_ARG(most));
+    }
     return false;
 }
 

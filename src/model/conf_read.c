@@ -42,13 +42,24 @@ static const struct {
 
 void conf_guess_init(struct conf_guess *g, struct str word)
 {
-    size_t most = word.len / 3;
-    *g = (struct conf_guess){.word = word, .distance = (most < 1 ? 1 : most > 3 ? 3 : most) + 1};
+    size_t most = word.len <= 1 ? 0 : word.len < 6 ? 1 : word.len < 9 ? 2 : 3;
+    *g = (struct conf_guess){.word = word, .distance = most + 1};
+}
+
+/* Two neighbours in the wrong order ("ulr"): one slip, though two edits. */
+static bool swapped(struct str a, struct str b)
+{
+    size_t i = 0;
+    while (i < a.len && i < b.len && a.at[i] == b.at[i]) {
+        i++;
+    }
+    return a.len == b.len && i + 1 < a.len && a.at[i] == b.at[i + 1] && a.at[i + 1] == b.at[i] &&
+           str_eq(str_from(a, i + 2), str_from(b, i + 2));
 }
 
 void conf_guess_try(struct conf_guess *g, struct str candidate)
 {
-    size_t d = text_distance(g->word, candidate, g->distance);
+    size_t d = swapped(g->word, candidate) ? 1 : text_distance(g->word, candidate, g->distance);
     if (d < g->distance) {
         g->distance = d;
         g->best = candidate;
@@ -244,5 +255,6 @@ void conf_read_block(struct conf_reader *r, const struct conf_block *b, const st
 const struct place *conf_place(const struct conf_item *item, const char *key)
 {
     const struct node_pair *pair = node_find(item->value, key);
-    return pair != NULL ? &pair->value->place : &item->place;
+    bool short_form = item->value != NULL && item->value->kind == NODE_TEXT;
+    return pair != NULL ? &pair->value->place : short_form ? &item->value->place : &item->place;
 }

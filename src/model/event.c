@@ -66,7 +66,8 @@ void event_unref(struct event *e)
     }
 }
 
-/* 48 bits of time, version 7, 12 bits; variant 10, 62 bits. The 74 free bits, in order: J, then n. */
+/* 48 bits of time, version 7, 12 bits; variant 10, 62 bits. The 74 free bits, in order: J, then n.
+ */
 void event_id_encode(char out[EVENT_ID_LEN], uint64_t journal, uint64_t n, int64_t ms)
 {
     uint64_t high = (uint64_t)ms << 16 | 0x7000u | (journal >> 22 & 0xfffu);
@@ -125,9 +126,17 @@ bool event_id_decode(struct str id, uint64_t *journal, uint64_t *n, int64_t *ms)
 static bool is_ours(struct str name)
 {
     static const struct str dropped[] = {
-        {"connection", 10},   {"host", 4},    {"content-length", 14}, {"transfer-encoding", 17},
-        {"keep-alive", 10},   {"te", 2},      {"trailer", 7},         {"upgrade", 7},
-        {"expect", 6},        {"proxy-connection", 16},               {"proxy-authorization", 19},
+        {"connection", 10},
+        {"host", 4},
+        {"content-length", 14},
+        {"transfer-encoding", 17},
+        {"keep-alive", 10},
+        {"te", 2},
+        {"trailer", 7},
+        {"upgrade", 7},
+        {"expect", 6},
+        {"proxy-connection", 16},
+        {"proxy-authorization", 19},
         {"proxy-authenticate", 18},
     };
     for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++) {
@@ -143,7 +152,8 @@ void event_render_fields(const struct fields *fields, struct buf *out)
     bool nominates = fields_find(fields, STR("connection")) != NULL;
     for (size_t i = 0; i < fields->n; i++) {
         const struct field *f = &fields->v[i];
-        if (is_ours(f->name) || (nominates && fields_has_element(fields, STR("connection"), f->name))) {
+        if (is_ours(f->name) ||
+            (nominates && fields_has_element(fields, STR("connection"), f->name))) {
             continue;
         }
         buf_add_str(out, f->name);

@@ -18,7 +18,7 @@ struct loader {
     const struct file_text *file;
     struct arena *arena;
     struct report *report;
-    bool (*is_secret)(struct str key);
+    bool (*is_secret)(struct str key, struct str value);
     struct map anchors;  /* name -> struct anchor, the latest of that name */
     struct node **stack; /* children of the collections that are open */
     size_t n, cap;
@@ -210,6 +210,18 @@ static bool is_merge(const struct node *key)
     return key->plain && str_eq(key->text, STR("<<"));
 }
 
+static void mask_secrets(struct loader *l, struct str key, const struct node *value)
+{
+    if (value->kind == NODE_TEXT && l->is_secret(key, value->text)) {
+        report_mask(l->report, &value->place);
+    }
+    for (size_t i = 0; value->kind == NODE_LIST && i < value->n; i++) {
+        if (value->items[i]->kind == NODE_TEXT && l->is_secret(key, value->items[i]->text)) {
+            report_mask(l->report, &value->items[i]->place);
+        }
+    }
+}
+
 static void add_own_pair(struct loader *l, struct pairs *p, struct node *key, struct node *value)
 {
     const struct node *first = key->kind == NODE_TEXT ? map_find(&p->seen, key->text) : NULL;
@@ -221,13 +233,7 @@ static void add_own_pair(struct loader *l, struct pairs *p, struct node *key, st
         report_help(l->report, "it is first in line %u", first->place.start.line);
     } else {
         pairs_add(p, key, value);
-        if (value->kind == NODE_TEXT && l->is_secret(key->text)) {
-            report_mask(l->report, &value->place);
-        } else if (value->kind == NODE_LIST && l->is_secret(key->text)) {
-            for (size_t i = 0; i < value->n; i++) {
-                report_mask(l->report, &value->items[i]->place);
-            }
-        }
+        mask_secrets(l, key->text, value);
     }
 }
 
@@ -363,7 +369,7 @@ static struct node *read_stream(struct loader *l)
 }
 
 struct node *node_parse(const struct file_text *file, struct arena *a, struct report *r,
-                        bool (*is_secret)(struct str key))
+                        bool (*is_secret)(struct str key, struct str value))
 {
     struct place whole = {.file = file};
     if (file->text.len > NODE_FILE_BYTES) {

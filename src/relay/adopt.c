@@ -69,13 +69,14 @@ static void adopt(struct worker *w, uint64_t number, struct str former_token)
 {
     struct journal *j = journal_new(w, number);
     log_line(LOG_INFO, "adopting a journal", "journal", "%s", j->name, NULL);
+    j->adopted = true;
     if (former_token.len == sizeof j->former - 1) {
         memcpy(j->former, former_token.at, former_token.len);
     }
     journal_take(j);
 }
 
-static void unlist(struct worker *w, uint64_t number)
+void journal_unlist(struct worker *w, uint64_t number)
 {
     char name[12];
     struct buf key;
@@ -105,7 +106,7 @@ static void on_owner(void *user, const redisReply *reply)
                                                          : STR_NONE;
     int64_t now = boot_ms();
     if (str_starts(owner, STR("gone"))) {
-        unlist(l.w, l.number);
+        journal_unlist(l.w, l.number);
         candidate_free(a, c);
         return;
     }
@@ -333,7 +334,7 @@ static void on_deleted(struct journal *j, const redisReply *reply, int64_t sent_
     struct answer a = answer_read(reply);
     if (a.error == STORE_OK && str_eq(a.word, STR("ok"))) {
         log_line(LOG_INFO, "journal is empty and deleted", "journal", "%s", j->name, NULL);
-        unlist(j->w, j->number);
+        journal_unlist(j->w, j->number);
         journal_free(j);
     } else if (j->state == JOURNAL_DELETING) {
         j->state = JOURNAL_OLD; /* not empty after all, or not known: the next round asks again */

@@ -100,8 +100,38 @@ void commit_bury(struct track *t, uint64_t n, uint64_t seq, struct event *body,
     queue_record(OP_BURY, t, n, seq, body, r, now_ms);
 }
 
+/* A park that Redis' memory holds back was never written: its success settles it instead. */
+static bool overtake(struct track *t, uint64_t n)
+{
+    struct journal *j = t->journal;
+    if (boot_ms() >= j->w->redis.oom_until_ms) {
+        return false;
+    }
+    for (struct op **at = &j->ops; *at != NULL; at = &(*at)->next) {
+        struct op *op = *at;
+        if (op->track != t || op->n != n || op->event == NULL) {
+            continue;
+        }
+        if (op->seq != TRACK_NO_SEQ) {
+            track_done(t, op->seq);
+        }
+        numset_remove(&t->in_hand, n);
+        *at = op->next;
+        if (j->ops_tail == &op->next) {
+            j->ops_tail = at;
+        }
+        j->op_count--;
+        op_free(op);
+        return true;
+    }
+    return false;
+}
+
 void commit_drop(struct track *t, uint64_t n)
 {
+    if (overtake(t, n)) {
+        return;
+    }
     queue(t->journal, &(struct op){.kind = OP_DROP, .track = t, .n = n, .seq = TRACK_NO_SEQ});
 }
 
@@ -246,9 +276,6 @@ static uint64_t find_low(const struct journal *j)
     uint64_t low = j->live ? j->known_n + 1 : j->top + 1;
     if (j->state == JOURNAL_READING && j->read_n < low) {
         low = j->read_n;
-    }
-    for (size_t i = 0; i < j->held_count; i++) {
-        low = j->held_low[i] < low ? j->held_low[i] : low;
     }
     for (unsigned i = 0; i < j->w->lane_count; i++) {
         if (j->tracks[i] != NULL) {
@@ -513,6 +540,18 @@ void commit_resume(struct journal *j, struct str found_version)
         }
     }
     wheel_arm(&j->w->wheel, &j->tick, COMMIT_EVERY_MS, on_tick);
+}
+
+void commit_each_body(const struct journal *j, void (*each)(void *user, const struct op *op), void *user)
+{
+    const struct op *lists[] = {j->batch == NULL ? NULL : j->batch->ops, j->ops};
+    for (int i = 0; i < 2; i++) {
+        for (const struct op *op = lists[i]; op != NULL; op = op->next) {
+            if (op->event != NULL) {
+                each(user, op);
+            }
+        }
+    }
 }
 
 static void abandon_list(struct op **list, void (*keep)(void *user, const struct op *op), void *user)

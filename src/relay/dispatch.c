@@ -3,6 +3,7 @@
 
 #include "base/crypt.h"
 #include "base/log.h"
+#include "relay/lookup.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
@@ -42,13 +43,28 @@ static void offer(struct delivery *d)
     lane_pump(lane);
 }
 
-static void add(struct journal *j, struct event *e, struct lane *lane)
+uint64_t dispatch_reserve(struct journal *j, uint64_t n, struct lane *lane)
+{
+    return track_push(track_of(j, lane), n, NULL);
+}
+
+void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, uint64_t seq, bool deliver)
 {
     struct track *t = track_of(j, lane);
+    if (!deliver) {
+        track_done(t, seq);
+        return;
+    }
     struct delivery *d = delivery_new(e, lane, t, e->n);
     d->since_boot_ms = boot_ms();
-    d->seq = track_push(t, e->n, d);
+    d->seq = seq;
+    track_slot(t, seq)->delivery = d;
     offer(d);
+}
+
+static void add(struct journal *j, struct event *e, struct lane *lane)
+{
+    dispatch_reserved(j, e, lane, dispatch_reserve(j, e->n, lane), true);
 }
 
 void dispatch_event(struct journal *j, struct event *e)
@@ -282,6 +298,7 @@ static void give_up(struct delivery *d, const struct outcome *o)
         struct lane *lane = d->lane;
         delivery_park(d, worker_now_ms(lane->w));
         lane_pause(lane, true);
+        lookup_pause(lane->w, lane, true, NULL, NULL);
     } else {
         delivery_bury(d);
     }

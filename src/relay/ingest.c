@@ -9,6 +9,7 @@
 #include "relay/delivery.h"
 #include "relay/stats.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -297,7 +298,12 @@ const char *ingest_start(struct worker *w)
         .idle_ms = (uint64_t)c->listen.idle_timeout_ms, .write_ms = 10000,
     };
     struct httpd_handler handler = {w, on_head, on_request, on_gone, on_refused};
-    return httpd_new(&w->listener, w->loop, &w->wheel, c->listen.address, &limits, &handler);
+    static char trouble[512];
+    const char *why = httpd_new(&w->listener, w->loop, &w->wheel, c->listen.address, &limits, &handler);
+    if (why != NULL) {
+        snprintf(trouble, sizeof trouble, "listen.address %s", why);
+    }
+    return why == NULL ? NULL : trouble;
 }
 
 unsigned ingest_waiting(const struct worker *w)

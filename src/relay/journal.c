@@ -125,8 +125,6 @@ void journal_free(struct journal *j)
     wheel_cancel(&w->wheel, &j->retry);
     journal_fail_pending(j, UINT64_MAX);
     tracks_clear(j);
-    free(j->held_low);
-    j->held_low = NULL;
     for (struct journal **at = &w->journals; *at != NULL; at = &(*at)->next) {
         if (*at == j) {
             *at = j->next;
@@ -178,7 +176,7 @@ static void complete(struct journal *j, struct append *a, const char *reason)
         j->newest_ms = a->event->received_ms;
     }
     if (a->move != NULL) {
-        move_appended(a, reason, j->w);
+        move_appended(j, a, reason);
     } else {
         append_done(j, a, reason);
     }
@@ -234,9 +232,10 @@ static struct str put_id(char out[24], uint64_t n)
     return (struct str){out, len + 2};
 }
 
-static bool send_event(struct journal *j, const struct event *e)
+static bool send_event(struct journal *j, const struct append *a)
 {
-    char id[24], t[20], m[64];
+    const struct event *e = a->event;
+    char id[24], t[20], m[64], from[MOVE_PLACE_MAX];
     struct buf to, target;
     buf_init(&to, LANES_MAX * 80);
     for (size_t i = 0; i < e->to_count; i++) {
@@ -263,9 +262,15 @@ static bool send_event(struct journal *j, const struct event *e)
         STR("id"), {e->id, EVENT_ID_LEN},
         STR("t"), {t, text_put_u64(t, (uint64_t)e->received_ms)},
         STR("src"), e->source, STR("to"), buf_str(&to), STR("m"), line,
-        STR("h"), e->headers, STR("b"), e->body,
+        STR("h"), e->headers, STR("b"), e->body, STR("from"), STR_NONE,
     };
-    bool ok = store_send(j->w->redis.appends, sizeof argv / sizeof *argv, argv, on_xadd, j);
+    size_t argc = sizeof argv / sizeof *argv;
+    if (a->move != NULL) {
+        argv[argc - 1] = (struct str){from, move_place(a->move->from_journal, a->move->from_n, from)};
+    } else {
+        argc -= 2;
+    }
+    bool ok = store_send(j->w->redis.appends, argc, argv, on_xadd, j);
     buf_done(&to);
     buf_done(&target);
     if (ok) {
@@ -277,31 +282,10 @@ static bool send_event(struct journal *j, const struct event *e)
 void journal_append(struct journal *j, struct append *a)
 {
     a->next = NULL;
-    a->sent = send_event(j, a->event);
+    a->sent = send_event(j, a);
     *j->pending_tail = a;
     j->pending_tail = &a->next;
     j->pending_count++;
-}
-
-void journal_hold_low(struct journal *j, uint64_t n)
-{
-    if (j->held_count == j->held_cap) {
-        j->held_cap = j->held_cap == 0 ? 64 : j->held_cap * 2;
-        j->held_low = realloc(j->held_low, j->held_cap * sizeof *j->held_low);
-        ENSURE(j->held_low != NULL);
-    }
-    j->held_low[j->held_count++] = n;
-}
-
-void journal_released(struct journal *j, uint64_t n)
-{
-    for (size_t i = 0; i < j->held_count; i++) {
-        if (j->held_low[i] == n) {
-            j->held_low[i] = j->held_low[--j->held_count];
-            commit_soon(j);
-            return;
-        }
-    }
 }
 
 void journal_fail_pending(struct journal *j, uint64_t top)

@@ -137,19 +137,24 @@ static void seal(struct journal *j)
     script_send(j, SCRIPT_SEAL_ID, 1, argv, on_sealed);
 }
 
+/* What this life holds of it goes one way: sealed, moved, recovered. Nothing to do for a journal that was
+ * only asked for, or that is being left already. */
 static void begin_leaving(struct journal *j, const char *why)
 {
     struct worker *w = j->w;
+    if (j->leaving || !(j->live || j->recovered || j->recovery != NULL)) {
+        return;
+    }
+    log_line(LOG_WARN, "leaving a journal", "journal", "%s", j->name, "why", "%s", why, NULL);
+    stats_journal_left(w);
+    j->leaving = true;
+    j->recovered = false;
+    recover_stop(j);
     if (j->live) {
-        log_line(LOG_WARN, "leaving a journal", "journal", "%s", j->name, "why", "%s", why, NULL);
-        stats_journal_left(w);
         j->live = false;
-        j->leaving = true;
-        if (w->live == j) {
-            w->live = NULL;
-            if (!w->draining) {
-                create(w);
-            }
+        w->live = NULL;
+        if (!w->draining) {
+            create(w);
         }
     }
 }
@@ -169,51 +174,45 @@ static bool version_is_mine(const struct journal *j, struct str found)
     return str_eq(found, str_of(j->version)) || commit_would_be(j, found);
 }
 
-/* The live journal, taken: is it exactly as I left it? */
-static void taken_live(struct journal *j, const struct answer *a)
+/* Is it exactly as I left it? A live one is not sealed and ends where my appends do; an old one is
+ * sealed at the top that I know. */
+static bool is_as_i_left_it(const struct journal *j, const struct answer *a)
 {
-    bool fits = !a->sealed && version_is_mine(j, a->version) && a->top >= j->asked_low_n &&
-                a->top < j->next_n;
-    if (fits) {
+    if (j->leaving || !version_is_mine(j, a->version)) {
+        return false;
+    }
+    if (j->live) {
+        return !a->sealed && a->top >= j->asked_low_n && a->top < j->next_n;
+    }
+    return (j->recovered || j->recovery != NULL) && a->sealed && a->top == j->top;
+}
+
+static void resume(struct journal *j, const struct answer *a)
+{
+    if (j->live) {
         commit_resume(j, a->version);
         journal_resume_appends(j);
         return;
     }
-    begin_leaving(j, a->sealed ? "another had adopted it"
-                               : "Redis has lost the end of what it had acknowledged");
-    if (a->sealed) {
+    j->state = j->recovery != NULL ? JOURNAL_READING : JOURNAL_OLD;
+    commit_resume(j, a->version);
+    recover_more(j);
+    lanes_pump(j->w);
+}
+
+static void taken(struct journal *j, const struct answer *a)
+{
+    if (is_as_i_left_it(j, a)) {
+        resume(j, a);
+        return;
+    }
+    begin_leaving(j, a->sealed && j->live ? "another had adopted it"
+                                          : "Redis has lost the end of what it had acknowledged");
+    if (j->leaving && a->sealed) {
         left(j, a->top, a);
     } else {
         seal(j);
     }
-}
-
-static void taken_old(struct journal *j, const struct answer *a)
-{
-    if (j->leaving) {
-        if (a->sealed) {
-            left(j, a->top, a);
-        } else {
-            seal(j);
-        }
-        return;
-    }
-    bool known = j->recovery != NULL || j->recovered;
-    if (known && a->sealed && a->top == j->top && version_is_mine(j, a->version)) {
-        j->state = j->recovery != NULL ? JOURNAL_READING : JOURNAL_OLD;
-        commit_resume(j, a->version);
-        recover_more(j);
-        lanes_pump(j->w);
-        return;
-    }
-    if (known) { /* what this life knows of it is no longer what Redis has */
-        dispatch_forget(j);
-        commit_abandon(j, NULL, NULL);
-        recover_stop(j);
-        tracks_clear(j);
-        j->recovered = false;
-    }
-    seal(j);
 }
 
 static void not_mine(struct journal *j, const struct answer *a)
@@ -230,6 +229,10 @@ static void not_mine(struct journal *j, const struct answer *a)
     } else if (str_starts(a->owner, gone) &&
                text_u64(str_from(a->owner, gone.len), UINT64_MAX, &top) == NULL) {
         left(j, top, NULL);
+    } else if (j->adopted && !move_holds_above(j, a->top)) {
+        /* My taking went with a lost tail, and its first owner is back in office: it may never be
+         * sealed, and there is nothing that only I hold. */
+        left(j, a->top, NULL);
     } else { /* it will be sealed before anything else is done with it */
         wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
     }
@@ -249,16 +252,13 @@ static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms
         j->trial[0] = '\0';
         j->lease_until_ms = sent_ms + LEASE_VALID_MS;
         life_write(j->w);
-        if (j->live) {
-            taken_live(j, &a);
-        } else {
-            taken_old(j, &a);
-        }
+        taken(j, &a);
     } else if (str_eq(a.word, STR("none"))) { /* all of it is lost: nothing to own */
         begin_leaving(j, "Redis has lost all of it");
         if (j->leaving) {
             left(j, 0, NULL);
-        } else {
+        } else { /* listed, but never made */
+            journal_unlist(j->w, j->number);
             forget(j);
         }
     } else {

@@ -447,6 +447,8 @@ void lookup_request(struct worker *w, const char *verb, struct str id, struct st
 /* --- pause and resume */
 
 struct pausing {
+    struct lane *lane;
+    bool paused;
     void (*on_done)(void *user, const char *reason);
     void *user;
 };
@@ -455,7 +457,13 @@ static void on_paused(void *user, const redisReply *reply)
 {
     struct pausing p = *(struct pausing *)user;
     free(user);
-    p.on_done(p.user, store_error_of(reply) == STORE_OK ? NULL : "redis_down");
+    bool ok = store_error_of(reply) == STORE_OK;
+    if (ok) { /* only now: an older answer of what Redis says may have come in between */
+        lane_pause(p.lane, p.paused);
+    }
+    if (p.on_done != NULL) {
+        p.on_done(p.user, ok ? NULL : "redis_down");
+    }
 }
 
 void lookup_pause(struct worker *w, struct lane *lane, bool paused,
@@ -469,11 +477,12 @@ void lookup_pause(struct worker *w, struct lane *lane, bool paused,
     struct str resume[] = {STR("HDEL"), buf_str(&key), str_of(lane->name)};
     struct pausing *p = malloc(sizeof *p);
     ENSURE(p != NULL);
-    *p = (struct pausing){on_done, user};
-    lane_pause(lane, paused);
+    *p = (struct pausing){lane, paused, on_done, user};
     if (!store_send(w->redis.main, paused ? 4 : 3, paused ? pause : resume, on_paused, p)) {
         free(p);
-        on_done(user, "redis_down");
+        if (on_done != NULL) {
+            on_done(user, "redis_down");
+        }
     }
     buf_done(&key);
 }

@@ -70,9 +70,35 @@ static void hold_tracks(const struct journal *j, struct held_list *list)
     }
 }
 
+static struct move *move_new(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n)
+{
+    struct move *m = calloc(1, sizeof *m);
+    ENSURE(m != NULL);
+    m->event = e;
+    m->from_journal = from_journal;
+    m->from_n = from_n;
+    struct move **at = &w->moves;
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = m;
+    return m;
+}
+
+bool move_holds_above(struct journal *j, uint64_t top)
+{
+    struct held_list list = {.top = top};
+    hold_tracks(j, &list);
+    commit_each_body(j, hold_op, &list);
+    for (size_t i = 0; i < list.n; i++) {
+        event_unref(list.v[i].event);
+    }
+    free(list.v);
+    return list.n > 0;
+}
+
 static void add_move(struct journal *j, const struct held *v, size_t n)
 {
-    struct worker *w = j->w;
     uint16_t to[LANES_MAX];
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
@@ -86,16 +112,7 @@ static void add_move(struct journal *j, const struct held *v, size_t n)
         .id = {e->id, EVENT_ID_LEN}, .source = e->source, .method = e->method, .target = e->target,
         .headers = e->headers, .body = e->body, .to = to, .to_count = count,
     };
-    struct move *m = calloc(1, sizeof *m);
-    ENSURE(m != NULL);
-    m->event = event_new(&parts);
-    m->from_journal = j->number;
-    m->from_n = v[0].n;
-    struct move **at = &w->moves;
-    while (*at != NULL) {
-        at = &(*at)->next;
-    }
-    *at = m;
+    move_new(j->w, event_new(&parts), j->number, v[0].n);
 }
 
 /* Deliveries that were parked in the last seconds above the top, and are not held any more. */
@@ -107,20 +124,53 @@ static unsigned count_lost(const struct journal *j, const struct held_list *list
         if (n <= list->top || n == 0) {
             continue;
         }
-        struct held key = {.n = n};
         bool found = false;
         for (size_t k = 0; k < list->n && !found; k++) {
-            found = list->v[k].n == key.n;
+            found = list->v[k].n == n;
         }
         lost += !found;
     }
     return lost;
 }
 
+static void move_free(struct worker *w, struct move *m)
+{
+    for (struct move **at = &w->moves; *at != NULL; at = &(*at)->next) {
+        if (*at == m) {
+            *at = m->next;
+            break;
+        }
+    }
+    event_unref(m->event);
+    event_unref(m->copy);
+    free(m->seqs);
+    free(m);
+}
+
+/* Copies that lie in the journal that is being left: those up to the top are found and claimed again by
+ * whoever recovers it; those above are lost with the tail, but first it must be known whose they are. */
+static void leave_copies(struct journal *j, uint64_t top)
+{
+    for (struct move *m = j->w->moves, *next; m != NULL; m = next) {
+        next = m->next;
+        if (m->copy == NULL || m->copy_number != j->number) {
+            continue;
+        }
+        if (m->copy->n > top) {
+            m->copy_lost = true;
+        } else if (m->claiming) {
+            m->dropped = true; /* its answer frees it */
+        } else {
+            move_free(j->w, m);
+        }
+    }
+}
+
 void move_out(struct journal *j, uint64_t top)
 {
     struct held_list list = {.top = top};
     journal_fail_pending(j, top);
+    leave_copies(j, top);
     hold_tracks(j, &list);
     commit_abandon(j, hold_op, &list);
     dispatch_forget(j);
@@ -149,19 +199,6 @@ void move_out(struct journal *j, uint64_t top)
 
 /* --- append, claim, deliver */
 
-static void move_free(struct worker *w, struct move *m)
-{
-    for (struct move **at = &w->moves; *at != NULL; at = &(*at)->next) {
-        if (*at == m) {
-            *at = m->next;
-            break;
-        }
-    }
-    event_unref(m->event);
-    event_unref(m->copy);
-    free(m);
-}
-
 static struct journal *find_journal(const struct worker *w, uint64_t number)
 {
     struct journal *j = w->journals;
@@ -171,12 +208,18 @@ static struct journal *find_journal(const struct worker *w, uint64_t number)
     return j;
 }
 
-static size_t put_place(const struct move *m, char out[48])
+size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX])
 {
     char name[12];
-    journal_name(m->copy_number, name);
-    int n = snprintf(out, 48, "%s-%llu", name, (unsigned long long)m->copy->n);
-    return (size_t)n;
+    journal_name(number, name);
+    return (size_t)snprintf(out, MOVE_PLACE_MAX, "%s-%llu", name, (unsigned long long)n);
+}
+
+bool move_place_read(struct str place, uint64_t *number, uint64_t *n)
+{
+    struct str name, rest;
+    return str_cut(place, '-', &name, &rest) && journal_number(name, number) &&
+           text_u64(rest, EVENT_N_MAX, n) == NULL;
 }
 
 struct claim {
@@ -184,37 +227,58 @@ struct claim {
     struct move *m;
 };
 
+/* The copy is in `j`, slots in its tracks are reserved: deliver it, or call it settled. */
+static void decide(struct journal *j, struct move *m, bool mine)
+{
+    for (size_t i = 0; i < m->copy->to_count; i++) {
+        dispatch_reserved(j, m->copy, j->w->lanes[m->copy->to[i]], m->seqs[i], mine);
+    }
+}
+
 static void on_claimed(void *user, const redisReply *reply)
 {
     struct claim c = *(struct claim *)user;
+    struct move *m = c.m;
     free(user);
-    c.m->claiming = false;
+    m->claiming = false;
+    if (m->dropped) {
+        move_free(c.w, m);
+        return;
+    }
     if (store_error_of(reply) != STORE_OK || reply->type != REDIS_REPLY_STRING) {
         return; /* moves_pump asks again */
     }
-    char place[48];
-    struct str mine = {place, put_place(c.m, place)};
-    struct journal *j = find_journal(c.w, c.m->copy_number);
-    if (j != NULL && j->live && str_eq(mine, (struct str){reply->str, reply->len})) {
-        dispatch_event(j, c.m->copy);
+    char text[MOVE_PLACE_MAX];
+    struct str place = {text, move_place(m->copy_number, m->copy->n, text)};
+    bool mine = str_eq(place, (struct str){reply->str, reply->len});
+    struct journal *j = find_journal(c.w, m->copy_number);
+    if (mine && m->copy_lost) { /* mine, but gone: once more, from where it was */
+        event_unref(m->event);
+        m->event = m->copy;
+        m->from_journal = m->copy_number;
+        m->from_n = m->copy->n;
+        m->copy = NULL;
+        m->copy_lost = false;
+        moves_pump(c.w);
+        return;
     }
-    /* Else another holder was first: nothing was pushed for the copy, so it counts as settled. */
-    if (j != NULL) {
-        journal_released(j, c.m->copy->n);
+    if (j != NULL && !m->copy_lost) {
+        decide(j, m, mine);
     }
-    move_free(c.w, c.m);
+    move_free(c.w, m);
 }
 
 static void claim(struct worker *w, struct move *m)
 {
-    char name[12], n[20], place[48];
+    char name[12], n[20], place[MOVE_PLACE_MAX];
     struct buf key;
     buf_init(&key, 128);
     journal_name(m->from_journal, name);
     buf_add_str(&key, w->conf->redis.prefix);
     buf_printf(&key, "{%s}:moved", name);
     struct str field = {n, text_put_u64(n, m->from_n)};
-    struct str put[] = {STR("HSETNX"), buf_str(&key), field, {place, put_place(m, place)}};
+    struct str put[] = {STR("HSETNX"), buf_str(&key), field,
+                        {place, move_place(m->copy_number, m->copy->n, place)}};
     struct str age[] = {STR("EXPIRE"), buf_str(&key), STR("2592000")};
     struct str get[] = {STR("HGET"), buf_str(&key), field};
     struct claim *c = malloc(sizeof *c);
@@ -227,6 +291,26 @@ static void claim(struct worker *w, struct move *m)
         free(c);
     }
     buf_done(&key);
+}
+
+/* From now on the copy holds its journal's `low` back, in n order like every other entry. */
+static void reserve(struct journal *j, struct move *m)
+{
+    free(m->seqs);
+    m->seqs = malloc((m->copy->to_count + 1) * sizeof *m->seqs);
+    ENSURE(m->seqs != NULL);
+    for (size_t i = 0; i < m->copy->to_count; i++) {
+        m->seqs[i] = dispatch_reserve(j, m->copy->n, j->w->lanes[m->copy->to[i]]);
+    }
+}
+
+void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n)
+{
+    struct move *m = move_new(j->w, event_ref(copy), from_journal, from_n);
+    m->copy = event_ref(copy);
+    m->copy_number = j->number;
+    reserve(j, m);
+    claim(j->w, m);
 }
 
 static void append_copy(struct worker *w, struct move *m)
@@ -246,17 +330,14 @@ static void append_copy(struct worker *w, struct move *m)
     journal_append(j, m->append);
 }
 
-void move_appended(struct append *a, const char *reason, struct worker *w)
+void move_appended(struct journal *j, struct append *a, const char *reason)
 {
     struct move *m = a->move;
     m->append = NULL;
     if (reason == NULL) {
         m->copy = event_ref(a->event);
-        struct journal *j = find_journal(w, m->copy_number);
-        if (j != NULL) {
-            journal_hold_low(j, m->copy->n);
-        }
-        claim(w, m);
+        reserve(j, m);
+        claim(j->w, m);
     }
     event_unref(a->event);
     free(a);
@@ -264,31 +345,20 @@ void move_appended(struct append *a, const char *reason, struct worker *w)
 
 void moves_pump(struct worker *w)
 {
-    if (!w->redis.ready || w->live == NULL || w->live->state != JOURNAL_OPEN) {
+    if (!w->redis.ready) {
         return;
     }
+    bool open = w->live != NULL && w->live->state == JOURNAL_OPEN;
     for (struct move *m = w->moves, *next; m != NULL; m = next) {
         next = m->next;
-        if (m->copy != NULL && find_journal(w, m->copy_number) != w->live) {
-            /* Its journal was left too: what is recovered from there includes the copy. */
-            move_free(w, m);
-        } else if (m->copy != NULL) {
+        if (m->copy != NULL) {
             if (!m->claiming) {
                 claim(w, m);
             }
-        } else if (m->append == NULL && w->live->pending_count < w->conf->listen.pending) {
+        } else if (open && m->append == NULL && w->live->pending_count < w->conf->listen.pending) {
             append_copy(w, m);
         }
     }
-}
-
-size_t moves_count(const struct worker *w)
-{
-    size_t n = 0;
-    for (const struct move *m = w->moves; m != NULL; m = m->next) {
-        n++;
-    }
-    return n;
 }
 
 void moves_free(struct worker *w)

@@ -158,7 +158,7 @@ static void on_lanes(struct journal *j, const redisReply *reply)
 
 struct entry {
     uint64_t n, received_ms;
-    struct str id, source, to, method, target, headers, body;
+    struct str id, source, to, method, target, headers, body, from;
 };
 
 static bool entry_read(const redisReply *r, struct entry *e)
@@ -191,6 +191,8 @@ static bool entry_read(const redisReply *r, struct entry *e)
             e->headers = value;
         } else if (str_eq(name, STR("b"))) {
             e->body = value;
+        } else if (str_eq(name, STR("from"))) {
+            e->from = value;
         }
     }
     str_cut(line, ' ', &e->method, &e->target);
@@ -206,7 +208,11 @@ static size_t unsettled(struct journal *j, const struct entry *e, uint16_t to[LA
     while (more && count < LANES_MAX) {
         more = str_cut(rest, ' ', &name, &rest);
         struct lane *lane = lane_find(j->w, name);
-        if (lane != NULL && !settled_has(&track_of(j, lane)->former, e->n)) {
+        if (lane == NULL) {
+            log_line(LOG_ERROR, "no lane for a destination: more names than one process can hold",
+                     "journal", "%s", j->name, "destination", "%.*s", STR_ARG(name), NULL);
+            stats_lost(j->w, 1);
+        } else if (!settled_has(&track_of(j, lane)->former, e->n)) {
             to[count++] = (uint16_t)lane->number;
         }
     }
@@ -228,8 +234,13 @@ static void take_entry(struct journal *j, const struct entry *e)
     };
     struct event *event = event_new(&parts);
     j->recovery->events++;
-    for (size_t i = 0; i < count; i++) {
-        dispatch_recovered(j, event, j->w->lanes[to[i]]);
+    uint64_t from_journal, from_n;
+    if (move_place_read(e->from, &from_journal, &from_n)) {
+        move_recovered(j, event, from_journal, from_n);
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            dispatch_recovered(j, event, j->w->lanes[to[i]]);
+        }
     }
     event_unref(event);
 }

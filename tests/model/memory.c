@@ -1,0 +1,285 @@
+/* A process's memory of its journals: what it holds, what a commit of it says, what recovery makes
+ * of a record, and what becomes of it when the journal is not resumed. */
+#include "model.h"
+
+#include <string.h>
+
+bool token_mine(const struct state *s, int p, uint8_t tok)
+{
+    return (tok & 0xF0) == (TOKEN | p << 6 | s->p[p].life << 4);
+}
+
+bool delivery_unsettled(uint8_t d)
+{
+    return d == D_HELD || d == D_READY || d == D_FLY || d == D_FLYX || d == D_FAIL || d == D_BURY;
+}
+
+static uint8_t with(uint8_t mask, int d)
+{
+    return (uint8_t)(mask | 1 << d);
+}
+
+/* Masks by n start at n = 2, the first after the marker of `create`. */
+static bool nbit(uint8_t mask, int n)
+{
+    return mask >> (n - 2) & 1;
+}
+
+static uint8_t nwith(uint8_t mask, int n)
+{
+    return (uint8_t)(mask | 1 << (n - 2));
+}
+
+/* An outcome that was not committed when lease, process or tail died may be repeated: promise 4
+ * (c), (d). */
+void memory_excuse(struct state *s, int p, int j)
+{
+    for (int e = 0; e < NEV; e++)
+        for (int d = 0; d < NDEST; d++)
+            if (s->ok[e][d] == OK_UNCOMMITTED && s->okby[e][d] == (p << 4 | j)) {
+                s->ok[e][d] = OK_EXCUSED;
+                s->okby[e][d] = 0;
+            }
+    for (int n = 2; n < NN; n++)
+        for (int d = 0; d < NDEST; d++)
+            if (s->p[p].m[j].ent[n].d[d] == D_FLY)
+                s->p[p].m[j].ent[n].d[d] = D_FLYX;
+}
+
+void memory_put_aside(struct state *s, int p, struct limbo l)
+{
+    for (int k = 0; k < NLIMBO; k++)
+        if (!s->p[p].limbo[k].e) {
+            s->p[p].limbo[k] = l;
+            return;
+        }
+    cover[C_BOUND]++;
+}
+
+/* Running attempts of dropped lanes finish somewhere, with nobody to note it. If that is not
+ * excused by a fault, count it as delivered, so that a repeat is found. */
+void entry_drop(struct state *s, int p, int j, struct entry *x)
+{
+    for (int d = 0; d < NDEST; d++)
+        if (x->d[d] == D_FLY && s->ok[x->e - 1][d] == OK_NONE) {
+            s->ok[x->e - 1][d] = OK_UNCOMMITTED;
+            s->okby[x->e - 1][d] = (uint8_t)(p << 4 | j);
+        }
+    memset(x, 0, sizeof *x);
+}
+
+/* Should this entry of a journal that I do not resume be appended again? Known and above the stored
+ * top: yes, it was in the lost tail. Unknown: only if it is not in the stream, which the seal has
+ * made final. If the journal is gone nobody can look: a re-append of something acknowledged goes
+ * out again, and whoever recovered the first copy has claimed its place of origin, so that this
+ * claim decides (hole 16). */
+static bool entry_moves(const struct state *s, int j, const struct entry *x, int n, int top)
+{
+    if (x->ast == A_KNOWN)
+        return n > top;
+    if (!s->st.j[j].exists)
+        return n > top || (x->keep && mutant != MUT_GONE_HOLE);
+    return n > top || s->st.j[j].ent[n] == ENTRY_NONE;
+}
+
+/* Which places does a copy of this entry have to claim? All that it lay in, oldest first, each
+ * pointing to the next: that an earlier claim was answered does not help, it may have gone with the
+ * same tail. (Two are kept here; with more the oldest is forgotten: a repeat then, never a loss.)
+ */
+static void entry_places(const struct entry *x, struct limbo *l, uint8_t here)
+{
+    if (x->from && !x->claimed)
+        return; /* nobody has heard of this place */
+    if (x->ast != A_KNOWN && mutant == MUT_UNKNOWN_UNCLAIMED)
+        return;
+    bool keeps = x->from && mutant != MUT_CLAIM_FORGETS;
+    l->from = !keeps ? here : x->via ? x->via : x->from;
+    l->via = keeps ? here : 0;
+}
+
+/* Leave a journal that is not resumed. top 255: nothing is moved. */
+void memory_leave(struct state *s, int p, int j, int top)
+{
+    struct mem *m = &s->p[p].m[j];
+    for (int n = 2; n < NN; n++) {
+        struct entry *x = &m->ent[n];
+        if (!x->e)
+            continue;
+        int e = x->e - 1;
+        struct limbo l = {x->e, 0, 0, x->from, x->via};
+        for (int d = 0; d < NDEST; d++)
+            if (delivery_unsettled(x->d[d]))
+                l.to = with(l.to, d);
+        entry_places(x, &l, (uint8_t)((j + 1) << 4 | n));
+        l.keep = x->ast == A_KNOWN || x->keep;
+        bool waiting = scen->by[e] == p && s->sender[e] == SENDER_WAITING;
+        if (top != 255 && l.to && entry_moves(s, j, x, n, top) && (l.keep || waiting))
+            memory_put_aside(s, p, l);
+        else if (waiting)
+            s->sender[e] = SENDER_FAILED; /* 503: it may be delivered all the same */
+        entry_drop(s, p, j, x);
+    }
+    memset(m, 0, sizeof *m);
+}
+
+/* Nothing left to do for an entry: memory forgets it, the journal keeps it. */
+void memory_forget(struct state *s, int p, int j)
+{
+    for (int n = 2; n < NN; n++) {
+        struct entry *x = &s->p[p].m[j].ent[n];
+        bool waits = x->e && scen->by[x->e - 1] == p && s->sender[x->e - 1] == SENDER_WAITING;
+        bool done = x->e && x->ast == A_KNOWN && !(waits && s->p[p].m[j].role == ROLE_OWN);
+        for (int d = 0; d < NDEST; d++)
+            done = done && (x->d[d] == D_NONE || x->d[d] == D_DONE || x->d[d] == D_DEAD);
+        if (done)
+            memset(x, 0, sizeof *x);
+    }
+}
+
+/* The answer tells that my commit is in the record: only now is it durable and may memory forget.
+ */
+void memory_committed(struct state *s, int p, int j)
+{
+    struct mem *m = &s->p[p].m[j];
+    const struct commit *c = &m->c;
+    for (int n = 2; n < NN; n++)
+        for (int d = 0; d < NDEST; d++) {
+            struct entry *x = &m->ent[n];
+            bool ok = nbit(c->ok[d], n);
+            if (!(ok || nbit(c->skip[d], n) || nbit(c->park[d], n) || nbit(c->bury[d], n)))
+                continue;
+            m->jset[d] = nwith(m->jset[d], n);
+            if (!x->e)
+                continue;
+            int e = x->e - 1;
+            if (ok && (s->ok[e][d] == OK_EXCUSED || s->okby[e][d] == (p << 4 | j))) {
+                s->ok[e][d] = OK_DURABLE;
+                s->okby[e][d] = 0;
+            }
+            x->d[d] = nbit(c->park[d], n) ? D_PARK : nbit(c->bury[d], n) ? D_DEAD : D_DONE;
+            if (x->d[d] == D_PARK)
+                cover[C_PARKED]++;
+            if (x->d[d] == D_DEAD)
+                cover[C_BURIED]++;
+        }
+    m->vtok = c->new_tok;
+    m->vcnt = c->new_cnt;
+    m->out = m->outsent = 0;
+    memset(&m->c, 0, sizeof m->c);
+    memory_forget(s, p, j);
+}
+
+/* Recovery: the record is the truth. What is parked and due comes back at once here. */
+void memory_recover(struct state *s, int p, int j)
+{
+    struct mem *m = &s->p[p].m[j];
+    const struct sjournal *r = &s->st.j[j];
+    uint8_t tok = m->tok, top = r->sealed ? r->top : r->last;
+    memset(m, 0, sizeof *m);
+    m->role = ROLE_ADOPT;
+    m->phase = PHASE_LIVE;
+    m->tok = tok;
+    m->valid = 1;
+    m->vtok = r->vtok;
+    m->vcnt = r->vcnt;
+    m->answered = m->sent = top;
+    m->iseal = 1;
+    for (int n = 2; n < NN; n++) {
+        struct entry x = {0};
+        x.e = r->ent[n] == ENTRY_MARKER ? 0 : r->ent[n] & 0x0F;
+        x.ast = A_KNOWN;
+        x.keep = 1;
+        bool any = false;
+        /* A moved entry is claimed by whoever recovers it too: its writer may have died before its
+         * claim. */
+        x.from = mutant == MUT_RECOVERY_UNCLAIMED || mutant == MUT_MOVE_UNCLAIMED ? 0 : r->was[n];
+        x.via = x.from ? r->via[n] : 0;
+        /* Somebody may have claimed for this place before me (hole 4). */
+        x.claimed = x.from && mutant != MUT_RECOVERED_UNHEARD;
+        for (int d = 0; d < NDEST; d++) {
+            bool settled = store_settled(r, n, d), due = nbit(r->due[d], n);
+            if (settled)
+                m->jset[d] = nwith(m->jset[d], n);
+            if (x.e && (!settled || due))
+                x.d[d] = x.from ? D_HELD : D_READY;
+            any = any || x.d[d];
+            if (x.e && !settled && !r->floor[d])
+                cover[C_NO_FLOOR]++;
+        }
+        if (any)
+            m->ent[n] = x;
+    }
+    cover[C_RECOVERED]++;
+}
+
+/* ---- commits ---- */
+
+/* Nothing that a commit says may pass an n whose append is not known. */
+static bool commit_blocked(const struct mem *m, int n, int d)
+{
+    const struct entry *x = &m->ent[n];
+    if (!x->e)
+        return false;
+    if (x->ast != A_KNOWN)
+        return true;
+    if (x->d[d] == D_NONE || nbit(m->jset[d], n))
+        return false;
+    return x->d[d] == D_HELD || x->d[d] == D_READY || x->d[d] == D_FLY || x->d[d] == D_FLYX;
+}
+
+static void commit_fields(const struct mem *m, struct commit *c)
+{
+    int last = m->answered;
+    c->low = (uint8_t)(last + 1);
+    for (int d = 0; d < NDEST; d++) {
+        int floor = 0;
+        while (floor < last && !commit_blocked(m, floor + 1, d))
+            floor++;
+        if (floor + 1 < c->low)
+            c->low = (uint8_t)(floor + 1);
+        if (!(c->ok[d] | c->skip[d] | c->park[d] | c->bury[d]))
+            continue;
+        c->has = with(c->has, d);
+        c->floor[d] = (uint8_t)floor;
+        for (int n = floor + 1; n <= last; n++)
+            if (nbit(m->jset[d], n) ||
+                (m->ent[n].e && m->ent[n].d[d] != D_NONE && !commit_blocked(m, n, d)))
+                c->done[d] = nwith(c->done[d], n);
+    }
+}
+
+/* One tick: everything known so far, or the outstanding one again, the same bytes. */
+bool memory_commit(struct state *s, int p, int j)
+{
+    struct mem *m = &s->p[p].m[j];
+    if (!m->out || mutant == MUT_REBUILD_COMMIT) {
+        struct commit c = {0};
+        for (int n = 2; n < NN; n++)
+            for (int d = 0; d < NDEST; d++) {
+                uint8_t v = m->ent[n].d[d];
+                if (v == D_OK)
+                    c.ok[d] = nwith(c.ok[d], n);
+                if (v == D_SKIP)
+                    c.skip[d] = nwith(c.skip[d], n);
+                if (v == D_FAIL)
+                    c.park[d] = nwith(c.park[d], n);
+                if (v == D_BURY)
+                    c.bury[d] = nwith(c.bury[d], n);
+            }
+        if (!(c.ok[0] | c.ok[1] | c.skip[0] | c.skip[1] | c.park[0] | c.park[1] | c.bury[0] |
+              c.bury[1]))
+            return false;
+        commit_fields(m, &c);
+        c.prev_tok = m->vtok;
+        c.prev_cnt = m->vcnt;
+        c.new_tok = m->tok;
+        /* One counter for the whole life, that never goes back: after a lost tail the same token
+         * may write again, and a version used twice would tell an adopter that nothing has happened
+         * (hole 15). */
+        bool old = mutant == MUT_COUNT_RESTARTS || mutant == MUT_REBUILD_COMMIT;
+        c.new_cnt = old ? (uint8_t)(m->vcnt + 1) : ++s->p[p].count;
+        m->c = c;
+        m->out = 1;
+    }
+    return true;
+}

@@ -1,0 +1,453 @@
+/* What a good configuration becomes. */
+#include "conf_room.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void the_simplest_file_has_every_default(void **state)
+{
+    (void)state;
+    static const char *const variables[] = {"STRIPE_WEBHOOK_SECRET", "whsec_x", NULL};
+    conf_room_variables = variables;
+    struct conf *c =
+        conf_good("sources:\n"
+                  "  stripe: { verify: stripe, secret: \"${STRIPE_WEBHOOK_SECRET}\" }\n"
+                  "\n"
+                  "destinations:\n"
+                  "  billing: https://billing.internal/webhooks/stripe\n"
+                  "  ledger: https://ledger.internal/hooks\n"
+                  "\n"
+                  "routes:\n"
+                  "  - { from: stripe, to: [billing, ledger] }\n");
+    room_text(c->listen.address, "0.0.0.0:8080", "listen");
+    assert_int_equal(c->listen.body_bytes, 1024 * 1024);
+    assert_int_equal(c->listen.headers_bytes, 16 * 1024);
+    assert_int_equal(c->listen.memory_bytes, 256 * 1024 * 1024);
+    assert_int_equal(c->listen.connections, 10000);
+    assert_int_equal(c->listen.pending, 10000);
+    assert_int_equal(c->listen.lane, 1024);
+    assert_int_equal(c->listen.request_timeout_ms, 10000);
+    assert_int_equal(c->listen.idle_timeout_ms, 60000);
+    room_text(c->admin.address, "127.0.0.1:8081", "admin");
+    assert_int_equal(c->admin.token.len, 0);
+    room_text(c->data_dir, "/var/lib/penstock", "data_dir");
+    assert_true(c->redis.embedded);
+    room_text(c->redis.prefix, "penstock:", "prefix");
+    assert_int_equal(c->redis.durability, DURABILITY_FSYNC);
+    assert_false(c->redis.assume_fsync);
+    assert_int_equal(c->redis.history_ms, 86400000);
+    assert_int_equal(c->redis.dead_ms, 30 * 86400000LL);
+    assert_int_equal(c->redis.history_bytes, 256 << 20);
+    assert_int_equal(c->redis.max_memory, UINT64_C(2) << 30);
+    assert_in_range(c->redis.dead_bytes, (UINT64_C(512) << 20) - 100, UINT64_C(512) << 20);
+    assert_int_equal(c->log.level, LOG_INFO);
+    assert_int_equal(c->log.format, LOG_JSON);
+    assert_int_equal(c->shutdown.delay_ms, 0);
+    assert_int_equal(c->shutdown.timeout_ms, 8000);
+
+    assert_int_equal(c->source_count, 1);
+    const struct conf_source *s = conf_find_source(c, STR("stripe"));
+    assert_ptr_equal(s, conf_source_at(c, STR("/hooks/stripe")));
+    assert_null(conf_source_at(c, STR("/hooks/stripe/")));
+    assert_null(conf_find_source(c, STR("strip")));
+    room_text(verify_name(s->verify), "stripe", "verify");
+    assert_true(conf_takes_method(s, STR("POST")));
+    assert_false(conf_takes_method(s, STR("post")) || conf_takes_method(s, STR("GET")) ||
+                 conf_takes_method(s, STR("BREW")));
+    assert_int_equal(s->body_bytes, 1024 * 1024);
+    assert_int_equal(s->respond_status, 200);
+    room_text(s->respond_body, "{}", "body");
+    room_text(s->event_type.pointer, "/type", "type");
+    room_text(s->delivery_id.pointer, "/id", "id");
+    assert_false(s->keep_unrouted);
+
+    const struct conf_destination *d = conf_find_destination(c, STR("ledger"));
+    room_text(d->host, "ledger.internal", "host");
+    room_text(d->host_field, "ledger.internal", "Host");
+    room_text(d->target, "/hooks", "target");
+    assert_true(d->tls && d->port == 443 && !d->names_link_local);
+    assert_int_equal(d->timeout_ms, 15000);
+    assert_int_equal(d->concurrency, 32);
+    assert_int_equal(d->retry.steps, 7);
+    assert_true(d->retry.repeat_last && !d->retry.exponential);
+    assert_int_equal(d->retry.step_ms[0], 5000);
+    assert_int_equal(d->retry.step_ms[6], 36000000);
+    assert_int_equal(d->retry.jitter_percent, 20);
+    assert_int_equal(d->retry.max_age_ms, 3 * 86400000);
+    assert_true(d->retry.on_network && d->retry.on_timeout && d->retry.on_5xx);
+    assert_int_equal(d->retry.statuses, 3);
+    assert_true(retry_wants_status(&d->retry, 408) && retry_wants_status(&d->retry, 425) &&
+                retry_wants_status(&d->retry, 429) && !retry_wants_status(&d->retry, 404));
+    assert_int_equal(d->breaker.open_after, 10);
+    assert_int_equal(d->breaker.probe_every_ms, 30000);
+    assert_int_equal(d->on_exhausted, EXHAUSTED_DEAD_LETTER);
+
+    assert_int_equal(c->route_count, 1);
+    room_text(c->routes[0].name, "route 1", "name");
+    assert_int_equal(c->routes[0].to_count, 2);
+    assert_int_equal(c->routes[0].to[1], 1);
+    conf_unref(c);
+}
+
+static void a_full_file_is_read(void **state)
+{
+    (void)state;
+    conf_room_variables = NULL;
+    struct conf *c = conf_good(
+        "version: 1\n"
+        "data_dir: /srv/p\n"
+        "listen: {address: \"[::]:80\", limits: {body: 2MiB, headers: 8KiB, connections: 5, "
+        "pending: 6,"
+        " memory: 300MiB, lane: 7, request_timeout: 1s, idle_timeout: 1m30s}}\n"
+        "admin: {address: 10.0.0.1:9, token: abc}\n"
+        "redis:\n"
+        "  url: redis://us%65r:p%40ss@redis.internal:6380/3\n"
+        "  prefix: 'x:'\n  durability: memory\n  assume_fsync: true\n"
+        "  retention: {history: 1h, history_bytes: 1MiB, dead: 2d, dead_bytes: 3MiB, max_memory: "
+        "1GiB}\n"
+        "sources:\n"
+        "  git.hub-1_x:\n    path: /in/github\n    verify: github\n    secrets: [new, '', old]\n"
+        "    methods: [POST, PUT]\n    keep_unrouted: true\n"
+        "  big: {verify: none, body: 10MiB, methods: GET}\n"
+        "  erp:\n"
+        "    verify:\n      type: hmac\n      algorithm: sha512\n      header: X-Erp-Signature\n"
+        "      extract: {item_sep: ' ', kv_sep: '=', sig_key: sha512}\n      encoding: base64\n"
+        "      template: \"{ts}.{body}\"\n"
+        "      timestamp: {header: X-Erp-Timestamp, unit: ms, tolerance: 5m, future: 10s}\n"
+        "    secret: s\n"
+        "    event: {type: header.X-Erp-Event, id: body./meta/id}\n"
+        "    respond: {status: 202, body: '{\"ok\":true}'}\n"
+        "defaults: {destination: {timeout: 3s, concurrency: 4, max_age: 1h, on_exhausted: pause,"
+        " retry: {schedule: [1s, 2s]}, breaker: {open_after: 0}}}\n"
+        "destinations:\n"
+        "  a: {url: 'HTTP://A.Example:80', headers: {Authorization: Bearer x, X-Y: 'a b '}}\n"
+        "  b: {url: 'https://[2001:DB8::1]:8443?q', retry: {exponential: {first: 1s, max: 1m}, on: "
+        "503},"
+        " timeout: 20s, breaker: {probe_every: 5s}}\n"
+        "  c: {url: 'http://169.254.169.254/x', on_exhausted: drop}\n"
+        "routes:\n"
+        "  - {name: stripe money, from: [git.hub-1_x, erp], events: 'push*', to: c, stop: true}\n"
+        "  - {from: '*', to: [b, a]}\n"
+        "log: {level: off, format: text}\n"
+        "shutdown: {delay: 5s, timeout: 25s}\n");
+    room_text(c->redis.host, "redis.internal", "host");
+    room_text(c->redis.user, "user", "user");
+    room_text(c->redis.password, "p@ss", "password");
+    assert_int_equal(c->redis.port, 6380);
+    assert_int_equal(c->redis.db, 3);
+    assert_false(c->redis.embedded);
+    assert_int_equal(c->redis.durability, DURABILITY_MEMORY);
+    assert_int_equal(c->redis.dead_bytes, 3 << 20);
+    room_text(c->admin.token, "abc", "token");
+    const struct conf_source *s = conf_find_source(c, STR("git.hub-1_x"));
+    room_text(s->path, "/in/github", "path");
+    assert_true(conf_takes_method(s, STR("PUT")) && s->keep_unrouted);
+    assert_int_equal(s->body_bytes, 25 << 20); /* the preset's */
+    s = conf_find_source(c, STR("big"));
+    assert_int_equal(s->body_bytes, 10 << 20);
+    assert_true(conf_takes_method(s, STR("GET")) && !conf_takes_method(s, STR("POST")));
+    s = conf_find_source(c, STR("erp"));
+    room_text(verify_name(s->verify), "hmac", "verify");
+    room_text(s->event_type.header, "X-Erp-Event", "type");
+    room_text(s->delivery_id.pointer, "/meta/id", "id");
+    assert_int_equal(s->respond_status, 202);
+    assert_int_equal(s->body_bytes, 2 << 20);
+    const struct conf_destination *a = &c->destinations[0], *b = &c->destinations[1];
+    room_text(a->host_field, "a.example", "Host");
+    room_text(a->target, "/", "target");
+    room_text(a->headers, "Authorization: Bearer x\r\nX-Y: a b\r\n", "headers");
+    assert_int_equal(a->timeout_ms, 3000);
+    assert_int_equal(a->concurrency, 4);
+    assert_int_equal(a->retry.steps, 2);
+    assert_false(a->retry.repeat_last);
+    assert_int_equal(a->retry.max_age_ms, 3600000);
+    assert_int_equal(a->on_exhausted, EXHAUSTED_PAUSE);
+    assert_int_equal(a->breaker.open_after, 0);
+    room_text(b->host, "2001:db8::1", "host");
+    room_text(b->host_field, "[2001:db8::1]:8443", "Host");
+    room_text(b->target, "/?q", "target");
+    assert_true(b->retry.exponential);
+    assert_int_equal(b->retry.first_ms, 1000);
+    assert_int_equal(b->retry.max_ms, 60000);
+    assert_true(b->retry.factor > 1.99 && b->retry.factor < 2.01);
+    assert_int_equal(b->retry.max_age_ms, 3600000); /* not part of the block it replaced */
+    assert_false(b->retry.on_network || b->retry.on_5xx);
+    assert_true(retry_wants_status(&b->retry, 503) && !retry_wants_status(&b->retry, 500));
+    assert_int_equal(b->breaker.open_after, 10); /* its own block, with its own defaults */
+    assert_int_equal(b->breaker.probe_every_ms, 5000);
+    assert_true(c->destinations[2].names_link_local);
+    assert_int_equal(c->destinations[2].on_exhausted, EXHAUSTED_DROP);
+    assert_int_equal(c->destinations[2].concurrency, 4);
+    room_text(c->routes[0].name, "stripe money", "name");
+    room_text(c->routes[0].events[0], "push*", "events");
+    assert_true(c->routes[0].stop && !c->routes[1].stop);
+    room_text(c->routes[1].name, "route 2", "name");
+    room_text(c->routes[1].from[0], "*", "from");
+    assert_int_equal(c->log.level, LOG_OFF);
+    assert_int_equal(c->log.format, LOG_TEXT);
+    assert_int_equal(c->shutdown.timeout_ms, 25000);
+    conf_unref(c);
+}
+
+static void empty_blocks_are_defaults(void **state)
+{
+    (void)state;
+    conf_room_variables = NULL;
+    struct conf *c =
+        conf_good(LEAST "listen:\n  # address: x\nadmin: {}\nredis: null\ndefaults: ~\n"
+                        "destinations:\nroutes:\nlog:\n");
+    room_text(c->listen.address, "0.0.0.0:8080", "listen");
+    assert_int_equal(c->destination_count, 0);
+    assert_int_equal(c->log.level, LOG_INFO);
+    conf_unref(c);
+    c = conf_good("{\"sources\": {\"s\": {\"verify\": \"none\", \"keep_unrouted\": true}},"
+                  " \"routes\": [], \"listen\": {\"limits\": {\"lane\": \"5\"}}}");
+    assert_int_equal(c->listen.lane, 5);
+    conf_unref(c);
+    c = conf_good(
+        LEAST
+        "destinations:\n  a: &a {url: http://a, timeout: 1s}\n  b: {<<: *a, url: http://b}\n");
+    assert_int_equal(c->destinations[1].timeout_ms, 1000);
+    room_text(c->destinations[1].host, "b", "merged");
+    conf_unref(c);
+}
+
+static void redis_urls(void **state)
+{
+    (void)state;
+    static const char *const variables[] = {"REDIS_URL", "redis://env.internal", NULL};
+    conf_room_variables = variables;
+    struct conf *c = conf_good(LEAST);
+    room_text(c->redis.host, "env.internal", "host");
+    assert_int_equal(c->redis.port, 6379);
+    assert_false(c->redis.embedded);
+    conf_unref(c);
+    c = conf_good(LEAST "redis: {url: 'unix:///run/redis.sock?db=2', password: x}\n");
+    room_text(c->redis.unix_path, "/run/redis.sock", "path");
+    assert_int_equal(c->redis.db, 2);
+    assert_int_equal(c->redis.host.len, 0);
+    room_text(c->redis.password, "x", "password");
+    conf_unref(c);
+    c = conf_good(LEAST "redis: {url: 'unix:/run/redis.sock'}\n");
+    room_text(c->redis.unix_path, "/run/redis.sock", "path");
+    conf_unref(c);
+    c = conf_good(LEAST "redis: {url: 'redis://:pw@[::1]:7000'}\n");
+    room_text(c->redis.host, "::1", "host");
+    room_text(c->redis.password, "pw", "password");
+    assert_int_equal(c->redis.user.len, 0);
+    conf_unref(c);
+    conf_room_variables = NULL;
+    c = conf_good(LEAST "redis: {url: '${REDIS_URL:-}'}\n");
+    assert_true(c->redis.embedded);
+    conf_unref(c);
+}
+
+static void interpolation(void **state)
+{
+    (void)state;
+    static const char *const variables[] = {"A",      "va",   "EMPTY",  "",      "NUM", "7",
+                                            "DOLLAR", "${A}", "SPACES", "a: [b", NULL};
+    conf_room_variables = variables;
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {"${A}", "va"},
+        {"x${A}y${A}z", "xvayvaz"},
+        {"${EMPTY}", ""},
+        {"${EMPTY:-d}", "d"},
+        {"${NONE:-d}", "d"},
+        {"${NONE:-}", ""},
+        {"${NONE:-a:-b:?c}", "a:-b:?c"},
+        {"${A:-d}", "va"},
+        {"${A:?m}", "va"},
+        {"$$", "$"},
+        {"$${A}", "${A}"},
+        {"$$$${A}", "$${A}"},
+        {"$A", "$A"},
+        {"$in", "$in"},
+        {"a$", "a$"},
+        {"${DOLLAR}", "${A}"}, /* once is enough */
+        {"${SPACES}", "a: [b"},
+        {"a}b", "a}b"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[300];
+        snprintf(text, sizeof text, "sources: {s: {verify: none, respond: {body: '%s'}}}",
+                 rows[i].text);
+        struct conf *c = conf_good(text);
+        room_text(c->sources[0].respond_body, rows[i].want, rows[i].text);
+        conf_unref(c);
+    }
+    struct conf *c = conf_good(LEAST "listen: {limits: {lane: '${NUM}', body: '${NUM}KiB'}}\n");
+    assert_int_equal(c->listen.lane, 7);
+    assert_int_equal(c->listen.body_bytes, 7 * 1024);
+    conf_unref(c);
+    conf_bad("sources: {'${A}': {verify: none}}", "\"${A}\" is not a name"); /* keys never are */
+}
+
+static void secrets_from_files(void **state)
+{
+    (void)state;
+    conf_room_variables = NULL;
+    char *path = room_file("from a file\n", 12), text[512];
+    snprintf(text, sizeof text,
+             "admin: {token_file: %s}\nredis: {url: 'redis://h', password_file: %s}\n"
+             "sources: {s: {verify: stripe, secret_file: %s}, t: {verify: none, respond:"
+             " {body: '${file:%s}!'}}}",
+             path, path, path, path);
+    struct conf *c = conf_good(text);
+    room_text(c->admin.token, "from a file", "token");
+    room_text(c->redis.password, "from a file", "password");
+    room_text(c->sources[1].respond_body, "from a file!", "interpolated");
+    conf_unref(c);
+    room_remove(path);
+    path = room_file("a\0b", 3);
+    snprintf(text, sizeof text, LEAST "admin: {token_file: %s}", path);
+    conf_bad(text, "zero byte");
+    room_remove(path);
+    path = room_file("\n", 1);
+    snprintf(text, sizeof text, LEAST "admin: {token_file: %s}", path);
+    conf_bad(text, "the file is empty");
+    room_remove(path);
+    conf_bad(LEAST "admin: {token_file: /nowhere/x}", "cannot read \"/nowhere/x\": No such file");
+    conf_bad(LEAST "admin: {token_file: /tmp}", "cannot read \"/tmp\": Is a directory");
+    conf_bad(LEAST "admin: {token_file: /dev/zero}", "it is too large");
+    conf_bad(LEAST "admin: {token: '${file:/nowhere/x}'}", "cannot read \"/nowhere/x\"");
+    conf_bad(LEAST "admin: {token: a, token_file: /x}",
+             "\"token\" and \"token_file\" are both given");
+}
+
+static void warns_of_what_is_not_wrong(void **state)
+{
+    (void)state;
+    static const char *const variables[] = {"A", "va", NULL};
+    conf_room_variables = variables;
+    conf_room_env.others_can_read = true;
+    conf_warns("sources: {s: {verify: stripe, secret: abc, keep_unrouted: true}}",
+               "p.yaml:1:39: warning: \"secret\" is written out in a file that others can read\n"
+               "    1 | sources: {s: {verify: stripe, secret: ***, keep_unrouted: true}}\n"
+               "      |                                       ^\n"
+               "      = help: chmod o-r the file, or write ${NAME} or ${file:/path}\n");
+    conf_warns("sources: {s: {verify: stripe, secrets: ['${A}', abc], keep_unrouted: true}}",
+               "written out");
+    conf_warns("sources: {s: {verify: stripe, secret: '${A}', keep_unrouted: true}}", NULL);
+    conf_room_env.others_can_read = false;
+    conf_warns("sources: {s: {verify: stripe, secret: abc, keep_unrouted: true}}", NULL);
+    conf_warns("sources: {s: {verify: none}}", "no route takes events from \"s\"");
+    conf_warns("sources: {s: {verify: none, keep_unrouted: true}}\ndestinations: {d: http://d}",
+               "no route leads to \"d\"");
+}
+
+static void counts_its_holders(void **state)
+{
+    (void)state;
+    conf_room_variables = NULL;
+    struct conf *c = conf_good("sources: {s: {verify: stripe, secret: abc}}");
+    assert_ptr_equal(conf_ref(c), c);
+    conf_unref(c);
+    room_text(c->sources[0].name, "s", "still there");
+    conf_unref(c);
+    conf_unref(NULL);
+}
+
+static void prints_what_it_reads_back(void **state)
+{
+    (void)state;
+    static const char *const variables[] = {"TOKEN", "hidden", NULL};
+    conf_room_variables = variables;
+    struct conf *c = conf_good(
+        "listen: {address: unix:/run/p.sock}\n"
+        "redis: {url: 'redis://u:hidden@h/1', durability: memory}\n"
+        "admin: {token: hidden}\n"
+        "sources:\n"
+        "  s: {verify: stripe, secrets: [hidden, hidden], respond: {body: 'a \"$in\" "
+        "${TOKEN:-x}'}}\n"
+        "  t: {verify: {type: hmac, header: [X-A, X-B], extract: {kv_sep: '=', sig_key: v1}}, "
+        "secret: x}\n"
+        "destinations:\n"
+        "  d: {url: http://d, headers: {Authorization: hidden, X-Env: prod, X-V: '${TOKEN}'},"
+        " retry: {exponential: {factor: 1.5}}}\n"
+        "routes: [{from: [s, t], to: d, events: ['a.*', '*']}]\n");
+    struct buf first, second, errors;
+    buf_init(&first, 65536);
+    buf_init(&second, 65536);
+    buf_init(&errors, 65536);
+    conf_print(c, &first);
+    conf_unref(c);
+    room_lacks(str_head(buf_str(&first), 400), "hidden"); /* the body has it on purpose */
+    room_holds(buf_str(&first), "url: \"redis://***@h/1\"\n");
+    room_holds(buf_str(&first), "secrets: [\"***\", \"***\"]\n");
+    room_holds(buf_str(&first), "Authorization: \"***\"\n");
+    room_holds(buf_str(&first), "X-V: \"***\"\n");
+    room_holds(buf_str(&first), "X-Env: prod\n");
+    room_holds(buf_str(&first), "body: \"a \\\"$$in\\\" hidden\"\n");
+    room_holds(buf_str(&first), "verify: stripe\n");
+    room_holds(buf_str(&first), "factor: 1.5\n");
+    room_holds(buf_str(&first),
+               "  - name: \"route 1\"\n    from: [s, t]\n    events: [\"a.*\", \"*\"]\n");
+    /* but for what is masked, it reads back as the same */
+    char *text = strndup(first.at, first.len);
+    memcpy(strstr(text, "\"redis://***@h/1\""), "redis://u:xx@h/1 ", 17);
+    c = conf_parse_with(str_of(text), "p.yaml", &conf_room_env, &errors);
+    if (c == NULL) {
+        fail_msg("%s%.*s", text, STR_ARG(buf_str(&errors)));
+    }
+    conf_print(c, &second);
+    assert_int_equal(c->destinations[0].retry.exponential, true);
+    room_text(c->sources[0].respond_body, "a \"$in\" hidden", "body");
+    conf_unref(c);
+    free(text);
+    text = strndup(second.at, second.len);
+    room_text(buf_str(&first), text, "printed again");
+    free(text);
+    buf_done(&first);
+    buf_done(&second);
+    buf_done(&errors);
+}
+
+static void loads_a_file(void **state)
+{
+    (void)state;
+    struct buf errors;
+    buf_init(&errors, 65536);
+    assert_null(conf_load("/nowhere/p.yaml", &errors));
+    room_text(buf_str(&errors),
+              "/nowhere/p.yaml: error: cannot read the file: No such file or directory\n",
+              "message");
+    buf_clear(&errors);
+    const char *text = "sources: {s: {verify: stripe, secret: abc, keep_unrouted: true}}\n";
+    char *path = room_file(text, strlen(text));
+    assert_int_equal(chmod(path, 0644), 0);
+    struct conf *c = conf_load(path, &errors);
+    assert_non_null(c);
+    room_holds(buf_str(&errors), "others can read");
+    conf_unref(c);
+    buf_clear(&errors);
+    assert_int_equal(chmod(path, 0640), 0);
+    c = conf_load(path, &errors);
+    assert_non_null(c);
+    assert_int_equal(errors.len, 0);
+    conf_unref(c);
+    assert_int_equal(truncate(path, 1024 * 1024 + 1), 0);
+    assert_null(conf_load(path, &errors));
+    room_holds(buf_str(&errors), "too large");
+    room_remove(path);
+    buf_done(&errors);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_simplest_file_has_every_default),
+        cmocka_unit_test(a_full_file_is_read),
+        cmocka_unit_test(empty_blocks_are_defaults),
+        cmocka_unit_test(redis_urls),
+        cmocka_unit_test(interpolation),
+        cmocka_unit_test(secrets_from_files),
+        cmocka_unit_test(warns_of_what_is_not_wrong),
+        cmocka_unit_test(counts_its_holders),
+        cmocka_unit_test(prints_what_it_reads_back),
+        cmocka_unit_test(loads_a_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,665 @@
+/* Signatures: vectors made here with OpenSSL's one-shot HMAC, and everything that must be refused.
+ */
+#include "room.h"
+
+#include "model/verify.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#define NOW 1735689600 /* 2025-01-01T00:00:00Z */
+
+struct bench { /* a verifier and a request under construction */
+    struct verify *v;
+    struct fields fields;
+    char text[16][512];
+    size_t texts;
+};
+
+static void bench_open(struct bench *b, const struct verify_recipe *r, const char *one,
+                       const char *two)
+{
+    memset(b, 0, sizeof *b);
+    struct str secrets[2] = {str_of(one), str_of(two)};
+    int bad;
+    const char *why = verify_new(&b->v, r, secrets, two != NULL ? 2 : one != NULL ? 1 : 0, &bad);
+    if (why != NULL) {
+        fail_msg("%s", why);
+    }
+}
+
+static void bench_preset(struct bench *b, const char *preset, const char *one, const char *two)
+{
+    const struct verify_recipe *r = verify_preset(str_of(preset));
+    assert_non_null(r);
+    bench_open(b, r, one, two);
+    room_text(verify_name(b->v), preset, "name");
+}
+
+static void bench_close(struct bench *b)
+{
+    verify_free(b->v);
+}
+
+/* Adds a header whose value is formatted. */
+__attribute__((format(printf, 3, 4))) static void header(struct bench *b, const char *name,
+                                                         const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = b->text[b->texts++];
+    vsnprintf(text, sizeof b->text[0], format, args);
+    va_end(args);
+    assert_true(fields_add(&b->fields, str_of(name), str_of(text)));
+}
+
+static struct verify_verdict check(struct bench *b, const char *body, int64_t now)
+{
+    struct verify_input in = {STR("POST"), STR("/hooks/x"), &b->fields, str_of(body)};
+    return verify_check(b->v, &in, now);
+}
+
+static void genuine(struct bench *b, const char *body, int64_t now, int secret)
+{
+    struct verify_verdict got = check(b, body, now);
+    if (got.reason != NULL) {
+        fail_msg("%s: %s", got.reason, got.detail);
+    }
+    assert_int_equal(got.secret, secret);
+}
+
+static void refused(struct bench *b, const char *body, int64_t now, const char *reason,
+                    const char *detail)
+{
+    struct verify_verdict got = check(b, body, now);
+    assert_ptr_equal(got.reason, reason);
+    assert_int_equal(got.secret, -1);
+    room_holds(str_of(got.detail), detail);
+}
+
+/* The independent path: OpenSSL's HMAC(), its hex and base64 by EVP_EncodeBlock. */
+static const char *mac(const EVP_MD *md, const void *key, size_t key_len, const char *text,
+                       bool base64)
+{
+    static char out[8][200];
+    static int turn;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned n;
+    char *to = out[turn = (turn + 1) % 8];
+    HMAC(md, key, (int)key_len, (const unsigned char *)text, strlen(text), digest, &n);
+    if (base64) {
+        EVP_EncodeBlock((unsigned char *)to, digest, (int)n);
+    } else {
+        for (unsigned i = 0; i < n; i++) {
+            snprintf(to + 2 * i, 3, "%02x", digest[i]);
+        }
+    }
+    return to;
+}
+
+static const char *hex(const char *key, const char *text)
+{
+    return mac(EVP_sha256(), key, strlen(key), text, false);
+}
+
+/* ---- presets ---- */
+
+static void stripe(void **state)
+{
+    (void)state;
+    struct bench b;
+    const char *body = "{\"id\":\"evt_1\"}", *text = "1735689600.{\"id\":\"evt_1\"}";
+    bench_preset(&b, "stripe", "whsec_abc", NULL);
+    header(&b, "Stripe-Signature", "t=1735689600,v1=%s", hex("whsec_abc", text));
+    genuine(&b, body, NOW, 0);
+    refused(&b, "{\"id\":\"evt_2\"}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    refused(&b, "", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    bench_close(&b);
+    /* whsec_ belongs to the key */
+    bench_preset(&b, "stripe", "abc", NULL);
+    header(&b, "Stripe-Signature", "t=1735689600,v1=%s", hex("whsec_abc", text));
+    refused(&b, body, NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    bench_close(&b);
+    /* v0 and unknown keys are skipped, several v1 are tried, items are trimmed */
+    bench_preset(&b, "stripe", "whsec_abc", NULL);
+    header(&b, "stripe-signature", " t=1735689600, v0=%s,v1=%s , x, y=z,v1=%s",
+           hex("whsec_abc", text), hex("other", text), hex("whsec_abc", text));
+    genuine(&b, body, NOW, 0);
+    bench_close(&b);
+    /* v0 alone is not enough */
+    bench_preset(&b, "stripe", "whsec_abc", NULL);
+    header(&b, "Stripe-Signature", "t=1735689600,v0=%s", hex("whsec_abc", text));
+    refused(&b, body, NOW, VERIFY_BAD_SIGNATURE, "no signature");
+    bench_close(&b);
+}
+
+static void github(void **state)
+{
+    (void)state;
+    struct bench b;
+    /* https://docs.github.com/webhooks: its own test vector */
+    bench_preset(&b, "github", "It's a Secret to Everybody", NULL);
+    header(&b, "X-Hub-Signature-256",
+           "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17");
+    genuine(&b, "Hello, World!", NOW, 0);
+    genuine(&b, "Hello, World!", NOW + 100000000, 0); /* no timestamp, no age */
+    refused(&b, "Hello, World", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    bench_close(&b);
+    bench_preset(&b, "github", "k", NULL);
+    header(&b, "x-hub-signature-256", "sha256=%s", hex("k", ""));
+    genuine(&b, "", NOW, 0); /* an empty body is signed like any other */
+    bench_close(&b);
+    bench_preset(&b, "github", "k", NULL);
+    header(&b, "X-Hub-Signature", "sha1=%s", mac(EVP_sha1(), "k", 1, "x", false));
+    refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "missing"); /* the legacy header does not count */
+    bench_close(&b);
+    bench_preset(&b, "github", "k", NULL);
+    header(&b, "X-Hub-Signature-256", "%s", hex("k", "x"));
+    refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "no signature"); /* sha256= is part of the form */
+    bench_close(&b);
+    assert_int_equal(verify_preset(STR("github"))->body_bytes, 25 * 1024 * 1024);
+}
+
+static void shopify(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"X-Shopify-Hmac-Sha256", "shopify-hmac-sha256"};
+    for (size_t i = 0; i < 2; i++) {
+        struct bench b;
+        bench_preset(&b, "shopify", "hush", NULL);
+        header(&b, names[i], "%s", mac(EVP_sha256(), "hush", 4, "{\"id\":1}", true));
+        genuine(&b, "{\"id\":1}", NOW, 0);
+        refused(&b, "{\"id\":2}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+        bench_close(&b);
+    }
+}
+
+static void slack(void **state)
+{
+    (void)state;
+    struct bench b;
+    /* https://api.slack.com/authentication/verifying-requests-from-slack: its own example */
+    const char *body = "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&"
+                       "channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&"
+                       "user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url="
+                       "https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F"
+                       "96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121."
+                       "803a0bc887a14d10d2c447fce8b6703c";
+    bench_preset(&b, "slack", "8f742231b10e8888abcd99yyyzzz85a5", NULL);
+    header(&b, "X-Slack-Signature",
+           "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503");
+    header(&b, "X-Slack-Request-Timestamp", "1531420618");
+    genuine(&b, body, 1531420618, 0);
+    refused(&b, body, 1531420618 + 301, VERIFY_STALE_TIMESTAMP, "old");
+    bench_close(&b);
+    bench_preset(&b, "slack", "k", NULL);
+    header(&b, "X-Slack-Signature", "v0=%s", hex("k", "v0:1735689600:x"));
+    refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "timestamp is missing");
+    bench_close(&b);
+}
+
+static void standard(void **state)
+{
+    (void)state;
+    struct bench b;
+    /* The vector that standard-webhooks' libraries test with. */
+    const char *secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const char *body = "{\"test\": 2432232314}";
+    bench_preset(&b, "standard", secret, NULL);
+    header(&b, "webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek");
+    header(&b, "webhook-timestamp", "1614265330");
+    header(&b, "webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    genuine(&b, body, 1614265330, 0);
+    refused(&b, "{\"test\": 2432232315}", 1614265330, VERIFY_BAD_SIGNATURE, "no secret");
+    bench_close(&b);
+    /* without the prefix; a list with v1a and another key before it */
+    bench_preset(&b, "standard", secret + 6, NULL);
+    header(&b, "webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek");
+    header(&b, "webhook-timestamp", "1614265330");
+    header(&b, "webhook-signature",
+           "v1a,%s v1,%s v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "AAAA",
+           mac(EVP_sha256(), "k", 1, "x", true));
+    genuine(&b, body, 1614265330, 0);
+    bench_close(&b);
+    /* the id is signed, and needed */
+    bench_preset(&b, "standard", secret, NULL);
+    header(&b, "webhook-id", "msg_other");
+    header(&b, "webhook-timestamp", "1614265330");
+    header(&b, "webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    refused(&b, body, 1614265330, VERIFY_BAD_SIGNATURE, "no secret");
+    bench_close(&b);
+    bench_preset(&b, "standard", secret, NULL);
+    header(&b, "webhook-timestamp", "1614265330");
+    header(&b, "webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    refused(&b, body, 1614265330, VERIFY_BAD_SIGNATURE, "id header");
+    bench_close(&b);
+}
+
+static void none_takes_everything(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_preset(&b, "none", NULL, NULL);
+    genuine(&b, "anything", NOW, -1);
+    bench_close(&b);
+}
+
+/* ---- rules of all schemes ---- */
+
+static void either_secret_and_any_signature(void **state)
+{
+    (void)state;
+    struct bench b;
+    const char *text = "1735689600.x";
+    bench_preset(&b, "stripe", "new", "old");
+    header(&b, "Stripe-Signature", "t=1735689600,v1=%s", hex("old", text));
+    genuine(&b, "x", NOW, 1);
+    bench_close(&b);
+    bench_preset(&b, "stripe", "new", "old");
+    header(&b, "Stripe-Signature", "t=1735689600,v1=%s,v1=%s", hex("third", text),
+           hex("new", text));
+    genuine(&b, "x", NOW, 0);
+    bench_close(&b);
+    bench_preset(&b, "stripe", "new", "old");
+    header(&b, "Stripe-Signature", "t=1735689600,v1=%s", hex("third", text));
+    refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    bench_close(&b);
+}
+
+static void tries_eight_signatures_at_most(void **state)
+{
+    (void)state;
+    for (int before = 7; before <= 8; before++) {
+        struct bench b;
+        char value[1024];
+        size_t n = (size_t)snprintf(value, sizeof value, "t=1735689600");
+        for (int i = 0; i <= before; i++) {
+            n += (size_t)snprintf(value + n, sizeof value - n, ",v1=%s",
+                                  hex(i == before ? "k" : "no", "1735689600.x"));
+        }
+        bench_preset(&b, "stripe", "k", NULL);
+        assert_true(fields_add(&b.fields, STR("Stripe-Signature"), (struct str){value, n}));
+        if (before == 7) {
+            genuine(&b, "x", NOW, 0);
+        } else {
+            refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+        }
+        bench_close(&b);
+    }
+}
+
+static void tolerance_holds_both_ways(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_preset(&b, "stripe", "k", NULL);
+    header(&b, "Stripe-Signature", "t=1735689600,v1=%s", hex("k", "1735689600.x"));
+    genuine(&b, "x", NOW + 300, 0);
+    refused(&b, "x", NOW + 301, VERIFY_STALE_TIMESTAMP, "too old");
+    genuine(&b, "x", NOW - 300, 0);
+    refused(&b, "x", NOW - 301, VERIFY_STALE_TIMESTAMP, "ahead");
+    refused(&b, "x", 0, VERIFY_STALE_TIMESTAMP, "ahead");
+    /* a forged one is a bad signature, however stale: only genuine ones are told about time */
+    refused(&b, "y", NOW + 9999, VERIFY_BAD_SIGNATURE, "no secret");
+    bench_close(&b);
+}
+
+static void timestamps_are_strict(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "1735689600abc", "+1735689600",          "-1",         "",
+        "1735689600.0",  "99999999999999999999", "0x67749580", "1.7e9"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct bench b;
+        char text[64];
+        snprintf(text, sizeof text, "%s.x", bad[i]);
+        bench_preset(&b, "stripe", "k", NULL);
+        header(&b, "Stripe-Signature", "t=%s,v1=%s", bad[i], hex("k", text));
+        refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "timestamp");
+        bench_close(&b);
+    }
+}
+
+static void what_occurs_twice_is_refused(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_preset(&b, "github", "k", NULL);
+    header(&b, "X-Hub-Signature-256", "sha256=%s", hex("k", "x"));
+    header(&b, "x-hub-signature-256", "sha256=%s", hex("k", "x"));
+    refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "twice");
+    bench_close(&b);
+    bench_preset(&b, "github", "k", NULL); /* as a proxy joins them */
+    header(&b, "X-Hub-Signature-256", "sha256=%s, sha256=%s", hex("k", "x"), hex("k", "x"));
+    refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "no signature");
+    bench_close(&b);
+    bench_preset(&b, "stripe", "k", NULL);
+    header(&b, "Stripe-Signature", "t=1735689600,t=1735689600,v1=%s", hex("k", "1735689600.x"));
+    refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "timestamp occurs twice");
+    bench_close(&b);
+    bench_preset(&b, "slack", "k", NULL);
+    header(&b, "X-Slack-Signature", "v0=%s", hex("k", "v0:1735689600:x"));
+    header(&b, "X-Slack-Request-Timestamp", "1735689600");
+    header(&b, "X-Slack-Request-Timestamp", "1735689600");
+    refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "timestamp header occurs twice");
+    bench_close(&b);
+}
+
+static void encodings_are_strict_but_for_the_case_of_hex(void **state)
+{
+    (void)state;
+    struct bench b;
+    char upper[65];
+    snprintf(upper, sizeof upper, "%s", hex("k", "x"));
+    for (char *c = upper; *c != '\0'; c++) {
+        *c = (char)(*c >= 'a' ? *c - 32 : *c);
+    }
+    bench_preset(&b, "github", "k", NULL);
+    header(&b, "X-Hub-Signature-256", "sha256=%s", upper);
+    genuine(&b, "x", NOW, 0);
+    bench_close(&b);
+    const char *good = mac(EVP_sha256(), "k", 1, "x", true);
+    const char *formats[] = {"%s=", "%.43s", "%.42s-=", "%.20s\n%s", "%.20s %s", "%s%s", "%.4s"};
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        bench_preset(&b, "shopify", "k", NULL);
+        char value[128];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(value, sizeof value, formats[i], good, good + 20);
+#pragma GCC diagnostic pop
+        header(&b, "X-Shopify-Hmac-Sha256", "%s", value);
+        refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "no signature");
+        bench_close(&b);
+    }
+    static const char *const bad[] = {"",          "sha256=", "sha256",   "=",
+                                      "sha256=zz", "sha1=00", "SHA256=00"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        bench_preset(&b, "github", "k", NULL);
+        header(&b, "X-Hub-Signature-256", "%s", bad[i]);
+        refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "no signature");
+        bench_close(&b);
+    }
+    bench_preset(&b, "github", "k", NULL);
+    refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "header is missing");
+    bench_close(&b);
+}
+
+static void a_flip_of_any_bit_is_noticed(void **state)
+{
+    (void)state;
+    unsigned char digest[32];
+    size_t n;
+    assert_true(text_get_hex(str_of(hex("k", "x")), digest, sizeof digest, &n));
+    for (size_t bit = 0; bit < 256; bit++) {
+        struct bench b;
+        char text[65] = {0};
+        digest[bit / 8] = (unsigned char)(digest[bit / 8] ^ 1u << bit % 8);
+        text_put_hex(text, digest, 32);
+        digest[bit / 8] = (unsigned char)(digest[bit / 8] ^ 1u << bit % 8);
+        bench_preset(&b, "github", "k", NULL);
+        header(&b, "X-Hub-Signature-256", "sha256=%s", text);
+        refused(&b, "x", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+        bench_close(&b);
+    }
+}
+
+/* ---- recipes of one's own ---- */
+
+static struct verify_recipe plain(void)
+{
+    return (struct verify_recipe){.name = STR("hmac"),
+                                  .digest = CRYPT_SHA256,
+                                  .headers = {STR("X-Sig")},
+                                  .signed_text = STR("{body}")};
+}
+
+static void square_and_hubspot_sign_the_url(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct verify_recipe r = plain();
+    r.encoding = VERIFY_BASE64;
+    r.signed_text = STR("{url}{body}");
+    r.public_url = STR("https://relay.example/hooks/square");
+    bench_open(&b, &r, "k", NULL);
+    header(&b, "X-Sig", "%s",
+           mac(EVP_sha256(), "k", 1, "https://relay.example/hooks/square{}", true));
+    genuine(&b, "{}", NOW, 0);
+    bench_close(&b);
+    r.signed_text = STR("{method}{url}{body}{ts}");
+    r.ts_headers[0] = STR("X-Ts");
+    r.unit = TIMESTAMP_MILLISECONDS;
+    r.past_s = 300;
+    bench_open(&b, &r, "k", NULL);
+    header(&b, "X-Ts", "1735689600123");
+    header(
+        &b, "X-Sig", "%s",
+        mac(EVP_sha256(), "k", 1, "POSThttps://relay.example/hooks/square{}1735689600123", true));
+    genuine(&b, "{}", NOW, 0);
+    genuine(&b, "{}", NOW - 1000, 0); /* the future is not looked at here */
+    refused(&b, "{}", NOW + 301, VERIFY_STALE_TIMESTAMP, "old");
+    bench_close(&b);
+}
+
+static void other_digests_encodings_units_and_keys(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct verify_recipe r = plain();
+    r.digest = CRYPT_SHA1;
+    bench_open(&b, &r, "k", NULL);
+    header(&b, "X-Sig", "%s", mac(EVP_sha1(), "k", 1, "x", false));
+    genuine(&b, "x", NOW, 0);
+    bench_close(&b);
+    r.digest = CRYPT_SHA512;
+    r.key = VERIFY_KEY_HEX;
+    bench_open(&b, &r, "00ff10", NULL);
+    header(&b, "X-Sig", "%s", mac(EVP_sha512(), "\x00\xff\x10", 3, "x", false));
+    genuine(&b, "x", NOW, 0);
+    bench_close(&b);
+    r = plain();
+    r.encoding = VERIFY_BASE64URL;
+    r.signed_text = STR("{ts}.{body}");
+    r.ts_headers[0] = STR("X-Ts");
+    r.unit = TIMESTAMP_ISO8601;
+    r.past_s = r.future_s = 60;
+    bench_open(&b, &r, "k", NULL);
+    char url[64];
+    snprintf(url, sizeof url, "%.43s", mac(EVP_sha256(), "k", 1, "2025-01-01T00:00:00Z.x", true));
+    for (char *c = url; *c != '\0'; c++) {
+        *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+    }
+    header(&b, "X-Ts", "2025-01-01T00:00:00Z");
+    header(&b, "X-Sig", "%s", url);
+    genuine(&b, "x", NOW + 60, 0);
+    refused(&b, "x", NOW + 61, VERIFY_STALE_TIMESTAMP, "old");
+    bench_close(&b);
+}
+
+static void every_header_of_a_list_is_tried(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct verify_recipe r = plain();
+    r.headers[1] = STR("X-Sig-2");
+    bench_open(&b, &r, "k", NULL);
+    header(&b, "X-Sig", "%s", hex("rolled", "x"));
+    header(&b, "X-Sig-2", "%s", hex("k", "x"));
+    genuine(&b, "x", NOW, 0);
+    bench_close(&b);
+}
+
+static void impossible_recipes_are_refused(void **state)
+{
+    (void)state;
+    struct verify_recipe good = plain();
+    struct {
+        struct verify_recipe r;
+        const char *why;
+    } rows[12];
+    for (size_t i = 0; i < 12; i++) {
+        rows[i].r = good;
+    }
+    rows[0].r.headers[0] = STR_NONE, rows[0].why = "not named";
+    rows[1].r.kv_sep = '=', rows[1].why = "sig_key";
+    rows[2].r.sig_key = STR("v1"), rows[2].why = "need kv_sep";
+    rows[3].r.signed_text = STR("{ts}"), rows[3].why = "{body}";
+    rows[4].r.signed_text = STR("{ts}{body}"), rows[4].why = "neither a header";
+    rows[5].r.ts_headers[0] = STR("X-Ts"), rows[5].why = "anybody could change";
+    rows[6].r.signed_text = STR("{id}{body}"), rows[6].why = "{id}";
+    rows[7].r.signed_text = STR("{url}{body}"), rows[7].why = "public_url";
+    rows[8].r.signed_text = STR("{body}{what}"), rows[8].why = "knows {body}";
+    rows[9].r.signed_text = STR("{body}{ts"), rows[9].why = "not closed";
+    rows[10].r.signed_text =
+        STR("{body}{body}{body}{body}{body}{body}{body}{body}{body}{body}{body}"
+            "{body}{body}{body}{body}{body}{body}"),
+    rows[10].why = "too many";
+    rows[11].r.kv_sep = rows[11].r.item_sep = ',', rows[11].r.sig_key = STR("a"),
+    rows[11].why = "must differ";
+    struct str secret = STR("k");
+    for (size_t i = 0; i < 12; i++) {
+        struct verify *v;
+        int bad = 7;
+        const char *why = verify_new(&v, &rows[i].r, &secret, 1, &bad);
+        assert_non_null(why);
+        assert_null(v);
+        assert_int_equal(bad, -1);
+        room_holds(str_of(why), rows[i].why);
+    }
+}
+
+static void bad_secrets_are_refused(void **state)
+{
+    (void)state;
+    struct verify *v;
+    int bad;
+    struct str two[] = {STR("a"), STR_NONE};
+    struct str nine[9];
+    for (size_t i = 0; i < 9; i++) {
+        nine[i] = STR("a");
+    }
+    struct verify_recipe r = plain();
+    room_holds(str_of(verify_new(&v, &r, NULL, 0, &bad)), "needed");
+    room_holds(str_of(verify_new(&v, &r, two, 2, &bad)), "empty");
+    assert_int_equal(bad, 1);
+    room_holds(str_of(verify_new(&v, &r, nine, 9, NULL)), "at most 8");
+    struct str words = STR("not base64!");
+    room_holds(str_of(verify_new(&v, verify_preset(STR("standard")), &words, 1, &bad)),
+               "not base64");
+    words = STR("whsec_");
+    room_holds(str_of(verify_new(&v, verify_preset(STR("standard")), &words, 1, &bad)),
+               "not base64");
+    r.key = VERIFY_KEY_HEX;
+    words = STR("abc");
+    room_holds(str_of(verify_new(&v, &r, &words, 1, &bad)), "hexadecimal");
+}
+
+/* ---- signing ---- */
+
+static void sign_and_check(struct verify *v, struct str body)
+{
+    struct fields fields = {0};
+    struct buf out;
+    buf_init(&out, 4096);
+    assert_null(
+        verify_sign(v, STR("POST"), STR("/hooks/x"), body, NOW, STR("msg_1"), &fields, &out));
+    struct verify_input in = {STR("POST"), STR("/hooks/x"), &fields, body};
+    struct verify_verdict got = verify_check(v, &in, NOW + 5);
+    if (got.reason != NULL) {
+        fail_msg("%.*s: %s", STR_ARG(verify_name(v)), got.detail);
+    }
+    buf_done(&out);
+}
+
+static void what_it_signs_it_takes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; verify_preset_at(i) != NULL; i++) {
+        struct bench b;
+        const struct verify_recipe *r = verify_preset_at(i);
+        bench_open(&b, r, r->none ? NULL : "c2VjcmV0", NULL);
+        struct verify_sample sample = verify_preset_sample(r->name);
+        assert_true(r->none || sample.body.len > 0);
+        sign_and_check(b.v, sample.body);
+        sign_and_check(b.v, STR_NONE);
+        /* what the preset says about its events is true of its sample */
+        struct fields fields = {0};
+        struct buf type;
+        buf_init(&type, 256);
+        if (sample.type.name.len > 0) {
+            fields_add(&fields, sample.type.name, sample.type.value);
+        }
+        assert_int_equal(pick_text(&r->event_type, &fields, sample.body, &type), !r->none);
+        buf_done(&type);
+        bench_close(&b);
+    }
+    struct bench b;
+    struct verify_recipe r = plain();
+    r.headers[0] = STR("X-Sig");
+    r.encoding = VERIFY_BASE64URL;
+    r.signed_text = STR("{method}:{url}:{id}:{ts}:{body}");
+    r.public_url = STR("https://x/");
+    r.item_sep = ';';
+    r.kv_sep = '=';
+    r.sig_key = STR("h1");
+    r.ts_key = STR("ts");
+    r.past_s = 5;
+    r.id_headers[0] = STR("X-Id");
+    bench_open(&b, &r, "k", NULL);
+    sign_and_check(b.v, STR("{}"));
+    struct fields fields = {0};
+    struct buf out;
+    buf_init(&out, 4096);
+    assert_non_null(
+        verify_sign(b.v, STR("POST"), STR("/"), STR("x"), NOW, STR_NONE, &fields, &out));
+    buf_done(&out);
+    bench_close(&b);
+}
+
+static void signs_as_the_provider_does(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct buf out;
+    buf_init(&out, 4096);
+    bench_preset(&b, "stripe", "k", NULL);
+    assert_null(verify_sign(b.v, STR("POST"), STR("/"), STR("x"), NOW, STR_NONE, &b.fields, &out));
+    char want[128];
+    snprintf(want, sizeof want, "t=1735689600,v1=%s", hex("k", "1735689600.x"));
+    room_text(*fields_find(&b.fields, STR("Stripe-Signature")), want, "stripe");
+    bench_close(&b);
+    bench_preset(&b, "github", "k", NULL);
+    assert_null(
+        verify_sign(b.v, STR("POST"), STR("/"), STR("x"), NOW, STR("d-1"), &b.fields, &out));
+    room_text(*fields_find(&b.fields, STR("X-GitHub-Delivery")), "d-1", "github");
+    bench_close(&b);
+    buf_done(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stripe),
+        cmocka_unit_test(github),
+        cmocka_unit_test(shopify),
+        cmocka_unit_test(slack),
+        cmocka_unit_test(standard),
+        cmocka_unit_test(none_takes_everything),
+        cmocka_unit_test(either_secret_and_any_signature),
+        cmocka_unit_test(tries_eight_signatures_at_most),
+        cmocka_unit_test(tolerance_holds_both_ways),
+        cmocka_unit_test(timestamps_are_strict),
+        cmocka_unit_test(what_occurs_twice_is_refused),
+        cmocka_unit_test(encodings_are_strict_but_for_the_case_of_hex),
+        cmocka_unit_test(a_flip_of_any_bit_is_noticed),
+        cmocka_unit_test(square_and_hubspot_sign_the_url),
+        cmocka_unit_test(other_digests_encodings_units_and_keys),
+        cmocka_unit_test(every_header_of_a_list_is_tried),
+        cmocka_unit_test(impossible_recipes_are_refused),
+        cmocka_unit_test(bad_secrets_are_refused),
+        cmocka_unit_test(what_it_signs_it_takes),
+        cmocka_unit_test(signs_as_the_provider_does),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,7 +1,8 @@
 /* A listener and its server connections: request in, handler, response out. Knows no sources.
  *
  * One request at a time a connection (pipelined ones wait). Every request that reached on_request
- * gets exactly one httpd_answer, or one on_gone if the client went first; never both. */
+ * gets exactly one httpd_answer, or one on_gone if the client went first; never both. A client that
+ * only ends its sending side has not gone: it gets its answer, then the connection ends. */
 #ifndef IO_HTTPD_H
 #define IO_HTTPD_H
 

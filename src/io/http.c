@@ -212,7 +212,8 @@ static const struct http_fault *check_response(struct http_parser *p)
         return &FAULT_FRAMING; /* RFC 9110 8.6, RFC 9112 6.1 */
     }
     if (p->status == 204 && (p->chunked || p->length > 0)) {
-        p->keep_alive = false; /* as forbidden, but the status is clear: only the connection is not */
+        p->keep_alive =
+            false; /* as forbidden, but the status is clear: only the connection is not */
     }
     p->bodyless = informational || p->status == 204 || p->status == 304 || p->answers_head ||
                   (p->has_length && p->length == 0);

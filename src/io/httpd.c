@@ -174,8 +174,8 @@ static void refuse_for_memory(struct httpd_conn *c)
 
 static void on_head_due(struct conn *conn)
 {
-    refuse(CONTAINER_OF(conn, struct httpd_conn, conn), 408, REASON_TOO_SLOW,
-           "the head did not come in time");
+    struct httpd_conn *c = CONTAINER_OF(conn, struct httpd_conn, conn);
+    refuse(c, 408, REASON_TOO_SLOW, "the head did not come in time");
 }
 
 static void arm_body(struct httpd_conn *c);
@@ -433,7 +433,28 @@ static void on_written(struct conn *conn)
     }
 }
 
-static void finish_close(struct httpd *h);
+static void on_closer_closed(uv_handle_t *handle)
+{
+    struct httpd *h = handle->data;
+    void (*on_httpd_closed)(void *user) = h->on_closed;
+    void *user = h->user;
+    message_pool_done(&h->pool);
+    for (struct httpd_conn *c = h->kept, *next; c != NULL; c = next) {
+        next = c->next;
+        free(c);
+    }
+    buf_done(&h->out);
+    buf_done(&h->refusal);
+    free(h);
+    on_httpd_closed(user);
+}
+
+static void finish_close(struct httpd *h)
+{
+    if (h->on_closed != NULL && h->conn_count == 0) {
+        uv_close((uv_handle_t *)&h->closer, on_closer_closed);
+    }
+}
 
 static void on_closed(struct conn *conn, const char *reason)
 {
@@ -512,8 +533,8 @@ static void on_accept(struct listener *l, int fd, const struct sockaddr_storage 
 static void on_exhausted(struct listener *l)
 {
     static const struct sockaddr_storage nobody;
-    struct httpd *h = CONTAINER_OF(l, struct httpd, listener);
-    tell_refused(h, REASON_OVERLOADED, "out of file descriptors: new connections wait", &nobody);
+    tell_refused(CONTAINER_OF(l, struct httpd, listener), REASON_OVERLOADED,
+                 "out of file descriptors: new connections wait", &nobody);
 }
 
 /* --- life --- */
@@ -564,29 +585,6 @@ void httpd_drain(struct httpd *h)
         if (c->state == PEER_IDLE) {
             conn_close(&c->conn, CONN_DONE);
         }
-    }
-}
-
-static void on_closer_closed(uv_handle_t *handle)
-{
-    struct httpd *h = handle->data;
-    void (*on_httpd_closed)(void *user) = h->on_closed;
-    void *user = h->user;
-    message_pool_done(&h->pool);
-    for (struct httpd_conn *c = h->kept, *next; c != NULL; c = next) {
-        next = c->next;
-        free(c);
-    }
-    buf_done(&h->out);
-    buf_done(&h->refusal);
-    free(h);
-    on_httpd_closed(user);
-}
-
-static void finish_close(struct httpd *h)
-{
-    if (h->on_closed != NULL && h->conn_count == 0) {
-        uv_close((uv_handle_t *)&h->closer, on_closer_closed);
     }
 }
 

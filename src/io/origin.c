@@ -16,6 +16,7 @@ bool origin_has_room(const struct httpc_origin *o)
 
 static void leave(struct httpc_conn *c)
 {
+    ENSURE(c->link != NULL);
     *c->link = c->next;
     if (c->next != NULL) {
         c->next->link = c->link;

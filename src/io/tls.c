@@ -176,7 +176,8 @@ static void flush(struct conn *c)
         t->sending = malloc(left);
         ENSURE(t->sending != NULL);
         memcpy(t->sending, at + taken, left);
-        conn_send(c, &(uv_buf_t){.base = t->sending, .len = left}, 1);
+        uv_buf_t rest = {.base = t->sending, .len = left};
+        conn_send(c, &rest, 1);
     }
     ENSURE(BIO_reset(t->out) == 1);
 }

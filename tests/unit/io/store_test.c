@@ -3,6 +3,8 @@
 
 #include "io/store.h"
 
+#include <sys/prctl.h>
+
 struct fixture {
     struct room room;
     pid_t redis;
@@ -24,6 +26,7 @@ static void spawn_redis(struct fixture *f, const char *extra)
              f->socket, f->room.dir, extra);
     f->redis = fork();
     if (f->redis == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that aborts leaves no server behind */
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
         _exit(127);
     }

@@ -1,12 +1,11 @@
 # How each library is found: (1) on the system, if its header says it is new enough; (2) what is
-# missing on a Debian with apt is unpacked into <build>/deps by deps/fetch-debian; (3) with
-# -DPENSTOCK_DEPS=download, upstream's release archives are fetched and built; (4) else one message
-# says what is missing and how to install it. -DPENSTOCK_DEPS=system forbids (2) and (3).
+# missing on a Debian with apt is unpacked into <build>/deps by deps/fetch-debian; (3) else one message
+# says what is missing and how to install it. -DPENSTOCK_DEPS=system forbids (2).
 #
 # Result: targets penstock::<library> and the table PENSTOCK_LIBRARIES ("name version where").
 # Targets are our own with full paths: the .pc and CMake files of unpacked packages point into /usr.
-set(PENSTOCK_DEPS "auto" CACHE STRING "Where libraries may come from: auto, system, download")
-set_property(CACHE PENSTOCK_DEPS PROPERTY STRINGS auto system download)
+set(PENSTOCK_DEPS "auto" CACHE STRING "Where libraries may come from: auto, system")
+set_property(CACHE PENSTOCK_DEPS PROPERTY STRINGS auto system)
 
 set(PENSTOCK_LIBRARIES "")
 set(deps_missing "")
@@ -73,11 +72,8 @@ endfunction()
 
 macro(deps_need name header library minimum major minor patch)
     set(deps_ok FALSE)
-    if(NOT PENSTOCK_DEPS STREQUAL "download" OR NOT "${name}" MATCHES "^(hiredis|llhttp|yyjson)$")
-        deps_look(${name} "${header}" "${library}" ${minimum} "${major}" "${minor}" "${patch}" "" ""
-                  deps_ok)
-        set(deps_where "system")
-    endif()
+    deps_look(${name} "${header}" "${library}" ${minimum} "${major}" "${minor}" "${patch}" "" "" deps_ok)
+    set(deps_where "system")
     if(NOT deps_ok AND PENSTOCK_DEPS STREQUAL "auto" AND "${name}" MATCHES "^(hiredis|llhttp|yyjson)$")
         deps_fetch_debian()
         file(GLOB deps_libdirs "${deps_tree}/usr/lib/*-linux-*" "${deps_tree}/usr/lib")
@@ -117,10 +113,6 @@ deps_need(llhttp "llhttp.h" "libllhttp.a;llhttp" 9.2 "LLHTTP_VERSION_MAJOR${V}"
 deps_need(yyjson "yyjson.h" "yyjson" 0.8 "YYJSON_VERSION_MAJOR${V}"
           "YYJSON_VERSION_MINOR${V}" "YYJSON_VERSION_PATCH${V}")
 
-if(PENSTOCK_DEPS STREQUAL "download")
-    include("${CMAKE_CURRENT_LIST_DIR}/download.cmake")
-endif()
-
 if(deps_missing)
     list(JOIN deps_missing ", " deps_text)
     message(FATAL_ERROR "Libraries missing or too old: ${deps_text}\n"
@@ -128,7 +120,7 @@ if(deps_missing)
         "  Fedora:     dnf install libuv-devel openssl-devel libyaml-devel hiredis-devel llhttp-devel yyjson-devel\n"
         "  Alpine:     apk add libuv-dev openssl-dev yaml-dev hiredis-dev llhttp-dev yyjson-dev\n"
         "  macOS:      brew install libuv openssl@3 libyaml hiredis llhttp yyjson\n"
-        "or let the build fetch them: -DPENSTOCK_DEPS=auto (Debian with apt), -DPENSTOCK_DEPS=download")
+        "or, on a Debian with apt, let the build fetch them: -DPENSTOCK_DEPS=auto")
 endif()
 
 # libcrypto comes with libssl; hiredis' own headers are reached as <hiredis/...>.

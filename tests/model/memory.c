@@ -58,7 +58,7 @@ void memory_put_aside(struct state *s, int p, struct limbo l)
 
 /* Running attempts of dropped lanes finish somewhere, with nobody to note it. If that is not
  * excused by a fault, count it as delivered, so that a repeat is found. */
-void entry_drop(struct state *s, int p, int j, struct entry *x)
+static void entry_drop(struct state *s, int p, int j, struct entry *x)
 {
     for (int d = 0; d < NDEST; d++)
         if (x->d[d] == D_FLY && s->ok[x->e - 1][d] == OK_NONE) {
@@ -69,27 +69,26 @@ void entry_drop(struct state *s, int p, int j, struct entry *x)
 }
 
 /* Should this entry of a journal that I do not resume be appended again? Known and above the stored
- * top: yes, it was in the lost tail. Unknown: only if it is not in the stream, which the seal has
- * made final. If the journal is gone nobody can look: a re-append of something acknowledged goes
- * out again, and whoever recovered the first copy has claimed its place of origin, so that this
- * claim decides (hole 16). */
+ * top: yes, it was in the lost tail. Unknown: if it is not in the stream, which the seal has made
+ * final. If the journal is gone nobody can look: a re-append of something acknowledged goes out
+ * again, and as whoever recovered the first copy has claimed its place of origin, that claim
+ * decides (hole 16). */
 static bool entry_moves(const struct state *s, int j, const struct entry *x, int n, int top)
 {
+    if (!s->st.j[j].exists)
+        return n > top || (x->ast != A_KNOWN && x->keep && mutant != MUT_GONE_HOLE);
     if (x->ast == A_KNOWN)
         return n > top;
-    if (!s->st.j[j].exists)
-        return n > top || (x->keep && mutant != MUT_GONE_HOLE);
     return n > top || s->st.j[j].ent[n] == ENTRY_NONE;
 }
 
 /* Which places does a copy of this entry have to claim? All that it lay in, oldest first, each
  * pointing to the next: that an earlier claim was answered does not help, it may have gone with the
- * same tail. (Two are kept here; with more the oldest is forgotten: a repeat then, never a loss.)
- */
-static void entry_places(const struct entry *x, struct limbo *l, uint8_t here)
+ * same tail. `here` counts also if I never knew that it was there: another may have recovered it
+ * before it was lost. (Two places are kept; with more the oldest is forgotten: a repeat then, never
+ * a loss.) */
+void entry_places(const struct entry *x, struct limbo *l, uint8_t here)
 {
-    if (x->from && !x->claimed)
-        return; /* nobody has heard of this place */
     if (x->ast != A_KNOWN && mutant == MUT_UNKNOWN_UNCLAIMED)
         return;
     bool keeps = x->from && mutant != MUT_CLAIM_FORGETS;
@@ -97,29 +96,37 @@ static void entry_places(const struct entry *x, struct limbo *l, uint8_t here)
     l->via = keeps ? here : 0;
 }
 
-/* Leave a journal that is not resumed. top 255: nothing is moved. */
+/* Let go of one entry: aside, if it has to move, else it is another's or nobody's. top 255: nothing
+ * moves. */
+void entry_leave(struct state *s, int p, int j, int n, int top)
+{
+    struct entry *x = &s->p[p].m[j].ent[n];
+    if (!x->e)
+        return;
+    int e = x->e - 1;
+    struct limbo l = {x->e, 0, 0, x->from, x->via};
+    for (int d = 0; d < NDEST; d++)
+        if (delivery_unsettled(x->d[d]))
+            l.to = with(l.to, d);
+    /* Unknown, and gone: it may have been there and be delivered, so only its first place can
+     * decide. */
+    if (s->st.j[j].exists || n > top || x->ast == A_KNOWN)
+        entry_places(x, &l, (uint8_t)((j + 1) << 4 | n));
+    l.keep = x->ast == A_KNOWN || x->keep;
+    bool waiting = scen->by[e] == p && s->sender[e] == SENDER_WAITING;
+    if (top != 255 && l.to && entry_moves(s, j, x, n, top) && (l.keep || waiting))
+        memory_put_aside(s, p, l);
+    else if (waiting)
+        s->sender[e] = SENDER_FAILED; /* 503: it may be delivered all the same */
+    entry_drop(s, p, j, x);
+}
+
+/* Leave a journal that is not resumed. */
 void memory_leave(struct state *s, int p, int j, int top)
 {
-    struct mem *m = &s->p[p].m[j];
-    for (int n = 2; n < NN; n++) {
-        struct entry *x = &m->ent[n];
-        if (!x->e)
-            continue;
-        int e = x->e - 1;
-        struct limbo l = {x->e, 0, 0, x->from, x->via};
-        for (int d = 0; d < NDEST; d++)
-            if (delivery_unsettled(x->d[d]))
-                l.to = with(l.to, d);
-        entry_places(x, &l, (uint8_t)((j + 1) << 4 | n));
-        l.keep = x->ast == A_KNOWN || x->keep;
-        bool waiting = scen->by[e] == p && s->sender[e] == SENDER_WAITING;
-        if (top != 255 && l.to && entry_moves(s, j, x, n, top) && (l.keep || waiting))
-            memory_put_aside(s, p, l);
-        else if (waiting)
-            s->sender[e] = SENDER_FAILED; /* 503: it may be delivered all the same */
-        entry_drop(s, p, j, x);
-    }
-    memset(m, 0, sizeof *m);
+    for (int n = 2; n < NN; n++)
+        entry_leave(s, p, j, n, top);
+    memset(&s->p[p].m[j], 0, sizeof s->p[p].m[j]);
 }
 
 /* Nothing left to do for an entry: memory forgets it, the journal keeps it. */
@@ -194,8 +201,6 @@ void memory_recover(struct state *s, int p, int j)
          * claim. */
         x.from = mutant == MUT_RECOVERY_UNCLAIMED || mutant == MUT_MOVE_UNCLAIMED ? 0 : r->was[n];
         x.via = x.from ? r->via[n] : 0;
-        /* Somebody may have claimed for this place before me (hole 4). */
-        x.claimed = x.from && mutant != MUT_RECOVERED_UNHEARD;
         for (int d = 0; d < NDEST; d++) {
             bool settled = store_settled(r, n, d), due = nbit(r->due[d], n);
             if (settled)

@@ -105,8 +105,7 @@ struct entry {
     uint8_t e; /* event + 1; 0 = nothing held */
     uint8_t ast, keep, from,
         via; /* from, via: the places it was moved from, oldest first, each to be claimed */
-    uint8_t claimed, step,
-        d[NDEST]; /* claimed: a claim was sent; step: 0 = claims from, 1 = via, 2 = all done */
+    uint8_t step, d[NDEST]; /* step: 0 = claims from, 1 = via, 2 = all done */
 };
 
 /* Lanes stand still whatever the lease says: it was decided not to resume, or a release was sent.
@@ -195,7 +194,7 @@ enum mutant {
     MUT_MARKER_OOM,
     MUT_COUNT_RESTARTS,
     MUT_GONE_HOLE,
-    MUT_RECOVERED_UNHEARD,
+    MUT_ABSENT_UNCLAIMED,
     MUT_N
 };
 
@@ -273,7 +272,8 @@ bool memory_commit(struct state *s, int p, int j);
 void memory_committed(struct state *s, int p, int j);
 void memory_forget(struct state *s, int p, int j);
 void memory_excuse(struct state *s, int p, int j);
-void entry_drop(struct state *s, int p, int j, struct entry *x);
+void entry_places(const struct entry *x, struct limbo *l, uint8_t here);
+void entry_leave(struct state *s, int p, int j, int n, int top);
 
 /* owner.c: what a process does with an answer, and what it sends. */
 void owner_ask(struct state *s, int p, int j);

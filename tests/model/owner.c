@@ -124,8 +124,8 @@ static void foreign_unsealed(struct state *s, int p, int j, int top)
         return;
     bool left = false;
     for (int n = 2; n < NN; n++) {
-        if (n <= top && m->ent[n].e)
-            entry_drop(s, p, j, &m->ent[n]);
+        if (n <= top)
+            entry_leave(s, p, j, n, top);
         left = left || m->ent[n].e;
     }
     m->still = STILL_LOST;
@@ -228,7 +228,7 @@ static void moved_answered(struct state *s, int p, const struct cmd *c)
 {
     struct mem *m = &s->p[p].m[c->j2];
     struct entry *x = &m->ent[c->n2];
-    if (!x->e || !x->claimed || (x->step ? x->via : x->from) != ((c->j + 1) << 4 | c->n))
+    if (!x->e || (x->step ? x->via : x->from) != ((c->j + 1) << 4 | c->n))
         return; /* dropped meanwhile */
     bool won = c->r_top == c->next;
     x->step = (uint8_t)(!won || !x->via ? 2 : x->step + 1);
@@ -341,6 +341,9 @@ static void append_absent(struct state *s, int p, int j, int n, bool refused)
     for (int d = 0; d < NDEST; d++)
         if (delivery_unsettled(x->d[d]))
             l.to = (uint8_t)(l.to | 1 << d);
+    if (!refused &&
+        mutant != MUT_ABSENT_UNCLAIMED) /* sent, lost: another may have seen it before */
+        entry_places(x, &l, (uint8_t)((j + 1) << 4 | n));
     if (!refused || x->keep)
         memory_put_aside(s, p, l);
     else if (s->sender[x->e - 1] == SENDER_WAITING)

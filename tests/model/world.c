@@ -367,7 +367,6 @@ static void send_live(const struct state *s, int p, int j)
         c.n2 = (uint8_t)n;
         c.next = x->via && !x->step ? x->via : (uint8_t)((j + 1) << 4 | n);
         t.p[p].cmd = c;
-        t.p[p].m[j].ent[n].claimed = 1;
         say("%c claims J%d n%d -> J%d n%d", process_name(p), c.j, c.n, (c.next >> 4) - 1,
             c.next & 15);
         sent(&t, p);

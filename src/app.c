@@ -6,6 +6,7 @@
 #include "relay/delivery.h"
 #include "relay/embedded.h"
 #include "relay/ingest.h"
+#include "relay/lookup.h"
 #include "relay/stats.h"
 
 #include <signal.h>
@@ -58,7 +59,11 @@ static void on_destinations(void *user, const redisReply *reply)
             struct str state = {reply->element[k + 1]->str, reply->element[k + 1]->len};
             paused |= str_eq(name, str_of(w->lanes[i]->name)) && str_eq(state, STR("paused"));
         }
-        lane_pause(w->lanes[i], paused);
+        if (w->lanes[i]->pause_wanted && !paused) {
+            lookup_pause(w, w->lanes[i], true, NULL, NULL);
+        }
+        w->lanes[i]->pause_wanted &= !paused;
+        lane_pause(w->lanes[i], paused || w->lanes[i]->pause_wanted);
     }
 }
 
@@ -221,6 +226,7 @@ static void close_all(struct app *a)
 {
     a->state = APP_CLOSING;
     a->w.draining = true;
+    wheel_cancel(&a->w.wheel, &a->w.renewal);
     cancel_attempts(&a->w);
     forget_all(&a->w);
     wheel_arm(&a->w.wheel, &a->look, 0, look);

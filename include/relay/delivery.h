@@ -25,6 +25,7 @@ struct delivery {
     uint64_t n, seq;     /* seq: its slot in the track, or TRACK_NO_SEQ when it was parked */
     enum delivery_state state;
     bool parked;         /* Redis has its record: success must drop it */
+    bool body_queued;    /* parked while in flight: its body may still wait to be written */
     struct record record;
     struct attempt *attempt;
     int64_t since_boot_ms;   /* when it entered memory */
@@ -43,7 +44,8 @@ struct lane {
     const struct conf_destination *dest; /* NULL: this configuration does not know it */
     struct httpc_origin *origin;
     struct breaker breaker;
-    bool paused, dropped;
+    bool paused;
+    bool pause_wanted; /* exhausted: stands until Redis says so too, or somebody resumes it */
     struct delivery_list lists[DELIVERY_STATES];
     unsigned turn;            /* whose slot is next, of four */
     struct attempt *spare;    /* recycled attempts */

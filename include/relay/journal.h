@@ -68,7 +68,7 @@ struct journal {
     bool live;      /* appends go here */
     bool adopted;   /* was never live in this life */
     bool leaving;   /* no longer live; what it holds above its top has not been moved yet */
-    bool request_busy; /* requests were taken from a renewal and are not committed yet */
+    unsigned requests_busy; /* requests that were taken from a renewal and are not committed yet */
 
     char token[33];  /* the owner token that Redis last confirmed */
     char former[33]; /* the token of a former life that is known to be dead; empty: none */
@@ -80,9 +80,10 @@ struct journal {
 
     uint64_t next_n;     /* the next append's */
     uint64_t known_n;    /* every append at or below it has a known outcome */
+    uint64_t present_n;  /* the highest that is known to be in the stream: not a hole */
     uint64_t top;        /* of a sealed one; entries above it are not */
     uint64_t marker_n;   /* of a marker that was not answered yet; 0: none */
-    uint64_t asked_low_n; /* known_n when the question was sent */
+    uint64_t asked_low_n; /* present_n when the question was sent */
     struct append *pending, **pending_tail; /* in n order: unanswered or unknown */
     unsigned pending_count;
 
@@ -100,7 +101,7 @@ struct journal {
     bool recovered;      /* all of it was read, in this life */
     int64_t newest_ms;   /* receipt of its newest entry */
     uint64_t bytes;      /* live: appended bytes still in the stream, estimated */
-    uint64_t trimmed_n;
+    uint64_t trimmed_n, trim_asked_n;
     struct history_mark marks[128];
     unsigned mark_first, mark_count;
 #define RECENT_PARKS 4096
@@ -219,6 +220,7 @@ void commit_park(struct track *t, uint64_t n, uint64_t seq, struct event *body,
 void commit_bury(struct track *t, uint64_t n, uint64_t seq, struct event *body,
                  const struct record *r, int64_t now_ms);
 void commit_drop(struct track *t, uint64_t n);
+void commit_settle(struct track *t, uint64_t n); /* delivered: its record goes, written or not yet */
 void commit_trim(struct journal *j, uint64_t below_n);
 void commit_request_done(struct journal *j, struct str text);
 void commit_soon(struct journal *j);      /* something changed: a tick will look */
@@ -236,7 +238,7 @@ void commit_free(struct journal *j);
 enum script_id {
     SCRIPT_CREATE_ID, SCRIPT_RENEW_ID, SCRIPT_TAKE_ID, SCRIPT_SEAL_ID, SCRIPT_COMMIT_ID,
     SCRIPT_COMMIT_BODIES_ID, SCRIPT_MARK_ID, SCRIPT_FREE_ID, SCRIPT_DELETE_ID, SCRIPT_REQUEST_ID,
-    SCRIPT_COUNT
+    SCRIPT_CLAIM_ID, SCRIPT_COUNT
 };
 
 void redis_start(struct worker *w);
@@ -246,9 +248,9 @@ void redis_stop(struct worker *w, void (*on_closed)(void *user), void *user); /*
 typedef void (*script_on_answer)(struct journal *j, const redisReply *reply, int64_t sent_ms);
 bool script_send(struct journal *j, enum script_id id, size_t argc, const struct str *argv,
                  script_on_answer on_answer);
-/* The same for any journal, also of another node: ARGV is an empty token and `text`. */
-bool script_send_to(struct worker *w, uint64_t number, enum script_id id, struct str text,
-                    store_on_reply on_reply, void *user);
+/* The same for any journal, also of another node. */
+bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t argc,
+                    const struct str *argv, store_on_reply on_reply, void *user);
 
 /* What every script answers first. Slices are borrowed from the reply. */
 struct answer {
@@ -300,9 +302,12 @@ void moves_free(struct worker *w);
 void recover_start(struct journal *j); /* from JOURNAL_READING to JOURNAL_OLD */
 void recover_stop(struct journal *j);  /* frees its state */
 void recover_more(struct journal *j);  /* room again */
+void recover_again(struct journal *j); /* resumed: older answers have all come, or never will */
+bool recover_has_record(const struct journal *j); /* what is settled is known */
 
 /* --- adopt.c: journals without an owner; care of those that are owned */
-void adopt_start(struct worker *w); /* after a connect to another server: SCAN for what is not listed */
+/* After each connect; to another server (or if the last one was cut off): SCAN for what is not listed. */
+void adopt_start(struct worker *w, bool another_server);
 void adopt_reset(struct worker *w); /* the connection broke: absence must be seen anew */
 void adopt_scan(struct worker *w);  /* every 2 s */
 void adopt_done(struct worker *w);

@@ -16,11 +16,12 @@ struct candidate {
     int64_t take_at_ms;      /* a short random wait: an old owner that wakes resumes first */
     bool listed;             /* in the answer being worked through */
     bool asking;
+    bool scanned;            /* found by its keys: looked at although it may not be listed */
 };
 
 struct adoption {
     struct candidate *first;
-    bool scanning;
+    bool scanning, scan_due; /* due until it has come to its end */
 };
 
 static struct candidate *candidate_of(struct adoption *a, uint64_t number)
@@ -93,6 +94,10 @@ static void on_owner(void *user, const redisReply *reply)
     }
     struct candidate *c = candidate_of(a, l.number);
     c->asking = false;
+    if (store_error_of(reply) != STORE_OK) {
+        c->absent_since_ms = c->take_at_ms = 0; /* not seen */
+        return;
+    }
     struct str owner = reply->type == REDIS_REPLY_STRING ? (struct str){reply->str, reply->len}
                                                          : STR_NONE;
     int64_t now = boot_ms();
@@ -162,7 +167,9 @@ static void on_listed(void *user, const redisReply *reply)
     }
     for (struct candidate *c = a->first, *next; c != NULL; c = next) {
         next = c->next;
-        if (!c->listed && !c->asking) {
+        if (!c->listed && c->scanned) {
+            look_at(w, c);
+        } else if (!c->listed && !c->asking) {
             candidate_free(a, c);
         }
     }
@@ -193,11 +200,18 @@ static void on_scanned(void *user, const redisReply *reply)
         if (journal_number(name, &number)) {
             struct str argv[] = {STR("SADD"), listing, name};
             store_send(w->redis.main, 3, argv, NULL, NULL);
+            if (journal_find(w, number) == NULL) { /* at Redis' OOM the listing may be refused */
+                struct candidate *c = candidate_of(w->adoption, number);
+                c->scanned = true;
+                look_at(w, c);
+            }
         }
     }
     buf_done(&live);
     struct str cursor = {reply->element[0]->str, reply->element[0]->len};
-    if (!str_eq(cursor, STR("0"))) {
+    if (str_eq(cursor, STR("0"))) {
+        w->adoption->scan_due = false;
+    } else {
         scan_from(w, cursor);
     }
 }
@@ -220,13 +234,14 @@ static void scan_from(struct worker *w, struct str cursor)
     buf_done(&pattern);
 }
 
-void adopt_start(struct worker *w)
+void adopt_start(struct worker *w, bool another_server)
 {
     if (w->adoption == NULL) {
         w->adoption = calloc(1, sizeof *w->adoption);
         ENSURE(w->adoption != NULL);
     }
-    if (!w->adoption->scanning) {
+    w->adoption->scan_due |= another_server;
+    if (w->adoption->scan_due && !w->adoption->scanning) {
         scan_from(w, STR("0"));
     }
 }
@@ -316,7 +331,7 @@ static bool is_empty(const struct journal *j)
             return false;
         }
     }
-    return commit_idle(j) && !j->request_busy;
+    return commit_idle(j) && j->requests_busy == 0;
 }
 
 static void on_deleted(struct journal *j, const redisReply *reply, int64_t sent_ms)

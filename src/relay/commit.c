@@ -100,43 +100,46 @@ void commit_bury(struct track *t, uint64_t n, uint64_t seq, struct event *body,
     queue_record(OP_BURY, t, n, seq, body, r, now_ms);
 }
 
+void commit_drop(struct track *t, uint64_t n)
+{
+    queue(t->journal, &(struct op){.kind = OP_DROP, .track = t, .n = n, .seq = TRACK_NO_SEQ});
+}
+
 /* A park that Redis' memory holds back was never written: its success settles it instead. */
-static bool overtake(struct track *t, uint64_t n)
+void commit_settle(struct track *t, uint64_t n)
 {
     struct journal *j = t->journal;
-    if (boot_ms() >= j->w->redis.oom_until_ms) {
-        return false;
-    }
-    for (struct op **at = &j->ops; *at != NULL; at = &(*at)->next) {
+    bool found = false;
+    for (struct op **at = &j->ops; boot_ms() < j->w->redis.oom_until_ms && *at != NULL;) {
         struct op *op = *at;
         if (op->track != t || op->n != n || op->event == NULL) {
+            at = &op->next;
             continue;
         }
         if (op->seq != TRACK_NO_SEQ) {
             track_done(t, op->seq);
         }
-        numset_remove(&t->in_hand, n);
+        found = true;
         *at = op->next;
         if (j->ops_tail == &op->next) {
             j->ops_tail = at;
         }
         j->op_count--;
         op_free(op);
-        return true;
     }
-    return false;
-}
-
-void commit_drop(struct track *t, uint64_t n)
-{
-    if (overtake(t, n)) {
-        return;
+    if (found) {
+        numset_remove(&t->in_hand, n);
+    } else {
+        commit_drop(t, n);
     }
-    queue(t->journal, &(struct op){.kind = OP_DROP, .track = t, .n = n, .seq = TRACK_NO_SEQ});
 }
 
 void commit_trim(struct journal *j, uint64_t below_n)
 {
+    if (below_n <= j->trim_asked_n) {
+        return;
+    }
+    j->trim_asked_n = below_n;
     queue(j, &(struct op){.kind = OP_TRIM, .n = below_n, .seq = TRACK_NO_SEQ});
 }
 
@@ -238,7 +241,7 @@ static void add_op(struct batch *b, const struct op *op)
 }
 
 /* Bodies are held back for a while after Redis answered that it is full: everything that frees memory
- * goes ahead of them. Order among the rest is kept; nothing else refers to a body that waits. */
+ * goes ahead of them. Order among the rest is kept. */
 static bool held_back(const struct journal *j, const struct op *op)
 {
     return op->event != NULL && boot_ms() < j->w->redis.oom_until_ms;
@@ -246,11 +249,13 @@ static bool held_back(const struct journal *j, const struct op *op)
 
 static void take_ops(struct journal *j, struct batch *b)
 {
+    struct numset waiting = {0}; /* entries with a body that waits: nothing of theirs may overtake it */
     struct op **tail = &b->ops, **from = &j->ops;
     size_t count = 0, bytes = 0;
     while (*from != NULL && count < BATCH_OPS && bytes < BATCH_BYTES) {
         struct op *op = *from;
-        if (held_back(j, op)) {
+        if (held_back(j, op) || (op->track != NULL && numset_has(&waiting, op->n))) {
+            numset_add(&waiting, op->n);
             from = &op->next;
             continue;
         }
@@ -268,6 +273,7 @@ static void take_ops(struct journal *j, struct batch *b)
     }
     for (j->ops_tail = &j->ops; *j->ops_tail != NULL; j->ops_tail = &(*j->ops_tail)->next) {
     }
+    numset_done(&waiting);
 }
 
 /* The lowest entry that is unknown, unread, or unsettled for any destination. */
@@ -383,7 +389,9 @@ static void note_written(struct journal *j, const struct op *op)
         t->dead_total++;
         break;
     case OP_REQUEST_DONE:
-        j->request_busy = false;
+        if (j->requests_busy > 0 && --j->requests_busy == 0) { /* more may wait: ask at once */
+            wheel_arm(&j->w->wheel, &j->w->renewal, COMMIT_EVERY_MS, j->w->renewal.on_due);
+        }
         break;
     case OP_TRIM:
         j->trimmed_n = op->n;
@@ -479,8 +487,13 @@ static void on_answer(struct journal *j, const redisReply *reply, int64_t sent_m
         batch_written(j);
         return;
     }
-    journal_doubt(j, str_eq(a.word, STR("type")) ? "a key of the journal has a foreign type"
-                                                : "a commit was refused");
+    if (str_eq(a.word, STR("type"))) {
+        log_line(LOG_ERROR, "a key of the journal has a foreign type; remove it, settling waits for that",
+                 "journal", "%s", j->name, NULL);
+        wheel_arm(&j->w->wheel, &j->tick, 1000, on_tick);
+        return;
+    }
+    journal_doubt(j, "a commit was refused");
 }
 
 static void send_batch(struct journal *j)
@@ -492,8 +505,8 @@ static void send_batch(struct journal *j)
 
 static bool may_commit(const struct journal *j)
 {
-    return j->state == JOURNAL_OPEN || j->state == JOURNAL_MARKING || j->state == JOURNAL_READING ||
-           j->state == JOURNAL_OLD;
+    return j->state == JOURNAL_OPEN || j->state == JOURNAL_MARKING || j->state == JOURNAL_OLD ||
+           (j->state == JOURNAL_READING && recover_has_record(j));
 }
 
 static void on_tick(struct wheel_timer *timer)
@@ -576,6 +589,8 @@ void commit_abandon(struct journal *j, void (*keep)(void *user, const struct op 
     abandon_list(&j->ops, keep, user);
     j->ops_tail = &j->ops;
     j->op_count = 0;
+    j->requests_busy = 0; /* the next owner, or this one after recovery, is handed them again */
+    j->trim_asked_n = 0;
     j->dirty = false;
     wheel_cancel(&j->w->wheel, &j->tick);
 }

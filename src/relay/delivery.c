@@ -115,7 +115,7 @@ void delivery_settle(struct delivery *d)
             track_done(d->track, d->seq);
         }
         if (d->parked) {
-            commit_drop(d->track, d->n);
+            commit_settle(d->track, d->n);
         }
     }
     delivery_free(d);
@@ -128,7 +128,7 @@ void delivery_park(struct delivery *d, int64_t due_ms)
         if (d->seq != TRACK_NO_SEQ) {
             track_slot(d->track, d->seq)->delivery = NULL;
         }
-        commit_park(d->track, d->n, d->seq, d->parked ? NULL : d->event, &d->record, due_ms);
+        commit_park(d->track, d->n, d->seq, d->parked && !d->body_queued ? NULL : d->event, &d->record, due_ms);
     }
     delivery_free(d);
 }
@@ -140,7 +140,7 @@ void delivery_bury(struct delivery *d)
         if (d->seq != TRACK_NO_SEQ) {
             track_slot(d->track, d->seq)->delivery = NULL;
         }
-        commit_bury(d->track, d->n, d->seq, d->parked ? NULL : d->event, &d->record,
+        commit_bury(d->track, d->n, d->seq, d->parked && !d->body_queued ? NULL : d->event, &d->record,
                     worker_now_ms(w));
         stats_dead(w, d->lane);
     }

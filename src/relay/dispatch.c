@@ -262,6 +262,7 @@ static void on_stuck(struct wheel_timer *t)
         track_slot(d->track, d->seq)->delivery = NULL;
         commit_park(d->track, d->n, d->seq, d->event, &d->record, due);
         d->seq = TRACK_NO_SEQ;
+        d->body_queued = true;
         delivery_load(d);
     }
     if (lane->lists[DELIVERY_INFLIGHT].n > 0) {
@@ -297,6 +298,7 @@ static void give_up(struct delivery *d, const struct outcome *o)
     } else if (dest->on_exhausted == EXHAUSTED_PAUSE) {
         struct lane *lane = d->lane;
         delivery_park(d, worker_now_ms(lane->w));
+        lane->pause_wanted = true;
         lane_pause(lane, true);
         lookup_pause(lane->w, lane, true, NULL, NULL);
     } else {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_MOST = 512, EXPIRE_MOST = 256 };
+enum { READ_MOST = 512, EVENTS_MOST = 64 /* bodies asked for at once */ };
 
 static void on_due(struct wheel_timer *timer)
 {
@@ -64,6 +64,7 @@ struct due_read {
     struct record *records; /* of the numbers asked for */
     uint64_t *numbers;
     size_t count, got;
+    bool missed;            /* an answer did not come: what was left out is still due */
     bool expire;            /* too old: bury them without an attempt */
     unsigned asked, limit;
 };
@@ -128,9 +129,15 @@ static void read_done(struct journal *j, struct due_read *r)
     }
     if (t == r->t) {
         t->due_reading = false;
+        if (r->missed) { /* the next push of the lane reads again */
+            t->next_due_ms = 0;
+        }
         lane_pump(t->lane);
         due_rearm(j->w);
-        if (t->next_due_ms <= worker_now_ms(j->w) && r->count > 0) {
+        if (r->expire && r->count > 0 && !r->missed) {
+            due_expire(t); /* more of the same */
+        }
+        if (t->next_due_ms <= worker_now_ms(j->w) && r->count > 0 && !r->missed) {
             due_look(t); /* more of the same */
         }
     }
@@ -142,6 +149,7 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
 {
     struct track *t = still(j, r);
     uint64_t n = r->numbers[r->got++];
+    r->missed |= t == NULL || reply == NULL || reply->type != REDIS_REPLY_ARRAY;
     if (t != NULL && reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 7) {
         struct record record;
         uint64_t received;
@@ -187,6 +195,8 @@ static void ask_event(struct journal *j, struct due_read *r, uint64_t n)
                          STR("src"), STR("m"), STR("h"), STR("b"), buf_str(&field)};
     if (call(j, r, 9, argv, on_event)) {
         r->numbers[r->count++] = n;
+    } else {
+        r->missed = true;
     }
     buf_done(&key);
     buf_done(&field);
@@ -197,13 +207,15 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
 {
     struct track *t = still(j, r);
     if (t == NULL || reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        r->missed = true;
         read_done(j, r);
         return;
     }
     size_t pairs = reply->elements / 2;
     int64_t now = worker_now_ms(j->w);
     int64_t next = INT64_MAX;
-    unsigned room = r->expire ? EXPIRE_MOST : dispatch_room(t->lane);
+    unsigned room = r->expire ? EVENTS_MOST : dispatch_room(t->lane);
+    room = room > EVENTS_MOST ? EVENTS_MOST : room;
     r->numbers = malloc((pairs + 1) * sizeof *r->numbers);
     ENSURE(r->numbers != NULL);
     for (size_t i = 0; i < pairs; i++) {
@@ -280,24 +292,24 @@ struct request {
     char text[];
 };
 
-static void on_request_record(void *user, const redisReply *reply)
+/* ZSCORE: only what is dead now is replayed or purged; a delivery that waits or runs is left alone. */
+static void on_request_score(void *user, const redisReply *reply)
 {
     struct request *r = user;
     struct journal *j = r->j;
     if (!journal_release(j)) {
-        struct record record;
-        if (reply == NULL) {
-            j->request_busy = false; /* the next renewal hands it out again */
+        if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+            j->requests_busy -= j->requests_busy > 0; /* a later renewal hands it out again */
         } else {
             struct track *t = track_of(j, r->lane);
-            bool found = record_decode(store_text(reply), &record);
-            if (found && r->purge) {
+            bool dead = reply->type == REDIS_REPLY_STRING && !numset_has(&t->in_hand, r->n);
+            if (dead && r->purge) {
                 commit_drop(t, r->n);
-            } else if (found) { /* a replay: a new budget, due at once */
+            } else if (dead) { /* a replay: a new budget, due at once */
                 struct record fresh = {.since_ms = worker_now_ms(j->w), .replay = true};
                 commit_park(t, r->n, TRACK_NO_SEQ, NULL, &fresh, fresh.since_ms);
             }
-            if (found && t->dead_total > 0) {
+            if (dead && t->dead_total > 0) {
                 t->dead_total--;
             }
             commit_request_done(j, str_of(r->text));
@@ -328,18 +340,14 @@ void due_request(struct journal *j, struct str text)
     r->n = n;
     r->purge = str_eq(verb, STR("purge"));
     memcpy(r->text, text.at, text.len);
-    struct buf key, field;
+    struct buf key;
     buf_init(&key, 256);
-    buf_init(&field, 128);
-    buf_add_str(&field, STR("d:"));
-    buf_add_str(&field, name);
-    struct str argv[] = {STR("HGET"), journal_key(j, &key, "event:", number), buf_str(&field)};
-    if (store_send(j->w->redis.main, 3, argv, on_request_record, r)) {
+    struct str argv[] = {STR("ZSCORE"), journal_key(j, &key, "dead:", name), number};
+    if (store_send(j->w->redis.main, 3, argv, on_request_score, r)) {
         journal_hold(j);
     } else {
-        j->request_busy = false;
+        j->requests_busy -= j->requests_busy > 0;
         free(r);
     }
     buf_done(&key);
-    buf_done(&field);
 }

@@ -181,6 +181,7 @@ uint64_t journal_next_n(struct journal *j)
 static void complete(struct journal *j, struct append *a, const char *reason)
 {
     if (reason == NULL) {
+        j->present_n = a->event->n > j->present_n ? a->event->n : j->present_n;
         j->bytes += a->event->bytes;
         j->newest_ms = a->event->received_ms;
     }
@@ -336,6 +337,7 @@ static void settle_unknown(struct journal *j)
     j->pending_tail = &j->pending;
     j->pending_count = 0;
     j->known_n = j->next_n - 1;
+    j->present_n = j->marker_n;
     j->marker_n = 0;
     open_journal(j);
     while (list != NULL) {

@@ -59,7 +59,7 @@ static void on_created(struct journal *j, const redisReply *reply, int64_t sent_
     }
     j->lease_until_ms = sent_ms + LEASE_VALID_MS;
     set_version(j, a.version);
-    j->known_n = 1;
+    j->known_n = j->present_n = 1;
     j->next_n = 2;
     j->low = 2;
     life_write(w);
@@ -99,6 +99,7 @@ static void recover(struct journal *j, const struct answer *a)
     j->top = a->top;
     set_version(j, a->version);
     j->drop_low = true;
+    j->read_n = 0; /* until the record is read nothing is known to be settled */
     j->state = JOURNAL_READING;
     recover_start(j);
 }
@@ -114,6 +115,8 @@ static void left(struct journal *j, uint64_t top, const struct answer *owned)
     }
 }
 
+static void ask_again(struct wheel_timer *t);
+
 static void on_sealed(struct journal *j, const redisReply *reply, int64_t sent_ms)
 {
     (void)sent_ms;
@@ -122,7 +125,9 @@ static void on_sealed(struct journal *j, const redisReply *reply, int64_t sent_m
         return;
     }
     if (a.error != STORE_OK || !str_eq(a.word, STR("ok")) || !a.sealed) {
-        journal_doubt(j, "it could not be sealed");
+        log_line(LOG_WARN, "a journal could not be sealed; asking again", "journal", "%s", j->name, NULL);
+        j->state = JOURNAL_ASKING;
+        wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
     } else if (j->leaving) {
         left(j, a.top, &a);
     } else {
@@ -153,9 +158,7 @@ static void begin_leaving(struct journal *j, const char *why)
     if (j->live) {
         j->live = false;
         w->live = NULL;
-        if (!w->draining) {
-            create(w);
-        }
+        create(w); /* also while draining: what is held needs a place */
     }
 }
 
@@ -196,7 +199,7 @@ static void resume(struct journal *j, const struct answer *a)
     }
     j->state = j->recovery != NULL ? JOURNAL_READING : JOURNAL_OLD;
     commit_resume(j, a->version);
-    recover_more(j);
+    recover_again(j);
     lanes_pump(j->w);
 }
 
@@ -272,7 +275,7 @@ void journal_take(struct journal *j)
         new_token(j->trial); /* kept until it is answered: a taking of unknown outcome may be mine */
     }
     j->state = JOURNAL_ASKING;
-    j->asked_low_n = j->known_n;
+    j->asked_low_n = j->present_n;
     struct str argv[] = {str_of(j->trial), lease_arg(), str_of(j->trial), str_of(j->token),
                          str_of(j->former)};
     size_t argc = 3;
@@ -314,14 +317,14 @@ static void keep_time(struct worker *w, const redisReply *reply, size_t at)
 
 static void take_requests(struct journal *j, const redisReply *reply, size_t at)
 {
-    if (reply->elements <= at || reply->element[at]->type != REDIS_REPLY_ARRAY || j->request_busy ||
+    if (reply->elements <= at || reply->element[at]->type != REDIS_REPLY_ARRAY || j->requests_busy > 0 ||
         (j->state != JOURNAL_OPEN && j->state != JOURNAL_OLD)) {
         return;
     }
     const redisReply *list = reply->element[at];
-    if (list->elements > 0 && list->element[0]->type == REDIS_REPLY_STRING) {
-        j->request_busy = true;
-        due_request(j, (struct str){list->element[0]->str, list->element[0]->len});
+    for (size_t i = 0; i < list->elements; i++) {
+        j->requests_busy++;
+        due_request(j, store_text(list->element[i]));
     }
 }
 
@@ -360,7 +363,7 @@ static void renew(struct journal *j)
         return;
     }
     struct str argv[] = {str_of(j->token), lease_arg()};
-    j->asked_low_n = j->known_n;
+    j->asked_low_n = j->present_n;
     j->renewing = script_send(j, SCRIPT_RENEW_ID, 2, argv, on_renewed);
 }
 
@@ -373,9 +376,13 @@ static void list_again(struct worker *w)
     buf_add_str(&key, w->conf->redis.prefix);
     buf_add_str(&key, STR("live"));
     argv[1] = buf_str(&key);
-    for (struct journal *j = w->journals; j != NULL && argc < 64; j = j->next) {
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
         if (j->state >= JOURNAL_MARKING && j->state != JOURNAL_DELETING) {
             argv[argc++] = str_of(j->name);
+        }
+        if (argc == 64) {
+            store_send(w->redis.main, argc, argv, NULL, NULL);
+            argc = 2;
         }
     }
     if (argc > 2) {
@@ -396,7 +403,7 @@ void lease_renew_all(struct worker *w)
         }
     }
     list_again(w);
-    if (w->live == NULL && !w->draining) {
+    if (w->live == NULL && (!w->draining || w->moves != NULL)) {
         create(w);
     }
 }
@@ -413,7 +420,7 @@ void lease_up(struct worker *w)
             journal_take(j);
         }
     }
-    if (w->live == NULL && !w->draining) {
+    if (w->live == NULL && (!w->draining || w->moves != NULL)) {
         create(w);
     }
     moves_pump(w);

@@ -360,8 +360,9 @@ static void push(struct request_push *p)
     buf_printf(&text, "%s %llu %s %llx", p->verb, (unsigned long long)p->n, p->destination,
                (unsigned long long)crypt_random_u64());
     uint64_t number;
+    struct str argv[] = {STR_NONE, buf_str(&text)};
     if (!journal_number(str_of(p->journal), &number) ||
-        !script_send_to(p->w, number, SCRIPT_REQUEST_ID, buf_str(&text), on_pushed, p)) {
+        !script_send_to(p->w, number, SCRIPT_REQUEST_ID, 2, argv, on_pushed, p)) {
         push_end(p, "redis_down");
     }
     buf_done(&text);
@@ -405,19 +406,15 @@ static void on_record(void *user, const redisReply *reply)
 
 static void look_for_record(struct request_push *p)
 {
-    struct buf key, field;
+    struct buf key;
     char n[20];
-    struct str number = {n, text_put_u64(n, p->n)};
-    buf_init(&field, 128);
-    buf_add_str(&field, STR("d:"));
-    buf_add_str(&field, str_of(p->destination));
-    struct str argv[] = {STR("HGET"), key_of(p->w, &key, str_of(p->journal), "event:", number),
-                         buf_str(&field)};
+    struct str argv[] = {STR("ZSCORE"),
+                         key_of(p->w, &key, str_of(p->journal), "dead:", str_of(p->destination)),
+                         {n, text_put_u64(n, p->n)}};
     if (!store_send(p->w->redis.main, 3, argv, on_record, p)) {
         push_end(p, "redis_down");
     }
     buf_done(&key);
-    buf_done(&field);
 }
 
 void lookup_request(struct worker *w, const char *verb, struct str id, struct str destination,
@@ -453,6 +450,9 @@ static void on_paused(void *user, const redisReply *reply)
     struct pausing p = *(struct pausing *)user;
     free(user);
     bool ok = store_error_of(reply) == STORE_OK;
+    if (ok && !p.paused) {
+        p.lane->pause_wanted = false;
+    }
     if (ok) { /* only now: an older answer of what Redis says may have come in between */
         lane_pause(p.lane, p.paused);
     }

@@ -236,12 +236,13 @@ static void on_claimed(void *user, const redisReply *reply)
         move_free(c.w, m);
         return;
     }
-    if (store_error_of(reply) != STORE_OK || reply->type != REDIS_REPLY_STRING) {
+    struct answer a = answer_read(reply);
+    if (a.error != STORE_OK || reply->elements <= a.extra) {
         return; /* moves_pump asks again */
     }
     char text[MOVE_PLACE_MAX];
     struct str place = {text, move_place(m->copy_number, m->copy->n, text)};
-    bool mine = str_eq(place, (struct str){reply->str, reply->len});
+    bool mine = str_eq(place, store_text(reply->element[a.extra]));
     struct journal *j = journal_find(c.w, m->copy_number);
     if (mine && m->copy_lost) { /* mine, but gone: once more, from where it was */
         event_unref(m->event);
@@ -261,27 +262,16 @@ static void on_claimed(void *user, const redisReply *reply)
 
 static void claim(struct worker *w, struct move *m)
 {
-    char name[12], n[20], place[MOVE_PLACE_MAX];
-    struct buf key;
-    buf_init(&key, 128);
-    journal_name(m->from_journal, name);
-    buf_add_str(&key, w->conf->redis.prefix);
-    buf_printf(&key, "{%s}:moved", name);
-    struct str field = {n, text_put_u64(n, m->from_n)};
-    struct str put[] = {STR("HSETNX"), buf_str(&key), field,
-                        {place, move_place(m->copy_number, m->copy->n, place)}};
-    struct str age[] = {STR("EXPIRE"), buf_str(&key), STR("2592000")};
-    struct str get[] = {STR("HGET"), buf_str(&key), field};
+    char n[20], place[MOVE_PLACE_MAX];
+    struct str argv[] = {STR_NONE, {n, text_put_u64(n, m->from_n)},
+                         {place, move_place(m->copy_number, m->copy->n, place)}};
     struct claim *c = malloc(sizeof *c);
     ENSURE(c != NULL);
     *c = (struct claim){w, m};
-    store_send(w->redis.main, 4, put, NULL, NULL);
-    store_send(w->redis.main, 3, age, NULL, NULL);
-    m->claiming = store_send(w->redis.main, 3, get, on_claimed, c);
+    m->claiming = script_send_to(w, m->from_journal, SCRIPT_CLAIM_ID, 3, argv, on_claimed, c);
     if (!m->claiming) {
         free(c);
     }
-    buf_done(&key);
 }
 
 /* From now on the copy holds its journal's `low` back, in n order like every other entry. */
@@ -354,7 +344,19 @@ void moves_pump(struct worker *w)
 
 void moves_free(struct worker *w)
 {
+    unsigned left = 0;
     while (w->moves != NULL) {
-        move_free(w, w->moves);
+        struct move *m = w->moves;
+        left += m->copy == NULL;
+        if (m->claiming) { /* its answer frees it */
+            w->moves = m->next;
+            m->dropped = true;
+        } else {
+            move_free(w, m);
+        }
+    }
+    if (left > 0) {
+        log_line(LOG_ERROR, "stopping with events that Redis had lost and could not take again", "events",
+                 "%u", left, NULL);
     }
 }

@@ -15,6 +15,7 @@ struct recovery {
     unsigned waiting; /* answers still to come before the next step */
     bool record_read; /* settled and lanes are in: entries may be read */
     uint64_t events;
+    unsigned page;    /* entries asked for at once; halved when an answer did not come in time */
 };
 
 static bool ready(struct journal *j)
@@ -94,6 +95,7 @@ static void on_step(void *user, const redisReply *reply)
     struct journal *j = s.j;
     if (reply == NULL) {
         j->recovery->waiting--; /* Coming back goes on from here, or from the beginning */
+        j->recovery->page = j->recovery->page > 1 ? j->recovery->page / 2 : 1;
         return;
     }
     if (store_error_of(reply) != STORE_OK) {
@@ -272,18 +274,18 @@ static void on_entries(struct journal *j, const redisReply *reply)
         take_entry(j, &e);
         j->read_n = e.n + 1;
     }
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < READ_COUNT) {
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < j->recovery->page) {
         j->read_n = j->top + 1;
     }
+    j->recovery->page = j->recovery->page * 2 > READ_COUNT ? READ_COUNT : j->recovery->page * 2;
 }
 
 static void read_entries(struct journal *j)
 {
-    char from[24], to[24];
+    char from[24], to[24], count[20];
     size_t n = text_put_u64(from, j->read_n), m = text_put_u64(to, j->top);
     struct str argv[] = {STR("XRANGE"), j->keys.v[KEY_JOURNAL], {from, n}, {to, m}, STR("COUNT"),
-                         STR("128")};
-    _Static_assert(READ_COUNT == 128, "the command says so too");
+                         {count, text_put_u64(count, j->recovery->page)}};
     ask(j, &(struct step){.on_journal = on_entries}, 6, argv);
 }
 
@@ -303,6 +305,7 @@ void recover_start(struct journal *j)
     recover_stop(j);
     j->recovery = calloc(1, sizeof *j->recovery);
     ENSURE(j->recovery != NULL);
+    j->recovery->page = READ_COUNT;
     struct str settled[] = {STR("HGETALL"), j->keys.v[KEY_SETTLED]};
     struct str lanes[] = {STR("SMEMBERS"), j->keys.v[KEY_LANES]};
     ask(j, &(struct step){.on_journal = on_settled}, 2, settled);
@@ -319,6 +322,19 @@ void recover_more(struct journal *j)
     } else {
         recover_start(j);
     }
+}
+
+void recover_again(struct journal *j)
+{
+    if (j->recovery != NULL) {
+        j->recovery->waiting = 0;
+    }
+    recover_more(j);
+}
+
+bool recover_has_record(const struct journal *j)
+{
+    return j->recovery != NULL && j->recovery->record_read;
 }
 
 void recover_stop(struct journal *j)

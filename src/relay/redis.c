@@ -22,6 +22,7 @@ static const char *const texts[SCRIPT_COUNT] = {
     [SCRIPT_COMMIT_ID] = SCRIPT_COMMIT,   [SCRIPT_COMMIT_BODIES_ID] = SCRIPT_COMMIT_BODIES,
     [SCRIPT_MARK_ID] = SCRIPT_MARK,       [SCRIPT_FREE_ID] = SCRIPT_FREE,
     [SCRIPT_DELETE_ID] = SCRIPT_DELETE,   [SCRIPT_REQUEST_ID] = SCRIPT_REQUEST,
+    [SCRIPT_CLAIM_ID] = SCRIPT_CLAIM,
 };
 
 /* --- scripts */
@@ -72,13 +73,12 @@ bool script_send(struct journal *j, enum script_id id, size_t argc, const struct
     return ok;
 }
 
-bool script_send_to(struct worker *w, uint64_t number, enum script_id id, struct str text,
-                    store_on_reply on_reply, void *user)
+bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t argc,
+                    const struct str *argv, store_on_reply on_reply, void *user)
 {
     struct journal_keys keys;
-    struct str argv[] = {STR_NONE, text};
     journal_keys_init(&keys, w->conf->redis.prefix, number);
-    return send_script(w, id, keys.v, 2, argv, on_reply, user);
+    return send_script(w, id, keys.v, argc, argv, on_reply, user);
 }
 
 struct answer answer_read(const redisReply *reply)
@@ -218,17 +218,20 @@ static void check_passed(struct worker *w)
         w->former_asked = true;
         life_adopt(w);
     }
-    if (!same) {
-        adopt_start(w);
-    }
+    adopt_start(w, !same);
     adopt_scan(w);
 }
 
 static void on_appends_info(void *user, const redisReply *reply)
 {
     struct worker *w = user;
+    if (reply == NULL) {
+        return;
+    }
     if (store_error_of(reply) != STORE_OK) {
-        return; /* down again, or a server that will not say: recheck comes with the next connect */
+        say_trouble(w, false, "INFO was refused: %s", store_error_word(store_error_of(reply)));
+        check_failed(w);
+        return;
     }
     keep_run_id(w, 0, reply);
     check_passed(w);

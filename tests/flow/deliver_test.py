@@ -171,3 +171,26 @@ def gives_redis_its_memory_back(flow):
     cycle(300)
     wait_for(lambda: redis.memory() < base + 64 * 1024, "memory to be back at its base")
     assert redis.cli("KEYS", "*event:*") == "" and redis.cli("KEYS", "*due:*") == ""
+
+
+def reads_parked_deliveries_again_after_a_cut_connection(flow):
+    redis, sink = flow.redis(), flow.sink()
+    p = flow.penstock({"d": sink}, redis)
+    assert p.admin("/api/v1/destinations/d/pause", "POST")[0] == 200
+    for i in range(200):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    wait_for(lambda: p.metric("penstock_parked_total") == 200, "all to be parked")
+    assert p.admin("/api/v1/destinations/d/resume", "POST")[0] == 200
+    for _ in range(20):
+        redis.cli("CLIENT", "KILL", "TYPE", "normal")
+    wait_for(lambda: len(sequence(sink)) == 200, "all to be delivered")
+
+
+def replays_nothing_that_is_still_waiting(flow):
+    sink = flow.sink(lambda r, before: {"status": 503} if before == 0 else {"delay": 2})
+    p = flow.penstock({"d": sink}, flow.redis(), retry="{schedule: [1s, ...], jitter: 0%}")
+    event = p.stripe(b"{}").getheader("penstock-event-id")
+    sink.wait(2)
+    assert p.admin("/api/v1/dead/%s/replay?destination=d" % event, "POST")[0] == 404
+    wait_for(lambda: p.metric("penstock_deliveries_total") == 1, "delivered")
+    assert len(sink.requests) == 2

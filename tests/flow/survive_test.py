@@ -382,3 +382,32 @@ def cannot_start_without_a_writable_data_directory(flow):
     assert p.wait() == 1
     last = p.text().strip().splitlines()[-1]
     assert last.startswith("penstock: cannot create data_dir") and "set data_dir" in last, last
+
+
+def recovers_although_it_was_stopped_meanwhile(flow):
+    redis, a = flow.redis(), flow.sink(lambda r, before: {"hang": True})
+    p = flow.penstock({"a": a}, redis)
+    for i in range(600):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    a.wait(1)
+    p.kill()
+    a.answers = lambda r, before: {}
+    p.start()
+    p.wait_log("adopting a journal", 60)
+    p.signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    wait_for(lambda: time.monotonic() - stopped > 5, "the lease to lapse")
+    p.signal(signal.SIGCONT)
+    wait_for(lambda: set(sequence(a)) == set(range(600)), "all to be delivered", 60)
+
+
+def a_refused_append_is_no_lost_tail(flow):
+    redis, a = flow.redis(), flow.sink(lambda r, before: {"delay": 3})
+    p = flow.penstock({"a": a}, redis)
+    assert p.stripe(b'{"seq":1}').status == 200
+    redis.cli("CONFIG", "SET", "maxmemory", "1mb")
+    assert p.stripe(b'{"seq":2}').status == 503
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    wait_for(lambda: p.metric("penstock_deliveries_total") == 1, "the first to be delivered")
+    assert p.metric("penstock_journals_left_total") == 0
+    assert sequence(a) == {1: 1}

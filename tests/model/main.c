@@ -326,7 +326,7 @@ int main(int argc, char **argv)
     }
     if (mutant && !only) {
         only = mutants[mutant].scenario;
-        extra = mutants[mutant].extra;
+        extra = extra ? extra : mutants[mutant].extra;
     }
     if (mutant)
         printf("mutant %s: %s\n", mutants[mutant].name, mutants[mutant].what);

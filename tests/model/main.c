@@ -213,7 +213,7 @@ static const struct {
     [MUT_MARKER_OOM] = {"marker-refused-at-oom", "oom-tail", "ENGINE.md, hole 14", 0},
     [MUT_COUNT_RESTARTS] = {"count-restarts", "tail-orphan", "ENGINE.md, hole 15", 'l'},
     [MUT_GONE_HOLE] = {"gone-hole", "tail-master", "hole 1, half mended (hole 16)", 'c'},
-    [MUT_ABSENT_UNCLAIMED] = {"absent-unclaimed", "tail-master", "hole 4, half mended", 0},
+    [MUT_ABSENT_UNCLAIMED] = {"absent-unclaimed", "tail-master", "hole 4, half mended", 'l'},
     [MUT_CREATE_OOM] = {"create-refused-at-oom", "oom", "create is not allowed at OOM", 0},
 };
 
@@ -326,7 +326,7 @@ int main(int argc, char **argv)
     }
     if (mutant && !only) {
         only = mutants[mutant].scenario;
-        extra = mutants[mutant].extra;
+        extra = extra ? extra : mutants[mutant].extra;
     }
     if (mutant)
         printf("mutant %s: %s\n", mutants[mutant].name, mutants[mutant].what);

@@ -306,7 +306,7 @@ void owner_reply(struct state *s, int p)
             break;
         }
         cover[C_RELEASED]++;
-        memset(m, 0, sizeof *m);
+        memset(s->p[p].m, 0, sizeof s->p[p].m); /* the keys of what it had adopted expire */
         s->p[p].down = 1;
         break;
     default:

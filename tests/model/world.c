@@ -332,6 +332,15 @@ static bool mem_parked(const struct mem *m)
     return !m->out;
 }
 
+/* A stop ends the process: first all its lanes, adopted ones too, have to have come to rest. */
+static bool lanes_rest(const struct state *s, int p)
+{
+    for (int j = 0; j < NJ; j++)
+        if (!mem_parked(&s->p[p].m[j]))
+            return false;
+    return true;
+}
+
 static bool senders_wait(const struct state *s, int p)
 {
     for (int e = 0; e < scen->nev; e++)
@@ -374,7 +383,7 @@ static void send_live(const struct state *s, int p, int j)
     bool del = m->role == ROLE_ADOPT;
     if (del && (!mem_empty(m) || s->st.j[j].dead[0] || s->st.j[j].dead[1]))
         return;
-    if (!del && (!mem_parked(m) || senders_wait(s, p) || !(scen->stop >> p & 1) ||
+    if (!del && (!lanes_rest(s, p) || senders_wait(s, p) || !(scen->stop >> p & 1) ||
                  sender_next(s, p) >= 0 || mem_unknown(m) || s->p[p].app[0].wire))
         return;
     for (int k = 0; !del && k < NLIMBO; k++)

@@ -144,10 +144,13 @@ static int make_certs(void **state)
              "make() { openssl req $ec -keyout $1.key -out $1.csr -subj /CN=$1\n"
              "printf 'subjectAltName=%%s' \"$2\" >$1.ext\n"
              "openssl x509 -req -in $1.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out $1.pem "
-             "-days $3 -extfile $1.ext; }\n"
-             "make good DNS:localhost,IP:127.0.0.1 30\n"
-             "make other DNS:elsewhere.example,IP:10.0.0.1 30\n"
-             "make old DNS:localhost,IP:127.0.0.1 -1 || true\n",
+             "$3 -extfile $1.ext; }\n"
+             "make good DNS:localhost,IP:127.0.0.1 '-days 30'\n"
+             "make other DNS:elsewhere.example,IP:10.0.0.1 '-days 30'\n"
+             /* OpenSSL 3.0 takes negative days, 3.4 and later dates instead. */
+             "make old DNS:localhost,IP:127.0.0.1 '-days -1' ||\n"
+             "make old DNS:localhost,IP:127.0.0.1 "
+             "'-not_before 20200101000000Z -not_after 20200102000000Z'\n",
              certs);
     return system(command);
 }

@@ -4,8 +4,8 @@
 
 #include "model/conf.h"
 
-/* Runs until a signal has stopped it in order. Returns the exit code: 0, or 1 when it could not start
- * (one sentence was then printed to standard error). Takes the reference of `conf` over. */
+/* Runs until a signal has stopped it in order. Returns the exit code: 0, or 1 when it could not
+ * start (one sentence was then printed to standard error). Takes the reference of `conf` over. */
 int app_run(struct conf *conf);
 
 #endif

@@ -100,8 +100,8 @@ static void announce(struct app *a)
     log_line(LOG_INFO, "ready", "version", "%s", PENSTOCK_VERSION, "listen", "%s",
              httpd_address(w->listener), "admin", "%s", api_address(a->api), "sources", "%zu",
              w->conf->source_count, "destinations", "%zu", w->conf->destination_count, "durability",
-             "%s", w->conf->redis.durability == DURABILITY_FSYNC ? "fsync" : "memory", "store", "%s",
-             a->embedded != NULL ? "embedded" : "redis", NULL);
+             "%s", w->conf->redis.durability == DURABILITY_FSYNC ? "fsync" : "memory", "store",
+             "%s", a->embedded != NULL ? "embedded" : "redis", NULL);
 }
 
 static void look_at_start(struct app *a)
@@ -125,7 +125,8 @@ static void look_at_start(struct app *a)
     if (!loading && boot_ms() > a->until_ms) {
         char text[600];
         const char *trouble = store_trouble(w->redis.main);
-        snprintf(text, sizeof text, "cannot use Redis: %s; start it, or correct redis.url (or $REDIS_URL)",
+        snprintf(text, sizeof text,
+                 "cannot use Redis: %s; start it, or correct redis.url (or $REDIS_URL)",
                  trouble[0] != '\0' ? trouble : w->redis.trouble);
         fail(a, text);
         return;
@@ -182,7 +183,8 @@ static void close_rest(void *user)
 static void cancel_attempts(struct worker *w)
 {
     for (unsigned i = 0; i < w->lane_count; i++) {
-        for (struct delivery *d = w->lanes[i]->lists[DELIVERY_INFLIGHT].first; d != NULL; d = d->next) {
+        for (struct delivery *d = w->lanes[i]->lists[DELIVERY_INFLIGHT].first; d != NULL;
+             d = d->next) {
             if (d->attempt != NULL) {
                 httpc_cancel(&d->attempt->call);
             }

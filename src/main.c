@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
-    &verb_run,  &verb_check, &verb_send,         &verb_sink,
+    &verb_run,  &verb_check,        &verb_send,   &verb_sink,
     &verb_dead, &verb_destinations, &verb_health, &verb_version,
 };
 
@@ -25,7 +25,8 @@ int main(int argc, char **argv)
         help(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         help(stdout);
         return EXIT_FINE;
     }

@@ -6,8 +6,8 @@
 
 struct api;
 
-const char *api_start(struct api **out, struct worker *w) MUST_CHECK; /* NULL, or a sentence */
-const char *api_address(const struct api *a);                         /* as really bound */
+const char *api_start(struct api **out, struct worker *w) MUST_CHECK;     /* NULL, or a sentence */
+const char *api_address(const struct api *a);                             /* as really bound */
 void api_close(struct api *a, void (*on_closed)(void *user), void *user); /* frees */
 
 #endif

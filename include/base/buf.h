@@ -22,7 +22,8 @@ bool buf_add(struct buf *b, const void *bytes, size_t n);
 bool buf_add_str(struct buf *b, struct str s);
 bool buf_add_char(struct buf *b, char c);
 bool buf_add_u64(struct buf *b, uint64_t v);
-bool buf_add_json(struct buf *b, struct str s); /* quoted, all controls escaped, bad UTF-8 as U+FFFD */
+bool buf_add_json(struct buf *b,
+                  struct str s); /* quoted, all controls escaped, bad UTF-8 as U+FFFD */
 bool buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Room for `n` more bytes at `at + len`, or NULL; the caller then adds what it used to `len`. */
 char *buf_room(struct buf *b, size_t n);

@@ -12,7 +12,7 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 #define METRIC_BUCKETS 14 /* 0.25 ms .. 10 s, see metrics.c; +Inf is the count */
 
 struct metric {
-    char *labels; /* rendered: source="stripe",reason="ok"; empty for none */
+    char *labels;   /* rendered: source="stripe",reason="ok"; empty for none */
     uint64_t value; /* counter; or a gauge's integer value */
     uint64_t buckets[METRIC_BUCKETS];
     uint64_t sum_us;

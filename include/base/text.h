@@ -30,24 +30,26 @@ bool str_ends(struct str s, struct str suffix);
 bool str_has(struct str s, char c);
 int str_cmp(struct str a, struct str b); /* bytes, then length; for qsort */
 struct str str_trim(struct str s);       /* spaces and tabs at both ends (OWS, RFC 9110 5.6.3) */
-/* Cuts at the first `sep`: head before it, tail behind it. False (head = all, tail empty) without. */
+/* Cuts at the first `sep`: head before it, tail behind it. False (head = all, tail empty) without.
+ */
 bool str_cut(struct str s, char sep, struct str *head, struct str *tail);
 uint64_t str_hash(struct str s); /* FNV-1a; not for hostile keys */
 
 /* Readers: NULL when read, else a constant sentence that says what was expected. */
 const char *text_u64(struct str s, uint64_t max, uint64_t *out) MUST_CHECK; /* digits only */
 const char *text_duration(struct str s, int64_t *out_ms) MUST_CHECK; /* 250ms 30s 1h30m 3d; 0s */
-const char *text_size(struct str s, uint64_t *out_bytes) MUST_CHECK; /* 16KiB 1MiB 2GiB 10k 5M 64B */
-const char *text_percent(struct str s, uint64_t *out) MUST_CHECK;    /* 20% -> 20, up to 100 */
-const char *text_rate(struct str s, double *out_per_s) MUST_CHECK;   /* 50/s, 600/m, 10/h */
+const char *text_size(struct str s,
+                      uint64_t *out_bytes) MUST_CHECK;             /* 16KiB 1MiB 2GiB 10k 5M 64B */
+const char *text_percent(struct str s, uint64_t *out) MUST_CHECK;  /* 20% -> 20, up to 100 */
+const char *text_rate(struct str s, double *out_per_s) MUST_CHECK; /* 50/s, 600/m, 10/h */
 /* IMF-fixdate, RFC 850 and asctime forms (RFC 9110 5.6.7); seconds since 1970. */
 const char *text_http_date(struct str s, int64_t *out_s) MUST_CHECK;
 
 /* Writers: fill `out`, return the length, add no terminator. */
 size_t text_put_u64(char out[20], uint64_t v);
-size_t text_put_hex(char *out, const void *bytes, size_t n); /* lower case, 2n characters */
+size_t text_put_hex(char *out, const void *bytes, size_t n);    /* lower case, 2n characters */
 size_t text_put_base64(char *out, const void *bytes, size_t n); /* padded, 4*((n+2)/3) characters */
-size_t text_put_duration(char out[32], int64_t ms);          /* 1h30m, 250ms: text_duration reads it */
+size_t text_put_duration(char out[32], int64_t ms); /* 1h30m, 250ms: text_duration reads it */
 
 /* Strict decoders (no white space, exact padding); false = not that encoding, or over `cap`. */
 bool text_get_hex(struct str s, void *out, size_t cap, size_t *n); /* either case */

@@ -1,8 +1,9 @@
 /* A hashed timer wheel: all deadlines of one loop behind one uv_timer_t.
  *
- * Precision is one tick (WHEEL_TICK_MS): never early, at most a tick late on an idle loop. A timer is
- * a member of its owner; arming an armed one moves it, cancelling an unarmed one does nothing. The
- * callback runs from the loop, with the timer unarmed; it may free its owner. Monotonic clock. */
+ * Precision is one tick (WHEEL_TICK_MS): never early, at most a tick late on an idle loop. A timer
+ * is a member of its owner; arming an armed one moves it, cancelling an unarmed one does nothing.
+ * The callback runs from the loop, with the timer unarmed; it may free its owner. Monotonic clock.
+ */
 #ifndef BASE_WHEEL_H
 #define BASE_WHEEL_H
 

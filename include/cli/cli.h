@@ -22,8 +22,8 @@ int usage_error(const struct verb *v, const char *why, const char *what);
 /* --help was asked for: prints it and returns true. */
 bool usage_asked(const struct verb *v, int argc, char **argv);
 
-/* The file of -c, else $PENSTOCK_CONFIG, ./penstock.yaml, /etc/penstock/penstock.yaml. Prints what is
- * wrong with it to standard error; NULL on errors. */
+/* The file of -c, else $PENSTOCK_CONFIG, ./penstock.yaml, /etc/penstock/penstock.yaml. Prints what
+ * is wrong with it to standard error; NULL on errors. */
 struct conf *conf_for(const char *path);
 
 /* The answer to one request; the body has a ceiling of the caller's. */
@@ -39,8 +39,9 @@ const char *http_once(const struct httpc_origin_conf *to, const struct httpc_req
  * loopback. False: it is not of that form. */
 bool split_address(struct str address, char host[256], uint16_t *port);
 
-/* One call of a running Penstock's admin address (or of `url`, when not NULL: http://host:port). The
- * answer's body is in `body`; EXIT_FINE whatever its status, EXIT_UNREACHABLE with a sentence printed. */
+/* One call of a running Penstock's admin address (or of `url`, when not NULL: http://host:port).
+ * The answer's body is in `body`; EXIT_FINE whatever its status, EXIT_UNREACHABLE with a sentence
+ * printed. */
 struct admin_call {
     const struct conf *conf;
     const char *url;

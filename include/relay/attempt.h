@@ -1,5 +1,5 @@
-/* One HTTP try of one delivery, and what came of it by one table. Does not pick the next time and does
- * not touch the journal. */
+/* One HTTP try of one delivery, and what came of it by one table. Does not pick the next time and
+ * does not touch the journal. */
 #ifndef RELAY_ATTEMPT_H
 #define RELAY_ATTEMPT_H
 

@@ -17,15 +17,15 @@ enum delivery_state {
 };
 
 struct delivery {
-    struct delivery *next, *prev; /* in its state's list */
+    struct delivery *next, *prev;                /* in its state's list */
     struct delivery *next_loaded, **loaded_link; /* in its track's, when it came from a due set */
-    struct event *event;          /* referenced */
+    struct event *event;                         /* referenced */
     struct lane *lane;
     struct track *track; /* NULL: its journal was left while it was in flight */
     uint64_t n, seq;     /* seq: its slot in the track, or TRACK_NO_SEQ when it was parked */
     enum delivery_state state;
-    bool parked;         /* Redis has its record: success must drop it */
-    bool body_queued;    /* parked while in flight: its body may still wait to be written */
+    bool parked;      /* Redis has its record: success must drop it */
+    bool body_queued; /* parked while in flight: its body may still wait to be written */
     struct record record;
     struct attempt *attempt;
     int64_t since_boot_ms;   /* when it entered memory */
@@ -47,8 +47,8 @@ struct lane {
     bool paused;
     bool pause_wanted; /* exhausted: stands until Redis says so too, or somebody resumes it */
     struct delivery_list lists[DELIVERY_STATES];
-    unsigned turn;            /* whose slot is next, of four */
-    struct attempt *spare;    /* recycled attempts */
+    unsigned turn;         /* whose slot is next, of four */
+    struct attempt *spare; /* recycled attempts */
     unsigned spares;
     struct wheel_timer probe; /* breaker: when to look again */
     struct wheel_timer stuck; /* in flight for 30 s: park them meanwhile */
@@ -62,11 +62,11 @@ struct delivery *delivery_new(struct event *e, struct lane *lane, struct track *
 void delivery_move(struct delivery *d, enum delivery_state to);
 /* Out of every list and of memory; what the journal shall know of it was said before. */
 void delivery_free(struct delivery *d);
-void delivery_load(struct delivery *d);    /* it came from its track's due set */
-void delivery_settle(struct delivery *d);  /* delivered, or given up without a trace */
+void delivery_load(struct delivery *d);   /* it came from its track's due set */
+void delivery_settle(struct delivery *d); /* delivered, or given up without a trace */
 void delivery_park(struct delivery *d, int64_t due_ms);
 void delivery_bury(struct delivery *d);
-void delivery_orphan(struct delivery *d);  /* in flight, but its journal is left */
+void delivery_orphan(struct delivery *d); /* in flight, but its journal is left */
 
 /* --- lane.c */
 unsigned lane_number(const struct lane *lane);
@@ -83,8 +83,10 @@ void dispatch_event(struct journal *j, struct event *e);
 void dispatch_recovered(struct journal *j, struct event *e, struct lane *lane);
 /* A slot for an entry whose delivery is decided later; then: deliver it, or call it settled. */
 uint64_t dispatch_reserve(struct journal *j, uint64_t n, struct lane *lane);
-void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, uint64_t seq, bool deliver);
-/* A parked delivery whose time has come, or whose max_age has passed; both take a reference of `e`. */
+void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, uint64_t seq,
+                       bool deliver);
+/* A parked delivery whose time has come, or whose max_age has passed; both take a reference of `e`.
+ */
 void dispatch_parked(struct track *t, struct event *e, const struct record *r);
 void dispatch_expired(struct track *t, struct event *e, const struct record *r);
 int64_t lane_max_age_ms(const struct lane *lane);

@@ -1,6 +1,7 @@
 /* The journal: a worker's durable log in Redis, for one life. This header and the files journal.c,
- * track.c, commit.c, lease.c, recover.c and due.c, with the Lua beside them, are the only place that
- * knows Redis keys. What the protocol is and why: ENGINE in the design, tests/model for the proof.
+ * track.c, commit.c, lease.c, recover.c and due.c, with the Lua beside them, are the only place
+ * that knows Redis keys. What the protocol is and why: ENGINE in the design, tests/model for the
+ * proof.
  *
  * Keys of journal J, all with the hash tag {J}: owner, journal (stream), settled (hash), event:<n>
  * (hash: a body and one record a destination), due:<destination> and dead:<destination> (sorted
@@ -34,8 +35,8 @@ enum journal_state {
 enum { KEY_OWNER, KEY_JOURNAL, KEY_SETTLED, KEY_REQUESTS, KEY_LANES, KEY_MOVED, KEY_COUNT };
 
 struct journal_keys {
-    char name[12];  /* nine hex digits */
-    char base[96];  /* <prefix>{<name>}: */
+    char name[12]; /* nine hex digits */
+    char base[96]; /* <prefix>{<name>}: */
     char text[KEY_COUNT][112];
     struct str v[KEY_COUNT];
 };
@@ -46,9 +47,9 @@ void journal_keys_init(struct journal_keys *k, struct str prefix, uint64_t numbe
 struct append {
     struct append *next;
     struct event *event;
-    struct move *move;   /* not NULL: a re-append of an event of another journal */
-    bool sent;           /* false: its connection died; the outcome is unknown */
-    bool in_stream;      /* the read-back found it */
+    struct move *move; /* not NULL: a re-append of an event of another journal */
+    bool sent;         /* false: its connection died; the outcome is unknown */
+    bool in_stream;    /* the read-back found it */
 };
 
 struct batch; /* the commit under way; commit.c */
@@ -65,9 +66,9 @@ struct journal {
     const char *name; /* keys.name */
     struct journal_keys keys;
     enum journal_state state;
-    bool live;      /* appends go here */
-    bool adopted;   /* was never live in this life */
-    bool leaving;   /* no longer live; what it holds above its top has not been moved yet */
+    bool live;              /* appends go here */
+    bool adopted;           /* was never live in this life */
+    bool leaving;           /* no longer live; what it holds above its top has not been moved yet */
     unsigned requests_busy; /* requests that were taken from a renewal and are not committed yet */
 
     char token[33];  /* the owner token that Redis last confirmed */
@@ -78,11 +79,11 @@ struct journal {
     int64_t lease_until_ms; /* boot clock */
     bool renewing;
 
-    uint64_t next_n;     /* the next append's */
-    uint64_t known_n;    /* every append at or below it has a known outcome */
-    uint64_t present_n;  /* the highest that is known to be in the stream: not a hole */
-    uint64_t top;        /* of a sealed one; entries above it are not */
-    uint64_t marker_n;   /* of a marker that was not answered yet; 0: none */
+    uint64_t next_n;      /* the next append's */
+    uint64_t known_n;     /* every append at or below it has a known outcome */
+    uint64_t present_n;   /* the highest that is known to be in the stream: not a hole */
+    uint64_t top;         /* of a sealed one; entries above it are not */
+    uint64_t marker_n;    /* of a marker that was not answered yet; 0: none */
     uint64_t asked_low_n; /* present_n when the question was sent */
     struct append *pending, **pending_tail; /* in n order: unanswered or unknown */
     unsigned pending_count;
@@ -96,16 +97,17 @@ struct journal {
     struct batch *batch;
     struct wheel_timer tick, retry;
 
-    uint64_t read_n;     /* recovery's cursor: entries below it were read */
+    uint64_t read_n;           /* recovery's cursor: entries below it were read */
     struct recovery *recovery; /* under way */
-    bool recovered;      /* all of it was read, in this life */
-    int64_t newest_ms;   /* receipt of its newest entry */
-    uint64_t bytes;      /* live: appended bytes still in the stream, estimated */
+    bool recovered;            /* all of it was read, in this life */
+    int64_t newest_ms;         /* receipt of its newest entry */
+    uint64_t bytes;            /* live: appended bytes still in the stream, estimated */
     uint64_t trimmed_n, trim_asked_n;
     struct history_mark marks[128];
     unsigned mark_first, mark_count;
 #define RECENT_PARKS 4096
-    uint64_t recent_parks[RECENT_PARKS]; /* n of what was parked last: for counting what a lost tail took */
+    uint64_t recent_parks[RECENT_PARKS]; /* n of what was parked last: for counting what a lost tail
+                                            took */
     unsigned recent_at;
     unsigned calls; /* commands that will answer with this journal as their user */
     bool dead;      /* freed by its owner; the last answer frees the memory */
@@ -115,8 +117,8 @@ struct journal {
 struct journal *journal_new(struct worker *w, uint64_t number);
 void journal_free(struct journal *j); /* drops whatever it still holds */
 struct journal *journal_find(const struct worker *w, uint64_t number); /* among its own, or NULL */
-/* A command is on its way whose answer names `j`. The answer calls release first: true = `j` was freed
- * meanwhile (and now is), leave it alone. */
+/* A command is on its way whose answer names `j`. The answer calls release first: true = `j` was
+ * freed meanwhile (and now is), leave it alone. */
 void journal_hold(struct journal *j);
 bool journal_release(struct journal *j);
 void journal_name(uint64_t number, char out[12]);
@@ -133,9 +135,10 @@ extern const char APPEND_ABSENT[];
  * (relay/ingest.h), never from inside. The append is the journal's until then. */
 void journal_append(struct journal *j, struct append *a);
 uint64_t journal_next_n(struct journal *j);
-/* Parting: appends of unknown outcome at or below `top` are answered as refused, those above as absent. */
+/* Parting: appends of unknown outcome at or below `top` are answered as refused, those above as
+ * absent. */
 void journal_fail_pending(struct journal *j, uint64_t top);
-void journal_appends_down(struct journal *j); /* the connection died: outcomes are unknown */
+void journal_appends_down(struct journal *j);   /* the connection died: outcomes are unknown */
 void journal_resume_appends(struct journal *j); /* marker, read-back, then JOURNAL_OPEN */
 
 /* --- track.c: one destination's side of one journal */
@@ -161,17 +164,17 @@ struct track {
     struct lane *lane;
     struct track_slot *ring; /* unsettled entries in n order, from head; power of two */
     size_t cap, head, len;
-    uint64_t base_seq;       /* of the slot at head */
-    uint64_t done_n;         /* all that were pushed at or below it are done */
+    uint64_t base_seq; /* of the slot at head */
+    uint64_t done_n;   /* all that were pushed at or below it are done */
     bool dirty;
-    struct settled former;   /* what the record said when recovery began */
+    struct settled former; /* what the record said when recovery began */
 
-    int64_t next_due_ms;     /* of what is parked and not loaded; INT64_MAX: nothing */
-    bool due_reading;        /* a read of its due set is under way */
+    int64_t next_due_ms;          /* of what is parked and not loaded; INT64_MAX: nothing */
+    bool due_reading;             /* a read of its due set is under way */
     struct delivery *loaded_list; /* parked deliveries now in memory */
-    struct numset in_hand; /* their n, until the commit with their outcome is written: the due set still
-                              names them as due */
-    uint64_t dead_total;     /* as last counted, kept up by our own commits */
+    struct numset in_hand; /* their n, until the commit with their outcome is written: the due set
+                              still names them as due */
+    uint64_t dead_total;   /* as last counted, kept up by our own commits */
 };
 
 struct track *track_of(struct journal *j, struct lane *lane); /* finds or makes */
@@ -181,16 +184,14 @@ uint64_t track_push(struct track *t, uint64_t n, struct delivery *d); /* returns
 void track_done(struct track *t, uint64_t seq);
 void track_undone(struct track *t, uint64_t seq); /* a refused commit: before any pop */
 struct track_slot *track_slot(struct track *t, uint64_t seq);
-void track_pop(struct track *t);                  /* forgets what is done at the head */
-uint64_t track_low(const struct track *t);        /* first undone n, UINT64_MAX when none */
+void track_pop(struct track *t);           /* forgets what is done at the head */
+uint64_t track_low(const struct track *t); /* first undone n, UINT64_MAX when none */
 void track_encode(const struct track *t, struct buf *out);
 bool settled_decode(struct str text, struct settled *out); /* false: foreign; settled nothing */
 bool settled_has(const struct settled *s, uint64_t n);
 void settled_done(struct settled *s);
 
-/* --- commit.c: the fenced commit, every 10 ms if there is anything */
-enum op_kind { OP_PARK, OP_BURY, OP_DROP, OP_TRIM, OP_REQUEST_DONE };
-
+/* --- record.c */
 /* The life of one delivery so far, as its record in Redis says it. */
 struct record {
     unsigned attempts;
@@ -203,6 +204,9 @@ struct record {
 void record_encode(const struct record *r, struct buf *out);
 bool record_decode(struct str text, struct record *r);
 
+/* --- commit.c: the fenced commit, every 10 ms if there is anything */
+enum op_kind { OP_PARK, OP_BURY, OP_DROP, OP_TRIM, OP_REQUEST_DONE };
+
 struct op {
     struct op *next;
     enum op_kind kind;
@@ -210,8 +214,8 @@ struct op {
     uint64_t n, seq;     /* seq: the slot that this settles, or TRACK_NO_SEQ */
     struct event *event; /* referenced: its body goes too; NULL: it is there already */
     struct record record;
-    int64_t at_ms;       /* due or burial time */
-    char *text;          /* of a request; owned */
+    int64_t at_ms; /* due or burial time */
+    char *text;    /* of a request; owned */
 };
 #define TRACK_NO_SEQ UINT64_MAX
 
@@ -220,31 +224,43 @@ void commit_park(struct track *t, uint64_t n, uint64_t seq, struct event *body,
 void commit_bury(struct track *t, uint64_t n, uint64_t seq, struct event *body,
                  const struct record *r, int64_t now_ms);
 void commit_drop(struct track *t, uint64_t n);
-void commit_settle(struct track *t, uint64_t n); /* delivered: its record goes, written or not yet */
+void commit_settle(struct track *t,
+                   uint64_t n); /* delivered: its record goes, written or not yet */
 void commit_trim(struct journal *j, uint64_t below_n);
 void commit_request_done(struct journal *j, struct str text);
-void commit_soon(struct journal *j);      /* something changed: a tick will look */
+void commit_soon(struct journal *j);       /* something changed: a tick will look */
 bool commit_idle(const struct journal *j); /* nothing queued, dirty or unanswered */
 /* Coming back found my outstanding version written, or not: finish or send again. */
 void commit_resume(struct journal *j, struct str found_version);
 bool commit_would_be(const struct journal *j, struct str version); /* the outstanding one's */
 /* Every body that is still to be parked or buried. */
-void commit_each_body(const struct journal *j, void (*each)(void *user, const struct op *op), void *user);
-/* Gives up queue and outstanding commit; `keep` is told of every body that was still to be parked. */
+void commit_each_body(const struct journal *j, void (*each)(void *user, const struct op *op),
+                      void *user);
+/* Gives up queue and outstanding commit; `keep` is told of every body that was still to be parked.
+ */
 void commit_abandon(struct journal *j, void (*keep)(void *user, const struct op *op), void *user);
 void commit_free(struct journal *j);
 
 /* --- redis.c: both connections, the checks at connect, scripts */
 enum script_id {
-    SCRIPT_CREATE_ID, SCRIPT_RENEW_ID, SCRIPT_TAKE_ID, SCRIPT_SEAL_ID, SCRIPT_COMMIT_ID,
-    SCRIPT_COMMIT_BODIES_ID, SCRIPT_MARK_ID, SCRIPT_FREE_ID, SCRIPT_DELETE_ID, SCRIPT_REQUEST_ID,
-    SCRIPT_CLAIM_ID, SCRIPT_COUNT
+    SCRIPT_CREATE_ID,
+    SCRIPT_RENEW_ID,
+    SCRIPT_TAKE_ID,
+    SCRIPT_SEAL_ID,
+    SCRIPT_COMMIT_ID,
+    SCRIPT_COMMIT_BODIES_ID,
+    SCRIPT_MARK_ID,
+    SCRIPT_FREE_ID,
+    SCRIPT_DELETE_ID,
+    SCRIPT_REQUEST_ID,
+    SCRIPT_CLAIM_ID,
+    SCRIPT_COUNT
 };
 
 void redis_start(struct worker *w);
 void redis_stop(struct worker *w, void (*on_closed)(void *user), void *user); /* both connections */
-/* Runs a script on the journal's keys. on_answer(user = j): the journal is alive, reply may be NULL;
- * false: not connected, no answer comes. `sent_ms` is the boot clock at sending. */
+/* Runs a script on the journal's keys. on_answer(user = j): the journal is alive, reply may be
+ * NULL; false: not connected, no answer comes. `sent_ms` is the boot clock at sending. */
 typedef void (*script_on_answer)(struct journal *j, const redisReply *reply, int64_t sent_ms);
 bool script_send(struct journal *j, enum script_id id, size_t argc, const struct str *argv,
                  script_on_answer on_answer);
@@ -284,13 +300,14 @@ struct move {
     uint64_t copy_number;  /* of the journal that has it */
     uint64_t *seqs;        /* its slots, one a destination; owned */
     bool claiming;
-    bool copy_lost;        /* its journal was left, and lies below it now */
-    bool dropped;          /* not wanted any more; the claim's answer frees it */
+    bool copy_lost; /* its journal was left, and lies below it now */
+    bool dropped;   /* not wanted any more; the claim's answer frees it */
 };
 /* Everything that `j` holds unsettled above `top` becomes a move; the rest of its memory goes. */
 void move_out(struct journal *j, uint64_t top);
 bool move_holds_above(struct journal *j, uint64_t top);
-/* Recovery met an entry that says where it came from: whose it is must be claimed before any attempt. */
+/* Recovery met an entry that says where it came from: whose it is must be claimed before any
+ * attempt. */
 void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n);
 void move_appended(struct journal *j, struct append *a, const char *reason);
 size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX]);
@@ -306,7 +323,8 @@ void recover_again(struct journal *j); /* resumed: older answers have all come, 
 bool recover_has_record(const struct journal *j); /* what is settled is known */
 
 /* --- adopt.c: journals without an owner; care of those that are owned */
-/* After each connect; to another server (or if the last one was cut off): SCAN for what is not listed. */
+/* After each connect; to another server (or if the last one was cut off): SCAN for what is not
+ * listed. */
 void adopt_start(struct worker *w, bool another_server);
 void adopt_reset(struct worker *w); /* the connection broke: absence must be seen anew */
 void adopt_scan(struct worker *w);  /* every 2 s */
@@ -319,8 +337,8 @@ void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what 
 /* --- due.c: parked deliveries and their times; requests of the API */
 void due_note(struct track *t, int64_t due_ms); /* something is parked until then */
 void due_rearm(struct worker *w);
-void due_look(struct track *t);                 /* reads the head of its due set */
-void due_expire(struct track *t);               /* buries what is older than max_age, untried */
+void due_look(struct track *t);   /* reads the head of its due set */
+void due_expire(struct track *t); /* buries what is older than max_age, untried */
 void due_request(struct journal *j, struct str text); /* of `requests`; ends in request_done */
 
 #endif

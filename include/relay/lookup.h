@@ -1,4 +1,5 @@
-/* Questions about what is in Redis, on any node and of any journal; and requests to their owners. */
+/* Questions about what is in Redis, on any node and of any journal; and requests to their owners.
+ */
 #ifndef RELAY_LOOKUP_H
 #define RELAY_LOOKUP_H
 
@@ -37,8 +38,8 @@ void lookup_event(struct worker *w, struct str id,
                   void (*on_found)(void *user, const struct found_event *e, const char *reason),
                   void *user);
 
-/* Pushes "<verb> <n> <destination> <nonce>" to the requests of the event's journal; its owner does it
- * with its next renewal (2 s), exactly once. on_done: NULL, "not_found" or "redis_down". */
+/* Pushes "<verb> <n> <destination> <nonce>" to the requests of the event's journal; its owner does
+ * it with its next renewal (2 s), exactly once. on_done: NULL, "not_found" or "redis_down". */
 void lookup_request(struct worker *w, const char *verb, struct str id, struct str destination,
                     void (*on_done)(void *user, const char *reason), void *user);
 

@@ -1,5 +1,5 @@
-/* One worker: an event loop on one thread with all that it shares with no other. Every struct of the
- * relay points back to its worker; nothing here is touched from another thread. */
+/* One worker: an event loop on one thread with all that it shares with no other. Every struct of
+ * the relay points back to its worker; nothing here is touched from another thread. */
 #ifndef RELAY_WORKER_H
 #define RELAY_WORKER_H
 
@@ -23,19 +23,19 @@ struct redis_side {
     struct store *appends; /* XADD only */
     struct store *main;    /* everything else */
     bool appends_up, main_up;
-    bool ready;            /* both up, checked, same run id: journals may be asked for */
-    bool was_ready;        /* at least once */
-    bool unsuitable;       /* it answers, but its settings could lose data: a human must act */
+    bool ready;      /* both up, checked, same run id: journals may be asked for */
+    bool was_ready;  /* at least once */
+    bool unsuitable; /* it answers, but its settings could lose data: a human must act */
     bool stopping;
-    char run_id[2][48];    /* of appends, of main */
-    char last_run_id[48];  /* of the server that was ready last */
-    char trouble[256];     /* why it is not ready, for /readyz and the log; "" when it is */
+    char run_id[2][48];   /* of appends, of main */
+    char last_run_id[48]; /* of the server that was ready last */
+    char trouble[256];    /* why it is not ready, for /readyz and the log; "" when it is */
     struct wheel_timer recheck;
-    unsigned checks;       /* answers still awaited by the check at connect */
-    int64_t offset_ms;     /* Redis time minus CLOCK_BOOTTIME; 0 until the first answer */
-    int64_t oom_until_ms;  /* boot clock: bodies are not sent to Redis before (it answered OOM) */
+    unsigned checks;      /* answers still awaited by the check at connect */
+    int64_t offset_ms;    /* Redis time minus CLOCK_BOOTTIME; 0 until the first answer */
+    int64_t oom_until_ms; /* boot clock: bodies are not sent to Redis before (it answered OOM) */
     struct script *scripts;
-    char socket[108];      /* of the embedded store; empty: conf names a server */
+    char socket[108]; /* of the embedded store; empty: conf names a server */
 };
 
 /* At most so many lines a second; the rest are counted and said with the next one. */

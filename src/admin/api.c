@@ -37,11 +37,15 @@ static void answer(struct httpd_request *r, int status, struct str type, struct 
         {{"Cache-Control", 13}, {"no-store", 8}},
         {{"X-Content-Type-Options", 22}, {"nosniff", 7}},
     };
-    httpd_answer(r, &(struct httpd_answer){.status = status, .content_type = type, .fields = fields,
-                                           .field_count = 2, .body = body});
+    httpd_answer(r, &(struct httpd_answer){.status = status,
+                                           .content_type = type,
+                                           .fields = fields,
+                                           .field_count = 2,
+                                           .body = body});
 }
 
-static void answer_problem(struct httpd_request *r, int status, const char *title, const char *detail)
+static void answer_problem(struct httpd_request *r, int status, const char *title,
+                           const char *detail)
 {
     struct buf b;
     buf_init(&b, 4096);
@@ -155,7 +159,9 @@ static void add_lane(struct buf *b, const struct lane *lane)
     buf_add_char(b, '{');
     add_text(b, "name", str_of(lane->name));
     buf_printf(b, ",\"state\":\"%s\"",
-               lane->dest == NULL ? "unknown" : lane->paused ? "paused" : states[lane->breaker.state]);
+               lane->dest == NULL ? "unknown"
+               : lane->paused     ? "paused"
+                                  : states[lane->breaker.state]);
     if (lane->dest != NULL) {
         buf_printf(b, ",\"url\":\"%s://%.*s%.*s\"", lane->dest->tls ? "https" : "http",
                    STR_ARG(lane->dest->host_field), STR_ARG(lane->dest->target));
@@ -169,8 +175,9 @@ static void add_lane(struct buf *b, const struct lane *lane)
             parked |= t->next_due_ms != INT64_MAX;
         }
     }
-    buf_printf(b, ",\"in_memory\":%u,\"in_flight\":%u,\"parked\":%s,\"dead\":%llu,", lane_depth(lane),
-               lane->lists[DELIVERY_INFLIGHT].n, parked ? "true" : "false", (unsigned long long)dead);
+    buf_printf(b, ",\"in_memory\":%u,\"in_flight\":%u,\"parked\":%s,\"dead\":%llu,",
+               lane_depth(lane), lane->lists[DELIVERY_INFLIGHT].n, parked ? "true" : "false",
+               (unsigned long long)dead);
     add_time(b, "last_ok_ms", lane->last_ok_ms);
     buf_add_char(b, ',');
     add_text(b, "last_error", str_of(lane->last_error));
@@ -212,7 +219,8 @@ static void post_destination(struct api *api, struct httpd_request *r, struct st
     struct lane *lane = name.len == 0 ? NULL : map_find(&api->w->lane_by_name, name);
     bool pause = str_eq(verb, STR("pause"));
     if (lane == NULL || (!pause && !str_eq(verb, STR("resume")))) {
-        answer_problem(r, 404, "not_found", "no such destination; GET /api/v1/destinations lists them");
+        answer_problem(r, 404, "not_found",
+                       "no such destination; GET /api/v1/destinations lists them");
         return;
     }
     lookup_pause(api->w, lane, pause, on_paused, call_new(api, r));
@@ -351,7 +359,9 @@ static void post_dead(struct api *api, struct httpd_request *r, struct str rest)
 {
     struct str id, verb, destination = query_value(r->query, STR("destination"));
     str_cut(rest, '/', &id, &verb);
-    const char *what = str_eq(verb, STR("replay")) ? "replay" : str_eq(verb, STR("purge")) ? "purge" : NULL;
+    const char *what = str_eq(verb, STR("replay"))  ? "replay"
+                       : str_eq(verb, STR("purge")) ? "purge"
+                                                    : NULL;
     if (what == NULL) {
         answer_problem(r, 404, "not_found", "POST /api/v1/dead/{id}/replay or /purge");
     } else if (destination.len == 0) {
@@ -392,8 +402,8 @@ static bool is_authorised(const struct api *api, const struct httpd_request *r)
            crypt_equal(given->at + bearer.len, token.at, token.len);
 }
 
-/* Without a token only the Host field tells our own user from a web page that was made to resolve to
- * this address (DNS rebinding): an address literal or localhost is never such a name. */
+/* Without a token only the Host field tells our own user from a web page that was made to resolve
+ * to this address (DNS rebinding): an address literal or localhost is never such a name. */
 static bool host_is_literal(const struct httpd_request *r)
 {
     const struct str *host = fields_find(r->fields, STR("host"));
@@ -427,7 +437,8 @@ static void on_request(void *user, struct httpd_request *r)
         }
         if (!endpoints[i].open && !is_authorised(api, r)) {
             answer_problem(r, 401, "unauthorized", "send Authorization: Bearer <admin.token>");
-        } else if (!endpoints[i].open && api->w->conf->admin.token.len == 0 && !host_is_literal(r)) {
+        } else if (!endpoints[i].open && api->w->conf->admin.token.len == 0 &&
+                   !host_is_literal(r)) {
             answer_problem(r, 403, "host", "use an address or localhost, or set admin.token");
         } else {
             endpoints[i].handle(api, r, str_from(r->path, path.len));
@@ -472,12 +483,20 @@ const char *api_start(struct api **out, struct worker *w)
     ENSURE(api != NULL);
     api->w = w;
     struct httpd_limits limits = {
-        .head_bytes = 16 << 10, .target_bytes = 4 << 10, .field_count = 100, .body_bytes = 64 << 10,
-        .memory_bytes = 16 << 20, .connections = 256, .head_ms = 10000, .request_ms = 10000,
-        .idle_ms = 60000, .write_ms = 30000,
+        .head_bytes = 16 << 10,
+        .target_bytes = 4 << 10,
+        .field_count = 100,
+        .body_bytes = 64 << 10,
+        .memory_bytes = 16 << 20,
+        .connections = 256,
+        .head_ms = 10000,
+        .request_ms = 10000,
+        .idle_ms = 60000,
+        .write_ms = 30000,
     };
     struct httpd_handler handler = {api, on_head, on_request, on_gone, on_refused};
-    const char *why = httpd_new(&api->httpd, w->loop, &w->wheel, w->conf->admin.address, &limits, &handler);
+    const char *why =
+        httpd_new(&api->httpd, w->loop, &w->wheel, w->conf->admin.address, &limits, &handler);
     if (why != NULL) {
         static char trouble[512];
         snprintf(trouble, sizeof trouble, "admin.address %s", why);

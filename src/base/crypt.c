@@ -18,9 +18,8 @@ struct crypt_key {
 static const struct {
     const char *name;
     size_t len;
-} digests[] = {[CRYPT_SHA1] = {"SHA1", 20},
-               [CRYPT_SHA256] = {"SHA256", 32},
-               [CRYPT_SHA512] = {"SHA512", 64}};
+} digests[] = {
+    [CRYPT_SHA1] = {"SHA1", 20}, [CRYPT_SHA256] = {"SHA256", 32}, [CRYPT_SHA512] = {"SHA512", 64}};
 
 size_t crypt_digest_len(enum crypt_digest d)
 {
@@ -42,7 +41,8 @@ struct crypt_key *crypt_key_new(enum crypt_digest d, struct str secret)
     } name = {digests[d].name};
     OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.to, 0),
                            OSSL_PARAM_construct_end()};
-    const unsigned char *bytes = secret.len == 0 ? (const unsigned char *)"" : (const void *)secret.at;
+    const unsigned char *bytes =
+        secret.len == 0 ? (const unsigned char *)"" : (const void *)secret.at;
     ENSURE(EVP_MAC_init(k->ready, bytes, secret.len, params) == 1);
     k->digest_len = digests[d].len;
     return k;

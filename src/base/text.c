@@ -54,7 +54,8 @@ bool str_istarts(struct str s, struct str prefix)
 
 bool str_ends(struct str s, struct str suffix)
 {
-    return s.len >= suffix.len && str_eq((struct str){s.at + s.len - suffix.len, suffix.len}, suffix);
+    return s.len >= suffix.len &&
+           str_eq((struct str){s.at + s.len - suffix.len, suffix.len}, suffix);
 }
 
 bool str_has(struct str s, char c)
@@ -161,8 +162,8 @@ static bool take_unit(struct str *s, const struct unit *units, uint64_t *factor)
 
 const char *text_duration(struct str s, int64_t *out_ms)
 {
-    static const struct unit units[] = {{"ms", 1},       {"s", 1000},       {"m", 60000},
-                                        {"h", 3600000},  {"d", 86400000},   {NULL, 0}};
+    static const struct unit units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
+                                        {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
     static const char WANTED[] = "expected a duration with a unit, such as 250ms, 30s, 1h30m or 3d";
     uint64_t total = 0;
     do {
@@ -184,10 +185,10 @@ const char *text_duration(struct str s, int64_t *out_ms)
 
 const char *text_size(struct str s, uint64_t *out_bytes)
 {
-    static const struct unit units[] = {
-        {"B", 1},          {"k", 1000},        {"kB", 1000},       {"M", 1000000},
-        {"MB", 1000000},   {"G", 1000000000},  {"GB", 1000000000}, {"KiB", 1u << 10},
-        {"MiB", 1u << 20}, {"GiB", 1u << 30},  {NULL, 0}};
+    static const struct unit units[] = {{"B", 1},           {"k", 1000},       {"kB", 1000},
+                                        {"M", 1000000},     {"MB", 1000000},   {"G", 1000000000},
+                                        {"GB", 1000000000}, {"KiB", 1u << 10}, {"MiB", 1u << 20},
+                                        {"GiB", 1u << 30},  {NULL, 0}};
     uint64_t v, factor;
     if (!take_digits(&s, &v) || !take_unit(&s, units, &factor) || s.len > 0) {
         return "expected a size with a unit, such as 16KiB, 1MiB or 2GiB";
@@ -457,7 +458,8 @@ bool text_is_token(struct str s)
     return s.len > 0;
 }
 
-/* Length of the well-formed character at the front, 0 when there is none (Unicode 15, table 3-7). */
+/* Length of the well-formed character at the front, 0 when there is none (Unicode 15, table 3-7).
+ */
 static size_t utf8_len(const unsigned char *p, size_t n)
 {
     if (p[0] < 0x80) {

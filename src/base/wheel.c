@@ -48,8 +48,8 @@ static void push(struct wheel_timer **list, struct wheel_timer *t)
     *list = t;
 }
 
-/* Takes one slot's due timers off into a list of their own first: a callback may arm, cancel or free
- * any timer, also one that is due in this very slot. */
+/* Takes one slot's due timers off into a list of their own first: a callback may arm, cancel or
+ * free any timer, also one that is due in this very slot. */
 static void run_slot(struct wheel *w, uint64_t now)
 {
     struct wheel_timer **slot = &w->slots[w->tick % WHEEL_SLOTS], *due = NULL;

@@ -150,16 +150,18 @@ int admin_call(const struct admin_call *ask, int *status, struct buf *body)
     if (ask->conf != NULL && ask->conf->admin.token.len > 0) {
         buf_printf(&fields, "Authorization: Bearer %.*s\r\n", STR_ARG(ask->conf->admin.token));
     }
-    struct httpc_request request = {.method = str_of(ask->method), .target = ask->path,
-                                    .fields = buf_str(&fields)};
+    struct httpc_request request = {
+        .method = str_of(ask->method), .target = ask->path, .fields = buf_str(&fields)};
     struct http_reply reply = {.body = *body};
     const char *reason = http_once(&origin, &request, &reply);
     *body = reply.body;
     *status = reply.status;
     buf_done(&fields);
     if (reason != NULL) {
-        fprintf(stderr, "penstock: no answer from %.*s (%s); is Penstock running, with this "
-                        "configuration?\n", STR_ARG(address), reason);
+        fprintf(stderr,
+                "penstock: no answer from %.*s (%s); is Penstock running, with this "
+                "configuration?\n",
+                STR_ARG(address), reason);
         return EXIT_UNREACHABLE;
     }
     return EXIT_FINE;

@@ -18,9 +18,12 @@ struct args {
 };
 
 static const struct option options[] = {
-    {"config", required_argument, NULL, 'c'},      {"destination", required_argument, NULL, 'd'},
-    {"limit", required_argument, NULL, 'n'},       {"json", no_argument, NULL, 'j'},
-    {"yes", no_argument, NULL, 'y'},               {"all", no_argument, NULL, 'a'},
+    {"config", required_argument, NULL, 'c'},
+    {"destination", required_argument, NULL, 'd'},
+    {"limit", required_argument, NULL, 'n'},
+    {"json", no_argument, NULL, 'j'},
+    {"yes", no_argument, NULL, 'y'},
+    {"all", no_argument, NULL, 'a'},
     {NULL, 0, NULL, 0},
 };
 
@@ -29,13 +32,26 @@ static bool parse(int argc, char **argv, struct args *a)
     *a = (struct args){0};
     for (int o; (o = getopt_long(argc, argv, "c:d:n:jya", options, NULL)) != -1;) {
         switch (o) {
-        case 'c': a->config = optarg; break;
-        case 'd': a->destination = optarg; break;
-        case 'n': a->limit = optarg; break;
-        case 'j': a->json = true; break;
-        case 'y': a->yes = true; break;
-        case 'a': a->all = true; break;
-        default: return false;
+        case 'c':
+            a->config = optarg;
+            break;
+        case 'd':
+            a->destination = optarg;
+            break;
+        case 'n':
+            a->limit = optarg;
+            break;
+        case 'j':
+            a->json = true;
+            break;
+        case 'y':
+            a->yes = true;
+            break;
+        case 'a':
+            a->all = true;
+            break;
+        default:
+            return false;
         }
     }
     a->rest = argv + optind;
@@ -160,7 +176,8 @@ static int dead_request(const struct conf *conf, const char *verb, const char *i
     struct admin_call call = {conf, NULL, "POST", buf_str(&path)};
     int rc = admin_ask(&call, &body);
     if (rc == EXIT_FINE) {
-        printf("%s %s for %s\n", strcmp(verb, "replay") == 0 ? "replaying" : "purging", id, destination);
+        printf("%s %s for %s\n", strcmp(verb, "replay") == 0 ? "replaying" : "purging", id,
+               destination);
     }
     buf_done(&path);
     buf_done(&body);
@@ -221,8 +238,9 @@ static int dead_with(const struct conf *conf, const struct args *a)
         return usage_error(&verb_dead, "--destination NAME is needed", NULL);
     }
     if (a->rest_count == 2) {
-        return strcmp(verb, "purge") == 0 && !sure(a, "purge") ? EXIT_FAILED
-                                                               : dead_request(conf, verb, a->rest[1], a->destination);
+        return strcmp(verb, "purge") == 0 && !sure(a, "purge")
+                   ? EXIT_FAILED
+                   : dead_request(conf, verb, a->rest[1], a->destination);
     }
     if (a->rest_count == 1 && a->all) {
         return sure(a, verb) ? dead_request_all(conf, verb, a) : EXIT_FAILED;
@@ -259,7 +277,8 @@ const struct verb verb_dead = {
     "       penstock dead replay --all --destination NAME [--yes]\n"
     "       penstock dead purge ID|--all --destination NAME [--yes]\n\n"
     "  -c, --config FILE   supplies the admin address and token\n"
-    "A replay is a delivery due at once, with a new retry budget; it starts within 2 s.\n", dead};
+    "A replay is a delivery due at once, with a new retry budget; it starts within 2 s.\n",
+    dead};
 
 /* --- destinations */
 
@@ -270,8 +289,8 @@ static void print_destination(yyjson_val *v)
     if (last > 0) {
         put_when(when, last);
     }
-    printf("%-16s %-8s %5" PRIu64 " waiting%s %5" PRIu64 " dead  last ok %-20s %s  %s\n", text(v, "name"),
-           text(v, "state"), yyjson_get_uint(yyjson_obj_get(v, "in_memory")),
+    printf("%-16s %-8s %5" PRIu64 " waiting%s %5" PRIu64 " dead  last ok %-20s %s  %s\n",
+           text(v, "name"), text(v, "state"), yyjson_get_uint(yyjson_obj_get(v, "in_memory")),
            yyjson_get_bool(yyjson_obj_get(v, "parked")) ? "+parked" : "       ",
            yyjson_get_uint(yyjson_obj_get(v, "dead")), when, text(v, "last_error"), text(v, "url"));
 }
@@ -312,4 +331,5 @@ const struct verb verb_destinations = {
     "       penstock destinations pause NAME\n"
     "       penstock destinations resume NAME\n\n"
     "  -c, --config FILE   supplies the admin address and token\n"
-    "While a destination is paused, its deliveries wait in Redis; the others go on.\n", destinations};
+    "While a destination is paused, its deliveries wait in Redis; the others go on.\n",
+    destinations};

@@ -44,7 +44,8 @@ static int run(int argc, char **argv)
 const struct verb verb_run = {
     "run", "Run the relay until SIGTERM or SIGINT.",
     "usage: penstock run [-c FILE]\n\n" CONFIG_HELP
-    "\nSIGTERM drains: what is under way is finished, the rest stays in the journal.\n", run};
+    "\nSIGTERM drains: what is under way is finished, the rest stays in the journal.\n",
+    run};
 
 /* --- check */
 
@@ -83,7 +84,8 @@ static int check(int argc, char **argv)
 const struct verb verb_check = {
     "check", "Check a configuration: prints every error, exit 1.",
     "usage: penstock check [-c FILE] [--print]\n\n" CONFIG_HELP
-    "      --print         the effective configuration with defaults; secrets as ***\n", check};
+    "      --print         the effective configuration with defaults; secrets as ***\n",
+    check};
 
 /* --- version */
 
@@ -143,4 +145,5 @@ static int health(int argc, char **argv)
 const struct verb verb_health = {
     "health", "Ask a running Penstock whether it is ready; exit 0 if so, 1 if not, 3 if away.",
     "usage: penstock health [-c FILE | --url http://HOST:PORT]\n\n" CONFIG_HELP
-    "      --url URL       the admin address, instead of the configuration's\n", health};
+    "      --url URL       the admin address, instead of the configuration's\n",
+    health};

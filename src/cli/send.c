@@ -42,7 +42,9 @@ static const char *parse(int argc, char **argv, struct args *a)
             return "unknown option";
         }
     }
-    return a->source == NULL ? "--source NAME is needed" : optind < argc ? "unexpected argument" : NULL;
+    return a->source == NULL ? "--source NAME is needed"
+           : optind < argc   ? "unexpected argument"
+                             : NULL;
 }
 
 static bool read_file(const char *path, struct buf *out)
@@ -92,7 +94,8 @@ static bool find_origin(const struct args *a, const struct conf *conf, char host
     }
     char dialled[300];
     if (!str_has(address, ':') && address.len < 256) { /* a bare name: the scheme's port */
-        int n = snprintf(dialled, sizeof dialled, "%.*s:%d", STR_ARG(address), origin->tls ? 443 : 80);
+        int n =
+            snprintf(dialled, sizeof dialled, "%.*s:%d", STR_ARG(address), origin->tls ? 443 : 80);
         address = (struct str){dialled, (size_t)n};
     }
     if (!split_address(address, host, &origin->port)) {
@@ -149,8 +152,10 @@ static int post(const struct args *a, const struct conf *conf, const struct conf
     if (why != NULL) {
         fprintf(stderr, "penstock send: cannot sign for %s: %s\n", a->source, why);
     } else {
-        struct httpc_request request = {.method = STR("POST"), .target = source->path,
-                                        .fields = buf_str(&head), .body = buf_str(body)};
+        struct httpc_request request = {.method = STR("POST"),
+                                        .target = source->path,
+                                        .fields = buf_str(&head),
+                                        .body = buf_str(body)};
         why = http_once(&origin, &request, &reply);
         if (why != NULL) {
             fprintf(stderr, "penstock send: no answer from %s:%u (%s)\n", host, origin.port, why);
@@ -204,4 +209,5 @@ const struct verb verb_send = {
     "  -u, --url URL       where to, instead of the configuration's listener (http://host:port)\n"
     "  -H, --header K:V    a further header; may be repeated\n"
     "  -c, --config FILE   the configuration\n\n"
-    "Prints the status and body of the answer; exit 0 if it was 2xx.\n", run};
+    "Prints the status and body of the answer; exit 0 if it was 2xx.\n",
+    run};

@@ -33,9 +33,12 @@ struct late {
 };
 
 static const struct option options[] = {
-    {"listen", required_argument, NULL, 'l'}, {"status", required_argument, NULL, 's'},
-    {"first", required_argument, NULL, 'f'},  {"delay", required_argument, NULL, 'd'},
-    {"name", required_argument, NULL, 'n'},   {"body", no_argument, NULL, 'b'},
+    {"listen", required_argument, NULL, 'l'},
+    {"status", required_argument, NULL, 's'},
+    {"first", required_argument, NULL, 'f'},
+    {"delay", required_argument, NULL, 'd'},
+    {"name", required_argument, NULL, 'n'},
+    {"body", no_argument, NULL, 'b'},
     {NULL, 0, NULL, 0},
 };
 
@@ -74,7 +77,8 @@ static void print_request(const struct sink *s, const struct httpd_request *r, i
 
 static void answer(struct httpd_request *r, int status)
 {
-    httpd_answer(r, &(struct httpd_answer){.status = status, .content_type = STR("text/plain"),
+    httpd_answer(r, &(struct httpd_answer){.status = status,
+                                           .content_type = STR("text/plain"),
                                            .body = status == 204 ? STR_NONE : STR("ok\n")});
 }
 
@@ -156,9 +160,16 @@ static void on_signal(uv_signal_t *h, int number)
 static int serve(struct sink *s, const char *listen)
 {
     struct httpd_limits limits = {
-        .head_bytes = 64 << 10, .target_bytes = 16 << 10, .field_count = FIELDS_MAX,
-        .body_bytes = 64 << 20, .memory_bytes = 1 << 30, .connections = 10000, .head_ms = 10000,
-        .request_ms = 60000, .idle_ms = 600000, .write_ms = 10000,
+        .head_bytes = 64 << 10,
+        .target_bytes = 16 << 10,
+        .field_count = FIELDS_MAX,
+        .body_bytes = 64 << 20,
+        .memory_bytes = 1 << 30,
+        .connections = 10000,
+        .head_ms = 10000,
+        .request_ms = 60000,
+        .idle_ms = 600000,
+        .write_ms = 10000,
     };
     struct httpd_handler handler = {s, on_head, on_request, on_gone, on_refused};
     signal(SIGPIPE, SIG_IGN);
@@ -214,10 +225,12 @@ static int run(int argc, char **argv)
 
 const struct verb verb_sink = {
     "sink", "A small destination for local work: prints what it receives.",
-    "usage: penstock sink [--listen ADDRESS] [--status N [--first N]] [--delay D] [--name TEXT] [--body]\n\n"
+    "usage: penstock sink [--listen ADDRESS] [--status N [--first N]] [--delay D] [--name TEXT] "
+    "[--body]\n\n"
     "  -l, --listen        host:port, default 127.0.0.1:9101\n"
     "  -s, --status N      answer with this status, default 200\n"
     "  -f, --first N       only the first N requests get --status, the rest 200\n"
     "  -d, --delay D       wait before answering: 200ms, 2s\n"
     "  -n, --name TEXT     what each line starts with\n"
-    "  -b, --body          print bodies too\n", run};
+    "  -b, --body          print bodies too\n",
+    run};

@@ -472,7 +472,8 @@ struct store *store_new(uv_loop_t *loop, struct wheel *wheel, const struct store
 
 struct str store_text(const redisReply *reply)
 {
-    bool is_text = reply != NULL && (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS);
+    bool is_text =
+        reply != NULL && (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS);
     return is_text ? (struct str){reply->str, reply->len} : STR_NONE;
 }
 

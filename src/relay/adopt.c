@@ -1,5 +1,5 @@
-/* Journals that nobody owns: found by their listing, watched for a whole lease, taken. Also the care of
- * old ones: trimming history, deleting what is empty. */
+/* Journals that nobody owns: found by their listing, watched for a whole lease, taken. Also the
+ * care of old ones: trimming history, deleting what is empty. */
 #include "relay/journal.h"
 
 #include "base/crypt.h"
@@ -16,7 +16,7 @@ struct candidate {
     int64_t take_at_ms;      /* a short random wait: an old owner that wakes resumes first */
     bool listed;             /* in the answer being worked through */
     bool asking;
-    bool scanned;            /* found by its keys: looked at although it may not be listed */
+    bool scanned; /* found by its keys: looked at although it may not be listed */
 };
 
 struct adoption {
@@ -98,8 +98,8 @@ static void on_owner(void *user, const redisReply *reply)
         c->absent_since_ms = c->take_at_ms = 0; /* not seen */
         return;
     }
-    struct str owner = reply->type == REDIS_REPLY_STRING ? (struct str){reply->str, reply->len}
-                                                         : STR_NONE;
+    struct str owner =
+        reply->type == REDIS_REPLY_STRING ? (struct str){reply->str, reply->len} : STR_NONE;
     int64_t now = boot_ms();
     if (str_starts(owner, STR("gone"))) {
         journal_unlist(l.w, l.number);
@@ -228,8 +228,8 @@ static void scan_from(struct worker *w, struct str cursor)
         buf_add_char(&pattern, c);
     }
     buf_add_str(&pattern, STR("{*}:settled"));
-    struct str argv[] = {STR("SCAN"), cursor, STR("MATCH"), buf_str(&pattern), STR("COUNT"),
-                         STR("1000")};
+    struct str argv[] = {STR("SCAN"),       cursor,       STR("MATCH"),
+                         buf_str(&pattern), STR("COUNT"), STR("1000")};
     w->adoption->scanning = store_send(w->redis.main, 6, argv, on_scanned, w);
     buf_done(&pattern);
 }
@@ -255,7 +255,8 @@ void adopt_former(struct worker *w, uint64_t number, struct str token)
 
 void adopt_reset(struct worker *w)
 {
-    for (struct candidate *c = w->adoption == NULL ? NULL : w->adoption->first; c != NULL; c = c->next) {
+    for (struct candidate *c = w->adoption == NULL ? NULL : w->adoption->first; c != NULL;
+         c = c->next) {
         c->absent_since_ms = c->take_at_ms = 0; /* the connection broke: the watch begins anew */
         c->asking = false;
     }
@@ -284,8 +285,8 @@ void adopt_done(struct worker *w)
 
 /* --- care of what is owned */
 
-/* Once a second or so the live journal notes how far it is, so that history can be trimmed by age and
- * by bytes without reading it. */
+/* Once a second or so the live journal notes how far it is, so that history can be trimmed by age
+ * and by bytes without reading it. */
 static void trim_live(struct journal *j)
 {
     const struct conf *c = j->w->conf;

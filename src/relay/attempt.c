@@ -70,7 +70,8 @@ void outcome_of(const struct httpc_result *r, const struct retry_policy *p, int6
     out->reason = rules[i].reason;
     out->retry_after_ms = retry_after_ms(r->retry_after, now_s);
     if (r->location.len > 0) {
-        snprintf(out->detail, sizeof out->detail, "Location: %.*s", STR_ARG(str_head(r->location, 140)));
+        snprintf(out->detail, sizeof out->detail, "Location: %.*s",
+                 STR_ARG(str_head(r->location, 140)));
     } else if (r->detail != NULL) {
         snprintf(out->detail, sizeof out->detail, "%s", r->detail);
     }
@@ -84,7 +85,8 @@ static bool block_has(struct str block, struct str name)
     struct str line;
     while (block.len > 0) {
         str_cut(block, '\n', &line, &block);
-        if (line.len > name.len && line.at[name.len] == ':' && str_ieq(str_head(line, name.len), name)) {
+        if (line.len > name.len && line.at[name.len] == ':' &&
+            str_ieq(str_head(line, name.len), name)) {
             return true;
         }
     }
@@ -114,7 +116,8 @@ static void put_added(struct attempt *a, struct buf *out)
     }
     if (!block_has(d->event->headers, STR("traceparent"))) {
         char span[16];
-        uint64_t number = d->n * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)boot_ms() ^ d->lane->number;
+        uint64_t number =
+            d->n * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)boot_ms() ^ d->lane->number;
         text_put_hex(span, &number, sizeof number);
         buf_add_str(out, STR("\r\ntraceparent: 00-"));
         for (size_t i = 0; i < EVENT_ID_LEN; i++) { /* a UUID without dashes is a trace id */
@@ -207,9 +210,13 @@ void attempt_start(struct delivery *d)
     d->attempt = a;
     put_added(a, &a->added);
     struct httpc_request request = {
-        .method = d->event->method, .target = put_target(a), .fields = d->event->headers,
-        .more_fields = buf_str(&a->added), .body = d->event->body,
+        .method = d->event->method,
+        .target = put_target(a),
+        .fields = d->event->headers,
+        .more_fields = buf_str(&a->added),
+        .body = d->event->body,
     };
-    struct httpc_timeouts timeouts = {.connect_ms = 5000, .total_ms = (uint64_t)lane->dest->timeout_ms};
+    struct httpc_timeouts timeouts = {.connect_ms = 5000,
+                                      .total_ms = (uint64_t)lane->dest->timeout_ms};
     httpc_start(&a->call, lane->origin, &request, &timeouts, on_done);
 }

@@ -1,8 +1,8 @@
 /* The fenced commit: everything an owner writes besides appends, in order, one script call a tick.
  *
- * A batch is built once and kept until Redis has answered it, so that a commit of unknown outcome is
- * sent again byte for byte. Operations mark their entries settled only when they go into a batch:
- * a park and its mark are one atomic write. */
+ * A batch is built once and kept until Redis has answered it, so that a commit of unknown outcome
+ * is sent again byte for byte. Operations mark their entries settled only when they go into a
+ * batch: a park and its mark are one atomic write. */
 #include "relay/journal.h"
 
 #include "base/log.h"
@@ -12,51 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    BATCH_OPS = 256,
-    BATCH_BYTES = 8 << 20,
-    TEXT_CEILING = 64 << 20
-};
+enum { BATCH_OPS = 256, BATCH_BYTES = 8 << 20, TEXT_CEILING = 64 << 20 };
 
 struct batch {
     struct op *ops; /* those it carries; freed when it is known to be written */
     struct str *argv;
     size_t argc, cap;
-    struct buf text;     /* what some of argv points into, once it is complete */
-    size_t *offsets;     /* of those in text, else SIZE_MAX */
+    struct buf text; /* what some of argv points into, once it is complete */
+    size_t *offsets; /* of those in text, else SIZE_MAX */
     char before[48], after[48];
     uint64_t low;
     bool bodies, sent;
 };
-
-void record_encode(const struct record *r, struct buf *out)
-{
-    buf_printf(out, "%u %lld %lld %lld %lld %d %d %s", r->attempts, (long long)r->first_ms,
-               (long long)r->last_ms, (long long)r->next_ms, (long long)r->since_ms, r->status,
-               r->replay ? 1 : 0, r->reason[0] == '\0' ? "-" : r->reason);
-}
-
-bool record_decode(struct str text, struct record *r)
-{
-    uint64_t v[7];
-    struct str word;
-    *r = (struct record){0};
-    for (size_t i = 0; i < 7; i++) {
-        if (!str_cut(text, ' ', &word, &text) || text_u64(word, INT64_MAX, &v[i]) != NULL) {
-            return false;
-        }
-    }
-    r->attempts = (unsigned)v[0];
-    r->first_ms = (int64_t)v[1];
-    r->last_ms = (int64_t)v[2];
-    r->next_ms = (int64_t)v[3];
-    r->since_ms = (int64_t)v[4];
-    r->status = (int)v[5];
-    r->replay = v[6] == 1;
-    size_t n = text.len < sizeof r->reason - 1 ? text.len : sizeof r->reason - 1;
-    memcpy(r->reason, text.at, n);
-    return true;
-}
 
 /* --- the queue */
 
@@ -240,8 +207,8 @@ static void add_op(struct batch *b, const struct op *op)
     }
 }
 
-/* Bodies are held back for a while after Redis answered that it is full: everything that frees memory
- * goes ahead of them. Order among the rest is kept. */
+/* Bodies are held back for a while after Redis answered that it is full: everything that frees
+ * memory goes ahead of them. Order among the rest is kept. */
 static bool held_back(const struct journal *j, const struct op *op)
 {
     return op->event != NULL && boot_ms() < j->w->redis.oom_until_ms;
@@ -249,7 +216,8 @@ static bool held_back(const struct journal *j, const struct op *op)
 
 static void take_ops(struct journal *j, struct batch *b)
 {
-    struct numset waiting = {0}; /* entries with a body that waits: nothing of theirs may overtake it */
+    struct numset waiting = {
+        0}; /* entries with a body that waits: nothing of theirs may overtake it */
     struct op **tail = &b->ops, **from = &j->ops;
     size_t count = 0, bytes = 0;
     while (*from != NULL && count < BATCH_OPS && bytes < BATCH_BYTES) {
@@ -425,7 +393,8 @@ static void batch_written(struct journal *j)
     }
 }
 
-/* Refused for lack of memory before anything was done: marks back, operations in front of the queue. */
+/* Refused for lack of memory before anything was done: marks back, operations in front of the
+ * queue. */
 static void batch_undo(struct journal *j)
 {
     struct batch *b = j->batch;
@@ -488,7 +457,8 @@ static void on_answer(struct journal *j, const redisReply *reply, int64_t sent_m
         return;
     }
     if (str_eq(a.word, STR("type"))) {
-        log_line(LOG_ERROR, "a key of the journal has a foreign type; remove it, settling waits for that",
+        log_line(LOG_ERROR,
+                 "a key of the journal has a foreign type; remove it, settling waits for that",
                  "journal", "%s", j->name, NULL);
         wheel_arm(&j->w->wheel, &j->tick, 1000, on_tick);
         return;
@@ -555,7 +525,8 @@ void commit_resume(struct journal *j, struct str found_version)
     wheel_arm(&j->w->wheel, &j->tick, COMMIT_EVERY_MS, on_tick);
 }
 
-void commit_each_body(const struct journal *j, void (*each)(void *user, const struct op *op), void *user)
+void commit_each_body(const struct journal *j, void (*each)(void *user, const struct op *op),
+                      void *user)
 {
     const struct op *lists[] = {j->batch == NULL ? NULL : j->batch->ops, j->ops};
     for (int i = 0; i < 2; i++) {
@@ -567,7 +538,8 @@ void commit_each_body(const struct journal *j, void (*each)(void *user, const st
     }
 }
 
-static void abandon_list(struct op **list, void (*keep)(void *user, const struct op *op), void *user)
+static void abandon_list(struct op **list, void (*keep)(void *user, const struct op *op),
+                         void *user)
 {
     while (*list != NULL) {
         struct op *op = *list;

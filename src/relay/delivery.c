@@ -128,7 +128,8 @@ void delivery_park(struct delivery *d, int64_t due_ms)
         if (d->seq != TRACK_NO_SEQ) {
             track_slot(d->track, d->seq)->delivery = NULL;
         }
-        commit_park(d->track, d->n, d->seq, d->parked && !d->body_queued ? NULL : d->event, &d->record, due_ms);
+        commit_park(d->track, d->n, d->seq, d->parked && !d->body_queued ? NULL : d->event,
+                    &d->record, due_ms);
     }
     delivery_free(d);
 }
@@ -140,8 +141,8 @@ void delivery_bury(struct delivery *d)
         if (d->seq != TRACK_NO_SEQ) {
             track_slot(d->track, d->seq)->delivery = NULL;
         }
-        commit_bury(d->track, d->n, d->seq, d->parked && !d->body_queued ? NULL : d->event, &d->record,
-                    worker_now_ms(w));
+        commit_bury(d->track, d->n, d->seq, d->parked && !d->body_queued ? NULL : d->event,
+                    &d->record, worker_now_ms(w));
         stats_dead(w, d->lane);
     }
     delivery_free(d);

@@ -48,7 +48,8 @@ uint64_t dispatch_reserve(struct journal *j, uint64_t n, struct lane *lane)
     return track_push(track_of(j, lane), n, NULL);
 }
 
-void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, uint64_t seq, bool deliver)
+void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, uint64_t seq,
+                       bool deliver)
 {
     struct track *t = track_of(j, lane);
     if (!deliver) {
@@ -285,8 +286,8 @@ static void log_outcome(const struct delivery *d, const struct outcome *o, const
     }
     log_line(level, then, "event", "%.*s", EVENT_ID_LEN, d->event->id, "source", "%.*s",
              STR_ARG(d->event->source), "destination", "%s", d->lane->name, "attempt", "%u",
-             d->record.attempts, "reason", "%s", o->reason, "status", "%d", o->status, "retry_in", "%s",
-             delay, "detail", "%s", o->detail, NULL);
+             d->record.attempts, "reason", "%s", o->reason, "status", "%d", o->status, "retry_in",
+             "%s", delay, "detail", "%s", o->detail, NULL);
 }
 
 static void give_up(struct delivery *d, const struct outcome *o)
@@ -310,8 +311,10 @@ static void try_again(struct delivery *d, const struct outcome *o)
 {
     struct lane *lane = d->lane;
     int64_t now = worker_now_ms(lane->w);
-    struct retry_state s = {.attempts = d->record.attempts, .since_ms = d->record.since_ms,
-                            .now_ms = now, .retry_after_ms = o->retry_after_ms};
+    struct retry_state s = {.attempts = d->record.attempts,
+                            .since_ms = d->record.since_ms,
+                            .now_ms = now,
+                            .retry_after_ms = o->retry_after_ms};
     int64_t delay = retry_next(&lane->dest->retry, &s, crypt_random_u64());
     if (delay == RETRY_GIVE_UP) {
         give_up(d, o);

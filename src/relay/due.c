@@ -64,8 +64,8 @@ struct due_read {
     struct record *records; /* of the numbers asked for */
     uint64_t *numbers;
     size_t count, got;
-    bool missed;            /* an answer did not come: what was left out is still due */
-    bool expire;            /* too old: bury them without an attempt */
+    bool missed; /* an answer did not come: what was left out is still due */
+    bool expire; /* too old: bury them without an attempt */
     unsigned asked, limit;
 };
 
@@ -76,7 +76,8 @@ static void read_free(struct due_read *r)
     free(r);
 }
 
-/* A reply for a track: its journal may be gone, or have been left and come back with other tracks. */
+/* A reply for a track: its journal may be gone, or have been left and come back with other tracks.
+ */
 static struct track *still(struct journal *j, const struct due_read *r)
 {
     struct track *t = j->tracks[r->lane];
@@ -158,17 +159,24 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
         if (reply->element[0]->type != REDIS_REPLY_STRING ||
             text_u64(store_text(reply->element[1]), INT64_MAX, &received) != NULL ||
             !record_decode(store_text(reply->element[6]), &record)) {
-            log_line(LOG_ERROR, "a parked delivery has no event: dropped", "journal", "%s", j->name, "n",
-                     "%llu", (unsigned long long)n, "destination", "%s", t->lane->name, NULL);
+            log_line(LOG_ERROR, "a parked delivery has no event: dropped", "journal", "%s", j->name,
+                     "n", "%llu", (unsigned long long)n, "destination", "%s", t->lane->name, NULL);
             stats_lost(j->w, 1);
             commit_drop(t, n);
         } else {
             uint16_t to = (uint16_t)r->lane;
             struct event_parts parts = {
-                .journal = j->number, .n = n, .received_ms = (int64_t)received,
-                .id = store_text(reply->element[0]), .source = store_text(reply->element[2]),
-                .method = method, .target = target, .headers = store_text(reply->element[4]),
-                .body = store_text(reply->element[5]), .to = &to, .to_count = 1,
+                .journal = j->number,
+                .n = n,
+                .received_ms = (int64_t)received,
+                .id = store_text(reply->element[0]),
+                .source = store_text(reply->element[2]),
+                .method = method,
+                .target = target,
+                .headers = store_text(reply->element[4]),
+                .body = store_text(reply->element[5]),
+                .to = &to,
+                .to_count = 1,
             };
             struct event *e = event_new(&parts);
             if (r->expire) {
@@ -191,8 +199,11 @@ static void ask_event(struct journal *j, struct due_read *r, uint64_t n)
     struct str number = {digits, text_put_u64(digits, n)};
     buf_add_str(&field, STR("d:"));
     buf_add_str(&field, str_of(r->t->lane->name));
-    struct str argv[] = {STR("HMGET"), journal_key(j, &key, "event:", number), STR("id"), STR("t"),
-                         STR("src"), STR("m"), STR("h"), STR("b"), buf_str(&field)};
+    struct str argv[] = {STR("HMGET"),   journal_key(j, &key, "event:", number),
+                         STR("id"),      STR("t"),
+                         STR("src"),     STR("m"),
+                         STR("h"),       STR("b"),
+                         buf_str(&field)};
     if (call(j, r, 9, argv, on_event)) {
         r->numbers[r->count++] = n;
     } else {
@@ -221,7 +232,8 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
     for (size_t i = 0; i < pairs; i++) {
         uint64_t n, due;
         if (text_u64(store_text(reply->element[2 * i]), UINT64_MAX, &n) != NULL ||
-            text_u64(store_text(reply->element[2 * i + 1]), INT64_MAX, &due) != NULL || numset_has(&t->in_hand, n)) {
+            text_u64(store_text(reply->element[2 * i + 1]), INT64_MAX, &due) != NULL ||
+            numset_has(&t->in_hand, n)) {
             continue;
         }
         if ((int64_t)due > now || r->count >= room) {
@@ -253,8 +265,14 @@ static void start_read(struct track *t, bool expire, int64_t before_ms)
     }
     struct buf key;
     buf_init(&key, 256);
-    struct str argv[] = {STR("ZRANGEBYSCORE"), journal_key(j, &key, "due:", str_of(t->lane->name)),
-                         STR("-inf"), max, STR("WITHSCORES"), STR("LIMIT"), STR("0"), limit};
+    struct str argv[] = {STR("ZRANGEBYSCORE"),
+                         journal_key(j, &key, "due:", str_of(t->lane->name)),
+                         STR("-inf"),
+                         max,
+                         STR("WITHSCORES"),
+                         STR("LIMIT"),
+                         STR("0"),
+                         limit};
     t->due_reading = true;
     if (!call(j, r, 8, argv, on_numbers)) {
         t->due_reading = false;
@@ -292,7 +310,8 @@ struct request {
     char text[];
 };
 
-/* ZSCORE: only what is dead now is replayed or purged; a delivery that waits or runs is left alone. */
+/* ZSCORE: only what is dead now is replayed or purged; a delivery that waits or runs is left alone.
+ */
 static void on_request_score(void *user, const redisReply *reply)
 {
     struct request *r = user;
@@ -328,8 +347,8 @@ void due_request(struct journal *j, struct str text)
     struct lane *lane = name.len > 0 ? lane_find(j->w, name) : NULL;
     if (lane == NULL || text_u64(number, EVENT_N_MAX, &n) != NULL ||
         (!str_eq(verb, STR("replay")) && !str_eq(verb, STR("purge")))) {
-        log_line(LOG_WARN, "an unknown request was dropped", "journal", "%s", j->name, "request", "%.*s",
-                 STR_ARG(text), NULL);
+        log_line(LOG_WARN, "an unknown request was dropped", "journal", "%s", j->name, "request",
+                 "%.*s", STR_ARG(text), NULL);
         commit_request_done(j, text);
         return;
     }

@@ -49,8 +49,9 @@ static const char *make_dir(const char *path)
             memcpy(part, path, i);
             part[i] = '\0';
             if (mkdir(part, 0700) != 0 && errno != EEXIST) {
-                return say("cannot create data_dir", path,
-                           "create it for this user, or set data_dir to a folder that can be written");
+                return say(
+                    "cannot create data_dir", path,
+                    "create it for this user, or set data_dir to a folder that can be written");
             }
         }
     }
@@ -74,9 +75,11 @@ const char *data_dir_lock(struct str dir, int *lock_fd)
         ssize_t n = read(fd, pid, sizeof pid - 1);
         pid[n > 0 ? n : 0] = '\0';
         close(fd);
-        snprintf(trouble, sizeof trouble,
-                 "data_dir %s is in use by another Penstock (process %s); stop that one, or give this "
-                 "one a data_dir of its own", dir.at, n > 0 ? pid : "unknown");
+        snprintf(
+            trouble, sizeof trouble,
+            "data_dir %s is in use by another Penstock (process %s); stop that one, or give this "
+            "one a data_dir of its own",
+            dir.at, n > 0 ? pid : "unknown");
         return trouble;
     }
     int len = snprintf(pid, sizeof pid, "%ld", (long)getpid());
@@ -100,8 +103,9 @@ static void on_process_closed(uv_handle_t *handle)
 static void on_exit_of_server(uv_process_t *process, int64_t status, int signal)
 {
     struct embedded *e = process->data;
-    log_line(e->on_stopped != NULL ? LOG_INFO : LOG_ERROR, "the embedded redis-server has ended", "status",
-             "%lld", (long long)status, "signal", "%d", signal, "log", "%s/redis.log", e->dir, NULL);
+    log_line(e->on_stopped != NULL ? LOG_INFO : LOG_ERROR, "the embedded redis-server has ended",
+             "status", "%lld", (long long)status, "signal", "%d", signal, "log", "%s/redis.log",
+             e->dir, NULL);
     e->process = NULL;
     e->failures++;
     uv_close((uv_handle_t *)process, on_process_closed);
@@ -109,17 +113,44 @@ static void on_exit_of_server(uv_process_t *process, int64_t status, int signal)
 
 static int spawn(struct embedded *e, const char *program, int lock_fd)
 {
-    char *args[] = {(char *)(uintptr_t)program, "--port", "0", "--unixsocket", e->socket,
-                    "--unixsocketperm", "700", "--dir", e->dir, "--save", "", "--appendonly", "yes",
-                    "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no",
-                    "--maxmemory-policy", "noeviction", "--auto-aof-rewrite-min-size", "1gb",
-                    "--daemonize", "no", "--logfile", "redis.log", NULL};
+    char *args[] = {(char *)(uintptr_t)program,
+                    "--port",
+                    "0",
+                    "--unixsocket",
+                    e->socket,
+                    "--unixsocketperm",
+                    "700",
+                    "--dir",
+                    e->dir,
+                    "--save",
+                    "",
+                    "--appendonly",
+                    "yes",
+                    "--appendfsync",
+                    "always",
+                    "--no-appendfsync-on-rewrite",
+                    "no",
+                    "--maxmemory-policy",
+                    "noeviction",
+                    "--auto-aof-rewrite-min-size",
+                    "1gb",
+                    "--daemonize",
+                    "no",
+                    "--logfile",
+                    "redis.log",
+                    NULL};
     uv_stdio_container_t io[4] = {
-        {.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {.flags = UV_IGNORE},
+        {.flags = UV_IGNORE},
+        {.flags = UV_IGNORE},
+        {.flags = UV_IGNORE},
         {.flags = UV_INHERIT_FD, .data.fd = lock_fd},
     };
     uv_process_options_t options = {
-        .file = program, .args = args, .stdio = io, .stdio_count = 4, .exit_cb = on_exit_of_server,
+        .file = program,
+        .args = args,
+        .stdio = io,
+        .stdio_count = 4,
+        .exit_cb = on_exit_of_server,
         .flags = UV_PROCESS_DETACHED, /* a Ctrl-C in the terminal is for us, not for it */
     };
     uv_process_t *p = calloc(1, sizeof *p);
@@ -132,8 +163,8 @@ static int spawn(struct embedded *e, const char *program, int lock_fd)
     }
     uv_unref((uv_handle_t *)p);
     e->process = p;
-    log_line(LOG_INFO, "started the embedded store", "program", "%s", program, "pid", "%d", p->pid, "dir",
-             "%s", e->dir, NULL);
+    log_line(LOG_INFO, "started the embedded store", "program", "%s", program, "pid", "%d", p->pid,
+             "dir", "%s", e->dir, NULL);
     return 0;
 }
 
@@ -161,7 +192,8 @@ static const char *ensure(struct embedded *e)
     if (rc != 0) {
         snprintf(trouble, sizeof trouble,
                  "cannot start redis-server: %s; install it (apt-get install redis-server), or set "
-                 "redis.url to a server of yours", uv_strerror(rc));
+                 "redis.url to a server of yours",
+                 uv_strerror(rc));
         return trouble;
     }
     return NULL;

@@ -1,7 +1,8 @@
 /* Request -> verified, routed, journaled event.
  *
- * Order of checks: size cap (httpd), source and method, signature, timestamp, routes, append, answer.
- * The sender gets its 200 only after Redis has answered the append, and while the lease is valid. */
+ * Order of checks: size cap (httpd), source and method, signature, timestamp, routes, append,
+ * answer. The sender gets its 200 only after Redis has answered the append, and while the lease is
+ * valid. */
 #include "relay/ingest.h"
 
 #include "base/log.h"
@@ -32,8 +33,8 @@ static const struct {
     const char *reason;
     int status;
 } refusals[] = {
-    {"bad_signature", 401}, {"stale_timestamp", 401}, {"ip_denied", 403},  {"unknown_source", 404},
-    {"method", 405},        {"too_slow", 408},        {"too_large", 413},  {"rate_limited", 429},
+    {"bad_signature", 401}, {"stale_timestamp", 401}, {"ip_denied", 403},   {"unknown_source", 404},
+    {"method", 405},        {"too_slow", 408},        {"too_large", 413},   {"rate_limited", 429},
     {"malformed", 400},     {"redis_down", 503},      {"over_budget", 503}, {"overloaded", 503},
     {"draining", 503},
 };
@@ -60,8 +61,9 @@ static void log_refusal(struct worker *w, struct str source, const char *reason,
         cap->suppressed++;
         return;
     }
-    log_line(LOG_INFO, "refused", "source", "%.*s", STR_ARG(source), "reason", "%s", reason, "detail",
-             "%s", detail == NULL ? "" : detail, "not_logged", "%u", cap->suppressed, NULL);
+    log_line(LOG_INFO, "refused", "source", "%.*s", STR_ARG(source), "reason", "%s", reason,
+             "detail", "%s", detail == NULL ? "" : detail, "not_logged", "%u", cap->suppressed,
+             NULL);
     cap->suppressed = 0;
 }
 
@@ -81,8 +83,11 @@ static void refuse(struct worker *w, struct httpd_request *r, const struct conf_
     }
     buf_init(&b, sizeof body);
     buf_printf(&b, "{\"error\":\"%s\"}", reason);
-    httpd_answer(r, &(struct httpd_answer){.status = status, .content_type = STR("application/json"),
-                                           .fields = fields, .field_count = n, .body = buf_str(&b),
+    httpd_answer(r, &(struct httpd_answer){.status = status,
+                                           .content_type = STR("application/json"),
+                                           .fields = fields,
+                                           .field_count = n,
+                                           .body = buf_str(&b),
                                            .close = w->draining});
     buf_done(&b);
     stats_rejected(w, name, reason);
@@ -98,9 +103,12 @@ static void accept_event(struct inbound *in, struct str id)
         {STR("penstock-durability"),
          w->conf->redis.durability == DURABILITY_FSYNC ? STR("fsync") : STR("memory")},
     };
-    httpd_answer(in->request, &(struct httpd_answer){
-        .status = (int)s->respond_status, .content_type = STR("application/json"), .fields = fields,
-        .field_count = id.len > 0 ? 2 : 0, .body = s->respond_body, .close = w->draining});
+    httpd_answer(in->request, &(struct httpd_answer){.status = (int)s->respond_status,
+                                                     .content_type = STR("application/json"),
+                                                     .fields = fields,
+                                                     .field_count = id.len > 0 ? 2 : 0,
+                                                     .body = s->respond_body,
+                                                     .close = w->draining});
     stats_accepted(w, s->name, uv_hrtime() / 1000 - in->began_us);
 }
 
@@ -132,8 +140,8 @@ static void inbound_free(struct inbound *in)
     free(in);
 }
 
-/* Redis has not answered in time. Unknown, not failed: the event stays until its outcome is known, and
- * is delivered if it turns out to be written. */
+/* Redis has not answered in time. Unknown, not failed: the event stays until its outcome is known,
+ * and is delivered if it turns out to be written. */
 static void on_deadline(struct wheel_timer *t)
 {
     refuse_inbound(CONTAINER_OF(t, struct inbound, deadline), "redis_down");
@@ -144,9 +152,16 @@ static void append_again(struct inbound *in)
     struct worker *w = in->w;
     struct event *e = in->append.event;
     struct event_parts parts = {
-        .journal = w->live->number, .n = journal_next_n(w->live), .received_ms = e->received_ms,
-        .source = e->source, .method = e->method, .target = e->target, .headers = e->headers,
-        .body = e->body, .to = e->to, .to_count = e->to_count,
+        .journal = w->live->number,
+        .n = journal_next_n(w->live),
+        .received_ms = e->received_ms,
+        .source = e->source,
+        .method = e->method,
+        .target = e->target,
+        .headers = e->headers,
+        .body = e->body,
+        .to = e->to,
+        .to_count = e->to_count,
     };
     in->append.event = event_new(&parts);
     in->append.in_stream = false;
@@ -168,7 +183,8 @@ void append_done(struct journal *j, struct append *a, const char *reason)
         if (in->request != NULL && journal_may_act(j)) {
             accept_event(in, (struct str){e->id, EVENT_ID_LEN});
             forget_sender(in);
-        } else { /* written, but perhaps no longer mine: it will be delivered, the sender told 503 */
+        } else { /* written, but perhaps no longer mine: it will be delivered, the sender told 503
+                  */
             refuse_inbound(in, "redis_down");
         }
         dispatch_event(j, e);
@@ -176,8 +192,8 @@ void append_done(struct journal *j, struct append *a, const char *reason)
     inbound_free(in);
 }
 
-static void append_request(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-                           const uint16_t *to, size_t to_count)
+static void append_request(struct worker *w, struct httpd_request *r,
+                           const struct conf_source *source, const uint16_t *to, size_t to_count)
 {
     struct inbound *in = calloc(1, sizeof *in);
     struct buf headers;
@@ -189,9 +205,16 @@ static void append_request(struct worker *w, struct httpd_request *r, const stru
     in->source = source;
     in->began_us = r->began_us;
     struct event_parts parts = {
-        .journal = w->live->number, .n = journal_next_n(w->live), .received_ms = worker_now_ms(w),
-        .source = source->name, .method = r->method, .target = r->target,
-        .headers = buf_str(&headers), .body = r->body, .to = to, .to_count = to_count,
+        .journal = w->live->number,
+        .n = journal_next_n(w->live),
+        .received_ms = worker_now_ms(w),
+        .source = source->name,
+        .method = r->method,
+        .target = r->target,
+        .headers = buf_str(&headers),
+        .body = r->body,
+        .to = to,
+        .to_count = to_count,
     };
     in->append.event = event_new(&parts);
     buf_done(&headers);
@@ -202,8 +225,8 @@ static void append_request(struct worker *w, struct httpd_request *r, const stru
     journal_append(w->live, &in->append);
 }
 
-static size_t find_routes(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-                          uint16_t to[LANES_MAX])
+static size_t find_routes(struct worker *w, struct httpd_request *r,
+                          const struct conf_source *source, uint16_t to[LANES_MAX])
 {
     unsigned indexes[LANES_MAX];
     struct buf type;
@@ -291,15 +314,21 @@ const char *ingest_start(struct worker *w)
         body = c->sources[i].body_bytes > body ? c->sources[i].body_bytes : body;
     }
     struct httpd_limits limits = {
-        .head_bytes = c->listen.headers_bytes, .target_bytes = 8 << 10, .field_count = 100,
-        .body_bytes = body, .memory_bytes = c->listen.memory_bytes,
-        .connections = c->listen.connections, .head_ms = 10000,
+        .head_bytes = c->listen.headers_bytes,
+        .target_bytes = 8 << 10,
+        .field_count = 100,
+        .body_bytes = body,
+        .memory_bytes = c->listen.memory_bytes,
+        .connections = c->listen.connections,
+        .head_ms = 10000,
         .request_ms = (uint64_t)c->listen.request_timeout_ms,
-        .idle_ms = (uint64_t)c->listen.idle_timeout_ms, .write_ms = 10000,
+        .idle_ms = (uint64_t)c->listen.idle_timeout_ms,
+        .write_ms = 10000,
     };
     struct httpd_handler handler = {w, on_head, on_request, on_gone, on_refused};
     static char trouble[512];
-    const char *why = httpd_new(&w->listener, w->loop, &w->wheel, c->listen.address, &limits, &handler);
+    const char *why =
+        httpd_new(&w->listener, w->loop, &w->wheel, c->listen.address, &limits, &handler);
     if (why != NULL) {
         snprintf(trouble, sizeof trouble, "listen.address %s", why);
     }

@@ -61,8 +61,8 @@ bool journal_number(struct str name, uint64_t *number)
 
 void journal_keys_init(struct journal_keys *k, struct str prefix, uint64_t number)
 {
-    static const char *const kinds[KEY_COUNT] = {"owner", "journal", "settled",
-                                                 "requests", "lanes", "moved"};
+    static const char *const kinds[KEY_COUNT] = {"owner",    "journal", "settled",
+                                                 "requests", "lanes",   "moved"};
     journal_name(number, k->name);
     int n = snprintf(k->base, sizeof k->base, "%.*s{%s}:", STR_ARG(prefix), k->name);
     ENSURE(n > 0 && (size_t)n < sizeof k->base);
@@ -161,7 +161,8 @@ const char *journal_refuses(const struct worker *w)
     if (w->draining) {
         return "draining";
     }
-    if (j == NULL || j->state != JOURNAL_OPEN || !w->redis.ready || boot_ms() >= j->lease_until_ms) {
+    if (j == NULL || j->state != JOURNAL_OPEN || !w->redis.ready ||
+        boot_ms() >= j->lease_until_ms) {
         return "redis_down";
     }
     if (j->pending_count >= w->conf->listen.pending) {
@@ -268,15 +269,21 @@ static bool send_event(struct journal *j, const struct append *a)
         line = buf_str(&target);
     }
     struct str argv[] = {
-        STR("XADD"), j->keys.v[KEY_JOURNAL], STR("NOMKSTREAM"), put_id(id, e->n),
-        STR("id"), {e->id, EVENT_ID_LEN},
-        STR("t"), {t, text_put_u64(t, (uint64_t)e->received_ms)},
-        STR("src"), e->source, STR("to"), buf_str(&to), STR("m"), line,
-        STR("h"), e->headers, STR("b"), e->body, STR("from"), STR_NONE,
+        STR("XADD"),       j->keys.v[KEY_JOURNAL],
+        STR("NOMKSTREAM"), put_id(id, e->n),
+        STR("id"),         {e->id, EVENT_ID_LEN},
+        STR("t"),          {t, text_put_u64(t, (uint64_t)e->received_ms)},
+        STR("src"),        e->source,
+        STR("to"),         buf_str(&to),
+        STR("m"),          line,
+        STR("h"),          e->headers,
+        STR("b"),          e->body,
+        STR("from"),       STR_NONE,
     };
     size_t argc = sizeof argv / sizeof *argv;
     if (a->move != NULL) {
-        argv[argc - 1] = (struct str){from, move_place(a->move->from_journal, a->move->from_n, from)};
+        argv[argc - 1] =
+            (struct str){from, move_place(a->move->from_journal, a->move->from_n, from)};
     } else {
         argc -= 2;
     }
@@ -383,7 +390,8 @@ static void on_marked(struct journal *j, const redisReply *reply, int64_t sent_m
 
 void journal_resume_appends(struct journal *j)
 {
-    if (j->pending == NULL || j->pending->sent) { /* nothing unknown; what was sent gets its answer */
+    if (j->pending == NULL ||
+        j->pending->sent) { /* nothing unknown; what was sent gets its answer */
         open_journal(j);
         return;
     }
@@ -392,7 +400,8 @@ void journal_resume_appends(struct journal *j)
     if (j->marker_n == 0) {
         j->marker_n = j->next_n++; /* the same again if this try stays unanswered */
     }
-    struct str argv[] = {str_of(j->token), {marker, text_put_u64(marker, j->marker_n)},
+    struct str argv[] = {str_of(j->token),
+                         {marker, text_put_u64(marker, j->marker_n)},
                          {first, text_put_u64(first, j->pending->event->n)}};
     script_send(j, SCRIPT_MARK_ID, 3, argv, on_marked);
 }

@@ -1,5 +1,6 @@
 /* Lanes: one per destination and worker. They outlive reloads, and are never removed in a life: a
- * destination that this configuration does not know keeps its lane, and its deliveries stay parked. */
+ * destination that this configuration does not know keeps its lane, and its deliveries stay parked.
+ */
 #include "relay/delivery.h"
 
 #include "base/log.h"
@@ -18,7 +19,8 @@ unsigned lane_number(const struct lane *lane)
 struct lane *lane_find(struct worker *w, struct str name)
 {
     struct lane *lane = map_find(&w->lane_by_name, name);
-    if (lane != NULL || name.len == 0 || name.len >= sizeof lane->name || w->lane_count == LANES_MAX) {
+    if (lane != NULL || name.len == 0 || name.len >= sizeof lane->name ||
+        w->lane_count == LANES_MAX) {
         return lane;
     }
     lane = calloc(1, sizeof *lane);
@@ -36,8 +38,12 @@ struct lane *lane_find(struct worker *w, struct str name)
 static const char *apply(struct lane *lane, const struct conf_destination *dest)
 {
     struct httpc_origin_conf origin = {
-        .tls = dest->tls, .host = dest->host, .port = dest->port, .idle = dest->concurrency,
-        .allow_link_local = dest->names_link_local, .ca_file = dest->ca_file,
+        .tls = dest->tls,
+        .host = dest->host,
+        .port = dest->port,
+        .idle = dest->concurrency,
+        .allow_link_local = dest->names_link_local,
+        .ca_file = dest->ca_file,
     };
     lane->dest = dest;
     return httpc_origin_new(&lane->origin, lane->w->httpc, &origin);
@@ -48,7 +54,8 @@ const char *lanes_apply(struct worker *w)
     for (size_t i = 0; i < w->conf->destination_count; i++) {
         const struct conf_destination *dest = &w->conf->destinations[i];
         struct lane *lane = lane_find(w, dest->name);
-        ENSURE(lane != NULL && lane->number == i); /* the first ones: conf's indexes are lane numbers */
+        ENSURE(lane != NULL &&
+               lane->number == i); /* the first ones: conf's indexes are lane numbers */
         const char *why = apply(lane, dest);
         if (why != NULL) {
             return why;
@@ -96,7 +103,7 @@ void lane_pause(struct lane *lane, bool paused)
         return;
     }
     lane->paused = paused;
-    log_line(LOG_INFO, paused ? "destination is paused" : "destination is resumed", "destination", "%s",
-             lane->name, NULL);
+    log_line(LOG_INFO, paused ? "destination is paused" : "destination is resumed", "destination",
+             "%s", lane->name, NULL);
     lane_pump(lane);
 }

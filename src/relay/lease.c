@@ -1,9 +1,10 @@
 /* Who owns what: creating, taking, renewing and leaving journals ("Coming back" in the design).
  *
  * One rule for all that is in doubt: ask by taking. The very script that takes (or refuses) answers
- * owner, version and top, and that answer alone decides. A live journal that is exactly as I left it is
- * resumed; every other one is left: sealed, what I hold above its top goes to a new journal, the
- * rest of memory is dropped, and if it is mine it is recovered from its record like an adopted one. */
+ * owner, version and top, and that answer alone decides. A live journal that is exactly as I left
+ * it is resumed; every other one is left: sealed, what I hold above its top goes to a new journal,
+ * the rest of memory is dropped, and if it is mine it is recovered from its record like an adopted
+ * one. */
 #include "relay/journal.h"
 
 #include "base/crypt.h"
@@ -125,7 +126,8 @@ static void on_sealed(struct journal *j, const redisReply *reply, int64_t sent_m
         return;
     }
     if (a.error != STORE_OK || !str_eq(a.word, STR("ok")) || !a.sealed) {
-        log_line(LOG_WARN, "a journal could not be sealed; asking again", "journal", "%s", j->name, NULL);
+        log_line(LOG_WARN, "a journal could not be sealed; asking again", "journal", "%s", j->name,
+                 NULL);
         j->state = JOURNAL_ASKING;
         wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
     } else if (j->leaving) {
@@ -142,8 +144,8 @@ static void seal(struct journal *j)
     script_send(j, SCRIPT_SEAL_ID, 1, argv, on_sealed);
 }
 
-/* What this life holds of it goes one way: sealed, moved, recovered. Nothing to do for a journal that was
- * only asked for, or that is being left already. */
+/* What this life holds of it goes one way: sealed, moved, recovered. Nothing to do for a journal
+ * that was only asked for, or that is being left already. */
 static void begin_leaving(struct journal *j, const char *why)
 {
     struct worker *w = j->w;
@@ -272,7 +274,8 @@ static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms
 void journal_take(struct journal *j)
 {
     if (j->trial[0] == '\0') {
-        new_token(j->trial); /* kept until it is answered: a taking of unknown outcome may be mine */
+        new_token(
+            j->trial); /* kept until it is answered: a taking of unknown outcome may be mine */
     }
     j->state = JOURNAL_ASKING;
     j->asked_low_n = j->present_n;
@@ -306,8 +309,8 @@ static void keep_time(struct worker *w, const redisReply *reply, size_t at)
 {
     uint64_t s, us;
     if (reply->elements < at + 2 ||
-        text_u64((struct str){reply->element[at]->str, reply->element[at]->len}, 1u << 31 << 2, &s) !=
-            NULL ||
+        text_u64((struct str){reply->element[at]->str, reply->element[at]->len}, 1u << 31 << 2,
+                 &s) != NULL ||
         text_u64((struct str){reply->element[at + 1]->str, reply->element[at + 1]->len}, 1000000,
                  &us) != NULL) {
         return;
@@ -317,8 +320,8 @@ static void keep_time(struct worker *w, const redisReply *reply, size_t at)
 
 static void take_requests(struct journal *j, const redisReply *reply, size_t at)
 {
-    if (reply->elements <= at || reply->element[at]->type != REDIS_REPLY_ARRAY || j->requests_busy > 0 ||
-        (j->state != JOURNAL_OPEN && j->state != JOURNAL_OLD)) {
+    if (reply->elements <= at || reply->element[at]->type != REDIS_REPLY_ARRAY ||
+        j->requests_busy > 0 || (j->state != JOURNAL_OPEN && j->state != JOURNAL_OLD)) {
         return;
     }
     const redisReply *list = reply->element[at];
@@ -343,7 +346,8 @@ static void on_renewed(struct journal *j, const redisReply *reply, int64_t sent_
         return; /* the lease runs out by itself */
     }
     keep_time(j->w, reply, a.extra);
-    bool fits = str_eq(a.word, STR("ok")) && (j->state == JOURNAL_SEALING || version_is_mine(j, a.version)) &&
+    bool fits = str_eq(a.word, STR("ok")) &&
+                (j->state == JOURNAL_SEALING || version_is_mine(j, a.version)) &&
                 (j->live ? !a.sealed && a.top >= j->asked_low_n && a.top < j->next_n : true);
     if (!fits) {
         journal_doubt(j, "its renewal found it changed");

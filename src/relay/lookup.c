@@ -119,10 +119,14 @@ static void on_dead_numbers(struct dead_search *s, struct dead_step *step, const
         buf_init(&field, 128);
         buf_add_str(&field, STR("d:"));
         buf_add_str(&field, str_of(step->destination));
-        struct str argv[] = {STR("HMGET"),
-                             key_of(s->w, &key, str_of(step->journal), "event:",
-                                    store_text(reply->element[i])),
-                             STR("id"), STR("t"), STR("src"), STR("m"), buf_str(&field)};
+        struct str argv[] = {
+            STR("HMGET"),
+            key_of(s->w, &key, str_of(step->journal), "event:", store_text(reply->element[i])),
+            STR("id"),
+            STR("t"),
+            STR("src"),
+            STR("m"),
+            buf_str(&field)};
         dead_ask(s, &next, 7, argv);
         buf_done(&key);
         buf_done(&field);
@@ -141,9 +145,10 @@ static void on_dead_lanes(struct dead_search *s, struct dead_step *step, const r
         char most[20];
         next.on_reply = on_dead_numbers;
         copy_text(next.destination, sizeof next.destination, name);
-        struct str argv[] = {STR("ZRANGE"), key_of(s->w, &key, str_of(step->journal), "dead:", name),
-                             STR("0"), {most, text_put_u64(most, s->left - (s->left > 0))}, STR("REV"),
-                             STR("WITHSCORES")};
+        struct str argv[] = {
+            STR("ZRANGE"), key_of(s->w, &key, str_of(step->journal), "dead:", name),
+            STR("0"),      {most, text_put_u64(most, s->left - (s->left > 0))},
+            STR("REV"),    STR("WITHSCORES")};
         dead_ask(s, &next, 6, argv);
         buf_done(&key);
     }
@@ -169,7 +174,8 @@ void lookup_dead(struct worker *w, const struct dead_query *q,
 {
     struct dead_search *s = calloc(1, sizeof *s);
     ENSURE(s != NULL);
-    *s = (struct dead_search){.w = w, .left = q->limit, .on_each = on_each, .on_end = on_end, .user = user};
+    *s = (struct dead_search){
+        .w = w, .left = q->limit, .on_each = on_each, .on_end = on_end, .user = user};
     copy_text(s->destination, sizeof s->destination, q->destination);
     struct buf key;
     buf_init(&key, 128);
@@ -216,7 +222,8 @@ static void take_pair(struct found_event *e, struct str name, struct str value)
         e->headers = value;
     } else if (str_eq(name, STR("b"))) {
         e->body = value;
-    } else if (str_starts(name, STR("d:")) && e->record_count < sizeof e->records / sizeof *e->records &&
+    } else if (str_starts(name, STR("d:")) &&
+               e->record_count < sizeof e->records / sizeof *e->records &&
                record_decode(value, &e->records[e->record_count].record)) {
         e->records[e->record_count++].destination = str_from(name, 2);
     }
@@ -255,7 +262,8 @@ static void on_entry(void *user, const redisReply *reply)
         event_end(s, NULL, "redis_down");
         return;
     }
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 && reply->element[0]->elements == 2) {
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 &&
+        reply->element[0]->elements == 2) {
         take_pairs(&e, reply->element[0]->element[1]);
         if (str_eq(e.id, str_of(s->id))) {
             event_end(s, &e, NULL);
@@ -264,7 +272,8 @@ static void on_entry(void *user, const redisReply *reply)
     }
     struct buf key;
     char n[20];
-    struct str argv[] = {STR("HGET"), key_of(s->w, &key, str_of(s->journal), "moved", STR_NONE),
+    struct str argv[] = {STR("HGET"),
+                         key_of(s->w, &key, str_of(s->journal), "moved", STR_NONE),
                          {n, text_put_u64(n, s->n)}};
     if (!store_send(s->w->redis.main, 3, argv, on_moved, s)) {
         event_end(s, NULL, "redis_down");
@@ -291,8 +300,8 @@ static void on_hash(void *user, const redisReply *reply)
     size_t len = text_put_u64(id, s->n);
     memcpy(id + len, "-0", 2);
     struct str entry = {id, len + 2};
-    struct str argv[] = {STR("XRANGE"), key_of(s->w, &key, str_of(s->journal), "journal", STR_NONE), entry,
-                         entry};
+    struct str argv[] = {STR("XRANGE"), key_of(s->w, &key, str_of(s->journal), "journal", STR_NONE),
+                         entry, entry};
     if (!store_send(s->w->redis.main, 4, argv, on_entry, s)) {
         event_end(s, NULL, "redis_down");
     }
@@ -350,7 +359,9 @@ static void push_end(struct request_push *p, const char *reason)
 static void on_pushed(void *user, const redisReply *reply)
 {
     struct answer a = answer_read(reply);
-    push_end(user, a.error != STORE_OK ? "redis_down" : str_eq(a.word, STR("ok")) ? NULL : "not_found");
+    push_end(user, a.error != STORE_OK         ? "redis_down"
+                   : str_eq(a.word, STR("ok")) ? NULL
+                                               : "not_found");
 }
 
 static void push(struct request_push *p)
@@ -376,8 +387,8 @@ static void on_push_moved(void *user, const redisReply *reply)
     struct str journal, n;
     if (reply == NULL) {
         push_end(p, "redis_down");
-    } else if (p->moves++ < 8 && str_cut(store_text(reply), '-', &journal, &n) && journal.len == 9 &&
-               text_u64(n, EVENT_N_MAX, &p->n) == NULL) {
+    } else if (p->moves++ < 8 && str_cut(store_text(reply), '-', &journal, &n) &&
+               journal.len == 9 && text_u64(n, EVENT_N_MAX, &p->n) == NULL) {
         copy_text(p->journal, sizeof p->journal, journal);
         look_for_record(p);
     } else {
@@ -395,7 +406,8 @@ static void on_record(void *user, const redisReply *reply)
     } else if (reply->type == REDIS_REPLY_STRING) {
         push(p);
     } else {
-        struct str argv[] = {STR("HGET"), key_of(p->w, &key, str_of(p->journal), "moved", STR_NONE),
+        struct str argv[] = {STR("HGET"),
+                             key_of(p->w, &key, str_of(p->journal), "moved", STR_NONE),
                              {n, text_put_u64(n, p->n)}};
         if (!store_send(p->w->redis.main, 3, argv, on_push_moved, p)) {
             push_end(p, "redis_down");

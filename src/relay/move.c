@@ -1,8 +1,8 @@
 /* Events that leave a lost journal for the live one.
  *
- * Append the copy first, then claim it in the old journal's `moved`, and only then start attempts: two
- * holders of one event (an old owner, and the adopter that had recovered it before the tail was lost)
- * may both append, but only one claim is written. */
+ * Append the copy first, then claim it in the old journal's `moved`, and only then start attempts:
+ * two holders of one event (an old owner, and the adopter that had recovered it before the tail was
+ * lost) may both append, but only one claim is written. */
 #include "relay/journal.h"
 
 #include "base/log.h"
@@ -70,7 +70,8 @@ static void hold_tracks(const struct journal *j, struct held_list *list)
     }
 }
 
-static struct move *move_new(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n)
+static struct move *move_new(struct worker *w, struct event *e, uint64_t from_journal,
+                             uint64_t from_n)
 {
     struct move *m = calloc(1, sizeof *m);
     ENSURE(m != NULL);
@@ -108,9 +109,17 @@ static void add_move(struct journal *j, const struct held *v, size_t n)
     }
     const struct event *e = v[0].event;
     struct event_parts parts = {
-        .journal = j->number, .n = v[0].n, .received_ms = e->received_ms,
-        .id = {e->id, EVENT_ID_LEN}, .source = e->source, .method = e->method, .target = e->target,
-        .headers = e->headers, .body = e->body, .to = to, .to_count = count,
+        .journal = j->number,
+        .n = v[0].n,
+        .received_ms = e->received_ms,
+        .id = {e->id, EVENT_ID_LEN},
+        .source = e->source,
+        .method = e->method,
+        .target = e->target,
+        .headers = e->headers,
+        .body = e->body,
+        .to = to,
+        .to_count = count,
     };
     move_new(j->w, event_new(&parts), j->number, v[0].n);
 }
@@ -147,8 +156,9 @@ static void move_free(struct worker *w, struct move *m)
     free(m);
 }
 
-/* Copies that lie in the journal that is being left: those up to the top are found and claimed again by
- * whoever recovers it; those above are lost with the tail, but first it must be known whose they are. */
+/* Copies that lie in the journal that is being left: those up to the top are found and claimed
+ * again by whoever recovers it; those above are lost with the tail, but first it must be known
+ * whose they are. */
 static void leave_copies(struct journal *j, uint64_t top)
 {
     for (struct move *m = j->w->moves, *next; m != NULL; m = next) {
@@ -190,8 +200,8 @@ void move_out(struct journal *j, uint64_t top)
         event_unref(list.v[i].event);
     }
     free(list.v);
-    log_line(lost > 0 ? LOG_ERROR : LOG_WARN, "moving events to a new journal", "from", "%s", j->name,
-             "top", "%llu", (unsigned long long)top, "events", "%zu", moved,
+    log_line(lost > 0 ? LOG_ERROR : LOG_WARN, "moving events to a new journal", "from", "%s",
+             j->name, "top", "%llu", (unsigned long long)top, "events", "%zu", moved,
              "parked_deliveries_perhaps_lost", "%u", lost, NULL);
     stats_moved(j->w, moved, lost);
     moves_pump(j->w);
@@ -263,7 +273,8 @@ static void on_claimed(void *user, const redisReply *reply)
 static void claim(struct worker *w, struct move *m)
 {
     char n[20], place[MOVE_PLACE_MAX];
-    struct str argv[] = {STR_NONE, {n, text_put_u64(n, m->from_n)},
+    struct str argv[] = {STR_NONE,
+                         {n, text_put_u64(n, m->from_n)},
                          {place, move_place(m->copy_number, m->copy->n, place)}};
     struct claim *c = malloc(sizeof *c);
     ENSURE(c != NULL);
@@ -299,9 +310,17 @@ static void append_copy(struct worker *w, struct move *m)
     struct journal *j = w->live;
     const struct event *e = m->event;
     struct event_parts parts = {
-        .journal = j->number, .n = journal_next_n(j), .received_ms = e->received_ms,
-        .id = {e->id, EVENT_ID_LEN}, .source = e->source, .method = e->method, .target = e->target,
-        .headers = e->headers, .body = e->body, .to = e->to, .to_count = e->to_count,
+        .journal = j->number,
+        .n = journal_next_n(j),
+        .received_ms = e->received_ms,
+        .id = {e->id, EVENT_ID_LEN},
+        .source = e->source,
+        .method = e->method,
+        .target = e->target,
+        .headers = e->headers,
+        .body = e->body,
+        .to = e->to,
+        .to_count = e->to_count,
     };
     m->copy_number = j->number;
     m->append = calloc(1, sizeof *m->append);
@@ -356,7 +375,7 @@ void moves_free(struct worker *w)
         }
     }
     if (left > 0) {
-        log_line(LOG_ERROR, "stopping with events that Redis had lost and could not take again", "events",
-                 "%u", left, NULL);
+        log_line(LOG_ERROR, "stopping with events that Redis had lost and could not take again",
+                 "events", "%u", left, NULL);
     }
 }

@@ -1,5 +1,6 @@
-/* Reads a sealed journal back: what its record does not call settled goes to the lanes, and what finds
- * no room there is parked, so recovery never waits for a destination and needs little memory. */
+/* Reads a sealed journal back: what its record does not call settled goes to the lanes, and what
+ * finds no room there is parked, so recovery never waits for a destination and needs little memory.
+ */
 #include "relay/journal.h"
 
 #include "base/log.h"
@@ -15,7 +16,7 @@ struct recovery {
     unsigned waiting; /* answers still to come before the next step */
     bool record_read; /* settled and lanes are in: entries may be read */
     uint64_t events;
-    unsigned page;    /* entries asked for at once; halved when an answer did not come in time */
+    unsigned page; /* entries asked for at once; halved when an answer did not come in time */
 };
 
 static bool ready(struct journal *j)
@@ -44,8 +45,8 @@ static void take_field(struct journal *j, struct str name, struct str value)
     struct track *t = track_of(j, lane);
     settled_done(&t->former);
     if (!settled_decode(value, &t->former)) {
-        log_line(LOG_ERROR, "a settled record is unreadable: its deliveries are made again", "journal",
-                 "%s", j->name, "destination", "%s", lane->name, NULL);
+        log_line(LOG_ERROR, "a settled record is unreadable: its deliveries are made again",
+                 "journal", "%s", j->name, "destination", "%s", lane->name, NULL);
     }
     t->done_n = t->former.floor;
 }
@@ -161,7 +162,8 @@ struct entry {
 static bool entry_read(const redisReply *r, struct entry *e)
 {
     *e = (struct entry){0};
-    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[1]->type != REDIS_REPLY_ARRAY) {
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
+        r->element[1]->type != REDIS_REPLY_ARRAY) {
         return false;
     }
     struct str n, rest, line = STR_NONE;
@@ -225,9 +227,17 @@ static void take_entry(struct journal *j, const struct entry *e)
         return;
     }
     struct event_parts parts = {
-        .journal = j->number, .n = e->n, .received_ms = (int64_t)e->received_ms, .id = e->id,
-        .source = e->source, .method = e->method, .target = e->target, .headers = e->headers,
-        .body = e->body, .to = to, .to_count = count,
+        .journal = j->number,
+        .n = e->n,
+        .received_ms = (int64_t)e->received_ms,
+        .id = e->id,
+        .source = e->source,
+        .method = e->method,
+        .target = e->target,
+        .headers = e->headers,
+        .body = e->body,
+        .to = to,
+        .to_count = count,
     };
     struct event *event = event_new(&parts);
     j->recovery->events++;
@@ -263,8 +273,8 @@ static void on_entries(struct journal *j, const redisReply *reply)
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         struct entry e;
         if (!entry_read(reply->element[i], &e)) {
-            log_line(LOG_ERROR, "an entry of the journal is unreadable; passed over", "journal", "%s",
-                     j->name, NULL);
+            log_line(LOG_ERROR, "an entry of the journal is unreadable; passed over", "journal",
+                     "%s", j->name, NULL);
             continue;
         }
         if (e.n > j->top) { /* the seal */
@@ -284,8 +294,9 @@ static void read_entries(struct journal *j)
 {
     char from[24], to[24], count[20];
     size_t n = text_put_u64(from, j->read_n), m = text_put_u64(to, j->top);
-    struct str argv[] = {STR("XRANGE"), j->keys.v[KEY_JOURNAL], {from, n}, {to, m}, STR("COUNT"),
-                         {count, text_put_u64(count, j->recovery->page)}};
+    struct str argv[] = {STR("XRANGE"), j->keys.v[KEY_JOURNAL],
+                         {from, n},     {to, m},
+                         STR("COUNT"),  {count, text_put_u64(count, j->recovery->page)}};
     ask(j, &(struct step){.on_journal = on_entries}, 6, argv);
 }
 

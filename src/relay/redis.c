@@ -17,11 +17,11 @@ struct script {
 };
 
 static const char *const texts[SCRIPT_COUNT] = {
-    [SCRIPT_CREATE_ID] = SCRIPT_CREATE,   [SCRIPT_RENEW_ID] = SCRIPT_RENEW,
-    [SCRIPT_TAKE_ID] = SCRIPT_TAKE,       [SCRIPT_SEAL_ID] = SCRIPT_SEAL,
-    [SCRIPT_COMMIT_ID] = SCRIPT_COMMIT,   [SCRIPT_COMMIT_BODIES_ID] = SCRIPT_COMMIT_BODIES,
-    [SCRIPT_MARK_ID] = SCRIPT_MARK,       [SCRIPT_FREE_ID] = SCRIPT_FREE,
-    [SCRIPT_DELETE_ID] = SCRIPT_DELETE,   [SCRIPT_REQUEST_ID] = SCRIPT_REQUEST,
+    [SCRIPT_CREATE_ID] = SCRIPT_CREATE, [SCRIPT_RENEW_ID] = SCRIPT_RENEW,
+    [SCRIPT_TAKE_ID] = SCRIPT_TAKE,     [SCRIPT_SEAL_ID] = SCRIPT_SEAL,
+    [SCRIPT_COMMIT_ID] = SCRIPT_COMMIT, [SCRIPT_COMMIT_BODIES_ID] = SCRIPT_COMMIT_BODIES,
+    [SCRIPT_MARK_ID] = SCRIPT_MARK,     [SCRIPT_FREE_ID] = SCRIPT_FREE,
+    [SCRIPT_DELETE_ID] = SCRIPT_DELETE, [SCRIPT_REQUEST_ID] = SCRIPT_REQUEST,
     [SCRIPT_CLAIM_ID] = SCRIPT_CLAIM,
 };
 
@@ -144,7 +144,8 @@ static void keep_run_id(struct worker *w, int which, const redisReply *info)
     memcpy(w->redis.run_id[which], id.at, id.len < 47 ? id.len : 47);
 }
 
-/* What the server is. Anything that evicts, or is not a master, could lose what was acknowledged. */
+/* What the server is. Anything that evicts, or is not a master, could lose what was acknowledged.
+ */
 static bool server_fits(struct worker *w, const redisReply *info)
 {
     struct str version = info_value(info, STR("redis_version")), major, rest;
@@ -156,8 +157,10 @@ static bool server_fits(struct worker *w, const redisReply *info)
     } else if (!str_eq(info_value(info, STR("role")), STR("master"))) {
         say_trouble(w, false, "it is a replica; waiting for it to become the master");
     } else if (policy.len > 0 && !str_eq(policy, STR("noeviction"))) {
-        say_trouble(w, true, "maxmemory-policy is %.*s, which evicts whole journals; set "
-                    "\"maxmemory-policy noeviction\" in redis.conf", STR_ARG(policy));
+        say_trouble(w, true,
+                    "maxmemory-policy is %.*s, which evicts whole journals; set "
+                    "\"maxmemory-policy noeviction\" in redis.conf",
+                    STR_ARG(policy));
     } else {
         return true;
     }
@@ -180,16 +183,20 @@ static bool durability_fits(struct worker *w, const redisReply *config)
         return true;
     }
     if (store_error_of(config) != STORE_OK) {
-        say_trouble(w, true, "durability: fsync cannot be checked, CONFIG is not allowed; if the server "
+        say_trouble(w, true,
+                    "durability: fsync cannot be checked, CONFIG is not allowed; if the server "
                     "has \"appendfsync always\", write redis.assume_fsync: true");
     } else if (!config_is(config, "appendonly", "yes")) {
-        say_trouble(w, true, "durability: fsync needs \"appendonly yes\" and \"appendfsync always\" in "
+        say_trouble(w, true,
+                    "durability: fsync needs \"appendonly yes\" and \"appendfsync always\" in "
                     "redis.conf; or write redis.durability: memory");
     } else if (!config_is(config, "appendfsync", "always")) {
-        say_trouble(w, true, "durability: fsync needs \"appendfsync always\" in redis.conf; or write "
+        say_trouble(w, true,
+                    "durability: fsync needs \"appendfsync always\" in redis.conf; or write "
                     "redis.durability: memory");
     } else if (!config_is(config, "no-appendfsync-on-rewrite", "no")) {
-        say_trouble(w, true, "durability: fsync needs \"no-appendfsync-on-rewrite no\" in redis.conf");
+        say_trouble(w, true,
+                    "durability: fsync needs \"no-appendfsync-on-rewrite no\" in redis.conf");
     } else {
         return true;
     }
@@ -281,7 +288,8 @@ static void on_loaded(void *user, const redisReply *reply)
     }
     struct str sha = store_text(reply);
     if (sha.len != 40) {
-        say_trouble(l.w, true, "SCRIPT LOAD was refused: %s", store_error_word(store_error_of(reply)));
+        say_trouble(l.w, true, "SCRIPT LOAD was refused: %s",
+                    store_error_word(store_error_of(reply)));
         check_failed(l.w);
         return;
     }
@@ -302,7 +310,8 @@ static void load_scripts(struct worker *w)
     }
 }
 
-/* Everything is asked again after any connect: each answer belongs to the connections as they are. */
+/* Everything is asked again after any connect: each answer belongs to the connections as they are.
+ */
 static void check(struct worker *w)
 {
     struct redis_side *r = &w->redis;
@@ -312,7 +321,8 @@ static void check(struct worker *w)
     r->trouble[0] = '\0';
     r->checks = 3 + SCRIPT_COUNT;
     struct str info[] = {STR("INFO"), STR("everything")};
-    struct str config[] = {STR("CONFIG"), STR("GET"), STR("append*"), STR("no-appendfsync-on-rewrite")};
+    struct str config[] = {STR("CONFIG"), STR("GET"), STR("append*"),
+                           STR("no-appendfsync-on-rewrite")};
     struct str server[] = {STR("INFO"), STR("server")};
     store_send(r->main, 2, info, on_info, w);
     store_send(r->main, 4, config, on_config, w);
@@ -381,9 +391,14 @@ void redis_start(struct worker *w)
 {
     const struct conf *c = w->conf;
     struct store_conf conf = {
-        .host = c->redis.host, .port = c->redis.port, .unix_path = c->redis.unix_path,
-        .user = c->redis.user, .password = c->redis.password, .db = c->redis.db,
-        .connect_ms = 5000, .command_ms = 2000,
+        .host = c->redis.host,
+        .port = c->redis.port,
+        .unix_path = c->redis.unix_path,
+        .user = c->redis.user,
+        .password = c->redis.password,
+        .db = c->redis.db,
+        .connect_ms = 5000,
+        .command_ms = 2000,
     };
     if (w->redis.socket[0] != '\0') {
         conf.unix_path = str_of(w->redis.socket);

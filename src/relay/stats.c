@@ -26,7 +26,8 @@ struct lane_stats {
     struct metric *ok, *parked, *dead, *depth, *inflight, *breaker, *paused, *latency, *attempts_ok;
 };
 
-static struct metric *single(struct stats *s, enum metric_kind kind, const char *name, const char *help)
+static struct metric *single(struct stats *s, enum metric_kind kind, const char *name,
+                             const char *help)
 {
     return metric_of(metrics_family(&s->all, kind, name, help), NULL);
 }
@@ -40,28 +41,41 @@ struct stats *stats_new(void)
     map_init(&s->sources);
     map_init(&s->lanes);
     const enum metric_kind count = METRIC_COUNTER, gauge = METRIC_GAUGE, hist = METRIC_HISTOGRAM;
-    s->accepted = metrics_family(m, count, "penstock_events_accepted_total", "Events answered with success.");
-    s->rejected = metrics_family(m, count, "penstock_requests_rejected_total", "Requests refused, by reason.");
-    s->unrouted = metrics_family(m, count, "penstock_events_unrouted_total", "Events that no route wanted.");
-    s->accept_latency = metrics_family(m, hist, "penstock_accept_seconds", "First byte of a request to its answer.");
-    s->attempts = metrics_family(m, count, "penstock_attempts_total", "Delivery attempts, by outcome.");
-    s->delivered = metrics_family(m, count, "penstock_deliveries_total", "Deliveries that succeeded.");
-    s->delivery_latency = metrics_family(m, hist, "penstock_delivery_seconds", "Time in memory until delivered.");
+    s->accepted =
+        metrics_family(m, count, "penstock_events_accepted_total", "Events answered with success.");
+    s->rejected = metrics_family(m, count, "penstock_requests_rejected_total",
+                                 "Requests refused, by reason.");
+    s->unrouted =
+        metrics_family(m, count, "penstock_events_unrouted_total", "Events that no route wanted.");
+    s->accept_latency = metrics_family(m, hist, "penstock_accept_seconds",
+                                       "First byte of a request to its answer.");
+    s->attempts =
+        metrics_family(m, count, "penstock_attempts_total", "Delivery attempts, by outcome.");
+    s->delivered =
+        metrics_family(m, count, "penstock_deliveries_total", "Deliveries that succeeded.");
+    s->delivery_latency =
+        metrics_family(m, hist, "penstock_delivery_seconds", "Time in memory until delivered.");
     s->parked = metrics_family(m, count, "penstock_parked_total", "Deliveries parked in Redis.");
     s->dead = metrics_family(m, count, "penstock_dead_letters_total", "Deliveries given up.");
     s->depth = metrics_family(m, gauge, "penstock_lane_depth", "Deliveries in memory.");
     s->inflight = metrics_family(m, gauge, "penstock_attempts_inflight", "Attempts running.");
-    s->breaker = metrics_family(m, gauge, "penstock_breaker_open", "1 while a destination counts as down.");
+    s->breaker =
+        metrics_family(m, gauge, "penstock_breaker_open", "1 while a destination counts as down.");
     s->paused = metrics_family(m, gauge, "penstock_destination_paused", "1 while paused.");
-    s->store_errors = metrics_family(m, count, "penstock_redis_errors_total", "Error answers of Redis, by kind.");
+    s->store_errors =
+        metrics_family(m, count, "penstock_redis_errors_total", "Error answers of Redis, by kind.");
     s->redis_up = single(s, gauge, "penstock_redis_up", "1 while Redis can be used.");
     s->lease_valid = single(s, gauge, "penstock_lease_valid", "1 while the live journal is mine.");
     s->journals = single(s, gauge, "penstock_journals", "Journals owned.");
-    s->left = single(s, count, "penstock_journals_left_total", "Live journals given up for a new one.");
+    s->left =
+        single(s, count, "penstock_journals_left_total", "Live journals given up for a new one.");
     s->moved = single(s, count, "penstock_events_moved_total", "Events moved to a new journal.");
-    s->lost = single(s, count, "penstock_deliveries_perhaps_lost_total", "Acknowledged, and then lost by Redis.");
-    s->recovered = single(s, count, "penstock_events_recovered_total", "Events read back from a journal.");
-    s->overdue = single(s, gauge, "penstock_oldest_overdue_seconds", "How long the oldest due delivery waits.");
+    s->lost = single(s, count, "penstock_deliveries_perhaps_lost_total",
+                     "Acknowledged, and then lost by Redis.");
+    s->recovered =
+        single(s, count, "penstock_events_recovered_total", "Events read back from a journal.");
+    s->overdue = single(s, gauge, "penstock_oldest_overdue_seconds",
+                        "How long the oldest due delivery waits.");
     s->memory = single(s, gauge, "penstock_event_bytes", "Bytes of events in memory.");
     s->connections = single(s, gauge, "penstock_connections", "Open connections of senders.");
     s->waiting = single(s, gauge, "penstock_appends_pending", "Senders waiting for Redis.");
@@ -150,13 +164,15 @@ void stats_unrouted(struct worker *w, struct str source)
 void stats_attempt(struct lane *lane, const struct outcome *o)
 {
     if (o->kind != OUTCOME_OK) {
-        metric_add(metric_of(lane->w->stats->attempts, "destination", lane->name, "outcome", o->reason,
-                             NULL), 1);
+        metric_add(metric_of(lane->w->stats->attempts, "destination", lane->name, "outcome",
+                             o->reason, NULL),
+                   1);
         return;
     }
     struct lane_stats *l = lane->stats;
     if (l->attempts_ok == NULL) { /* the common case is found once */
-        l->attempts_ok = metric_of(lane->w->stats->attempts, "destination", lane->name, "outcome", "ok", NULL);
+        l->attempts_ok =
+            metric_of(lane->w->stats->attempts, "destination", lane->name, "outcome", "ok", NULL);
     }
     metric_add(l->attempts_ok, 1);
 }

@@ -236,8 +236,6 @@ static const char *const cover_name[C_N] = {
 static bool vacuous(const struct scenario *x)
 {
     bool bad = cover[C_BOUND] != 0;
-    if (bad)
-        printf("    the model's own arrays were too small %lu times\n", cover[C_BOUND]);
     for (int i = 0; i < C_BOUND; i++)
         if ((x->must >> i & 1) && !cover[i]) {
             printf("    never reached: %s\n", cover_name[i]);
@@ -260,6 +258,10 @@ static bool scenario_run(const struct scenario *x, char extra)
     double sec = (double)(clock() - t0) / CLOCKS_PER_SEC;
     printf("%-13s %9u %11lu %5d %6.1fs  %s\n", x->name, (unsigned)r.states, r.transitions, r.depth,
            sec, r.whole ? why_name[r.why] : "TOO BIG to be explored");
+    if (cover[C_BOUND])
+        printf("    the model's arrays were too small %lu times: a way that ends there is no "
+               "finding\n",
+               cover[C_BOUND]);
     if (r.why)
         search_trace();
     search_done();

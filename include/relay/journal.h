@@ -337,8 +337,9 @@ void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what 
 /* --- due.c: parked deliveries and their times; requests of the API */
 void due_note(struct track *t, int64_t due_ms); /* something is parked until then */
 void due_rearm(struct worker *w);
-void due_look(struct track *t);   /* reads the head of its due set */
-void due_expire(struct track *t); /* buries what is older than max_age, untried */
+void due_look(struct track *t);    /* reads the head of its due set */
+void due_expire(struct track *t);  /* buries what is older than max_age, untried */
+void dead_expire(struct track *t); /* forgets dead letters older than retention.dead */
 void due_request(struct journal *j, struct str text); /* of `requests`; ends in request_done */
 
 #endif

@@ -373,6 +373,11 @@ void journals_tend(struct worker *w)
     }
     for (struct journal *j = w->journals, *next; j != NULL; j = next) {
         next = j->next;
+        for (unsigned i = 0; i < w->lane_count; i++) {
+            if (j->tracks[i] != NULL && (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD)) {
+                dead_expire(j->tracks[i]);
+            }
+        }
         if (j->state == JOURNAL_OPEN) {
             trim_live(j);
         } else if (j->state == JOURNAL_OLD) {

@@ -300,6 +300,61 @@ void due_expire(struct track *t)
     }
 }
 
+/* --- dead letters that are older than retention.dead */
+
+struct dead_read {
+    struct journal *j;
+    unsigned lane;
+};
+
+static void on_old_dead(void *user, const redisReply *reply)
+{
+    struct dead_read r = *(struct dead_read *)user;
+    free(user);
+    if (journal_release(r.j) || reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+    struct track *t = r.j->tracks[r.lane];
+    if (t == NULL || (r.j->state != JOURNAL_OPEN && r.j->state != JOURNAL_OLD)) {
+        return;
+    }
+    for (size_t i = 0; i < reply->elements; i++) {
+        uint64_t n;
+        if (text_u64(store_text(reply->element[i]), UINT64_MAX, &n) == NULL) {
+            commit_drop(t, n);
+            t->dead_total -= t->dead_total > 0;
+        }
+    }
+}
+
+void dead_expire(struct track *t)
+{
+    struct worker *w = t->journal->w;
+    int64_t before = worker_now_ms(w) - w->conf->redis.dead_ms;
+    if (t->dead_total == 0 || before <= 0 || t->journal->op_count > 0) {
+        return;
+    }
+    struct dead_read *r = malloc(sizeof *r);
+    ENSURE(r != NULL);
+    *r = (struct dead_read){t->journal, t->lane->number};
+    char score[20];
+    struct buf key;
+    buf_init(&key, 256);
+    struct str argv[] = {STR("ZRANGEBYSCORE"),
+                         journal_key(t->journal, &key, "dead:", str_of(t->lane->name)),
+                         STR("-inf"),
+                         {score, text_put_u64(score, (uint64_t)before)},
+                         STR("LIMIT"),
+                         STR("0"),
+                         STR("256")};
+    if (store_send(w->redis.main, 7, argv, on_old_dead, r)) {
+        journal_hold(t->journal);
+    } else {
+        free(r);
+    }
+    buf_done(&key);
+}
+
 /* --- requests: "replay <n> <destination> <nonce>", "purge <n> <destination> <nonce>" */
 
 struct request {

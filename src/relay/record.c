@@ -1,4 +1,5 @@
-/* The life of one delivery so far, as text in Redis: numbers, then the reason of the last outcome. */
+/* The life of one delivery so far, as text in Redis: numbers, then the reason of the last outcome.
+ */
 #include "relay/journal.h"
 
 #include <string.h>

@@ -194,3 +194,14 @@ def replays_nothing_that_is_still_waiting(flow):
     assert p.admin("/api/v1/dead/%s/replay?destination=d" % event, "POST")[0] == 404
     wait_for(lambda: p.metric("penstock_deliveries_total") == 1, "delivered")
     assert len(sink.requests) == 2
+
+
+def forgets_dead_letters_after_their_retention(flow):
+    redis, sink = flow.redis(), flow.sink(lambda r, before: {"status": 410})
+    p = flow.penstock({"d": sink}, redis, retention="{ dead: 60s }")
+    p.stripe(b"{}")
+    wait_for(lambda: p.api("/api/v1/dead")["dead"], "a dead letter")
+    dead = redis.cli("KEYS", "*dead:d")
+    redis.cli("ZADD", dead, "XX", 1, 2)  # buried in 1970
+    wait_for(lambda: not p.api("/api/v1/dead")["dead"], "it to be forgotten")
+    wait_for(lambda: redis.cli("KEYS", "*event:*") == "", "its body to be gone")

@@ -36,6 +36,10 @@ struct event_parts {
 };
 
 struct event *event_new(const struct event_parts *parts); /* refs = 1 */
+/* The same event as another entry: n of that journal, and to whom. Its id is kept, or with
+ * `keep_id` false made anew. */
+struct event *event_as(const struct event *e, bool keep_id, uint64_t journal, uint64_t n,
+                       const uint16_t *to, size_t to_count);
 struct event *event_ref(struct event *e);
 void event_unref(struct event *e);
 size_t event_bytes_alive(void); /* of all events of this thread: what limits.memory bounds */

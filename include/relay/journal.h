@@ -171,6 +171,7 @@ struct track {
 
     int64_t next_due_ms;          /* of what is parked and not loaded; INT64_MAX: nothing */
     bool due_reading;             /* a read of its due set is under way */
+    bool look_back;               /* time may have gone back: a due time may be too far off */
     struct delivery *loaded_list; /* parked deliveries now in memory */
     struct numset in_hand; /* their n, until the commit with their outcome is written: the due set
                               still names them as due */
@@ -336,6 +337,10 @@ void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what 
 
 /* --- due.c: parked deliveries and their times; requests of the API */
 void due_note(struct track *t, int64_t due_ms); /* something is parked until then */
+/* Redis' clock stepped back, or may have while nobody looked: what was tried "later than now" runs
+ * at once. */
+void due_time_went_back(struct worker *w);
+void due_look_back(struct track *t);
 void due_rearm(struct worker *w);
 void due_look(struct track *t);    /* reads the head of its due set */
 void due_expire(struct track *t);  /* buries what is older than max_age, untried */

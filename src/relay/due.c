@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_MOST = 512, EVENTS_MOST = 64 /* bodies asked for at once */ };
+enum {
+    READ_MOST = 512,
+    EVENTS_MOST = 64, /* bodies asked for at once */
+    BACK_MOST = 8,    /* of them such as are due only if time went back */
+};
 
 static void on_due(struct wheel_timer *timer)
 {
@@ -56,6 +60,26 @@ void due_note(struct track *t, int64_t due_ms)
     }
 }
 
+void due_look_back(struct track *t)
+{
+    if (t->next_due_ms != INT64_MAX && !t->look_back) {
+        t->look_back = true;
+        t->next_due_ms = worker_now_ms(t->journal->w); /* until a read says better */
+        due_look(t);
+    }
+}
+
+void due_time_went_back(struct worker *w)
+{
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
+        for (unsigned i = 0; i < w->lane_count; i++) {
+            if (j->tracks[i] != NULL) {
+                due_look_back(j->tracks[i]);
+            }
+        }
+    }
+}
+
 /* --- reading */
 
 struct due_read {
@@ -64,8 +88,10 @@ struct due_read {
     struct record *records; /* of the numbers asked for */
     uint64_t *numbers;
     size_t count, got;
-    bool missed; /* an answer did not come: what was left out is still due */
-    bool expire; /* too old: bury them without an attempt */
+    bool missed;      /* an answer did not come: what was left out is still due */
+    bool expire;      /* too old: bury them without an attempt */
+    bool went_back;   /* one that is not due was tried "later than now" */
+    size_t due_count; /* of the numbers asked for; those behind are due only if time went back */
     unsigned asked, limit;
 };
 
@@ -130,8 +156,9 @@ static void read_done(struct journal *j, struct due_read *r)
     }
     if (t == r->t) {
         t->due_reading = false;
-        if (r->missed) { /* the next push of the lane reads again */
-            t->next_due_ms = 0;
+        t->look_back |= r->went_back || (r->missed && !r->expire);
+        if (r->missed || r->went_back) { /* the next push of the lane reads again */
+            t->next_due_ms = worker_now_ms(j->w);
         }
         lane_pump(t->lane);
         due_rearm(j->w);
@@ -181,7 +208,8 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
             struct event *e = event_new(&parts);
             if (r->expire) {
                 dispatch_expired(t, e, &record);
-            } else {
+            } else if (r->got <= r->due_count || record.last_ms > worker_now_ms(j->w)) {
+                r->went_back |= r->got > r->due_count;
                 dispatch_parked(t, e, &record);
             }
             event_unref(e);
@@ -236,13 +264,19 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
             numset_has(&t->in_hand, n)) {
             continue;
         }
-        if ((int64_t)due > now || r->count >= room) {
-            next = (int64_t)due;
-            break;
+        bool is_due = (int64_t)due <= now;
+        if (!is_due || r->count >= room) {
+            next = (int64_t)due < next ? (int64_t)due : next;
+            if (r->count >= room || !t->look_back || r->count - r->due_count >= BACK_MOST) {
+                break;
+            }
         }
         ask_event(j, r, n);
+        r->due_count += is_due;
     }
-    if (!r->expire) { /* a full answer may hide more behind it */
+    if (!r->expire) {
+        t->look_back &= r->count >= room; /* else all that is due was asked for, and some more */
+        /* A full answer may hide more behind it. */
         t->next_due_ms = next == INT64_MAX && pairs >= r->limit ? now : next;
     }
     read_done(j, r);

@@ -151,19 +151,8 @@ static void append_again(struct inbound *in)
 {
     struct worker *w = in->w;
     struct event *e = in->append.event;
-    struct event_parts parts = {
-        .journal = w->live->number,
-        .n = journal_next_n(w->live),
-        .received_ms = e->received_ms,
-        .source = e->source,
-        .method = e->method,
-        .target = e->target,
-        .headers = e->headers,
-        .body = e->body,
-        .to = e->to,
-        .to_count = e->to_count,
-    };
-    in->append.event = event_new(&parts);
+    in->append.event =
+        event_as(e, false, w->live->number, journal_next_n(w->live), e->to, e->to_count);
     in->append.in_stream = false;
     event_unref(e);
     journal_append(w->live, &in->append);

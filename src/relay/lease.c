@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ASK_AGAIN_MS = 500 };
+enum { ASK_AGAIN_MS = 500, BACK_MS = 1000 /* less is jitter of the answers */ };
 
 static void new_token(char out[33])
 {
@@ -315,7 +315,13 @@ static void keep_time(struct worker *w, const redisReply *reply, size_t at)
                  &us) != NULL) {
         return;
     }
+    int64_t before = worker_now_ms(w);
     w->redis.offset_ms = (int64_t)(s * 1000 + us / 1000) - boot_ms();
+    if (worker_now_ms(w) < before - BACK_MS) {
+        log_line(LOG_WARN, "Redis' time went back: what was tried after it is due at once", "ms",
+                 "%lld", (long long)(before - worker_now_ms(w)), NULL);
+        due_time_went_back(w);
+    }
 }
 
 static void take_requests(struct journal *j, const redisReply *reply, size_t at)

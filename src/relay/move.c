@@ -108,20 +108,7 @@ static void add_move(struct journal *j, const struct held *v, size_t n)
         }
     }
     const struct event *e = v[0].event;
-    struct event_parts parts = {
-        .journal = j->number,
-        .n = v[0].n,
-        .received_ms = e->received_ms,
-        .id = {e->id, EVENT_ID_LEN},
-        .source = e->source,
-        .method = e->method,
-        .target = e->target,
-        .headers = e->headers,
-        .body = e->body,
-        .to = to,
-        .to_count = count,
-    };
-    move_new(j->w, event_new(&parts), j->number, v[0].n);
+    move_new(j->w, event_as(e, true, j->number, v[0].n, to, count), j->number, v[0].n);
 }
 
 /* Deliveries that were parked in the last seconds above the top, and are not held any more. */
@@ -309,23 +296,10 @@ static void append_copy(struct worker *w, struct move *m)
 {
     struct journal *j = w->live;
     const struct event *e = m->event;
-    struct event_parts parts = {
-        .journal = j->number,
-        .n = journal_next_n(j),
-        .received_ms = e->received_ms,
-        .id = {e->id, EVENT_ID_LEN},
-        .source = e->source,
-        .method = e->method,
-        .target = e->target,
-        .headers = e->headers,
-        .body = e->body,
-        .to = e->to,
-        .to_count = e->to_count,
-    };
     m->copy_number = j->number;
     m->append = calloc(1, sizeof *m->append);
     ENSURE(m->append != NULL);
-    m->append->event = event_new(&parts);
+    m->append->event = event_as(e, true, j->number, journal_next_n(j), e->to, e->to_count);
     m->append->move = m;
     journal_append(j, m->append);
 }

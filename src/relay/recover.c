@@ -68,6 +68,7 @@ static void on_due_head(struct track *t, const redisReply *reply)
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2 &&
         text_u64(store_text(reply->element[1]), INT64_MAX, &due) == NULL) {
         due_note(t, (int64_t)due);
+        due_look_back(t);
     }
 }
 

@@ -55,6 +55,28 @@ def survives_kill_9_of_both(flow):
     check(load, a, twice=100)
 
 
+def time_that_went_back_delays_nothing(flow):
+    """A record that was tried "later than now" runs at once; one that was not keeps its due time."""
+    redis, a = flow.redis(), flow.sink(lambda request, before: {"status": 503 if before < 2 else 200})
+    p = flow.penstock({"a": a}, redis, retry="{schedule: [1h, 1h], jitter: 0%}")
+    assert p.stripe(b'{"seq":1}').status == 200 and p.stripe(b'{"seq":2}').status == 200
+    wait_for(lambda: p.metric("penstock_parked_total") == 2, "both to be parked")
+    p.kill()
+    ahead = int(time.time() * 1000) + 86400000  # as if Redis' clock had been a day ahead
+    due = [key for key in redis.cli("--scan").split() if ":due:a" in key][0]
+    moved = redis.cli("ZRANGE", due, 0, 0)
+    key = due.replace("due:a", "event:" + moved)
+    words = redis.cli("HGET", key, "d:a").split(" ")
+    words[2], words[3] = str(ahead), str(ahead + 3600000)
+    redis.cli("HSET", key, "d:a", " ".join(words))
+    redis.cli("ZADD", due, ahead + 3600000, moved)
+    p.start()
+    again = a.wait(3)[2]
+    assert again.header("penstock-attempt") == "2"
+    assert p.stop() == 0
+    assert len(a.requests) == 3, "the other one keeps waiting"
+
+
 def kill_9_of_penstock_alone_then_start_adopts_the_embedded_store(flow):
     a = flow.sink()
     p = flow.penstock({"a": a})

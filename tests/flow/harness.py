@@ -455,6 +455,7 @@ class Load:
         self.running = False
         for t in self.threads:
             t.join(PATIENCE)
+            assert not t.is_alive(), "a sender of the load hangs"
         return self
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """run.py FILE TEST: runs one flow test by name; exit 0, 1, or 77 (skipped)."""
+import faulthandler
 import importlib.util
 import os
 import sys
@@ -8,6 +9,8 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 
+HANGS_AFTER = 170  # s; ctest ends it at 180
+
 
 def main():
     path, name = sys.argv[1:3]
@@ -15,6 +18,7 @@ def main():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     flow = harness.Flow()
+    faulthandler.dump_traceback_later(HANGS_AFTER)  # where, before it is ended
     try:
         getattr(module, name)(flow)
     except BaseException:

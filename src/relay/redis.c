@@ -229,31 +229,31 @@ static void check_passed(struct worker *w)
     adopt_scan(w);
 }
 
+static bool info_came(struct worker *w, const redisReply *reply)
+{
+    if (reply != NULL && store_error_of(reply) != STORE_OK) {
+        say_trouble(w, false, "INFO was refused: %s", store_error_word(store_error_of(reply)));
+        check_failed(w);
+    }
+    return reply != NULL && store_error_of(reply) == STORE_OK;
+}
+
 static void on_appends_info(void *user, const redisReply *reply)
 {
     struct worker *w = user;
-    if (reply == NULL) {
-        return;
+    if (info_came(w, reply)) {
+        keep_run_id(w, 0, reply);
+        check_passed(w);
     }
-    if (store_error_of(reply) != STORE_OK) {
-        say_trouble(w, false, "INFO was refused: %s", store_error_word(store_error_of(reply)));
-        check_failed(w);
-        return;
-    }
-    keep_run_id(w, 0, reply);
-    check_passed(w);
 }
 
 static void on_info(void *user, const redisReply *reply)
 {
     struct worker *w = user;
-    if (reply == NULL) {
+    if (!info_came(w, reply)) {
         return;
     }
-    if (store_error_of(reply) != STORE_OK) {
-        say_trouble(w, false, "INFO was refused: %s", store_error_word(store_error_of(reply)));
-        check_failed(w);
-    } else if (server_fits(w, reply)) {
+    if (server_fits(w, reply)) {
         keep_run_id(w, 1, reply);
         check_passed(w);
     } else {

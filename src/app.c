@@ -1,14 +1,15 @@
-/* Wiring, start, drain and stop of one node. */
+/* Wiring, start, drain and stop of one node. The first worker runs on the main thread, with the
+ * signals, the admin API and the embedded store; each other one on a thread of its own. */
 #include "app.h"
 
 #include "admin/api.h"
 #include "base/log.h"
-#include "relay/delivery.h"
 #include "relay/embedded.h"
-#include "relay/ingest.h"
-#include "relay/lookup.h"
+#include "relay/journal.h"
+#include "relay/node.h"
 #include "relay/stats.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,26 +17,114 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { START_WITHIN_MS = 5000, LOOK_MS = 20 };
+enum app_state {
+    APP_STARTING, /* all workers ask Redis for a journal */
+    APP_OPENING,  /* they begin to listen, the first one first */
+    APP_RUNNING,
+    APP_DELAYING, /* a signal came; still accepting */
+    APP_DRAINING,
+    APP_CLOSING, /* the others end, then the first */
+};
 
-enum app_state { APP_STARTING, APP_RUNNING, APP_DELAYING, APP_DRAINING, APP_CLOSING };
+/* One worker and its thread. */
+struct post {
+    struct app *app;
+    struct worker w;
+    uv_loop_t loop;
+    uv_thread_t thread;
+    bool running; /* the thread: to be joined */
+    struct job command;
+};
 
 struct app {
-    uv_loop_t loop;
-    struct worker w;
+    struct node node;
+    struct post *posts; /* by worker */
     struct embedded *embedded;
     struct api *api;
     uv_signal_t term, interrupt;
+    uv_async_t changed; /* a worker's state has */
+    struct wheel_timer delay;
     enum app_state state;
-    int64_t until_ms; /* boot clock: of the state at hand */
-    struct wheel_timer look;
+    int64_t drain_until_ms;
     int exit_code;
+    bool ending; /* the first worker's turn has come */
     unsigned closing;
 };
 
-static void look(struct wheel_timer *t);
-
 static void close_all(struct app *a);
+
+/* --- commands to workers; each runs on its thread */
+
+static void command(struct app *a, unsigned index, void (*run)(struct worker *w, struct job *job))
+{
+    struct post *p = &a->posts[index];
+    p->command.run = run;
+    if (!worker_post(&p->w, &p->command)) {
+        log_line(LOG_DEBUG, "a worker has ended already", "worker", "%u", index, NULL);
+    }
+}
+
+static void command_all(struct app *a, void (*run)(struct worker *w, struct job *job))
+{
+    for (unsigned i = 0; i < a->node.worker_count; i++) {
+        command(a, i, run);
+    }
+}
+
+static void do_listen(struct worker *w, struct job *job)
+{
+    (void)job;
+    worker_listen(w);
+}
+
+static void do_stop(struct worker *w, struct job *job)
+{
+    (void)job;
+    w->stopping = true;
+}
+
+static void do_drain(struct worker *w, struct job *job)
+{
+    worker_drain(w, CONTAINER_OF(job, struct post, command)->app->drain_until_ms);
+}
+
+static void on_thread_ended(struct worker *w)
+{
+    (void)w; /* its loop runs dry, its thread returns */
+}
+
+static void end_thread(struct worker *w)
+{
+    worker_end(w, on_thread_ended);
+}
+
+static void do_close(struct worker *w, struct job *job)
+{
+    (void)job;
+    worker_close(w, end_thread);
+}
+
+/* --- what has become of them */
+
+static bool all_are(const struct app *a, enum worker_state state)
+{
+    for (unsigned i = 0; i < a->node.worker_count; i++) {
+        if (atomic_load(&a->posts[i].w.state) != state) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *failure(const struct app *a)
+{
+    for (unsigned i = 0; i < a->node.worker_count; i++) {
+        if (atomic_load(&a->posts[i].w.state) == WORKER_FAILED) {
+            return a->posts[i].w.failure;
+        }
+    }
+    return NULL;
+}
 
 static void fail(struct app *a, const char *why)
 {
@@ -44,94 +133,84 @@ static void fail(struct app *a, const char *why)
     close_all(a);
 }
 
-/* --- every 2 seconds */
-
-static void on_destinations(void *user, const redisReply *reply)
-{
-    struct worker *w = user;
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        return;
-    }
-    for (unsigned i = 0; i < w->lane_count; i++) {
-        bool paused = false;
-        for (size_t k = 0; k + 1 < reply->elements; k += 2) {
-            struct str name = {reply->element[k]->str, reply->element[k]->len};
-            struct str state = {reply->element[k + 1]->str, reply->element[k + 1]->len};
-            paused |= str_eq(name, str_of(w->lanes[i]->name)) && str_eq(state, STR("paused"));
-        }
-        if (w->lanes[i]->pause_wanted && !paused) {
-            lookup_pause(w, w->lanes[i], true, NULL, NULL);
-        }
-        w->lanes[i]->pause_wanted &= !paused;
-        lane_pause(w->lanes[i], paused || w->lanes[i]->pause_wanted);
-    }
-}
-
-static void read_destinations(struct worker *w)
-{
-    struct buf key;
-    buf_init(&key, 128);
-    buf_add_str(&key, w->conf->redis.prefix);
-    buf_add_str(&key, STR("destinations"));
-    struct str argv[] = {STR("HGETALL"), buf_str(&key)};
-    store_send(w->redis.main, 2, argv, on_destinations, w);
-    buf_done(&key);
-}
-
-static void on_renewal(struct wheel_timer *t)
-{
-    struct worker *w = CONTAINER_OF(t, struct worker, renewal);
-    wheel_arm(&w->wheel, &w->renewal, RENEW_EVERY_MS, on_renewal);
-    lease_renew_all(w);
-    adopt_scan(w);
-    journals_tend(w);
-    lanes_tend(w);
-    moves_pump(w);
-    if (w->redis.ready) {
-        read_destinations(w);
-    }
-}
-
-/* --- starting */
-
 static void announce(struct app *a)
 {
-    struct worker *w = &a->w;
+    const struct worker *w = &a->posts[0].w;
     log_line(LOG_INFO, "ready", "version", "%s", PENSTOCK_VERSION, "listen", "%s",
-             httpd_address(w->listener), "admin", "%s", api_address(a->api), "sources", "%zu",
-             w->conf->source_count, "destinations", "%zu", w->conf->destination_count, "durability",
-             "%s", w->conf->redis.durability == DURABILITY_FSYNC ? "fsync" : "memory", "store",
-             "%s", a->embedded != NULL ? "embedded" : "redis", NULL);
+             httpd_address(w->listener), "admin", "%s", api_address(a->api), "workers", "%u",
+             a->node.worker_count, "sources", "%zu", w->conf->source_count, "destinations", "%zu",
+             w->conf->destination_count, "durability", "%s",
+             w->conf->redis.durability == DURABILITY_FSYNC ? "fsync" : "memory", "store", "%s",
+             a->embedded != NULL ? "embedded" : "redis", NULL);
 }
 
-static void look_at_start(struct app *a)
+static void open_next(struct app *a)
 {
-    struct worker *w = &a->w;
-    if (w->redis.unsuitable) {
-        fail(a, w->redis.trouble);
-        return;
-    }
-    if (w->live != NULL && w->live->state == JOURNAL_OPEN) {
-        const char *why = ingest_start(w);
-        if (why != NULL) {
-            fail(a, why);
+    for (unsigned i = 0; i < a->node.worker_count; i++) {
+        enum worker_state state = atomic_load(&a->posts[i].w.state);
+        if (state == WORKER_READY) {
+            command(a, i, do_listen); /* one by one: the others join the first */
             return;
         }
-        a->state = APP_RUNNING;
-        announce(a);
-        return;
     }
-    bool loading = strstr(store_trouble(w->redis.main), "LOADING") != NULL;
-    if (!loading && boot_ms() > a->until_ms) {
-        char text[600];
-        const char *trouble = store_trouble(w->redis.main);
-        snprintf(text, sizeof text,
-                 "cannot use Redis: %s; start it, or correct redis.url (or $REDIS_URL)",
-                 trouble[0] != '\0' ? trouble : w->redis.trouble);
-        fail(a, text);
-        return;
+}
+
+static void log_drained(const struct app *a)
+{
+    unsigned inflight = 0;
+    unsigned long long accepted = 0;
+    for (unsigned i = 0; i < a->node.worker_count; i++) { /* drained: they count no more */
+        inflight += a->posts[i].w.inflight;
+        accepted += stats_accepted_total(&a->posts[i].w);
     }
-    wheel_arm(&w->wheel, &a->look, LOOK_MS, look);
+    log_line(LOG_INFO, "drained", "attempts_cut_off", "%u", inflight, "accepted", "%llu", accepted,
+             NULL);
+}
+
+static void end_first(struct app *a);
+
+static void look(struct app *a)
+{
+    const char *why = failure(a);
+    switch (a->state) {
+    case APP_STARTING:
+    case APP_OPENING:
+        if (why != NULL) {
+            fail(a, why);
+        } else if (a->state == APP_STARTING && all_are(a, WORKER_READY)) {
+            a->state = APP_OPENING;
+            open_next(a);
+        } else if (a->state == APP_OPENING && all_are(a, WORKER_LISTENING)) {
+            a->state = APP_RUNNING;
+            announce(a);
+        } else if (a->state == APP_OPENING) {
+            open_next(a);
+        }
+        break;
+    case APP_DRAINING:
+        if (all_are(a, WORKER_DRAINED)) {
+            log_drained(a);
+            close_all(a);
+        }
+        break;
+    case APP_CLOSING:
+        end_first(a);
+        break;
+    case APP_RUNNING:
+    case APP_DELAYING:
+        break;
+    }
+}
+
+static void on_changed(uv_async_t *async)
+{
+    look(async->data);
+}
+
+static void on_state(struct worker *w)
+{
+    struct app *a = w->owner;
+    uv_async_send(&a->changed);
 }
 
 /* --- stopping: delay, drain, commit, seal and free, close; the embedded store last */
@@ -139,152 +218,78 @@ static void look_at_start(struct app *a)
 static void closed_one(void *user)
 {
     struct app *a = user;
-    if (--a->closing == 0) {
-        wheel_cancel(&a->w.wheel, &a->look);
-        wheel_done(&a->w.wheel);
-    }
+    a->closing--;
 }
 
-static void on_signal_closed(uv_handle_t *h)
+static void on_handle_closed(uv_handle_t *h)
 {
     closed_one(h->data);
 }
 
-static void close_rest(void *user)
+static void first_ended(struct worker *w)
+{
+    (void)w;
+}
+
+static void end_all(void *user)
 {
     struct app *a = user;
-    struct worker *w = &a->w;
     a->embedded = NULL;
-    wheel_cancel(&w->wheel, &w->due);
-    wheel_cancel(&w->wheel, &w->renewal);
-    while (w->journals != NULL) {
-        journal_free(w->journals);
-    }
-    moves_free(w);
-    a->closing = 4u + (a->api != NULL) + (w->listener != NULL); /* 4: two signals, httpc, redis */
-    uv_close((uv_handle_t *)&a->term, on_signal_closed);
-    uv_close((uv_handle_t *)&a->interrupt, on_signal_closed);
+    a->closing = 3;
+    uv_close((uv_handle_t *)&a->term, on_handle_closed);
+    uv_close((uv_handle_t *)&a->interrupt, on_handle_closed);
+    uv_close((uv_handle_t *)&a->changed, on_handle_closed);
     if (a->api != NULL) {
+        a->closing++;
         api_close(a->api, closed_one, a);
     }
-    if (w->listener != NULL) {
-        httpd_close(w->listener, closed_one, a);
-        w->listener = NULL;
-    }
-    lanes_free(w);
-    httpc_close(w->httpc, closed_one, a);
-    if (w->redis.main != NULL) {
-        redis_stop(w, closed_one, a);
+    worker_end(&a->posts[0].w, first_ended);
+}
+
+static void first_freed(struct worker *w)
+{
+    struct app *a = w->owner;
+    if (a->embedded != NULL) {
+        embedded_stop(a->embedded, end_all, a);
     } else {
-        closed_one(a);
+        end_all(a);
     }
 }
 
-static void cancel_attempts(struct worker *w)
+/* The first worker goes last: visits come home to it, and its Redis connection ends the store. */
+static void end_first(struct app *a)
 {
-    for (unsigned i = 0; i < w->lane_count; i++) {
-        for (struct delivery *d = w->lanes[i]->lists[DELIVERY_INFLIGHT].first; d != NULL;
-             d = d->next) {
-            if (d->attempt != NULL) {
-                httpc_cancel(&d->attempt->call);
-            }
+    for (unsigned i = 1; i < a->node.worker_count; i++) {
+        struct post *p = &a->posts[i];
+        if (p->running && atomic_load(&p->w.state) != WORKER_CLOSED) {
+            return;
+        }
+        if (p->running) {
+            uv_thread_join(&p->thread);
+            p->running = false;
         }
     }
-}
-
-/* What is in memory only for speed goes; the journal has it. */
-static void forget_all(struct worker *w)
-{
-    for (struct journal *j = w->journals; j != NULL; j = j->next) {
-        dispatch_forget(j);
-    }
-}
-
-static void on_freed(void *user)
-{
-    struct app *a = user;
-    if (a->embedded != NULL) {
-        embedded_stop(a->embedded, close_rest, a);
-    } else {
-        close_rest(a);
-    }
-}
-
-static void look_at_close(struct app *a)
-{
-    struct worker *w = &a->w;
-    if (!dispatch_idle(w)) { /* cancelled attempts complete from the loop */
-        wheel_arm(&w->wheel, &a->look, LOOK_MS / 2, look);
-        return;
-    }
-    if (w->redis.main != NULL) {
-        lease_free_all(w, on_freed, a);
-    } else {
-        on_freed(a);
+    if (!a->ending) {
+        a->ending = true;
+        worker_close(&a->posts[0].w, first_freed);
     }
 }
 
 static void close_all(struct app *a)
 {
     a->state = APP_CLOSING;
-    a->w.draining = true;
-    wheel_cancel(&a->w.wheel, &a->w.renewal);
-    cancel_attempts(&a->w);
-    forget_all(&a->w);
-    wheel_arm(&a->w.wheel, &a->look, 0, look);
-}
-
-static bool is_drained(const struct worker *w)
-{
-    for (const struct journal *j = w->journals; j != NULL; j = j->next) {
-        if (!commit_idle(j)) {
-            return false;
-        }
+    for (unsigned i = 1; i < a->node.worker_count; i++) {
+        command(a, i, do_close);
     }
-    return ingest_waiting(w) == 0 && dispatch_idle(w) && w->moves == NULL;
+    end_first(a);
 }
 
-static void look_at_drain(struct app *a)
+static void on_delay_over(struct wheel_timer *t)
 {
-    if (!is_drained(&a->w) && boot_ms() < a->until_ms) {
-        wheel_arm(&a->w.wheel, &a->look, LOOK_MS, look);
-        return;
-    }
-    log_line(LOG_INFO, "drained", "attempts_cut_off", "%u", a->w.inflight, "accepted", "%llu",
-             (unsigned long long)stats_accepted_total(&a->w), NULL);
-    close_all(a);
-}
-
-static void drain(struct app *a)
-{
+    struct app *a = CONTAINER_OF(t, struct app, delay);
     a->state = APP_DRAINING;
-    a->until_ms = boot_ms() + a->w.conf->shutdown.timeout_ms;
-    a->w.draining = true;
-    if (a->w.listener != NULL) {
-        httpd_drain(a->w.listener);
-    }
-    look_at_drain(a);
-}
-
-static void look(struct wheel_timer *t)
-{
-    struct app *a = CONTAINER_OF(t, struct app, look);
-    switch (a->state) {
-    case APP_STARTING:
-        look_at_start(a);
-        break;
-    case APP_DELAYING:
-        drain(a);
-        break;
-    case APP_DRAINING:
-        look_at_drain(a);
-        break;
-    case APP_CLOSING:
-        look_at_close(a);
-        break;
-    case APP_RUNNING:
-        break;
-    }
+    a->drain_until_ms = boot_ms() + a->node.conf->shutdown.timeout_ms;
+    command_all(a, do_drain);
 }
 
 static void on_signal(uv_signal_t *s, int number)
@@ -295,13 +300,14 @@ static void on_signal(uv_signal_t *s, int number)
         _exit(1);
     }
     log_line(LOG_INFO, "stopping", "signal", "%d", number, NULL);
-    a->w.stopping = true;
-    if (a->state == APP_STARTING) {
+    if (a->state != APP_RUNNING) {
         close_all(a);
         return;
     }
     a->state = APP_DELAYING;
-    wheel_arm(&a->w.wheel, &a->look, (uint64_t)a->w.conf->shutdown.delay_ms, look);
+    command_all(a, do_stop);
+    wheel_arm(&a->posts[0].w.wheel, &a->delay, (uint64_t)a->node.conf->shutdown.delay_ms,
+              on_delay_over);
 }
 
 /* --- life */
@@ -319,67 +325,130 @@ static void raise_limits(void)
 
 static const char *start_store(struct app *a)
 {
-    struct worker *w = &a->w;
+    struct worker *first = &a->posts[0].w;
     int lock;
-    if (!w->conf->redis.embedded) {
+    if (!a->node.conf->redis.embedded) {
         return NULL;
     }
-    const char *why = data_dir_lock(w->conf->data_dir, &lock); /* held until the process ends */
+    const char *why = data_dir_lock(a->node.conf->data_dir, &lock); /* held until the end */
     if (why != NULL) {
         return why;
     }
-    w->has_data_dir = true;
-    return embedded_start(&a->embedded, w, w->redis.socket);
+    a->node.has_data_dir = true;
+    why = embedded_start(&a->embedded, first, first->redis.socket);
+    for (unsigned i = 1; i < a->node.worker_count; i++) {
+        memcpy(a->posts[i].w.redis.socket, first->redis.socket, sizeof first->redis.socket);
+    }
+    return why;
+}
+
+static void run_thread(void *arg)
+{
+    struct post *p = arg;
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    atomic_store(&p->w.state, WORKER_CLOSED);
+    p->w.on_state(&p->w);
 }
 
 static const char *start(struct app *a)
 {
-    struct worker *w = &a->w;
-    const char *why = lanes_apply(w);
-    if (why == NULL) {
-        why = api_start(&a->api, w);
-    }
+    const char *why = api_start(&a->api, &a->posts[0].w);
     if (why == NULL) {
         why = start_store(a);
     }
-    if (why == NULL) {
-        redis_start(w);
-        wheel_arm(&w->wheel, &w->renewal, RENEW_EVERY_MS, on_renewal);
-        a->until_ms = boot_ms() + START_WITHIN_MS;
-        wheel_arm(&w->wheel, &a->look, LOOK_MS, look);
+    for (unsigned i = 0; why == NULL && i < a->node.worker_count; i++) {
+        why = worker_start(&a->posts[i].w);
     }
     return why;
+}
+
+static void start_threads(struct app *a)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
+    for (unsigned i = 1; i < a->node.worker_count; i++) {
+        struct post *p = &a->posts[i];
+        ENSURE(uv_thread_create(&p->thread, run_thread, p) == 0);
+        p->running = true;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* What a container may use of the machine's cores (cgroup v2), rounded up; UINT_MAX: all. */
+static unsigned cpu_quota(void)
+{
+    char text[64] = "";
+    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
+    if (f != NULL) {
+        text[fread(text, 1, sizeof text - 1, f)] = '\0';
+        fclose(f);
+    }
+    struct str quota, period;
+    uint64_t q, p;
+    str_cut(str_of(text), ' ', &quota, &period);
+    period = str_head(period, period.len - (period.len > 0)); /* its newline */
+    if (text_u64(quota, INT64_MAX, &q) != NULL || text_u64(period, INT64_MAX, &p) != NULL ||
+        p == 0) {
+        return UINT_MAX;
+    }
+    return q < p ? 1 : (unsigned)((q + p - 1) / p);
+}
+
+static unsigned workers_of(const struct conf *conf)
+{
+    unsigned n = conf->workers;
+    if (n == 0) {
+        unsigned cores = uv_available_parallelism(), quota = cpu_quota();
+        n = cores < quota ? cores : quota;
+    }
+    return n > WORKERS_MAX ? WORKERS_MAX : n;
+}
+
+static void open_handles(struct app *a)
+{
+    uv_loop_t *loop = &a->posts[0].loop;
+    uv_signal_init(loop, &a->term);
+    uv_signal_init(loop, &a->interrupt);
+    uv_async_init(loop, &a->changed, on_changed);
+    a->term.data = a->interrupt.data = a->changed.data = a;
+    uv_signal_start(&a->term, on_signal, SIGTERM);
+    uv_signal_start(&a->interrupt, on_signal, SIGINT);
 }
 
 int app_run(struct conf *conf)
 {
     struct app *a = calloc(1, sizeof *a);
-    ENSURE(a != NULL);
+    unsigned count = workers_of(conf);
+    ENSURE(a != NULL && (a->posts = calloc(count, sizeof *a->posts)) != NULL);
     raise_limits();
     log_setup(conf->log.level, conf->log.format);
-    ENSURE(uv_loop_init(&a->loop) == 0);
-    struct worker *w = &a->w;
-    w->loop = &a->loop;
-    w->conf = conf;
-    w->stats = stats_new();
-    map_init(&w->lane_by_name);
-    wheel_init(&w->wheel, &a->loop);
-    w->httpc = httpc_new(&a->loop, &w->wheel);
-    uv_signal_init(&a->loop, &a->term);
-    uv_signal_init(&a->loop, &a->interrupt);
-    a->term.data = a->interrupt.data = a;
-    uv_signal_start(&a->term, on_signal, SIGTERM);
-    uv_signal_start(&a->interrupt, on_signal, SIGINT);
+    node_init(&a->node, conf, count);
+    for (unsigned i = 0; i < count; i++) {
+        struct post *p = &a->posts[i];
+        p->app = a;
+        ENSURE(uv_loop_init(&p->loop) == 0);
+        worker_init(&p->w, &a->node, i, &p->loop);
+        p->w.on_state = on_state;
+        p->w.owner = a;
+        a->node.workers[i] = &p->w;
+    }
+    open_handles(a);
     const char *why = start(a);
+    start_threads(a);
     if (why != NULL) {
         fail(a, why);
     }
-    uv_run(&a->loop, UV_RUN_DEFAULT);
-    ENSURE(uv_loop_close(&a->loop) == 0);
-    adopt_done(w);
-    stats_free(w->stats);
+    uv_run(&a->posts[0].loop, UV_RUN_DEFAULT);
+    ENSURE(a->closing == 0);
+    for (unsigned i = 0; i < count; i++) {
+        ENSURE(uv_loop_close(&a->posts[i].loop) == 0);
+        worker_done(&a->posts[i].w);
+    }
+    node_done(&a->node);
     conf_unref(conf);
     int code = a->exit_code;
+    free(a->posts);
     free(a);
     return code;
 }

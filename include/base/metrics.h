@@ -19,9 +19,13 @@ struct metric {
     struct metric *next;
 };
 
+/* What the values of several workers make together. */
+enum metric_sum { METRIC_ADD, METRIC_LEAST, METRIC_GREATEST };
+
 struct metric_family {
     const char *name, *help;
     enum metric_kind kind;
+    enum metric_sum sum; /* METRIC_ADD unless set */
     struct metric *first;
     struct metric_family *next;
 };
@@ -39,6 +43,9 @@ struct metric *metric_of(struct metric_family *f, ...) __attribute__((sentinel))
 void metric_add(struct metric *s, uint64_t n);
 void metric_set(struct metric *s, uint64_t v);
 void metric_observe_us(struct metric *s, uint64_t us);
+/* Adds a table with the same families, of another worker, by each family's `sum`; an empty table
+ * becomes a copy. */
+void metrics_sum(struct metrics *into, const struct metrics *from);
 void metrics_write(const struct metrics *m, struct buf *out);
 
 #endif

@@ -66,6 +66,10 @@ struct httpd_handler {
 const char *httpd_new(struct httpd **out, uv_loop_t *loop, struct wheel *wheel, struct str address,
                       const struct httpd_limits *limits,
                       const struct httpd_handler *handler) MUST_CHECK;
+/* One more on the address of `first`, with its limits, for another loop. Any thread, while `first`
+ * is open. */
+const char *httpd_join(struct httpd **out, const struct httpd *first, uv_loop_t *loop,
+                       struct wheel *wheel, const struct httpd_handler *handler) MUST_CHECK;
 /* "127.0.0.1:8080" as really bound (port 0 resolved). */
 const char *httpd_address(const struct httpd *h);
 

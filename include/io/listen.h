@@ -15,6 +15,7 @@ struct listener {
     int fd;
     struct wheel_timer pause; /* out of descriptors: connections wait in the backlog */
     bool is_unix;
+    bool joined;               /* beside another one of this process, which owns the path */
     char path[108];            /* of the unix socket, to be removed */
     char address[LISTEN_TEXT]; /* as really bound: 127.0.0.1:8080 */
     /* A new socket, non-blocking, now the callee's. */
@@ -27,6 +28,9 @@ struct listener {
  * begins with the address (static buffer, until the next call). */
 const char *listener_open(struct listener *l, uv_loop_t *loop, struct wheel *wheel,
                           struct str address) MUST_CHECK;
+/* One more on the address of `first`, for another loop; any thread, while `first` is open. */
+const char *listener_join(struct listener *l, uv_loop_t *loop, struct wheel *wheel,
+                          const struct listener *first) MUST_CHECK;
 void listener_close(struct listener *l); /* idempotent; the loop must run once more */
 
 #endif

@@ -70,6 +70,7 @@ struct conf_route {
 
 struct conf {
     unsigned refs;
+    unsigned workers; /* 0: as many as cores */
     struct {
         struct str address;
         size_t body_bytes, headers_bytes, memory_bytes;

@@ -42,7 +42,7 @@ struct event *event_as(const struct event *e, bool keep_id, uint64_t journal, ui
                        const uint16_t *to, size_t to_count);
 struct event *event_ref(struct event *e);
 void event_unref(struct event *e);
-size_t event_bytes_alive(void); /* of all events of this thread: what limits.memory bounds */
+size_t event_bytes_alive(void); /* of all events of the process: what limits.memory bounds */
 
 void event_id_encode(char out[EVENT_ID_LEN], uint64_t journal, uint64_t n, int64_t ms);
 bool event_id_decode(struct str id, uint64_t *journal, uint64_t *n, int64_t *ms);

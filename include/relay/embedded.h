@@ -20,8 +20,8 @@ const char *embedded_start(struct embedded **out, struct worker *w, char socket[
  */
 void embedded_stop(struct embedded *e, void (*on_stopped)(void *user), void *user);
 
-/* <data_dir>/life: which journals this node owns, by which tokens. A next life that holds the data
- * directory's lock knows that this one is dead, and need not wait for its leases. */
+/* <data_dir>/life.<worker>: which journals it owns, by which tokens. A next life that holds the
+ * data directory's lock knows that this one is dead, and need not wait for its leases. */
 void life_write(struct worker *w);
 void life_adopt(struct worker *w); /* once, when Redis is ready for the first time */
 

@@ -6,7 +6,8 @@
 
 #define ANSWER_WITHIN_MS 2000 /* an append that is not answered by then: 503 */
 
-/* The listener on conf->listen.address; NULL, or a sentence for the operator. */
+/* The listener on conf->listen.address: the first worker opens it, then the others join. NULL, or a
+ * sentence for the operator. */
 const char *ingest_start(struct worker *w) MUST_CHECK;
 /* The outcome of an append is known; NULL: durable. Takes the append over. */
 void append_done(struct journal *j, struct append *a, const char *reason);

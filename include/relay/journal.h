@@ -287,7 +287,7 @@ void journal_doubt(struct journal *j, const char *why);
 void journal_take(struct journal *j); /* the question of Coming back and of adoption */
 void lease_renew_all(struct worker *w);
 /* A planned stop: seals and frees every journal; on_freed when Redis has answered or is away. */
-void lease_free_all(struct worker *w, void (*on_freed)(void *user), void *user);
+void lease_free_all(struct worker *w, void (*on_freed)(struct worker *w));
 
 /* --- move.c: events that leave a lost journal for the live one */
 #define MOVE_PLACE_MAX 48 /* of "<journal>-<n>" */

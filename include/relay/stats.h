@@ -10,8 +10,8 @@ struct lane_stats;
 struct stats *stats_new(void);
 void stats_free(struct stats *s);
 struct lane_stats *stats_lane(struct worker *w, const char *name); /* owned by stats */
-/* The exposition, gauges brought up to date. */
-void stats_write(struct worker *w, struct buf *out);
+/* Adds this worker's, gauges brought up to date. */
+void stats_sum(struct worker *w, struct metrics *sum);
 
 void stats_accepted(struct worker *w, struct str source, uint64_t took_us);
 void stats_rejected(struct worker *w, struct str source, const char *reason);

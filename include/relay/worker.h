@@ -1,5 +1,6 @@
 /* One worker: an event loop on one thread with all that it shares with no other. Every struct of
- * the relay points back to its worker; nothing here is touched from another thread. */
+ * the relay points back to its worker; nothing here is touched from another thread, but for its
+ * mailbox and its state. */
 #ifndef RELAY_WORKER_H
 #define RELAY_WORKER_H
 
@@ -11,11 +12,16 @@
 #include "io/store.h"
 #include "model/conf.h"
 
+#include <stdatomic.h>
+
 struct journal;
 struct lane;
+struct node;
+struct worker;
 struct move;
 struct op;
 
+#define WORKERS_MAX 64
 #define LANES_MAX 2048 /* destinations ever seen in one life, unknown ones included */
 
 /* The worker's side of Redis: two connections that must show the same server. */
@@ -44,7 +50,48 @@ struct log_cap {
     unsigned lines, suppressed;
 };
 
+/* Something to do on a worker's thread. */
+struct job {
+    struct job *next;
+    void (*run)(struct worker *w, struct job *job);
+};
+
+struct mailbox {
+    uv_async_t async;
+    uv_mutex_t lock; /* of what follows */
+    struct job *first, **last;
+    bool slots; /* slots were handed over */
+    bool closed;
+    void (*on_closed)(void *user);
+    void *user;
+};
+
+/* Its life, as the node sees it: set by the worker, read by any thread. */
+enum worker_state {
+    WORKER_STARTING, /* Redis is asked for a journal */
+    WORKER_READY,    /* it has one; it may listen */
+    WORKER_LISTENING,
+    WORKER_FAILED, /* could not start; `failure` says why */
+    WORKER_DRAINING,
+    WORKER_DRAINED, /* all that was under way is over, or its time is up */
+    WORKER_CLOSED,
+};
+
 struct worker {
+    struct node *node;
+    unsigned index; /* in the node; the first one also serves the admin API */
+    _Atomic enum worker_state state;
+    void (*on_state)(struct worker *w); /* it has changed; on the worker's thread */
+    void *owner;                        /* of on_state */
+    char failure[600];
+    struct mailbox mail;
+    struct wheel_timer look;
+    int64_t until_ms; /* boot clock: of the state at hand */
+    void (*on_freed)(struct worker *w);
+    unsigned freeing; /* journals whose release Redis has not answered */
+    void (*on_ended)(struct worker *w);
+    unsigned closing;
+
     uv_loop_t *loop;
     struct wheel wheel;
     struct conf *conf;
@@ -66,11 +113,24 @@ struct worker {
     unsigned inflight;          /* attempts running */
     unsigned waiting;           /* senders that wait for their append */
     struct log_cap refusals;    /* of refused requests: nobody outside may fill the log */
-    bool has_data_dir;          /* it is locked by this process */
     bool former_asked;          /* what a former life left was looked at */
     bool stopping;              /* a signal came: /readyz is red */
     bool draining;              /* no attempt starts, no append is taken */
 };
+
+/* --- worker.c: its life; all on its own thread, but for init before that runs and done after */
+void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t *loop);
+/* The first steps to Redis: WORKER_READY, or WORKER_FAILED. NULL, or a sentence for the operator.
+ */
+const char *worker_start(struct worker *w) MUST_CHECK;
+void worker_listen(struct worker *w); /* WORKER_LISTENING, or WORKER_FAILED */
+/* Takes no more, finishes what is under way, until `until_ms` (boot clock): WORKER_DRAINED. */
+void worker_drain(struct worker *w, int64_t until_ms);
+/* Cuts off what still runs, seals and frees its journals; then on_freed, from which or after which
+ * worker_end closes every handle; on_ended when the loop has nothing left. */
+void worker_close(struct worker *w, void (*on_freed)(struct worker *w));
+void worker_end(struct worker *w, void (*on_ended)(struct worker *w));
+void worker_done(struct worker *w);
 
 /* Milliseconds of CLOCK_BOOTTIME, read at each call: it counts while the process is stopped. */
 int64_t boot_ms(void);

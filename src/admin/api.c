@@ -6,6 +6,7 @@
 #include "relay/delivery.h"
 #include "relay/ingest.h"
 #include "relay/lookup.h"
+#include "relay/node.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
@@ -21,12 +22,31 @@ struct api {
     void *user;
 };
 
-/* One request of the API on its way: it outlives its client while Redis is being asked. */
+/* A destination over all workers. */
+struct row {
+    struct row *next;
+    char name[72], last_error[64];
+    const struct conf_destination *dest; /* NULL: this configuration does not know it */
+    bool paused, parked;
+    enum breaker_state breaker;
+    unsigned in_memory, in_flight;
+    uint64_t dead;
+    int64_t last_ok_ms;
+};
+
+/* One request of the API on its way: it outlives its client while Redis or the workers are asked.
+ */
 struct call {
     struct api *api;
     struct httpd_request *request; /* NULL: the client has gone */
     struct buf out;
     bool any; /* a row was written */
+    struct visit visit;
+    const char *refusal;    /* of /readyz */
+    struct metrics metrics; /* of /metrics */
+    struct row *rows, **rows_tail;
+    char destination[72]; /* of pause and resume */
+    bool pause;
 };
 
 /* --- answers */
@@ -69,14 +89,19 @@ static struct call *call_new(struct api *api, struct httpd_request *r)
     return c;
 }
 
-static void call_end(struct call *c, int status)
+static void call_end_as(struct call *c, int status, struct str type)
 {
     if (c->request != NULL) {
         c->request->pending = NULL;
-        answer(c->request, status, STR("application/json"), buf_str(&c->out));
+        answer(c->request, status, type, buf_str(&c->out));
     }
     buf_done(&c->out);
     free(c);
+}
+
+static void call_end(struct call *c, int status)
+{
+    call_end_as(c, status, STR("application/json"));
 }
 
 static void call_fail(struct call *c, const char *reason)
@@ -117,88 +142,193 @@ static void add_record(struct buf *b, const struct record *r)
     add_time(b, "next_ms", r->next_ms);
 }
 
-/* --- health and metrics */
+/* --- health and metrics: every worker is asked, so one that hangs shows */
+
+static void visit_all(struct call *c, void (*at)(struct worker *w, struct visit *v),
+                      void (*home)(struct visit *v))
+{
+    c->visit.at = at;
+    c->visit.home = home;
+    node_visit(c->api->w->node, &c->visit);
+}
+
+static struct call *call_of(struct visit *v)
+{
+    return CONTAINER_OF(v, struct call, visit);
+}
+
+static void at_live(struct worker *w, struct visit *v)
+{
+    (void)w;
+    (void)v;
+}
+
+static void live_home(struct visit *v)
+{
+    struct call *c = call_of(v);
+    buf_add_str(&c->out, STR("ok\n"));
+    call_end_as(c, 200, STR("text/plain"));
+}
 
 static void get_live(struct api *api, struct httpd_request *r, struct str rest)
 {
-    (void)api;
     (void)rest;
-    answer(r, 200, STR("text/plain"), STR("ok\n"));
+    visit_all(call_new(api, r), at_live, live_home);
 }
 
-static void get_ready(struct api *api, struct httpd_request *r, struct str rest)
+static void at_ready(struct worker *w, struct visit *v)
 {
-    struct worker *w = api->w;
-    (void)rest;
+    struct call *c = call_of(v);
     const char *why = w->stopping || w->draining ? "draining"
                       : w->listener == NULL      ? "starting"
                       : !w->redis.ready          ? "redis_down"
                                                  : journal_refuses(w);
-    struct buf b;
-    buf_init(&b, 256);
-    buf_printf(&b, "%s\n", why == NULL ? "ready" : why);
-    answer(r, why == NULL ? 200 : 503, STR("text/plain"), buf_str(&b));
-    buf_done(&b);
+    c->refusal = c->refusal == NULL ? why : c->refusal;
+}
+
+static void ready_home(struct visit *v)
+{
+    struct call *c = call_of(v);
+    buf_printf(&c->out, "%s\n", c->refusal == NULL ? "ready" : c->refusal);
+    call_end_as(c, c->refusal == NULL ? 200 : 503, STR("text/plain"));
+}
+
+static void get_ready(struct api *api, struct httpd_request *r, struct str rest)
+{
+    (void)rest;
+    visit_all(call_new(api, r), at_ready, ready_home);
+}
+
+static void at_metrics(struct worker *w, struct visit *v)
+{
+    stats_sum(w, &call_of(v)->metrics);
+}
+
+static void metrics_home(struct visit *v)
+{
+    struct call *c = call_of(v);
+    metrics_write(&c->metrics, &c->out);
+    metrics_done(&c->metrics);
+    call_end_as(c, 200, STR("text/plain; version=0.0.4"));
 }
 
 static void get_metrics(struct api *api, struct httpd_request *r, struct str rest)
 {
-    struct buf b;
+    struct call *c = call_new(api, r);
     (void)rest;
-    buf_init(&b, ANSWER_CEILING);
-    stats_write(api->w, &b);
-    answer(r, 200, STR("text/plain; version=0.0.4"), buf_str(&b));
-    buf_done(&b);
+    metrics_init(&c->metrics);
+    visit_all(c, at_metrics, metrics_home);
 }
 
 /* --- destinations */
 
-static void add_lane(struct buf *b, const struct lane *lane)
+static struct row *row_of(struct call *c, const struct lane *lane)
+{
+    for (struct row *row = c->rows; row != NULL; row = row->next) {
+        if (strcmp(row->name, lane->name) == 0) {
+            return row;
+        }
+    }
+    struct row *row = calloc(1, sizeof *row);
+    ENSURE(row != NULL);
+    memcpy(row->name, lane->name, sizeof row->name);
+    *c->rows_tail = row;
+    c->rows_tail = &row->next;
+    return row;
+}
+
+static void at_destinations(struct worker *w, struct visit *v)
+{
+    for (unsigned i = 0; i < w->lane_count; i++) {
+        const struct lane *lane = w->lanes[i];
+        struct row *row = row_of(call_of(v), lane);
+        row->dest = lane->dest;
+        row->paused |= lane->paused;
+        if (row->breaker == BREAKER_CLOSED || lane->breaker.state == BREAKER_OPEN) {
+            row->breaker = lane->breaker.state;
+        }
+        row->in_memory += lane_depth(lane);
+        row->in_flight += lane->lists[DELIVERY_INFLIGHT].n;
+        if (lane->last_ok_ms > row->last_ok_ms) {
+            row->last_ok_ms = lane->last_ok_ms;
+        }
+        if (lane->last_error[0] != '\0') {
+            memcpy(row->last_error, lane->last_error, sizeof row->last_error);
+        }
+        for (const struct journal *j = w->journals; j != NULL; j = j->next) {
+            const struct track *t = j->tracks[lane->number];
+            if (t != NULL) {
+                row->dead += t->dead_total;
+                row->parked |= t->next_due_ms != INT64_MAX;
+            }
+        }
+    }
+}
+
+static void add_row(struct buf *b, const struct row *row)
 {
     static const char *const states[] = {"up", "down", "probing"};
     buf_add_char(b, '{');
-    add_text(b, "name", str_of(lane->name));
+    add_text(b, "name", str_of(row->name));
     buf_printf(b, ",\"state\":\"%s\"",
-               lane->dest == NULL ? "unknown"
-               : lane->paused     ? "paused"
-                                  : states[lane->breaker.state]);
-    if (lane->dest != NULL) {
-        buf_printf(b, ",\"url\":\"%s://%.*s%.*s\"", lane->dest->tls ? "https" : "http",
-                   STR_ARG(lane->dest->host_field), STR_ARG(lane->dest->target));
+               row->dest == NULL ? "unknown"
+               : row->paused     ? "paused"
+                                 : states[row->breaker]);
+    if (row->dest != NULL) {
+        buf_printf(b, ",\"url\":\"%s://%.*s%.*s\"", row->dest->tls ? "https" : "http",
+                   STR_ARG(row->dest->host_field), STR_ARG(row->dest->target));
     }
-    uint64_t dead = 0;
-    bool parked = false;
-    for (const struct journal *j = lane->w->journals; j != NULL; j = j->next) {
-        const struct track *t = j->tracks[lane->number];
-        if (t != NULL) {
-            dead += t->dead_total;
-            parked |= t->next_due_ms != INT64_MAX;
-        }
-    }
-    buf_printf(b, ",\"in_memory\":%u,\"in_flight\":%u,\"parked\":%s,\"dead\":%llu,",
-               lane_depth(lane), lane->lists[DELIVERY_INFLIGHT].n, parked ? "true" : "false",
-               (unsigned long long)dead);
-    add_time(b, "last_ok_ms", lane->last_ok_ms);
+    buf_printf(b, ",\"in_memory\":%u,\"in_flight\":%u,\"parked\":%s,\"dead\":%llu,", row->in_memory,
+               row->in_flight, row->parked ? "true" : "false", (unsigned long long)row->dead);
+    add_time(b, "last_ok_ms", row->last_ok_ms);
     buf_add_char(b, ',');
-    add_text(b, "last_error", str_of(lane->last_error));
+    add_text(b, "last_error", str_of(row->last_error));
     buf_add_char(b, '}');
+}
+
+static void destinations_home(struct visit *v)
+{
+    struct call *c = call_of(v);
+    buf_add_str(&c->out, STR("{\"destinations\":["));
+    for (struct row *row = c->rows, *next; row != NULL; row = next) {
+        next = row->next;
+        if (row != c->rows) {
+            buf_add_char(&c->out, ',');
+        }
+        add_row(&c->out, row);
+    }
+    while (c->rows != NULL) {
+        struct row *next = c->rows->next;
+        free(c->rows);
+        c->rows = next;
+    }
+    buf_add_str(&c->out, STR("]}\n"));
+    call_end(c, 200);
 }
 
 static void get_destinations(struct api *api, struct httpd_request *r, struct str rest)
 {
-    struct buf b;
+    struct call *c = call_new(api, r);
     (void)rest;
-    buf_init(&b, ANSWER_CEILING);
-    buf_add_str(&b, STR("{\"destinations\":["));
-    for (unsigned i = 0; i < api->w->lane_count; i++) {
-        if (i > 0) {
-            buf_add_char(&b, ',');
-        }
-        add_lane(&b, api->w->lanes[i]);
+    c->rows_tail = &c->rows;
+    visit_all(c, at_destinations, destinations_home);
+}
+
+static void at_pause(struct worker *w, struct visit *v)
+{
+    struct call *c = call_of(v);
+    struct lane *lane = map_find(&w->lane_by_name, str_of(c->destination));
+    if (lane != NULL) {
+        lane->pause_wanted &= c->pause;
+        lane_pause(lane, c->pause);
     }
-    buf_add_str(&b, STR("]}\n"));
-    answer(r, 200, STR("application/json"), buf_str(&b));
-    buf_done(&b);
+}
+
+static void pause_home(struct visit *v)
+{
+    struct call *c = call_of(v);
+    buf_add_str(&c->out, STR("{\"ok\":true}\n"));
+    call_end(c, 200);
 }
 
 static void on_paused(void *user, const char *reason)
@@ -207,8 +337,7 @@ static void on_paused(void *user, const char *reason)
     if (reason != NULL) {
         call_fail(c, reason);
     } else {
-        buf_add_str(&c->out, STR("{\"ok\":true}\n"));
-        call_end(c, 200);
+        visit_all(c, at_pause, pause_home);
     }
 }
 
@@ -223,7 +352,10 @@ static void post_destination(struct api *api, struct httpd_request *r, struct st
                        "no such destination; GET /api/v1/destinations lists them");
         return;
     }
-    lookup_pause(api->w, lane, pause, on_paused, call_new(api, r));
+    struct call *c = call_new(api, r);
+    memcpy(c->destination, lane->name, sizeof c->destination);
+    c->pause = pause;
+    lookup_pause(api->w, lane, pause, on_paused, c);
 }
 
 /* --- dead letters and events */

@@ -61,9 +61,28 @@ static void add_label(struct buf *b, const char *key, const char *value)
     buf_add_char(b, '"');
 }
 
+/* Finds or makes the series; `labels` is taken over. */
+static struct metric *series_of(struct metric_family *f, char *labels, bool *made)
+{
+    struct metric **at = &f->first;
+    *made = false;
+    for (; *at != NULL; at = &(*at)->next) {
+        if (strcmp((*at)->labels, labels) == 0) {
+            free(labels);
+            return *at;
+        }
+    }
+    *made = true;
+    *at = calloc(1, sizeof **at);
+    ENSURE(*at != NULL);
+    (*at)->labels = labels;
+    return *at;
+}
+
 struct metric *metric_of(struct metric_family *f, ...)
 {
     struct buf b;
+    bool made;
     buf_init(&b, 1024);
     va_list args;
     va_start(args, f);
@@ -72,18 +91,7 @@ struct metric *metric_of(struct metric_family *f, ...)
         add_label(&b, key, va_arg(args, const char *));
     }
     va_end(args);
-    char *labels = buf_take(&b);
-    struct metric **at = &f->first;
-    for (; *at != NULL; at = &(*at)->next) {
-        if (strcmp((*at)->labels, labels) == 0) {
-            free(labels);
-            return *at;
-        }
-    }
-    *at = calloc(1, sizeof **at);
-    ENSURE(*at != NULL);
-    (*at)->labels = labels;
-    return *at;
+    return series_of(f, buf_take(&b), &made);
 }
 
 void metric_add(struct metric *s, uint64_t n)
@@ -107,6 +115,38 @@ void metric_observe_us(struct metric *s, uint64_t us)
     }
     s->value++;
     s->sum_us += us;
+}
+
+static void sum_series(enum metric_sum sum, struct metric *into, const struct metric *from)
+{
+    if (sum == METRIC_ADD) {
+        into->value += from->value;
+        into->sum_us += from->sum_us;
+        for (size_t i = 0; i < METRIC_BUCKETS; i++) {
+            into->buckets[i] += from->buckets[i];
+        }
+    } else if ((sum == METRIC_LEAST) == (from->value < into->value)) {
+        into->value = from->value;
+    }
+}
+
+void metrics_sum(struct metrics *into, const struct metrics *from)
+{
+    struct metric_family *to = into->first;
+    for (const struct metric_family *f = from->first; f != NULL; f = f->next) {
+        if (to == NULL) {
+            to = metrics_family(into, f->kind, f->name, f->help);
+            to->sum = f->sum;
+        }
+        for (const struct metric *s = f->first; s != NULL; s = s->next) {
+            bool made;
+            char *labels = strdup(s->labels);
+            ENSURE(labels != NULL);
+            struct metric *t = series_of(to, labels, &made);
+            sum_series(made ? METRIC_ADD : f->sum, t, s);
+        }
+        to = to->next;
+    }
 }
 
 static void write_histogram(const char *name, const struct metric *s, struct buf *out)

@@ -539,16 +539,9 @@ static void on_exhausted(struct listener *l)
 
 /* --- life --- */
 
-const char *httpd_new(struct httpd **out, uv_loop_t *loop, struct wheel *wheel, struct str address,
-                      const struct httpd_limits *limits, const struct httpd_handler *handler)
+static void init(struct httpd *h, uv_loop_t *loop, struct wheel *wheel,
+                 const struct httpd_limits *limits, const struct httpd_handler *handler)
 {
-    struct httpd *h = calloc(1, sizeof *h);
-    ENSURE(h != NULL);
-    const char *why = listener_open(&h->listener, loop, wheel, address);
-    if (why != NULL) {
-        free(h);
-        return why;
-    }
     h->listener.on_accept = on_accept;
     h->listener.on_exhausted = on_exhausted;
     h->loop = loop;
@@ -563,6 +556,34 @@ const char *httpd_new(struct httpd **out, uv_loop_t *loop, struct wheel *wheel, 
     buf_init(&h->refusal, 256);
     uv_idle_init(loop, &h->closer);
     h->closer.data = h;
+}
+
+const char *httpd_new(struct httpd **out, uv_loop_t *loop, struct wheel *wheel, struct str address,
+                      const struct httpd_limits *limits, const struct httpd_handler *handler)
+{
+    struct httpd *h = calloc(1, sizeof *h);
+    ENSURE(h != NULL);
+    const char *why = listener_open(&h->listener, loop, wheel, address);
+    if (why != NULL) {
+        free(h);
+        return why;
+    }
+    init(h, loop, wheel, limits, handler);
+    *out = h;
+    return NULL;
+}
+
+const char *httpd_join(struct httpd **out, const struct httpd *first, uv_loop_t *loop,
+                       struct wheel *wheel, const struct httpd_handler *handler)
+{
+    struct httpd *h = calloc(1, sizeof *h);
+    ENSURE(h != NULL);
+    const char *why = listener_join(&h->listener, loop, wheel, &first->listener);
+    if (why != NULL) {
+        free(h);
+        return why;
+    }
+    init(h, loop, wheel, &first->limits, handler);
     *out = h;
     return NULL;
 }

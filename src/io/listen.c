@@ -6,6 +6,7 @@
 #include "io/resolve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -169,6 +170,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     }
 }
 
+static void watch(struct listener *l, uv_loop_t *loop)
+{
+    l->poll = malloc(sizeof *l->poll);
+    ENSURE(l->poll != NULL && uv_poll_init(loop, l->poll, l->fd) == 0);
+    l->poll->data = l;
+    uv_poll_start(l->poll, UV_READABLE, on_readable);
+}
+
 const char *listener_open(struct listener *l, uv_loop_t *loop, struct wheel *wheel,
                           struct str address)
 {
@@ -182,10 +191,43 @@ const char *listener_open(struct listener *l, uv_loop_t *loop, struct wheel *whe
         }
         return why;
     }
-    l->poll = malloc(sizeof *l->poll);
-    ENSURE(l->poll != NULL && uv_poll_init(loop, l->poll, l->fd) == 0);
-    l->poll->data = l;
-    uv_poll_start(l->poll, UV_READABLE, on_readable);
+    watch(l, loop);
+    return NULL;
+}
+
+/* A TCP socket of its own on the same address: the kernel spreads connections over them by their
+ * addresses and ports. A unix socket has no such thing: both accept from one. */
+const char *listener_join(struct listener *l, uv_loop_t *loop, struct wheel *wheel,
+                          const struct listener *first)
+{
+    l->wheel = wheel;
+    l->is_unix = first->is_unix;
+    l->joined = true;
+    memcpy(l->address, first->address, sizeof l->address);
+    if (l->is_unix) {
+        l->fd = fcntl(first->fd, F_DUPFD_CLOEXEC, 0);
+        if (l->fd < 0) {
+            return say_errno(str_of(l->address), errno);
+        }
+        watch(l, loop);
+        return NULL;
+    }
+    const int on = 1;
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    l->fd = -1;
+    if (getsockname(first->fd, (struct sockaddr *)&a, &len) != 0 ||
+        (l->fd = socket(a.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) < 0 ||
+        setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        setsockopt(l->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+        bind(l->fd, (struct sockaddr *)&a, len) != 0 || listen(l->fd, BACKLOG) != 0) {
+        const char *why = say_errno(str_of(l->address), errno);
+        if (l->fd >= 0) {
+            close(l->fd);
+        }
+        return why;
+    }
+    watch(l, loop);
     return NULL;
 }
 
@@ -203,7 +245,7 @@ void listener_close(struct listener *l)
     uv_close((uv_handle_t *)l->poll, on_poll_closed);
     l->poll = NULL;
     close(l->fd);
-    if (l->is_unix) {
+    if (l->is_unix && !l->joined) {
         unlink(l->path);
     }
 }

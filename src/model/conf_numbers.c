@@ -28,6 +28,10 @@ static bool count_read(struct conf_reader *r, const struct conf_row *row, const 
     if (!conf_read_text(r, row->key, n, &text)) {
         return false;
     }
+    if (row->words != NULL && str_eq(text, str_of(row->words[0]))) {
+        *(unsigned *)at = 0; /* the word that stands for "as fits" */
+        return true;
+    }
     const char *why = text_u64(text, UINT64_MAX, &v);
     if (why != NULL) {
         return conf_refuse(r, row, n, why, text, NULL);
@@ -43,9 +47,13 @@ static bool count_read(struct conf_reader *r, const struct conf_row *row, const 
 
 static void count_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
 {
-    (void)row;
     (void)depth;
-    buf_printf(out, " %u\n", *(const unsigned *)at);
+    unsigned v = *(const unsigned *)at;
+    if (v == 0 && row->words != NULL) {
+        buf_printf(out, " %s\n", row->words[0]);
+    } else {
+        buf_printf(out, " %u\n", v);
+    }
 }
 
 const struct conf_kind KIND_COUNT = {count_read, count_print, NULL};

@@ -9,6 +9,7 @@
 #define HOUR (60u * MINUTE)
 #define DAY (24ull * HOUR)
 
+static const char *const worker_words[] = {"auto", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const log_formats[] = {"json", "text", NULL};
 static const char *const durabilities[] = {"memory", "fsync", "!replica", NULL};
@@ -367,6 +368,9 @@ static const struct conf_block shutdown_block = {"shutdown", "shutdown", shutdow
 
 static const struct conf_row top_rows[] = {
     VALUE("version", COUNT, AT(version), "1", 1, 1, "the version of this language"),
+    {"workers", &KIND_COUNT, AT(c.workers), "auto", 1, 64,
+     "event loops, each on a thread of its own; auto = the cores that this process may use",
+     .words = worker_words},
     BLOCK("listen", 0, listen, "the side of the senders"),
     BLOCK("admin", 0, admin, "the side of the operator"),
     VALUE("data_dir", TEXT, AT(c.data_dir), "/var/lib/penstock", 1, 4000,

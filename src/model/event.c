@@ -3,14 +3,15 @@
 
 #include "base/log.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local size_t bytes_alive;
+static atomic_size_t bytes_alive;
 
 size_t event_bytes_alive(void)
 {
-    return bytes_alive;
+    return atomic_load_explicit(&bytes_alive, memory_order_relaxed);
 }
 
 static struct str keep(char **at, struct str s)
@@ -31,7 +32,7 @@ struct event *event_new(const struct event_parts *p)
     struct event *e = malloc(bytes);
     ENSURE(e != NULL && p->n <= EVENT_N_MAX);
     *e = (struct event){.refs = 1, .n = p->n, .received_ms = p->received_ms, .bytes = bytes};
-    bytes_alive += bytes;
+    atomic_fetch_add_explicit(&bytes_alive, bytes, memory_order_relaxed);
     char *at = (char *)(e + 1);
     if (to_bytes > 0) {
         memcpy(at, p->to, to_bytes); /* first: the struct's end is aligned for it */
@@ -80,7 +81,7 @@ struct event *event_ref(struct event *e)
 void event_unref(struct event *e)
 {
     if (e != NULL && --e->refs == 0) {
-        bytes_alive -= e->bytes;
+        atomic_fetch_sub_explicit(&bytes_alive, e->bytes, memory_order_relaxed);
         free(e);
     }
 }

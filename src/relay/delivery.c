@@ -2,6 +2,7 @@
 #include "relay/delivery.h"
 
 #include "base/log.h"
+#include "relay/node.h"
 #include "relay/stats.h"
 
 #include <stdlib.h>
@@ -56,6 +57,7 @@ void delivery_move(struct delivery *d, enum delivery_state to)
     }
     if (d->state == DELIVERY_INFLIGHT) {
         lane->w->inflight--;
+        node_slot_give(lane);
     }
     if (to == DELIVERY_INFLIGHT) {
         lane->w->inflight++;
@@ -95,6 +97,7 @@ void delivery_free(struct delivery *d)
         list_remove(&d->lane->lists[d->state], d);
         if (d->state == DELIVERY_INFLIGHT) {
             d->lane->w->inflight--;
+            node_slot_give(d->lane);
         }
     }
     unload(d);

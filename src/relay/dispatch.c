@@ -4,6 +4,7 @@
 #include "base/crypt.h"
 #include "base/log.h"
 #include "relay/lookup.h"
+#include "relay/node.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
@@ -203,7 +204,7 @@ void lane_pump(struct lane *lane)
             break;
         }
         struct delivery *d = choose(lane);
-        if (d == NULL) {
+        if (d == NULL || !node_slot_take(lane)) {
             break;
         }
         start(d);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "relay/journal.h"
+#include "relay/node.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -284,19 +285,19 @@ void embedded_stop(struct embedded *e, void (*on_stopped)(void *user), void *use
 
 /* --- lives */
 
-static void life_path(const struct worker *w, char path[300], const char *suffix)
+static void life_path(const struct worker *w, unsigned index, char path[300], const char *suffix)
 {
-    snprintf(path, 300, "%.200s/life%s", w->conf->data_dir.at, suffix);
+    snprintf(path, 300, "%.200s/life.%u%s", w->conf->data_dir.at, index, suffix);
 }
 
 void life_write(struct worker *w)
 {
     char path[300], temporary[300];
-    if (!w->has_data_dir) {
+    if (!w->node->has_data_dir) {
         return;
     }
-    life_path(w, path, "");
-    life_path(w, temporary, ".new");
+    life_path(w, w->index, path, "");
+    life_path(w, w->index, temporary, ".new");
     FILE *f = fopen(temporary, "we");
     if (f == NULL) {
         return; /* only a shortcut: the next life waits for the leases then */
@@ -311,13 +312,10 @@ void life_write(struct worker *w)
     }
 }
 
-void life_adopt(struct worker *w)
+static void adopt_life(struct worker *w, unsigned index)
 {
     char path[300], line[64];
-    if (!w->has_data_dir) {
-        return;
-    }
-    life_path(w, path, "");
+    life_path(w, index, path, "");
     FILE *f = fopen(path, "re");
     if (f == NULL) {
         return;
@@ -331,4 +329,16 @@ void life_adopt(struct worker *w)
         }
     }
     fclose(f);
+}
+
+/* Each its own predecessor's; the first one also those of workers that this life does not have. */
+void life_adopt(struct worker *w)
+{
+    if (!w->node->has_data_dir) {
+        return;
+    }
+    adopt_life(w, w->index);
+    for (unsigned i = w->node->worker_count; w->index == 0 && i < WORKERS_MAX; i++) {
+        adopt_life(w, i);
+    }
 }

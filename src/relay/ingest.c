@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "model/route.h"
 #include "relay/delivery.h"
+#include "relay/node.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
@@ -295,29 +296,40 @@ static void on_refused(void *user, const char *reason, const char *detail,
     log_refusal(w, STR_NONE, reason, detail);
 }
 
-const char *ingest_start(struct worker *w)
+/* What one process takes at most, of which each worker has its part. */
+static struct httpd_limits limits_of(const struct conf *c, unsigned workers)
 {
-    const struct conf *c = w->conf;
     size_t body = c->listen.body_bytes;
     for (size_t i = 0; i < c->source_count; i++) {
         body = c->sources[i].body_bytes > body ? c->sources[i].body_bytes : body;
     }
-    struct httpd_limits limits = {
+    return (struct httpd_limits){
         .head_bytes = c->listen.headers_bytes,
         .target_bytes = 8 << 10,
         .field_count = 100,
         .body_bytes = body,
         .memory_bytes = c->listen.memory_bytes,
-        .connections = c->listen.connections,
+        .connections = (c->listen.connections + workers - 1) / workers,
         .head_ms = 10000,
         .request_ms = (uint64_t)c->listen.request_timeout_ms,
         .idle_ms = (uint64_t)c->listen.idle_timeout_ms,
         .write_ms = 10000,
     };
+}
+
+const char *ingest_start(struct worker *w)
+{
+    static _Thread_local char trouble[512];
+    const struct conf *c = w->conf;
+    const struct worker *first = w->node->workers[0];
     struct httpd_handler handler = {w, on_head, on_request, on_gone, on_refused};
-    static char trouble[512];
-    const char *why =
-        httpd_new(&w->listener, w->loop, &w->wheel, c->listen.address, &limits, &handler);
+    const char *why;
+    if (w == first) {
+        struct httpd_limits limits = limits_of(c, w->node->worker_count);
+        why = httpd_new(&w->listener, w->loop, &w->wheel, c->listen.address, &limits, &handler);
+    } else {
+        why = httpd_join(&w->listener, first->listener, w->loop, &w->wheel, &handler);
+    }
     if (why != NULL) {
         snprintf(trouble, sizeof trouble, "listen.address %s", why);
     }

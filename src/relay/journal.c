@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "relay/delivery.h"
 #include "relay/ingest.h"
+#include "relay/node.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
@@ -165,7 +166,7 @@ const char *journal_refuses(const struct worker *w)
         boot_ms() >= j->lease_until_ms) {
         return "redis_down";
     }
-    if (j->pending_count >= w->conf->listen.pending) {
+    if (j->pending_count * w->node->worker_count >= w->conf->listen.pending) {
         return "overloaded";
     }
     return NULL;

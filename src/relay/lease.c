@@ -450,37 +450,27 @@ void lease_down(struct worker *w)
 
 /* --- a planned stop */
 
-struct freeing {
-    unsigned left;
-    void (*on_freed)(void *user);
-    void *user;
-};
-
-static struct freeing *freeing;
-
-static void one_freed(struct journal *j, const redisReply *reply, int64_t sent_ms)
+/* Not bound to the journal: the count must come to its end though one is freed meanwhile. */
+static void one_freed(void *user, const redisReply *reply)
 {
-    (void)j;
+    struct worker *w = user;
     (void)reply;
-    (void)sent_ms;
-    if (freeing != NULL && --freeing->left == 0) {
-        struct freeing f = *freeing;
-        free(freeing);
-        freeing = NULL;
-        f.on_freed(f.user);
+    if (--w->freeing == 0) {
+        w->on_freed(w);
     }
 }
 
-void lease_free_all(struct worker *w, void (*on_freed)(void *user), void *user)
+void lease_free_all(struct worker *w, void (*on_freed)(struct worker *w))
 {
-    freeing = malloc(sizeof *freeing);
-    ENSURE(freeing != NULL);
-    *freeing = (struct freeing){1, on_freed, user};
+    w->freeing = 0;
+    w->on_freed = on_freed;
     for (struct journal *j = w->journals; j != NULL; j = j->next) {
         struct str argv[] = {str_of(j->token)};
         if (w->redis.ready && j->state >= JOURNAL_MARKING && j->state != JOURNAL_DELETING) {
-            freeing->left += script_send(j, SCRIPT_FREE_ID, 1, argv, one_freed);
+            w->freeing += script_send_to(w, j->number, SCRIPT_FREE_ID, 1, argv, one_freed, w);
         }
     }
-    one_freed(NULL, NULL, 0);
+    if (w->freeing == 0) {
+        on_freed(w);
+    }
 }

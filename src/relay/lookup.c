@@ -256,7 +256,7 @@ static void on_moved(void *user, const redisReply *reply)
 static void on_entry(void *user, const redisReply *reply)
 {
     struct event_search *s = user;
-    static struct found_event e; /* large; used up within this call */
+    static _Thread_local struct found_event e; /* large; used up within this call */
     memset(&e, 0, sizeof e);
     if (reply == NULL) {
         event_end(s, NULL, "redis_down");
@@ -284,7 +284,7 @@ static void on_entry(void *user, const redisReply *reply)
 static void on_hash(void *user, const redisReply *reply)
 {
     struct event_search *s = user;
-    static struct found_event e;
+    static _Thread_local struct found_event e;
     memset(&e, 0, sizeof e);
     if (reply == NULL) {
         event_end(s, NULL, "redis_down");

@@ -32,6 +32,15 @@ static struct metric *single(struct stats *s, enum metric_kind kind, const char 
     return metric_of(metrics_family(&s->all, kind, name, help), NULL);
 }
 
+/* A gauge that is not a sum over the workers. */
+static struct metric *single_of(struct stats *s, enum metric_sum sum, const char *name,
+                                const char *help)
+{
+    struct metric_family *f = metrics_family(&s->all, METRIC_GAUGE, name, help);
+    f->sum = sum;
+    return metric_of(f, NULL);
+}
+
 struct stats *stats_new(void)
 {
     struct stats *s = calloc(1, sizeof *s);
@@ -64,8 +73,9 @@ struct stats *stats_new(void)
     s->paused = metrics_family(m, gauge, "penstock_destination_paused", "1 while paused.");
     s->store_errors =
         metrics_family(m, count, "penstock_redis_errors_total", "Error answers of Redis, by kind.");
-    s->redis_up = single(s, gauge, "penstock_redis_up", "1 while Redis can be used.");
-    s->lease_valid = single(s, gauge, "penstock_lease_valid", "1 while the live journal is mine.");
+    s->redis_up = single_of(s, METRIC_LEAST, "penstock_redis_up", "1 while Redis can be used.");
+    s->lease_valid = single_of(s, METRIC_LEAST, "penstock_lease_valid",
+                               "1 while each worker's live journal is its own.");
     s->journals = single(s, gauge, "penstock_journals", "Journals owned.");
     s->left =
         single(s, count, "penstock_journals_left_total", "Live journals given up for a new one.");
@@ -74,11 +84,12 @@ struct stats *stats_new(void)
                      "Acknowledged, and then lost by Redis.");
     s->recovered =
         single(s, count, "penstock_events_recovered_total", "Events read back from a journal.");
-    s->overdue = single(s, gauge, "penstock_oldest_overdue_seconds",
-                        "How long the oldest due delivery waits.");
-    s->memory = single(s, gauge, "penstock_event_bytes", "Bytes of events in memory.");
+    s->overdue = single_of(s, METRIC_GREATEST, "penstock_oldest_overdue_seconds",
+                           "How long the oldest due delivery waits.");
+    s->memory = single_of(s, METRIC_GREATEST, "penstock_event_bytes", "Bytes of events in memory.");
     s->connections = single(s, gauge, "penstock_connections", "Open connections of senders.");
     s->waiting = single(s, gauge, "penstock_appends_pending", "Senders waiting for Redis.");
+    s->breaker->sum = s->paused->sum = METRIC_GREATEST;
     return s;
 }
 
@@ -241,7 +252,7 @@ static int64_t oldest_overdue_ms(const struct worker *w, int64_t now)
     return oldest;
 }
 
-void stats_write(struct worker *w, struct buf *out)
+void stats_sum(struct worker *w, struct metrics *sum)
 {
     struct stats *s = w->stats;
     unsigned journals = 0;
@@ -262,5 +273,5 @@ void stats_write(struct worker *w, struct buf *out)
     metric_set(s->memory, event_bytes_alive());
     metric_set(s->connections, w->listener == NULL ? 0 : httpd_connections(w->listener));
     metric_set(s->waiting, w->waiting);
-    metrics_write(&s->all, out);
+    metrics_sum(sum, &s->all);
 }

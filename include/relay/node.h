@@ -1,0 +1,55 @@
+/* What the workers of one process share. Little: the configuration, the slots of destinations whose
+ * `concurrency` holds for the node, and a mailbox each. Everything else is asked for by a visit: a
+ * job that runs on one worker's thread after the other, so that what it gathers needs no lock. */
+#ifndef RELAY_NODE_H
+#define RELAY_NODE_H
+
+#include "relay/worker.h"
+
+#include <stdatomic.h>
+
+struct lane;
+
+/* One destination's attempts in flight, over all workers. A slot that is given back while another
+ * worker waits for one is handed over to it, in turn, so that none starves. */
+struct node_slots {
+    unsigned most;
+    atomic_uint taken;
+    _Atomic uint64_t waiting;             /* a bit a worker */
+    atomic_uint handed_over[WORKERS_MAX]; /* taken for that worker, not yet in use by it */
+};
+
+struct node {
+    struct conf *conf;
+    bool has_data_dir; /* it is locked by this process */
+    unsigned worker_count;
+    struct worker *workers[WORKERS_MAX];
+    struct node_slots *slots; /* by lane number: of the configuration's destinations */
+};
+
+void node_init(struct node *n, struct conf *conf, unsigned worker_count);
+void node_done(struct node *n);
+
+/* May this lane start one more attempt? True: it has taken a slot. False: it is pumped when one is
+ * handed over to it. */
+bool node_slot_take(struct lane *lane) MUST_CHECK;
+void node_slot_give(struct lane *lane);
+
+/* --- mailboxes: any thread may post; jobs run from the worker's loop, in order */
+void mailbox_open(struct worker *w);
+/* False: that worker has ended, the job was not taken. Else it is the worker's until it runs. */
+bool worker_post(struct worker *w, struct job *job) MUST_CHECK;
+/* Runs what is left and closes; on_closed from the loop. */
+void mailbox_close(struct worker *w, void (*on_closed)(void *user), void *user);
+
+/* --- a visit to every worker; `home` runs on the first one's thread, at last */
+struct visit {
+    struct job job;
+    struct node *node;
+    unsigned next;
+    void (*at)(struct worker *w, struct visit *v);
+    void (*home)(struct visit *v); /* owns `v` from here on */
+};
+void node_visit(struct node *n, struct visit *v);
+
+#endif

@@ -1,0 +1,234 @@
+/* What workers share: slots, mailboxes, visits. */
+#include "relay/node.h"
+
+#include "base/log.h"
+#include "relay/delivery.h"
+
+#include <stdlib.h>
+
+void node_init(struct node *n, struct conf *conf, unsigned worker_count)
+{
+    n->conf = conf;
+    n->worker_count = worker_count;
+    n->slots = calloc(conf->destination_count + 1, sizeof *n->slots);
+    ENSURE(n->slots != NULL && worker_count > 0 && worker_count <= WORKERS_MAX);
+    for (size_t i = 0; i < conf->destination_count; i++) {
+        n->slots[i].most = conf->destinations[i].concurrency;
+    }
+}
+
+void node_done(struct node *n)
+{
+    free(n->slots);
+}
+
+/* --- slots */
+
+static bool take_one(struct node_slots *s)
+{
+    unsigned taken = atomic_load(&s->taken);
+    while (taken < s->most) {
+        if (atomic_compare_exchange_weak(&s->taken, &taken, taken + 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_handed_over(struct node_slots *s, unsigned worker)
+{
+    if (atomic_load_explicit(&s->handed_over[worker], memory_order_relaxed) == 0) {
+        return false;
+    }
+    atomic_fetch_sub(&s->handed_over[worker], 1); /* only its own worker takes from it */
+    return true;
+}
+
+bool node_slot_take(struct lane *lane)
+{
+    struct worker *w = lane->w;
+    if (w->node->worker_count == 1) {
+        return true; /* its own count is the node's */
+    }
+    struct node_slots *s = &w->node->slots[lane->number];
+    uint64_t me = UINT64_C(1) << w->index;
+    if (take_handed_over(s, w->index) || take_one(s)) {
+        return true;
+    }
+    /* Who gives one back from here on sees the bit; who did before left it to be taken. */
+    atomic_fetch_or(&s->waiting, me);
+    if (take_one(s)) {
+        atomic_fetch_and(&s->waiting, ~me);
+        return true;
+    }
+    return false;
+}
+
+/* The next worker behind `after` that waits, or WORKERS_MAX. */
+static unsigned next_waiting(uint64_t waiting, unsigned after, unsigned count)
+{
+    for (unsigned i = 1; i <= count; i++) {
+        unsigned k = (after + i) % count;
+        if (waiting >> k & 1) {
+            return k;
+        }
+    }
+    return WORKERS_MAX;
+}
+
+/* False: it has ended. */
+static bool wake(struct worker *w)
+{
+    uv_mutex_lock(&w->mail.lock);
+    bool open = !w->mail.closed;
+    if (open) {
+        w->mail.slots = true;
+        uv_async_send(&w->mail.async);
+    }
+    uv_mutex_unlock(&w->mail.lock);
+    return open;
+}
+
+static void give(struct worker *w, struct node_slots *s)
+{
+    for (;;) {
+        uint64_t waiting = atomic_load(&s->waiting);
+        unsigned k = next_waiting(waiting, w->index, w->node->worker_count);
+        if (k == WORKERS_MAX) {
+            break;
+        }
+        uint64_t bit = UINT64_C(1) << k;
+        if ((atomic_fetch_and(&s->waiting, ~bit) & bit) != 0) {
+            atomic_fetch_add(&s->handed_over[k], 1);
+            if (wake(w->node->workers[k])) {
+                return;
+            }
+            atomic_fetch_sub(&s->handed_over[k], 1);
+        }
+    }
+    atomic_fetch_sub(&s->taken, 1);
+}
+
+void node_slot_give(struct lane *lane)
+{
+    if (lane->w->node->worker_count > 1) {
+        give(lane->w, &lane->w->node->slots[lane->number]);
+    }
+}
+
+/* Lanes that were given slots use them, or pass them on. */
+static void use_slots(struct worker *w)
+{
+    for (size_t i = 0; i < w->conf->destination_count; i++) {
+        struct node_slots *s = &w->node->slots[i];
+        if (atomic_load(&s->handed_over[w->index]) > 0) {
+            lane_pump(w->lanes[i]);
+            while (take_handed_over(s, w->index)) {
+                give(w, s);
+            }
+        }
+    }
+}
+
+/* --- mailboxes */
+
+static void run_jobs(struct worker *w)
+{
+    struct mailbox *m = &w->mail;
+    uv_mutex_lock(&m->lock);
+    struct job *job = m->first;
+    bool slots = m->slots;
+    m->slots = false;
+    m->first = NULL;
+    m->last = &m->first;
+    uv_mutex_unlock(&m->lock);
+    while (job != NULL) {
+        struct job *next = job->next;
+        job->run(w, job);
+        job = next;
+    }
+    if (slots) {
+        use_slots(w);
+    }
+}
+
+static void on_mail(uv_async_t *async)
+{
+    run_jobs(async->data);
+}
+
+void mailbox_open(struct worker *w)
+{
+    struct mailbox *m = &w->mail;
+    m->last = &m->first;
+    ENSURE(uv_mutex_init(&m->lock) == 0 && uv_async_init(w->loop, &m->async, on_mail) == 0);
+    m->async.data = w;
+}
+
+bool worker_post(struct worker *w, struct job *job)
+{
+    struct mailbox *m = &w->mail;
+    uv_mutex_lock(&m->lock);
+    bool open = !m->closed;
+    if (open) {
+        job->next = NULL;
+        *m->last = job;
+        m->last = &job->next;
+        uv_async_send(&m->async);
+    }
+    uv_mutex_unlock(&m->lock);
+    return open;
+}
+
+static void on_mailbox_closed(uv_handle_t *handle)
+{
+    struct worker *w = handle->data;
+    w->mail.on_closed(w->mail.user);
+}
+
+void mailbox_close(struct worker *w, void (*on_closed)(void *user), void *user)
+{
+    struct mailbox *m = &w->mail;
+    uv_mutex_lock(&m->lock);
+    m->closed = true;
+    uv_mutex_unlock(&m->lock);
+    run_jobs(w);
+    m->on_closed = on_closed;
+    m->user = user;
+    uv_close((uv_handle_t *)&m->async, on_mailbox_closed);
+}
+
+/* --- visits */
+
+static void visit_home(struct worker *w, struct job *job)
+{
+    (void)w;
+    struct visit *v = CONTAINER_OF(job, struct visit, job);
+    v->home(v);
+}
+
+static void visit_one(struct worker *w, struct job *job)
+{
+    struct visit *v = CONTAINER_OF(job, struct visit, job);
+    struct node *n = v->node;
+    v->at(w, v);
+    while (++v->next < n->worker_count) {
+        if (worker_post(n->workers[v->next], job)) {
+            return;
+        }
+    }
+    v->job.run = visit_home;
+    if (w->index == 0) {
+        visit_home(w, job);
+    } else {
+        ENSURE(worker_post(n->workers[0], job)); /* the first one ends last */
+    }
+}
+
+void node_visit(struct node *n, struct visit *v)
+{
+    v->node = n;
+    v->next = 0;
+    v->job.run = visit_one;
+    ENSURE(worker_post(n->workers[0], &v->job));
+}

@@ -1,0 +1,255 @@
+/* The life of one worker: start, listen, drain, close. What the node decides comes as calls on its
+ * thread; what became of it is its state. */
+#include "relay/worker.h"
+
+#include "base/log.h"
+#include "relay/delivery.h"
+#include "relay/embedded.h"
+#include "relay/ingest.h"
+#include "relay/lookup.h"
+#include "relay/node.h"
+#include "relay/stats.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { START_WITHIN_MS = 5000, LOOK_MS = 20 };
+
+static void set_state(struct worker *w, enum worker_state state)
+{
+    atomic_store(&w->state, state);
+    w->on_state(w);
+}
+
+/* --- every 2 seconds */
+
+static void on_destinations(void *user, const redisReply *reply)
+{
+    struct worker *w = user;
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+    for (unsigned i = 0; i < w->lane_count; i++) {
+        bool paused = false;
+        for (size_t k = 0; k + 1 < reply->elements; k += 2) {
+            struct str name = {reply->element[k]->str, reply->element[k]->len};
+            struct str state = {reply->element[k + 1]->str, reply->element[k + 1]->len};
+            paused |= str_eq(name, str_of(w->lanes[i]->name)) && str_eq(state, STR("paused"));
+        }
+        if (w->lanes[i]->pause_wanted && !paused) {
+            lookup_pause(w, w->lanes[i], true, NULL, NULL);
+        }
+        w->lanes[i]->pause_wanted &= !paused;
+        lane_pause(w->lanes[i], paused || w->lanes[i]->pause_wanted);
+    }
+}
+
+static void read_destinations(struct worker *w)
+{
+    struct buf key;
+    buf_init(&key, 128);
+    buf_add_str(&key, w->conf->redis.prefix);
+    buf_add_str(&key, STR("destinations"));
+    struct str argv[] = {STR("HGETALL"), buf_str(&key)};
+    store_send(w->redis.main, 2, argv, on_destinations, w);
+    buf_done(&key);
+}
+
+static void on_renewal(struct wheel_timer *t)
+{
+    struct worker *w = CONTAINER_OF(t, struct worker, renewal);
+    wheel_arm(&w->wheel, &w->renewal, RENEW_EVERY_MS, on_renewal);
+    lease_renew_all(w);
+    adopt_scan(w);
+    journals_tend(w);
+    lanes_tend(w);
+    moves_pump(w);
+    if (w->redis.ready) {
+        read_destinations(w);
+    }
+}
+
+/* --- starting */
+
+static void fail(struct worker *w, const char *why)
+{
+    snprintf(w->failure, sizeof w->failure, "%s", why);
+    set_state(w, WORKER_FAILED);
+}
+
+static void look_at_start(struct wheel_timer *t)
+{
+    struct worker *w = CONTAINER_OF(t, struct worker, look);
+    if (w->redis.unsuitable) {
+        fail(w, w->redis.trouble);
+        return;
+    }
+    if (w->live != NULL && w->live->state == JOURNAL_OPEN) {
+        set_state(w, WORKER_READY);
+        return;
+    }
+    bool loading = strstr(store_trouble(w->redis.main), "LOADING") != NULL;
+    if (!loading && boot_ms() > w->until_ms) {
+        char text[sizeof w->failure];
+        const char *trouble = store_trouble(w->redis.main);
+        snprintf(text, sizeof text,
+                 "cannot use Redis: %s; start it, or correct redis.url (or $REDIS_URL)",
+                 trouble[0] != '\0' ? trouble : w->redis.trouble);
+        fail(w, text);
+        return;
+    }
+    wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_start);
+}
+
+void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t *loop)
+{
+    w->node = node;
+    w->index = index;
+    w->loop = loop;
+    w->conf = node->conf;
+    w->stats = stats_new();
+    map_init(&w->lane_by_name);
+    wheel_init(&w->wheel, loop);
+    w->httpc = httpc_new(loop, &w->wheel);
+    mailbox_open(w);
+}
+
+const char *worker_start(struct worker *w)
+{
+    const char *why = lanes_apply(w);
+    if (why == NULL) {
+        redis_start(w);
+        wheel_arm(&w->wheel, &w->renewal, RENEW_EVERY_MS, on_renewal);
+        w->until_ms = boot_ms() + START_WITHIN_MS;
+        wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_start);
+    }
+    return why;
+}
+
+void worker_listen(struct worker *w)
+{
+    const char *why = ingest_start(w);
+    if (why != NULL) {
+        fail(w, why);
+    } else {
+        set_state(w, WORKER_LISTENING);
+    }
+}
+
+/* --- draining */
+
+static bool is_drained(const struct worker *w)
+{
+    for (const struct journal *j = w->journals; j != NULL; j = j->next) {
+        if (!commit_idle(j)) {
+            return false;
+        }
+    }
+    return ingest_waiting(w) == 0 && dispatch_idle(w) && w->moves == NULL;
+}
+
+static void look_at_drain(struct wheel_timer *t)
+{
+    struct worker *w = CONTAINER_OF(t, struct worker, look);
+    if (!is_drained(w) && boot_ms() < w->until_ms) {
+        wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_drain);
+        return;
+    }
+    set_state(w, WORKER_DRAINED);
+}
+
+void worker_drain(struct worker *w, int64_t until_ms)
+{
+    w->until_ms = until_ms;
+    w->draining = true;
+    if (w->listener != NULL) {
+        httpd_drain(w->listener);
+    }
+    set_state(w, WORKER_DRAINING);
+    look_at_drain(&w->look);
+}
+
+/* --- closing: attempts are cut off, journals sealed and freed, then every handle */
+
+static void closed_one(void *user)
+{
+    struct worker *w = user;
+    if (--w->closing == 0) {
+        wheel_cancel(&w->wheel, &w->look);
+        wheel_done(&w->wheel);
+        w->on_ended(w);
+    }
+}
+
+void worker_end(struct worker *w, void (*on_ended)(struct worker *w))
+{
+    w->on_ended = on_ended;
+    wheel_cancel(&w->wheel, &w->due);
+    wheel_cancel(&w->wheel, &w->renewal);
+    while (w->journals != NULL) {
+        journal_free(w->journals);
+    }
+    moves_free(w);
+    w->closing = 3u + (w->listener != NULL); /* 3: mailbox, httpc, redis */
+    mailbox_close(w, closed_one, w);
+    if (w->listener != NULL) {
+        httpd_close(w->listener, closed_one, w);
+        w->listener = NULL;
+    }
+    lanes_free(w);
+    httpc_close(w->httpc, closed_one, w);
+    if (w->redis.main != NULL) {
+        redis_stop(w, closed_one, w);
+    } else {
+        closed_one(w);
+    }
+}
+
+static void cancel_attempts(struct worker *w)
+{
+    for (unsigned i = 0; i < w->lane_count; i++) {
+        for (struct delivery *d = w->lanes[i]->lists[DELIVERY_INFLIGHT].first; d != NULL;
+             d = d->next) {
+            if (d->attempt != NULL) {
+                httpc_cancel(&d->attempt->call);
+            }
+        }
+    }
+}
+
+/* What is in memory only for speed goes; the journal has it. */
+static void forget_all(struct worker *w)
+{
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
+        dispatch_forget(j);
+    }
+}
+
+static void look_at_close(struct wheel_timer *t)
+{
+    struct worker *w = CONTAINER_OF(t, struct worker, look);
+    if (!dispatch_idle(w)) { /* cancelled attempts complete from the loop */
+        wheel_arm(&w->wheel, &w->look, LOOK_MS / 2, look_at_close);
+    } else if (w->redis.main != NULL) {
+        lease_free_all(w, w->on_freed);
+    } else {
+        w->on_freed(w);
+    }
+}
+
+void worker_close(struct worker *w, void (*on_freed)(struct worker *w))
+{
+    w->on_freed = on_freed;
+    w->draining = true;
+    wheel_cancel(&w->wheel, &w->renewal);
+    cancel_attempts(w);
+    forget_all(w);
+    wheel_arm(&w->wheel, &w->look, 0, look_at_close);
+}
+
+void worker_done(struct worker *w)
+{
+    adopt_done(w);
+    uv_mutex_destroy(&w->mail.lock);
+    stats_free(w->stats);
+}

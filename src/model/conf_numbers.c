@@ -34,6 +34,7 @@ static bool count_read(struct conf_reader *r, const struct conf_row *row, const 
     }
     const char *why = text_u64(text, UINT64_MAX, &v);
     if (why != NULL) {
+        why = row->words != NULL ? "expected auto or a whole number" : why;
         return conf_refuse(r, row, n, why, text, NULL);
     }
     char least[20], most[20];

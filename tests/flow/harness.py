@@ -340,8 +340,9 @@ class Flow:
 
     def penstock(self, destinations, redis=None, retry="{schedule: [200ms, 500ms, 1s, 1s, ...], jitter: 0%}",
                  more="", destination_more="", sources=None, routes=None, start=True, name="node", durability="fsync",
-                 listen_more="", retention=None):
+                 listen_more="", retention=None, workers=2):
         lines = ["version: 1",
+                 "workers: %d" % workers,
                  "listen: { address: '127.0.0.1:0' %s }" % listen_more,
                  "admin: { address: '127.0.0.1:0' }",
                  "data_dir: %s" % os.path.join(self.folder, name, "data")]

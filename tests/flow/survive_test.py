@@ -172,7 +172,7 @@ def the_second_signal_stops_at_once(flow):
 def recovers_only_what_was_not_settled(flow):
     redis = flow.redis()
     a, b = flow.sink(), flow.sink()
-    p = flow.penstock({"a": a, "b": b}, redis, destination_more=", timeout: 5s")
+    p = flow.penstock({"a": a, "b": b}, redis, destination_more=", timeout: 5s", workers=1)
     for i in range(50):
         p.stripe(json.dumps({"seq": i}).encode())
     a.wait(50)
@@ -351,7 +351,7 @@ def parks_later_what_redis_has_no_memory_for(flow):
 
 def forgets_nothing_that_was_settled_at_redis_out_of_memory(flow):
     redis, a = flow.redis(), flow.sink(lambda r, before: {"delay": 1})
-    p = flow.penstock({"a": a}, redis)
+    p = flow.penstock({"a": a}, redis, workers=1)
     for i in range(10):
         assert p.stripe(b'{"seq":%d}' % i).status == 200
     redis.cli("CONFIG", "SET", "maxmemory", "1mb")
@@ -369,7 +369,7 @@ def forgets_nothing_that_was_settled_at_redis_out_of_memory(flow):
 
 def keeps_what_is_for_a_destination_it_does_not_know(flow):
     redis, a, b = flow.redis(), flow.sink(), flow.sink(lambda r, before: {"hang": True})
-    p = flow.penstock({"a": a, "b": b}, redis)
+    p = flow.penstock({"a": a, "b": b}, redis, workers=1)
     for i in range(5):
         p.stripe(b'{"seq":%d}' % i)
     b.wait(5)
@@ -433,3 +433,40 @@ def a_refused_append_is_no_lost_tail(flow):
     wait_for(lambda: p.metric("penstock_deliveries_total") == 1, "the first to be delivered")
     assert p.metric("penstock_journals_left_total") == 0
     assert sequence(a) == {1: 1}
+
+
+def several_workers_are_one_node(flow):
+    """Every worker takes requests; limits, metrics and the API are of the node; a stop drains them all."""
+    redis, fast = flow.redis(), flow.sink()
+    running, most = [0], [0]
+    slow = flow.sink()
+
+    def answers(request, before):
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        slow.loop.call_later(0.05, lambda: running.__setitem__(0, running[0] - 1))
+        return {"delay": 0.05}
+    slow.answers = answers
+    p = flow.penstock({"fast": fast, "slow": "{ url: 'http://127.0.0.1:%d/', concurrency: 3 }" % slow.port}, redis,
+                      workers=4)
+    for i in range(64):  # a connection each: the kernel spreads them
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    fast.wait(64)
+    slow.wait(64)
+    assert 2 <= most[0] <= 3, "the limit is the node's: %d" % most[0]
+    journals = redis.cli("KEYS", "*journal").split()
+    assert len(journals) == 4 and sum(int(redis.cli("XLEN", j)) > 1 for j in journals) >= 2, journals
+    wait_for(lambda: p.metric("penstock_deliveries_total") == 128, "the sum over all workers")
+    assert p.metric("penstock_redis_up") == 1 and p.metric("penstock_journals") == 4
+    assert p.api("/api/v1/destinations/slow/pause", "POST")
+    assert {d["name"]: d["state"] for d in p.api("/api/v1/destinations")["destinations"]} == {
+        "fast": "up", "slow": "paused"}
+    for i in range(64, 128):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    fast.wait(128)
+    assert len(slow.requests) == 64, "paused in every worker"
+    assert p.api("/api/v1/destinations/slow/resume", "POST")
+    slow.wait(128)
+    assert p.stop() == 0
+    assert sequence(fast) == sequence(slow) == {i: 1 for i in range(128)}
+    assert all(redis.cli("GET", j.replace("journal", "owner")) == "free" for j in journals)

@@ -96,7 +96,6 @@ static void later_keys(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        LEAST "workers: auto\n",
         LEAST "spool: {size: 1GiB}\n",
         LEAST "network: {}\n",
         LEAST "tests: []\n",
@@ -133,6 +132,8 @@ static void values(void **state)
     static const struct row rows[] = {
         {LEAST "version: 2\n", "\"version\" must be 1\n"},
         {LEAST "version: one\n", "\"version\": expected a whole number, not \"one\""},
+        {LEAST "workers: many\n", "\"workers\": expected auto or a whole number, not \"many\""},
+        {LEAST "workers: 0\n", "\"workers\" must be from 1 to 64"},
         {LEAST "listen: {limits: {lane: 0}}\n", "\"lane\" must be from 1 to 65536"},
         {LEAST "listen: {limits: {lane: 65537}}\n", "\"lane\" must be from 1 to 65536"},
         {LEAST "listen: {limits: {lane: -1}}\n", "expected a whole number, not \"-1\""},

@@ -26,14 +26,16 @@ enum app_state {
     APP_CLOSING, /* the others end, then the first */
 };
 
+/* Each is given to a worker at most once in its life, so each has one job. */
+enum command { COMMAND_LISTEN, COMMAND_STOP, COMMAND_DRAIN, COMMAND_CLOSE, COMMANDS };
+
 /* One worker and its thread. */
 struct post {
-    struct app *app;
     struct worker w;
     uv_loop_t loop;
     uv_thread_t thread;
     bool running; /* the thread: to be joined */
-    struct job command;
+    struct job jobs[COMMANDS];
 };
 
 struct app {
@@ -45,7 +47,7 @@ struct app {
     uv_async_t changed; /* a worker's state has */
     struct wheel_timer delay;
     enum app_state state;
-    int64_t drain_until_ms;
+    unsigned opened; /* workers that were told to listen */
     int exit_code;
     bool ending; /* the first worker's turn has come */
     unsigned closing;
@@ -54,22 +56,6 @@ struct app {
 static void close_all(struct app *a);
 
 /* --- commands to workers; each runs on its thread */
-
-static void command(struct app *a, unsigned index, void (*run)(struct worker *w, struct job *job))
-{
-    struct post *p = &a->posts[index];
-    p->command.run = run;
-    if (!worker_post(&p->w, &p->command)) {
-        log_line(LOG_DEBUG, "a worker has ended already", "worker", "%u", index, NULL);
-    }
-}
-
-static void command_all(struct app *a, void (*run)(struct worker *w, struct job *job))
-{
-    for (unsigned i = 0; i < a->node.worker_count; i++) {
-        command(a, i, run);
-    }
-}
 
 static void do_listen(struct worker *w, struct job *job)
 {
@@ -85,7 +71,8 @@ static void do_stop(struct worker *w, struct job *job)
 
 static void do_drain(struct worker *w, struct job *job)
 {
-    worker_drain(w, CONTAINER_OF(job, struct post, command)->app->drain_until_ms);
+    (void)job;
+    worker_drain(w, w->node->drain_until_ms);
 }
 
 static void on_thread_ended(struct worker *w)
@@ -102,6 +89,23 @@ static void do_close(struct worker *w, struct job *job)
 {
     (void)job;
     worker_close(w, end_thread);
+}
+
+static void (*const commands[COMMANDS])(struct worker *w, struct job *job) = {do_listen, do_stop,
+                                                                              do_drain, do_close};
+
+static void command(struct app *a, unsigned index, enum command what)
+{
+    struct job *job = &a->posts[index].jobs[what];
+    job->run = commands[what];
+    ENSURE(worker_post(&a->posts[index].w, job)); /* it ends only when told to */
+}
+
+static void command_all(struct app *a, enum command what)
+{
+    for (unsigned i = 0; i < a->node.worker_count; i++) {
+        command(a, i, what);
+    }
 }
 
 /* --- what has become of them */
@@ -144,14 +148,14 @@ static void announce(struct app *a)
              a->embedded != NULL ? "embedded" : "redis", NULL);
 }
 
+/* One by one: the others join the first. */
 static void open_next(struct app *a)
 {
-    for (unsigned i = 0; i < a->node.worker_count; i++) {
-        enum worker_state state = atomic_load(&a->posts[i].w.state);
-        if (state == WORKER_READY) {
-            command(a, i, do_listen); /* one by one: the others join the first */
-            return;
-        }
+    unsigned i = a->opened;
+    if (i == 0 ||
+        (i < a->node.worker_count && atomic_load(&a->posts[i - 1].w.state) == WORKER_LISTENING)) {
+        a->opened++;
+        command(a, i, COMMAND_LISTEN);
     }
 }
 
@@ -279,7 +283,7 @@ static void close_all(struct app *a)
 {
     a->state = APP_CLOSING;
     for (unsigned i = 1; i < a->node.worker_count; i++) {
-        command(a, i, do_close);
+        command(a, i, COMMAND_CLOSE);
     }
     end_first(a);
 }
@@ -288,8 +292,8 @@ static void on_delay_over(struct wheel_timer *t)
 {
     struct app *a = CONTAINER_OF(t, struct app, delay);
     a->state = APP_DRAINING;
-    a->drain_until_ms = boot_ms() + a->node.conf->shutdown.timeout_ms;
-    command_all(a, do_drain);
+    a->node.drain_until_ms = boot_ms() + a->node.conf->shutdown.timeout_ms;
+    command_all(a, COMMAND_DRAIN);
 }
 
 static void on_signal(uv_signal_t *s, int number)
@@ -305,7 +309,7 @@ static void on_signal(uv_signal_t *s, int number)
         return;
     }
     a->state = APP_DELAYING;
-    command_all(a, do_stop);
+    command_all(a, COMMAND_STOP);
     wheel_arm(&a->posts[0].w.wheel, &a->delay, (uint64_t)a->node.conf->shutdown.delay_ms,
               on_delay_over);
 }
@@ -426,7 +430,6 @@ int app_run(struct conf *conf)
     node_init(&a->node, conf, count);
     for (unsigned i = 0; i < count; i++) {
         struct post *p = &a->posts[i];
-        p->app = a;
         ENSURE(uv_loop_init(&p->loop) == 0);
         worker_init(&p->w, &a->node, i, &p->loop);
         p->w.on_state = on_state;

@@ -21,7 +21,7 @@ struct node_slots {
 
 struct node {
     struct conf *conf;
-    bool has_data_dir; /* it is locked by this process */
+    bool has_data_dir;      /* it is locked by this process */
     int64_t drain_until_ms; /* boot clock: set before workers are told to drain */
     unsigned worker_count;
     struct worker *workers[WORKERS_MAX];

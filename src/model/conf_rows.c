@@ -369,8 +369,7 @@ static const struct conf_block shutdown_block = {"shutdown", "shutdown", shutdow
 static const struct conf_row top_rows[] = {
     VALUE("version", COUNT, AT(version), "1", 1, 1, "the version of this language"),
     {"workers", &KIND_COUNT, AT(c.workers), "auto", 1, 64,
-     "event loops, each on a thread of its own; auto = half of the cores",
-     .words = worker_words},
+     "event loops, each on a thread of its own; auto = half of the cores", .words = worker_words},
     BLOCK("listen", 0, listen, "the side of the senders"),
     BLOCK("admin", 0, admin, "the side of the operator"),
     VALUE("data_dir", TEXT, AT(c.data_dir), "/var/lib/penstock", 1, 4000,

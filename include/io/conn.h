@@ -78,8 +78,8 @@ struct conn_ops {
     void (*close)(struct conn *c); /* a last word; `reason` is set */
 };
 
-/* Takes an accepted, non-blocking stream socket and reads; `tls` (owned from now on) or NULL. False: it could not; closed, on_closed
- * comes. */
+/* Takes an accepted, non-blocking stream socket and reads; `tls` (owned from now on) or NULL.
+ * False: it could not; closed, on_closed comes. */
 bool conn_accept(struct conn *c, uv_loop_t *loop, struct wheel *wheel, int fd, bool is_unix,
                  struct tls *tls, const struct conn_events *events) MUST_CHECK;
 /* Dials; ends in on_open or in on_closed. `tls` (owned from now on) or NULL for plain. */

@@ -56,8 +56,9 @@ struct httpd_handler {
      * or until httpd_release. */
     void (*on_request)(void *user, struct httpd_request *r);
     void (*on_gone)(void *user, struct httpd_request *r); /* forget r: never answer it */
-    /* httpd itself refused (malformed, too_large, too_slow, overloaded, tls: the house's closed list)
-     * and has answered or closed; for counting and logging. `detail` is a constant sentence. */
+    /* httpd itself refused (malformed, too_large, too_slow, overloaded, tls: the house's closed
+     * list) and has answered or closed; for counting and logging. `detail` is a constant sentence.
+     */
     void (*on_refused)(void *user, const char *reason, const char *detail,
                        const struct sockaddr_storage *peer);
 };

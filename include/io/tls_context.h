@@ -10,7 +10,7 @@
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 
-/* PEM files of one side; empty: none. */
+/* PEM files of one side, terminated paths; empty: none. */
 struct tls_files {
     struct str ca_file;             /* whom to trust; a client without one trusts the system's */
     struct str cert_file, key_file; /* what to show; the chain's own certificate first */

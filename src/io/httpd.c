@@ -26,16 +26,16 @@
 #define LINGER_BYTES (256u * 1024) /* of what it still sends, thrown away meanwhile */
 #define CONNECTIONS_KEPT 128u      /* structs that wait for their next connection */
 
-#define HANDSHAKE_MS 5000u         /* for a client to come through it */
-#define HANDSHAKES_MOST 512u       /* at the same time; more are closed at once */
+#define HANDSHAKE_MS 5000u   /* for a client to come through it */
+#define HANDSHAKES_MOST 512u /* at the same time; more are closed at once */
 
 enum peer_state {
-    PEER_IDLE,    /* between two requests */
-    PEER_HEAD,    /* a head is coming, or on_head is looking at it */
-    PEER_BODY,    /* a body is coming */
-    PEER_PENDING, /* with the handler */
-    PEER_WRITING, /* the answer is not all with the kernel yet */
-    PEER_LINGER,  /* answered for the last time; waits for the peer's end */
+    PEER_IDLE,      /* between two requests */
+    PEER_HEAD,      /* a head is coming, or on_head is looking at it */
+    PEER_BODY,      /* a body is coming */
+    PEER_PENDING,   /* with the handler */
+    PEER_WRITING,   /* the answer is not all with the kernel yet */
+    PEER_LINGER,    /* answered for the last time; waits for the peer's end */
     PEER_HANDSHAKE, /* TLS has not begun to carry anything yet */
 };
 
@@ -279,9 +279,10 @@ static bool take_head(struct httpd_conn *c)
 }
 
 /* RFC 8446 5.1: a record of the handshake begins with 22 and 3. */
-static bool is_client_hello(const struct message *m)
+static bool is_client_hello(const struct httpd_conn *c)
 {
-    return m->area->len > 1 && m->area->at[0] == 22 && m->area->at[1] == 3;
+    const struct block *b = c->message->area;
+    return c->state == PEER_HEAD && b->len > 1 && b->at[0] == 22 && b->at[1] == 3;
 }
 
 static void parse(struct httpd_conn *c)
@@ -312,7 +313,7 @@ static void parse(struct httpd_conn *c)
             return;
         case PARSE_FAULT:
             refuse(c, m->parser.fault->status, m->parser.fault->reason,
-                   is_client_hello(m) ? "TLS on a port for plain HTTP; listen.tls is not set"
+                   is_client_hello(c) ? "TLS on a port for plain HTTP; listen.tls is not set"
                                       : http_detail(&m->parser));
             return;
         }

@@ -66,8 +66,7 @@ static const char *load_key(SSL_CTX *ssl, const struct tls_files *f)
         if (ERR_GET_LIB(error) == ERR_LIB_X509) {
             return say_misfit(f);
         }
-        if (ERR_GET_LIB(error) == ERR_LIB_PEM &&
-            ERR_GET_REASON(error) == PEM_R_BAD_PASSWORD_READ) {
+        if (ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_BAD_PASSWORD_READ) {
             snprintf(trouble, sizeof trouble,
                      "the key in %.*s is locked with a passphrase; store it without one: openssl "
                      "pkey -in %.*s",

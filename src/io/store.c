@@ -416,8 +416,8 @@ static SSL *make_ssl(struct store *s)
     return ssl;
 }
 
-/* hiredis shakes hands once the socket is open, and says "connected" before: only the answer to the
- * greeting means that it went well. */
+/* hiredis shakes hands as the socket allows, perhaps at once, and says "connected" before that is
+ * over: only the answer to the greeting means that it went well. */
 static void dial(struct store *s, const struct sockaddr_storage *address)
 {
     redisOptions options = {0};
@@ -436,8 +436,10 @@ static void dial(struct store *s, const struct sockaddr_storage *address)
     redisAsyncContext *context = redisAsyncConnectWithOptions(&options);
     ENSURE(context != NULL);
     const char *why = context->err != 0 ? context->errstr : NULL;
+    char text[200];
     if (why == NULL && ssl != NULL && redisInitiateSSL(&context->c, ssl) != REDIS_OK) {
-        why = context->c.errstr;
+        why = why_tls_failed(ssl, text);
+        why = why != NULL ? why : context->c.errstr;
     }
     if (why != NULL) {
         dial_failed(s, why);

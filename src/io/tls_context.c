@@ -50,31 +50,37 @@ static const char *say_misfit(const struct tls_files *f)
 /* --- reading files --- */
 
 /* OpenSSL would ask at the terminal. */
-static int no_passphrase(char *at, int size, int writing, void *user)
+static int no_passphrase(char *at, int size, int writing, void *asked)
 {
     (void)at;
     (void)size;
     (void)writing;
-    (void)user;
+    *(bool *)asked = true;
     return -1;
+}
+
+static const char *say_locked(const struct tls_files *f)
+{
+    snprintf(trouble, sizeof trouble,
+             "the key in %.*s is locked with a passphrase; store it without one (openssl pkey), "
+             "readable for Penstock only",
+             STR_ARG(f->key_file));
+    ERR_clear_error();
+    return trouble;
 }
 
 static const char *load_key(SSL_CTX *ssl, const struct tls_files *f)
 {
-    if (SSL_CTX_use_PrivateKey_file(ssl, f->key_file.at, SSL_FILETYPE_PEM) != 1) {
-        unsigned long error = ERR_peek_error();
-        if (ERR_GET_LIB(error) == ERR_LIB_X509) {
-            return say_misfit(f);
-        }
-        if (ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_BAD_PASSWORD_READ) {
-            snprintf(trouble, sizeof trouble,
-                     "the key in %.*s is locked with a passphrase; store it without one: openssl "
-                     "pkey -in %.*s",
-                     STR_ARG(f->key_file), STR_ARG(f->key_file));
-            ERR_clear_error();
-            return trouble;
-        }
-        return say_unreadable("a private key", f->key_file);
+    bool asked = false;
+    SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
+    SSL_CTX_set_default_passwd_cb_userdata(ssl, &asked);
+    int rc = SSL_CTX_use_PrivateKey_file(ssl, f->key_file.at, SSL_FILETYPE_PEM);
+    SSL_CTX_set_default_passwd_cb_userdata(ssl, NULL);
+    if (rc != 1) {
+        return asked ? say_locked(f)
+               : ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_X509
+                   ? say_misfit(f)
+                   : say_unreadable("a private key", f->key_file);
     }
     /* A key of another kind than the certificate's was taken as the half of a second pair. */
     return SSL_CTX_check_private_key(ssl) == 1 ? NULL : say_misfit(f);
@@ -83,7 +89,6 @@ static const char *load_key(SSL_CTX *ssl, const struct tls_files *f)
 static const char *load_certificate(SSL_CTX *ssl, const struct tls_files *f)
 {
     ERR_clear_error();
-    SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
     if (SSL_CTX_use_certificate_chain_file(ssl, f->cert_file.at) != 1) {
         return say_unreadable("a certificate", f->cert_file);
     }
@@ -311,8 +316,9 @@ const char *tls_verify_trouble(const SSL *ssl)
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return "certificate is not yet valid: one of the two clocks is wrong";
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
         return "self-signed certificate: trust it with tls.ca_file";
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        return "self-signed certificate in certificate chain: tls.ca_file must hold this CA";
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
         return "unable to get local issuer certificate: tls.ca_file must hold its CA, and the "

@@ -86,11 +86,11 @@ def accepts_pipelined_requests_over_tls(flow):
                (sign_stripe(BODY)["Stripe-Signature"].encode(), len(BODY)) + BODY)
     with socket.create_connection(("127.0.0.1", p.port), 20) as plain:
         with _client(ca).wrap_socket(plain, server_hostname="localhost") as s:
-            threading.Thread(target=s.sendall, args=(request * 300,)).start()
-            f = s.makefile("rb")
-            answers = 0
-            while answers < 300:
-                answers += f.readline().startswith(b"HTTP/1.1 200 ")
+            s.sendall(request * 300)  # the kernel's buffers hold it
+            answers = b""
+            while answers.count(b"HTTP/1.1 200 ") < 300:
+                answers += s.recv(65536) or b"HTTP/1.1 cut off " * 1000
+                assert b"cut off" not in answers, answers[-300:]
     assert len(sink.wait(300)) == 300
 
 
@@ -233,7 +233,7 @@ def survives_plain_http_on_a_tls_port(flow):
                 s.shutdown(socket.SHUT_WR)
                 while s.recv(4096):
                     pass
-            except ConnectionError:
+            except OSError:  # it was closed before we ended our side
                 pass
     with socket.create_connection(("127.0.0.1", p.port)):
         pass  # a port scan is nothing to tell
@@ -370,7 +370,7 @@ def refuses_a_redis_of_another_name(flow):
     cases = [("rediss://localhost:%d" % other.tls_port, trust, "hostname mismatch"),
              ("rediss://127.0.0.1:%d" % other.tls_port, trust, "IP address mismatch"),
              ("rediss://localhost:%d" % old.tls_port, trust, "certificate has expired"),
-             ("rediss://localhost:%d" % strict.tls_port, "ca_file: " + stranger.cert, "ca_file must hold its CA"),
+             ("rediss://localhost:%d" % strict.tls_port, "ca_file: " + stranger.cert, "ca_file must hold this CA"),
              ("rediss://localhost:%d" % strict.tls_port, trust, "client certificate"),
              ("rediss://localhost:%d" % strict.port, trust, "TLS port")]
     runs = []

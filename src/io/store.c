@@ -150,26 +150,30 @@ static void drop(struct store *s)
 /* --- replies and deadlines --- */
 
 /* What TLS has to say: hiredis' own text is no more than "I/O error". NULL: nothing. */
-static const char *why_tls_failed(const SSL *ssl, char text[200])
+static const char *why_tls_failed(const SSL *ssl)
 {
-    const char *why = tls_verify_trouble(ssl);
     unsigned long error = ERR_peek_error();
-    if (why != NULL) {
-        return why;
+    const char *why = tls_verify_trouble(ssl);
+    return why != NULL || ERR_GET_LIB(error) != ERR_LIB_SSL ? why : ERR_reason_error_string(error);
+}
+
+/* A server that wants a certificate of ours says so in an alert, which its reset may overtake. */
+static const char *hint_at_tls(const struct store *s, const SSL *ssl)
+{
+    if (s->state == STORE_UP || tls_verify_trouble(ssl) != NULL) {
+        return "";
     }
-    if (ERR_GET_LIB(error) != ERR_LIB_SSL) {
-        return NULL;
-    }
-    int reason = ERR_GET_REASON(error);
-    bool wants_ours = reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED ||
-                      reason == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE ||
-                      reason == SSL_R_TLSV1_ALERT_UNKNOWN_CA;
-    const char *what = ERR_reason_error_string(error);
-    snprintf(text, 200, "TLS failed: %s%s", what != NULL ? what : "no reason given",
-             wants_ours ? "; does it want a client certificate (cert_file)?"
-             : reason == SSL_R_WRONG_VERSION_NUMBER ? "; is that its TLS port?"
-                                                    : "");
-    return text;
+    return ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER
+               ? "; is that its TLS port?"
+           : s->conf.files.cert_file.len == 0 ? "; does it want a client certificate (redis.tls)?"
+                                              : "";
+}
+
+/* `ssl` is NULL when plain; `why` is hiredis' reason. */
+static void set_end(struct store *s, const SSL *ssl, const char *why)
+{
+    const char *tls = ssl == NULL ? NULL : why_tls_failed(ssl);
+    set_trouble(s, tls != NULL ? tls : why, ssl == NULL ? "" : hint_at_tls(s, ssl));
 }
 
 /* Why hiredis ends a connection, unless something better is known: an error reply to the greeting.
@@ -177,13 +181,8 @@ static const char *why_tls_failed(const SSL *ssl, char text[200])
 static void note_end(struct store *s, const redisAsyncContext *context)
 {
     const struct link *link = context->data;
-    char text[200];
-    const char *why = link->ssl == NULL ? NULL : why_tls_failed(link->ssl, text);
     if (s->reset_why == NULL) {
-        set_trouble(s, "",
-                    why != NULL         ? why
-                    : context->err != 0 ? context->errstr
-                                        : "connection closed");
+        set_end(s, link->ssl, context->err != 0 ? context->errstr : "connection closed");
     }
     s->state = STORE_WAITING;
 }
@@ -396,19 +395,13 @@ static void on_broken(struct link *link, const char *why)
     }
 }
 
-static void dial_failed(struct store *s, const char *why)
-{
-    set_trouble(s, "", why);
-    lost(s);
-}
-
-/* Our own SSL: hiredis' would not check the name. NULL: dial_failed was said. */
+/* Our own SSL: hiredis' would not check the name. NULL: `trouble` is set. */
 static SSL *make_ssl(struct store *s)
 {
     struct tls_context *context;
     const char *why = tls_client_new(&context, &s->conf.files);
     if (why != NULL) {
-        dial_failed(s, why);
+        set_trouble(s, "", why);
         return NULL;
     }
     SSL *ssl = tls_client_ssl(context, s->conf.host);
@@ -424,6 +417,7 @@ static void dial(struct store *s, const struct sockaddr_storage *address)
     char ip[RESOLVE_TEXT];
     SSL *ssl = s->conf.tls ? make_ssl(s) : NULL;
     if (s->conf.tls && ssl == NULL) {
+        lost(s);
         return;
     }
     if (address == NULL) {
@@ -435,16 +429,12 @@ static void dial(struct store *s, const struct sockaddr_storage *address)
     s->state = STORE_DIALLING;
     redisAsyncContext *context = redisAsyncConnectWithOptions(&options);
     ENSURE(context != NULL);
-    const char *why = context->err != 0 ? context->errstr : NULL;
-    char text[200];
-    if (why == NULL && ssl != NULL && redisInitiateSSL(&context->c, ssl) != REDIS_OK) {
-        why = why_tls_failed(ssl, text);
-        why = why != NULL ? why : context->c.errstr;
-    }
-    if (why != NULL) {
-        dial_failed(s, why);
+    bool good = context->err == 0;
+    if (!good || (ssl != NULL && redisInitiateSSL(&context->c, ssl) != REDIS_OK)) {
+        set_end(s, good ? ssl : NULL, context->c.errstr);
         SSL_free(ssl); /* not hiredis' yet */
         redisAsyncFree(context);
+        lost(s);
         return;
     }
     s->link = link_new(s->loop, context, ssl, s, on_connect, on_disconnect);

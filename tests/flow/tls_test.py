@@ -302,11 +302,13 @@ def keeps_its_memory_over_two_thousand_handshakes(flow):
 
     def rss():
         return int(re.search(r"VmRSS:\s+(\d+)", open("/proc/%d/status" % p.process.pid).read()).group(1))
+    code = open(PENSTOCK, "rb").read()
     handshakes(500)
     before = rss()
     handshakes(2000)
     wait_for(lambda: p.metric("penstock_connections") == 0, "all to be closed")
-    assert rss() - before < (20000 if b"san" in open(PENSTOCK, "rb").read(1 << 20) else 1024), (before, rss())
+    if b"_asan_init" not in code and b"_tsan_init" not in code:  # these keep what is freed
+        assert rss() - before < 1024, (before, rss())
 
 
 # --- Redis

@@ -26,8 +26,7 @@
 #define LINGER_BYTES (256u * 1024) /* of what it still sends, thrown away meanwhile */
 #define CONNECTIONS_KEPT 128u      /* structs that wait for their next connection */
 
-#define HANDSHAKE_MS 5000u   /* for a client to come through it */
-#define HANDSHAKES_MOST 512u /* at the same time; more are closed at once */
+#define HANDSHAKE_MS 5000u /* for a client to come through it */
 
 enum peer_state {
     PEER_IDLE,      /* between two requests */
@@ -553,9 +552,12 @@ static struct httpd_conn *take_conn(struct httpd *h)
 /* Before it is looked at any further. */
 static const char *why_refused(const struct httpd *h)
 {
-    return h->conn_count >= h->limits.connections ? "too many connections"
-           : h->handshakes >= HANDSHAKES_MOST     ? "too many TLS handshakes at the same time"
-                                                  : NULL;
+    if (h->conn_count >= h->limits.connections) {
+        return "too many connections";
+    }
+    return h->tls != NULL && h->handshakes >= h->limits.handshakes
+               ? "too many TLS handshakes at the same time"
+               : NULL;
 }
 
 static void on_accept(struct listener *l, int fd, const struct sockaddr_storage *peer)

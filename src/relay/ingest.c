@@ -313,6 +313,7 @@ static struct httpd_limits limits_of(const struct conf *c, unsigned workers)
         .body_bytes = body,
         .memory_bytes = c->listen.memory_bytes,
         .connections = (c->listen.connections + workers - 1) / workers,
+        .handshakes = 512, /* a millisecond of this loop each, and some 50 KiB */
         .head_ms = 10000,
         .request_ms = (uint64_t)c->listen.request_timeout_ms,
         .idle_ms = (uint64_t)c->listen.idle_timeout_ms,

@@ -97,6 +97,7 @@ static void open_server(const char *client_ca)
                                         .body_bytes = 1 << 20,
                                         .memory_bytes = 16 << 20,
                                         .connections = 100,
+                                        .handshakes = 2,
                                         .head_ms = 10000,
                                         .request_ms = 10000,
                                         .idle_ms = 10000,
@@ -512,6 +513,45 @@ static void refuses_what_is_not_tls(void **state)
     shut_server();
 }
 
+static int dial(void)
+{
+    const char *port = strrchr(httpd_address(f.httpd), ':') + 1;
+    const struct sockaddr_in to = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                   .sin_port = htons((uint16_t)atoi(port))};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+/* Those that began go on, the newest is closed; when they are gone there is room again. */
+static void bounds_the_handshakes_under_way(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    int waiting[] = {dial(), dial()};
+    while (httpd_connections(f.httpd) < 2) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    assert_null(f.reason);
+    int third = dial();
+    while (f.reason == NULL) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    assert_ptr_equal(f.reason, REASON_OVERLOADED);
+    assert_non_null(strstr(f.detail, "handshakes"));
+    close(waiting[0]);
+    close(waiting[1]);
+    close(third);
+    while (httpd_connections(f.httpd) > 0) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    struct client c = {0};
+    run(&c);
+    assert_int_equal(c.answers, 1);
+    shut_server();
+}
+
 static void a_request_that_is_cut_off_is_none(void **state)
 {
     (void)state;
@@ -587,6 +627,7 @@ int main(void)
         cmocka_unit_test(refuses_renegotiation),
         cmocka_unit_test(goes_on_after_many_key_updates),
         cmocka_unit_test(refuses_what_is_not_tls),
+        cmocka_unit_test(bounds_the_handshakes_under_way),
         cmocka_unit_test(a_request_that_is_cut_off_is_none),
         cmocka_unit_test(says_what_is_wrong_with_files),
         cmocka_unit_test(knows_when_the_first_expires),

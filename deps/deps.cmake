@@ -36,7 +36,9 @@ function(deps_look name header library minimum major minor patch include_dirs li
     set(${found} FALSE PARENT_SCOPE)
     if(inc AND lib)
         set(version_file "${inc}/${header}")
-        if(name STREQUAL "libuv")
+        if(name STREQUAL "hiredis_ssl") # its own header has no version
+            set(version_file "${inc}/hiredis/hiredis.h")
+        elseif(name STREQUAL "libuv")
             set(version_file "${inc}/uv/version.h")
         elseif(name STREQUAL "openssl")
             # Debian keeps opensslv.h in the multiarch folder.
@@ -74,7 +76,7 @@ macro(deps_need name header library minimum major minor patch)
     set(deps_ok FALSE)
     deps_look(${name} "${header}" "${library}" ${minimum} "${major}" "${minor}" "${patch}" "" "" deps_ok)
     set(deps_where "system")
-    if(NOT deps_ok AND PENSTOCK_DEPS STREQUAL "auto" AND "${name}" MATCHES "^(hiredis|llhttp|yyjson)$")
+    if(NOT deps_ok AND PENSTOCK_DEPS STREQUAL "auto" AND "${name}" MATCHES "^(hiredis|hiredis_ssl|llhttp|yyjson)$")
         deps_fetch_debian()
         file(GLOB deps_libdirs "${deps_tree}/usr/lib/*-linux-*" "${deps_tree}/usr/lib")
         deps_look(${name} "${header}" "${library}" ${minimum} "${major}" "${minor}" "${patch}"
@@ -108,6 +110,8 @@ deps_need(openssl "openssl/ssl.h" "ssl" 3.0 "OPENSSL_VERSION_MAJOR${V}"
 deps_need(libyaml "yaml.h" "yaml" 0.2.5 "" "" "")
 deps_need(hiredis "hiredis/hiredis.h" "libhiredis.a;hiredis" 1.1 "HIREDIS_MAJOR${V}"
           "HIREDIS_MINOR${V}" "HIREDIS_PATCH${V}")
+deps_need(hiredis_ssl "hiredis/hiredis_ssl.h" "libhiredis_ssl.a;hiredis_ssl" 1.1
+          "HIREDIS_MAJOR${V}" "HIREDIS_MINOR${V}" "HIREDIS_PATCH${V}")
 deps_need(llhttp "llhttp.h" "libllhttp.a;llhttp" 9.2 "LLHTTP_VERSION_MAJOR${V}"
           "LLHTTP_VERSION_MINOR${V}" "LLHTTP_VERSION_PATCH${V}")
 deps_need(yyjson "yyjson.h" "yyjson" 0.8 "YYJSON_VERSION_MAJOR${V}"
@@ -126,6 +130,8 @@ endif()
 # libcrypto comes with libssl; hiredis' own headers are reached as <hiredis/...>.
 find_library(deps_crypto crypto)
 set_property(TARGET penstock::openssl APPEND PROPERTY INTERFACE_LINK_LIBRARIES "${deps_crypto}")
+set_property(TARGET penstock::hiredis_ssl APPEND PROPERTY INTERFACE_LINK_LIBRARIES
+             penstock::hiredis penstock::openssl)
 
 message(STATUS "Libraries:")
 foreach(row IN LISTS PENSTOCK_LIBRARIES)

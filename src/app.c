@@ -5,9 +5,11 @@
 #include "admin/api.h"
 #include "base/log.h"
 #include "relay/embedded.h"
+#include "relay/ingest.h"
 #include "relay/journal.h"
 #include "relay/node.h"
 #include "relay/stats.h"
+#include "relay/trust.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum app_state {
@@ -43,9 +46,10 @@ struct app {
     struct post *posts; /* by worker */
     struct embedded *embedded;
     struct api *api;
-    uv_signal_t term, interrupt;
+    uv_signal_t term, interrupt, hangup;
     uv_async_t changed; /* a worker's state has */
     struct wheel_timer delay;
+    struct wheel_timer expiry; /* once a day the certificate is looked at */
     enum app_state state;
     unsigned opened; /* workers that were told to listen */
     int exit_code;
@@ -217,6 +221,92 @@ static void on_state(struct worker *w)
     uv_async_send(&a->changed);
 }
 
+/* --- certificates: read again on SIGHUP; each worker takes the new ones for new connections */
+
+enum { EXPIRY_EVERY_MS = 24 * 3600 * 1000 };
+
+struct reload {
+    struct visit visit;
+    struct tls_context *tls; /* counted */
+};
+
+static void warn_of_expiry(const struct app *a)
+{
+    struct buf warning;
+    buf_init(&warning, 256);
+    trust_warn(a->node.tls, (int64_t)time(NULL), &warning);
+    if (warning.len > 0) {
+        log_line(LOG_WARN, "certificate", "why", "%.*s", STR_ARG(buf_str(&warning)), NULL);
+    }
+    buf_done(&warning);
+}
+
+static void on_expiry(struct wheel_timer *t)
+{
+    struct app *a = CONTAINER_OF(t, struct app, expiry);
+    warn_of_expiry(a);
+    wheel_arm(&a->posts[0].w.wheel, t, EXPIRY_EVERY_MS, on_expiry);
+}
+
+static void reload_at(struct worker *w, struct visit *v)
+{
+    ingest_use_tls(w, CONTAINER_OF(v, struct reload, visit)->tls);
+}
+
+static void reload_home(struct visit *v)
+{
+    struct reload *r = CONTAINER_OF(v, struct reload, visit);
+    log_line(LOG_INFO, "certificates reloaded", "expiry", "%lld",
+             (long long)tls_context_expiry(r->tls), NULL);
+    tls_context_unref(r->tls);
+    free(r);
+}
+
+static void on_hangup(uv_signal_t *s, int number)
+{
+    (void)number;
+    struct app *a = s->data;
+    struct tls_context *tls;
+    if (a->state != APP_RUNNING) {
+        return; /* not yet listening, or no more */
+    }
+    const char *why = trust_listener(a->node.conf, &tls);
+    if (why != NULL) {
+        log_line(LOG_ERROR, "certificates not reloaded; the old ones stay in use", "why", "%s", why,
+                 NULL);
+        return;
+    }
+    if (tls == NULL) {
+        log_line(LOG_INFO, "nothing to reload: there is no listen.tls", NULL);
+        return;
+    }
+    tls_context_unref(a->node.tls);
+    a->node.tls = tls;
+    warn_of_expiry(a);
+    struct reload *r = calloc(1, sizeof *r);
+    ENSURE(r != NULL);
+    r->tls = tls_context_ref(tls);
+    r->visit.at = reload_at;
+    r->visit.home = reload_home;
+    node_visit(&a->node, &r->visit);
+}
+
+/* All files are tried before anything begins. */
+static const char *start_trust(struct app *a)
+{
+    struct buf unused;
+    buf_init(&unused, 256);
+    const char *why = trust_check(a->node.conf, &unused);
+    buf_done(&unused);
+    if (why == NULL) {
+        why = trust_listener(a->node.conf, &a->node.tls);
+    }
+    if (a->node.tls != NULL) {
+        on_expiry(&a->expiry);
+    }
+    return why;
+}
+
 /* --- stopping: delay, drain, commit, seal and free, close; the embedded store last */
 
 static void closed_one(void *user)
@@ -239,9 +329,11 @@ static void end_all(void *user)
 {
     struct app *a = user;
     a->embedded = NULL;
-    a->closing = 3;
+    a->closing = 4;
+    wheel_cancel(&a->posts[0].w.wheel, &a->expiry);
     uv_close((uv_handle_t *)&a->term, on_handle_closed);
     uv_close((uv_handle_t *)&a->interrupt, on_handle_closed);
+    uv_close((uv_handle_t *)&a->hangup, on_handle_closed);
     uv_close((uv_handle_t *)&a->changed, on_handle_closed);
     if (a->api != NULL) {
         a->closing++;
@@ -356,7 +448,10 @@ static void run_thread(void *arg)
 
 static const char *start(struct app *a)
 {
-    const char *why = api_start(&a->api, &a->posts[0].w);
+    const char *why = start_trust(a);
+    if (why == NULL) {
+        why = api_start(&a->api, &a->posts[0].w);
+    }
     if (why == NULL) {
         why = start_store(a);
     }
@@ -416,10 +511,12 @@ static void open_handles(struct app *a)
     uv_loop_t *loop = &a->posts[0].loop;
     uv_signal_init(loop, &a->term);
     uv_signal_init(loop, &a->interrupt);
+    uv_signal_init(loop, &a->hangup);
     uv_async_init(loop, &a->changed, on_changed);
-    a->term.data = a->interrupt.data = a->changed.data = a;
+    a->term.data = a->interrupt.data = a->hangup.data = a->changed.data = a;
     uv_signal_start(&a->term, on_signal, SIGTERM);
     uv_signal_start(&a->interrupt, on_signal, SIGINT);
+    uv_signal_start(&a->hangup, on_hangup, SIGHUP);
 }
 
 int app_run(struct conf *conf)

@@ -25,7 +25,8 @@ struct conn;
 struct tls;
 
 struct conn_events {
-    /* conn_connect only: connected, and with TLS handshaken and verified. */
+    /* Dialled: connected, and with TLS handshaken and verified. Accepted: with TLS only,
+     * handshaken. */
     void (*on_open)(struct conn *c);
     /* Where the next bytes are to be read; asked when there are some. *n (> 0) is set to the room.
      */
@@ -77,16 +78,16 @@ struct conn_ops {
     void (*close)(struct conn *c); /* a last word; `reason` is set */
 };
 
-/* Takes an accepted, non-blocking stream socket and reads. False: it could not; closed, on_closed
- * comes. */
+/* Takes an accepted, non-blocking stream socket and reads; `tls` (owned from now on) or NULL.
+ * False: it could not; closed, on_closed comes. */
 bool conn_accept(struct conn *c, uv_loop_t *loop, struct wheel *wheel, int fd, bool is_unix,
-                 const struct conn_events *events) MUST_CHECK;
+                 struct tls *tls, const struct conn_events *events) MUST_CHECK;
 /* Dials; ends in on_open or in on_closed. `tls` (owned from now on) or NULL for plain. */
 void conn_connect(struct conn *c, uv_loop_t *loop, struct wheel *wheel,
                   const struct sockaddr_storage *address, struct tls *tls,
                   const struct conn_events *events);
 void conn_read_start(struct conn *c); /* again, after a stop */
-void conn_read_stop(struct conn *c);  /* plain only */
+void conn_read_stop(struct conn *c);
 
 /* One message at a time. True: all of it is with the kernel. False: on_written comes later (or the
  * connection is closing); until then the parts are borrowed, but for the first `copied` ones, of

@@ -76,7 +76,9 @@ struct httpc_origin_conf {
     uint16_t port;
     unsigned idle;         /* connections kept idle at most */
     bool allow_link_local; /* the operator named such an address on purpose */
-    struct str ca_file;    /* empty: the system's store */
+    /* Whom to trust, and a client's certificate and key; empty: the system's store, none. The files
+     * of a kind of server are read once and shared. */
+    struct str ca_file, cert_file, key_file;
 };
 /* NULL, or a sentence (CA file unreadable ...; static buffer until the next call). */
 const char *httpc_origin_new(struct httpc_origin **out, struct httpc *c,

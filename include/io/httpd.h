@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 struct httpd;
+struct tls_context;
 
 struct httpd_limits {
     size_t head_bytes; /* request line and fields, all together (431; 414 for the target) */
@@ -19,6 +20,7 @@ struct httpd_limits {
     size_t body_bytes;    /* the greatest that any source takes */
     size_t memory_bytes;  /* bodies and heads in flight over all connections; beyond: 503 */
     unsigned connections; /* beyond: accepted and closed at once, the newest first */
+    unsigned handshakes;  /* of TLS under way; beyond: closed at once, the newest first */
     uint64_t head_ms;     /* one deadline for the whole head */
     uint64_t request_ms;  /* head and body together */
     uint64_t idle_ms;     /* keep-alive between requests */
@@ -55,8 +57,9 @@ struct httpd_handler {
      * or until httpd_release. */
     void (*on_request)(void *user, struct httpd_request *r);
     void (*on_gone)(void *user, struct httpd_request *r); /* forget r: never answer it */
-    /* httpd itself refused (malformed, too_large, too_slow, overloaded: the house's closed list)
-     * and has answered or closed; for counting and logging. `detail` is a constant sentence. */
+    /* httpd itself refused (malformed, too_large, too_slow, overloaded, tls: the house's closed
+     * list) and has answered or closed; for counting and logging. `detail` is a constant sentence.
+     */
     void (*on_refused)(void *user, const char *reason, const char *detail,
                        const struct sockaddr_storage *peer);
 };
@@ -70,6 +73,9 @@ const char *httpd_new(struct httpd **out, uv_loop_t *loop, struct wheel *wheel, 
  * is open. */
 const char *httpd_join(struct httpd **out, const struct httpd *first, uv_loop_t *loop,
                        struct wheel *wheel, const struct httpd_handler *handler) MUST_CHECK;
+/* Connections from now on speak TLS with this server context (counted); the others go on as they
+ * began. Called before the loop runs again, or to replace an earlier context. */
+void httpd_use_tls(struct httpd *h, struct tls_context *tls);
 /* "127.0.0.1:8080" as really bound (port 0 resolved). */
 const char *httpd_address(const struct httpd *h);
 

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include <hiredis/async.h>
+#include <openssl/ssl.h>
 #include <uv.h>
 
 struct link {
@@ -16,14 +17,16 @@ struct link {
     redisAsyncContext *context; /* hiredis' own; NULL once hiredis has let go of it */
     uv_poll_t poll;
     int events;    /* what is polled for */
+    SSL *ssl;      /* a reference of our own: it says why TLS failed; NULL when plain */
     bool open;     /* connected: writes are ours to time */
     bool flushing; /* inside the write: a wish to write more means that the socket is full */
     void (*on_dirty)(struct link *l);                   /* there is something to link_flush */
     void (*on_broken)(struct link *l, const char *why); /* the poll failed; never inside hiredis */
 };
 
-/* Takes a context that is connecting; its `data` is the link. The callbacks are hiredis'. */
-struct link *link_new(uv_loop_t *loop, redisAsyncContext *context, void *owner,
+/* Takes a context that is connecting; its `data` is the link. The callbacks are hiredis'. `ssl`, or
+ * NULL, is what hiredis speaks through. */
+struct link *link_new(uv_loop_t *loop, redisAsyncContext *context, SSL *ssl, void *owner,
                       redisConnectCallback *on_connect, redisDisconnectCallback *on_disconnect);
 void link_opened(struct link *l); /* from on_connect, when it went well */
 void link_flush(struct link *l);

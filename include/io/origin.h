@@ -16,7 +16,7 @@ struct httpc {
     uv_loop_t *loop;
     struct wheel *wheel;
     struct resolve *resolve;
-    struct map contexts;       /* CA file -> struct tls_context */
+    struct map contexts;       /* "CA\ncert\nkey" -> struct tls_context */
     struct httpc_call *failed; /* to be told from the loop */
     struct reply_pool replies;
     unsigned conn_count, origin_count;

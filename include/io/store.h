@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/wheel.h"
 #include "io/store_error.h"
+#include "io/tls_context.h"
 
 struct store;
 
@@ -19,6 +20,8 @@ struct store_conf {
     struct str unix_path;
     struct str user, password; /* empty: none */
     unsigned db;
+    bool tls;                        /* verified: its certificate must name `host` */
+    struct tls_files files;          /* read at each connect, so a renewed one is taken */
     uint64_t connect_ms, command_ms; /* the oldest unanswered command may be this old */
 };
 

@@ -1,29 +1,24 @@
-/* TLS for a connection that we dial: OpenSSL over memory BIOs, verified, TLS 1.2 or newer. */
+/* One TLS connection, dialled or accepted: OpenSSL over memory BIOs. */
 #ifndef IO_TLS_H
 #define IO_TLS_H
 
 #include "io/conn.h"
+#include "io/tls_context.h"
 
-struct tls_context; /* trust and settings; shared by connections, refcounted */
-struct tls;         /* one connection's; owned by its struct conn */
+struct tls; /* one connection's; owned by its struct conn; holds its context */
 
-/* The session to be resumed with one server; zeroed at first, done at last. */
-struct tls_session {
-    void *last; /* SSL_SESSION; owned */
-};
-
-/* Trusts what is in `ca_file` (PEM), or what the system trusts if that is empty. NULL, or a
- * sentence (static buffer, until the next call). */
-const char *tls_context_new(struct tls_context **out, struct str ca_file) MUST_CHECK;
-struct tls_context *tls_context_ref(struct tls_context *t);
-void tls_context_unref(struct tls_context *t);
-
-/* A connection to `host`, a name or an address literal: its certificate must say so. `session` must
+/* Dialled, to `host`, a name or an address literal: its certificate must say so. `session` must
  * outlive it. */
 struct tls *tls_new(struct tls_context *context, struct str host, struct tls_session *session);
+/* Accepted; of a server's context. */
+struct tls *tls_accept(struct tls_context *context);
 void tls_free(struct tls *t);
 bool tls_resumed(const struct tls *t);
-void tls_session_done(struct tls_session *s);
+
+/* What was decrypted waits while reading is stopped: conn_read_stop, and conn_read_start, which is
+ * called again from the loop if this says true. */
+void tls_read_stop(struct conn *c);
+bool tls_read_start(struct conn *c);
 
 extern const struct conn_ops tls_ops;
 

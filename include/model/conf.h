@@ -28,6 +28,11 @@ enum conf_method {
 enum conf_durability { DURABILITY_MEMORY, DURABILITY_FSYNC };
 enum conf_exhausted { EXHAUSTED_DEAD_LETTER, EXHAUSTED_DROP, EXHAUSTED_PAUSE };
 
+/* PEM files of one side of TLS; empty: none. */
+struct conf_tls {
+    struct str ca_file, cert_file, key_file;
+};
+
 struct conf_source {
     struct str name, path;
     struct verify *verify;
@@ -48,7 +53,7 @@ struct conf_destination {
     struct str target;     /* path and query of the URL, at least "/" */
     struct str host_field; /* what Host: says: host, and the port unless it is the default */
     bool names_link_local; /* the URL holds such an address literally */
-    struct str ca_file;
+    struct conf_tls files;
     struct str headers; /* rendered "Name: value\r\n" lines to add; may be empty */
     int64_t timeout_ms;
     unsigned concurrency;
@@ -76,6 +81,9 @@ struct conf {
         size_t body_bytes, headers_bytes, memory_bytes;
         unsigned connections, pending, lane;
         int64_t request_timeout_ms, idle_timeout_ms;
+        struct conf_tls *certificates; /* chosen by name, the first for all others; none: plain */
+        size_t certificate_count;
+        struct str client_ca_file; /* empty: no client needs a certificate */
     } listen;
     struct {
         struct str address;
@@ -87,6 +95,8 @@ struct conf {
         struct str host, unix_path, user, password;
         uint16_t port;
         unsigned db;
+        bool tls; /* rediss:// */
+        struct conf_tls files;
         struct str prefix;
         enum conf_durability durability;
         bool assume_fsync;

@@ -123,11 +123,18 @@ struct file_route {
     struct conf_texts from, to, events;
 };
 
+struct file_certificate {
+    struct conf_item item;
+    struct conf_tls files;
+};
+
 struct conf_file {
     struct conf c; /* first: what everybody else sees */
     const struct node *root;
     const struct place *place; /* of the file as a whole */
     unsigned version;
+    struct conf_tls listen_files;
+    struct conf_items certificates;
     struct str redis_url;
     struct str redis_password;
     struct conf_share dead_bytes;

@@ -9,6 +9,8 @@
 /* The listener on conf->listen.address: the first worker opens it, then the others join. NULL, or a
  * sentence for the operator. */
 const char *ingest_start(struct worker *w) MUST_CHECK;
+/* New connections speak TLS with this context, or a newer one; NULL: nothing changes. */
+void ingest_use_tls(struct worker *w, struct tls_context *tls);
 /* The outcome of an append is known; NULL: durable. Takes the append over. */
 void append_done(struct journal *j, struct append *a, const char *reason);
 /* Appends and requests that still wait for an answer. */

@@ -21,8 +21,9 @@ struct node_slots {
 
 struct node {
     struct conf *conf;
-    bool has_data_dir;      /* it is locked by this process */
-    int64_t drain_until_ms; /* boot clock: set before workers are told to drain */
+    bool has_data_dir;       /* it is locked by this process */
+    struct tls_context *tls; /* the listener's at start, later the main thread's own; NULL: plain */
+    int64_t drain_until_ms;  /* boot clock: set before workers are told to drain */
     unsigned worker_count;
     struct worker *workers[WORKERS_MAX];
     struct node_slots *slots; /* by lane number: of the configuration's destinations */

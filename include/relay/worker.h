@@ -35,7 +35,7 @@ struct redis_side {
     bool stopping;
     char run_id[2][48];   /* of appends, of main */
     char last_run_id[48]; /* of the server that was ready last */
-    char trouble[256];    /* why it is not ready, for /readyz and the log; "" when it is */
+    char trouble[512];    /* why it is not ready, for /readyz and the log; "" when it is */
     struct wheel_timer recheck;
     unsigned checks;      /* answers still awaited by the check at connect */
     int64_t offset_ms;    /* Redis time minus CLOCK_BOOTTIME; 0 until the first answer */
@@ -113,6 +113,7 @@ struct worker {
     unsigned inflight;          /* attempts running */
     unsigned waiting;           /* senders that wait for their append */
     struct log_cap refusals;    /* of refused requests: nobody outside may fill the log */
+    struct log_cap broken;      /* of what was no request: TLS on a plain port, and such */
     bool former_asked;          /* what a former life left was looked at */
     bool stopping;              /* a signal came: /readyz is red */
     bool draining;              /* no attempt starts, no append is taken */

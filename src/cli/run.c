@@ -1,6 +1,7 @@
 /* run, check, version, health. */
 #include "app.h"
 #include "cli/cli.h"
+#include "relay/trust.h"
 
 #include <getopt.h>
 #include <hiredis/hiredis.h>
@@ -44,7 +45,8 @@ static int run(int argc, char **argv)
 const struct verb verb_run = {
     "run", "Run the relay until SIGTERM or SIGINT.",
     "usage: penstock run [-c FILE]\n\n" CONFIG_HELP
-    "\nSIGTERM drains: what is under way is finished, the rest stays in the journal.\n",
+    "\nSIGTERM drains: what is under way is finished, the rest stays in the journal.\n"
+    "SIGHUP reads the listener's certificates and keys again.\n",
     run};
 
 /* --- check */
@@ -65,6 +67,19 @@ static int check(int argc, char **argv)
     path = path == NULL && optind < argc ? argv[optind] : path;
     struct conf *conf = conf_for(path);
     if (conf == NULL) {
+        return EXIT_FAILED;
+    }
+    struct buf warning;
+    buf_init(&warning, 256);
+    const char *why = trust_check(conf, &warning);
+    if (why != NULL || warning.len > 0) {
+        fprintf(stderr, "%s: %s: %.*s\n", path == NULL ? "penstock check" : path,
+                why != NULL ? "error" : "warning",
+                STR_ARG(why != NULL ? str_of(why) : buf_str(&warning)));
+    }
+    buf_done(&warning);
+    if (why != NULL) {
+        conf_unref(conf);
         return EXIT_FAILED;
     }
     if (print) {

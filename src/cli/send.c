@@ -84,6 +84,11 @@ static bool read_body(const struct args *a, const struct conf_source *source, st
 static bool find_origin(const struct args *a, const struct conf *conf, char host[256],
                         struct httpc_origin_conf *origin)
 {
+    if (a->url == NULL && conf->listen.certificate_count > 0) {
+        fprintf(stderr, "penstock send: the listener speaks TLS; name it as in its certificate: "
+                        "--url https://NAME:PORT\n");
+        return false;
+    }
     struct str address = a->url == NULL ? conf->listen.address : str_of(a->url);
     origin->tls = str_starts(address, STR("https://"));
     address = str_starts(address, STR("http://")) ? str_from(address, 7)
@@ -206,7 +211,8 @@ const struct verb verb_send = {
     "usage: penstock send --source NAME [--body @FILE|TEXT] [--url URL] [--header \"K: V\"]\n\n"
     "  -s, --source NAME   a source of the configuration: its scheme and secret sign\n"
     "  -b, --body          @FILE, @- for standard input, or the text itself; default: a sample\n"
-    "  -u, --url URL       where to, instead of the configuration's listener (http://host:port)\n"
+    "  -u, --url URL       where to, instead of the configuration's listener "
+    "(http[s]://host:port)\n"
     "  -H, --header K:V    a further header; may be repeated\n"
     "  -c, --config FILE   the configuration\n\n"
     "Prints the status and body of the answer; exit 0 if it was 2xx.\n",

@@ -103,7 +103,7 @@ static void on_uv_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 void conn_read_start(struct conn *c)
 {
-    if (c->reason == NULL) {
+    if (c->reason == NULL && (c->tls == NULL || !tls_read_start(c))) {
         int rc = uv_read_start(&c->socket.stream, on_alloc, on_uv_read);
         ENSURE(rc == 0 || rc == UV_EALREADY || rc == UV_ENOTCONN);
     }
@@ -111,9 +111,11 @@ void conn_read_start(struct conn *c)
 
 void conn_read_stop(struct conn *c)
 {
-    ENSURE(c->tls == NULL);
     if (c->reason == NULL) {
         uv_read_stop(&c->socket.stream);
+        if (c->tls != NULL) {
+            tls_read_stop(c);
+        }
     }
 }
 
@@ -326,9 +328,9 @@ static void init(struct conn *c, struct wheel *wheel, struct tls *tls,
 }
 
 bool conn_accept(struct conn *c, uv_loop_t *loop, struct wheel *wheel, int fd, bool is_unix,
-                 const struct conn_events *events)
+                 struct tls *tls, const struct conn_events *events)
 {
-    init(c, wheel, NULL, events);
+    init(c, wheel, tls, events);
     int rc;
     if (is_unix) {
         rc = uv_pipe_init(loop, &c->socket.pipe, 0);

@@ -1,5 +1,6 @@
 /* Server connections: request in, handler, response out.
  *
+ *   HANDSHAKE (TLS only) --> IDLE
  *   IDLE --bytes--> HEAD --> BODY --> PENDING --httpd_answer--> WRITING --> IDLE
  *                    |         |      (with the handler)           |
  *                    +---------+--- refused: answered, closing ----+--> LINGER --> closed
@@ -15,6 +16,7 @@
 #include "io/http.h"
 #include "io/listen.h"
 #include "io/message.h"
+#include "io/tls.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -24,13 +26,16 @@
 #define LINGER_BYTES (256u * 1024) /* of what it still sends, thrown away meanwhile */
 #define CONNECTIONS_KEPT 128u      /* structs that wait for their next connection */
 
+#define HANDSHAKE_MS 5000u /* for a client to come through it */
+
 enum peer_state {
-    PEER_IDLE,    /* between two requests */
-    PEER_HEAD,    /* a head is coming, or on_head is looking at it */
-    PEER_BODY,    /* a body is coming */
-    PEER_PENDING, /* with the handler */
-    PEER_WRITING, /* the answer is not all with the kernel yet */
-    PEER_LINGER,  /* answered for the last time; waits for the peer's end */
+    PEER_IDLE,      /* between two requests */
+    PEER_HEAD,      /* a head is coming, or on_head is looking at it */
+    PEER_BODY,      /* a body is coming */
+    PEER_PENDING,   /* with the handler */
+    PEER_WRITING,   /* the answer is not all with the kernel yet */
+    PEER_LINGER,    /* answered for the last time; waits for the peer's end */
+    PEER_HANDSHAKE, /* TLS has not begun to carry anything yet */
 };
 
 struct httpd_conn {
@@ -56,9 +61,10 @@ struct httpd {
     struct http_limits head_limits;
     struct httpd_handler handler;
     struct listener listener;
+    struct tls_context *tls; /* NULL: plain; counted */
     struct message_pool pool;
     struct httpd_conn *conns, *kept;
-    unsigned conn_count, kept_count;
+    unsigned conn_count, kept_count, handshakes;
     struct buf out;     /* the head of the answer being made */
     struct buf refusal; /* the body of one of our own */
     bool draining;
@@ -271,6 +277,13 @@ static bool take_head(struct httpd_conn *c)
     return c->state == PEER_BODY && c->conn.reason == NULL;
 }
 
+/* RFC 8446 5.1: a record of the handshake begins with 22 and 3. */
+static bool is_client_hello(const struct httpd_conn *c)
+{
+    const struct block *b = c->message->area;
+    return c->state == PEER_HEAD && b->len > 1 && b->at[0] == 22 && b->at[1] == 3;
+}
+
 static void parse(struct httpd_conn *c)
 {
     struct message *m = c->message;
@@ -298,7 +311,9 @@ static void parse(struct httpd_conn *c)
             }
             return;
         case PARSE_FAULT:
-            refuse(c, m->parser.fault->status, m->parser.fault->reason, http_detail(&m->parser));
+            refuse(c, m->parser.fault->status, m->parser.fault->reason,
+                   is_client_hello(c) ? "TLS on a port for plain HTTP; listen.tls is not set"
+                                      : http_detail(&m->parser));
             return;
         }
     }
@@ -425,6 +440,20 @@ static void on_end(struct conn *conn, bool clean)
     }
 }
 
+static void on_handshake_due(struct conn *conn)
+{
+    conn->detail = "the TLS handshake did not end in time";
+    conn_close(conn, CONN_TLS);
+}
+
+static void on_open(struct conn *conn)
+{
+    struct httpd_conn *c = CONTAINER_OF(conn, struct httpd_conn, conn);
+    c->state = PEER_IDLE;
+    c->httpd->handshakes--;
+    conn_deadline(conn, c->httpd->limits.head_ms, on_linger_due);
+}
+
 static void on_written(struct conn *conn)
 {
     struct httpd_conn *c = CONTAINER_OF(conn, struct httpd_conn, conn);
@@ -445,6 +474,7 @@ static void on_closer_closed(uv_handle_t *handle)
     }
     buf_done(&h->out);
     buf_done(&h->refusal);
+    tls_context_unref(h->tls);
     free(h);
     on_httpd_closed(user);
 }
@@ -458,9 +488,14 @@ static void finish_close(struct httpd *h)
 
 static void on_closed(struct conn *conn, const char *reason)
 {
-    (void)reason;
     struct httpd_conn *c = CONTAINER_OF(conn, struct httpd_conn, conn);
     struct httpd *h = c->httpd;
+    if (reason == CONN_TLS) {
+        tell_refused(h, REASON_TLS, conn->detail, &c->peer);
+    }
+    if (c->state == PEER_HANDSHAKE) {
+        h->handshakes--;
+    }
     if (c->message != NULL && c->state == PEER_PENDING && h->handler.on_gone != NULL) {
         h->handler.on_gone(h->handler.user, &c->message->request);
     }
@@ -482,6 +517,7 @@ static void on_closed(struct conn *conn, const char *reason)
 }
 
 static const struct conn_events conn_events = {
+    .on_open = on_open,
     .on_room = on_room,
     .on_read = on_read,
     .on_end = on_end,
@@ -513,21 +549,40 @@ static struct httpd_conn *take_conn(struct httpd *h)
     return c;
 }
 
+/* Before it is looked at any further. */
+static const char *why_refused(const struct httpd *h)
+{
+    if (h->conn_count >= h->limits.connections) {
+        return "too many connections";
+    }
+    return h->tls != NULL && h->handshakes >= h->limits.handshakes
+               ? "too many TLS handshakes at the same time"
+               : NULL;
+}
+
 static void on_accept(struct listener *l, int fd, const struct sockaddr_storage *peer)
 {
     struct httpd *h = CONTAINER_OF(l, struct httpd, listener);
-    bool full = h->conn_count >= h->limits.connections;
+    const char *refused = why_refused(h);
     struct httpd_conn *c = take_conn(h);
     c->peer = *peer;
-    if (!conn_accept(&c->conn, h->loop, h->wheel, fd, l->is_unix, &conn_events)) {
+    struct tls *tls = NULL;
+    if (h->tls != NULL) {
+        tls = tls_accept(h->tls);
+        c->state = PEER_HANDSHAKE;
+        h->handshakes++;
+    }
+    if (!conn_accept(&c->conn, h->loop, h->wheel, fd, l->is_unix, tls, &conn_events)) {
         return;
     }
-    if (full) {
-        tell_refused(h, REASON_OVERLOADED, "too many connections", peer);
+    if (refused != NULL) {
+        tell_refused(h, REASON_OVERLOADED, refused, peer);
         conn_close(&c->conn, CONN_DONE);
-        return;
+    } else if (tls != NULL) {
+        conn_deadline(&c->conn, HANDSHAKE_MS, on_handshake_due);
+    } else {
+        conn_deadline(&c->conn, h->limits.head_ms, on_linger_due); /* the first request's head */
     }
-    conn_deadline(&c->conn, h->limits.head_ms, on_linger_due); /* the first request's head */
 }
 
 static void on_exhausted(struct listener *l)
@@ -588,6 +643,12 @@ const char *httpd_join(struct httpd **out, const struct httpd *first, uv_loop_t 
     return NULL;
 }
 
+void httpd_use_tls(struct httpd *h, struct tls_context *tls)
+{
+    tls_context_unref(h->tls);
+    h->tls = tls_context_ref(tls);
+}
+
 const char *httpd_address(const struct httpd *h)
 {
     return h->listener.address;
@@ -603,7 +664,7 @@ void httpd_drain(struct httpd *h)
     h->draining = true;
     listener_close(&h->listener);
     for (struct httpd_conn *c = h->conns; c != NULL; c = c->next) {
-        if (c->state == PEER_IDLE) {
+        if (c->state == PEER_IDLE || c->state == PEER_HANDSHAKE) {
             conn_close(&c->conn, CONN_DONE);
         }
     }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/wheel.h"
 
+#include <openssl/err.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -34,7 +35,9 @@ static void on_del_write(void *data)
 
 static void on_poll_closed(uv_handle_t *handle)
 {
-    free(CONTAINER_OF(handle, struct link, poll));
+    struct link *l = CONTAINER_OF(handle, struct link, poll);
+    SSL_free(l->ssl);
+    free(l);
 }
 
 static void on_cleanup(void *data)
@@ -46,9 +49,18 @@ static void on_cleanup(void *data)
     }
 }
 
+/* Else an error of an earlier call, perhaps another connection's, is read as this one's. */
+static void clear_errors(const struct link *l)
+{
+    if (l->ssl != NULL) {
+        ERR_clear_error();
+    }
+}
+
 void link_flush(struct link *l)
 {
     if (l->open && l->context != NULL) {
+        clear_errors(l);
         l->flushing = true;
         redisAsyncHandleWrite(l->context);
         l->flushing = false;
@@ -59,6 +71,7 @@ void link_flush(struct link *l)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct link *l = CONTAINER_OF(poll, struct link, poll);
+    clear_errors(l);
     if ((events & UV_READABLE) != 0 || status < 0) {
         redisAsyncHandleRead(l->context);
     }
@@ -72,13 +85,17 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
 }
 
-struct link *link_new(uv_loop_t *loop, redisAsyncContext *context, void *owner,
+struct link *link_new(uv_loop_t *loop, redisAsyncContext *context, SSL *ssl, void *owner,
                       redisConnectCallback *on_connect, redisDisconnectCallback *on_disconnect)
 {
     struct link *l = calloc(1, sizeof *l);
     ENSURE(l != NULL && uv_poll_init(loop, &l->poll, context->c.fd) == 0);
     l->owner = owner;
     l->context = context;
+    l->ssl = ssl;
+    if (ssl != NULL) {
+        SSL_up_ref(ssl);
+    }
     context->data = l;
     context->ev.data = l;
     context->ev.addWrite = on_add_write;

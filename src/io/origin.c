@@ -66,18 +66,22 @@ struct httpc_conn *origin_take(struct httpc_origin *o)
 
 /* --- life --- */
 
-static const char *find_context(struct httpc *h, struct str ca_file, struct tls_context **out)
+static const char *find_context(struct httpc *h, const struct httpc_origin_conf *conf,
+                                struct tls_context **out)
 {
-    struct tls_context *t = map_find(&h->contexts, ca_file);
-    if (t == NULL) {
-        const char *why = tls_context_new(&t, ca_file);
-        if (why != NULL) {
-            return why;
-        }
-        map_set(&h->contexts, ca_file, t);
+    const struct tls_files files = {conf->ca_file, conf->cert_file, conf->key_file};
+    struct buf key;
+    buf_init(&key, 3 * 4096 + 2);
+    buf_printf(&key, "%.*s\n%.*s\n%.*s", STR_ARG(files.ca_file), STR_ARG(files.cert_file),
+               STR_ARG(files.key_file));
+    struct tls_context *t = map_find(&h->contexts, buf_str(&key));
+    const char *why = t == NULL ? tls_client_new(&t, &files) : NULL;
+    if (why == NULL) {
+        map_set(&h->contexts, buf_str(&key), t);
+        *out = tls_context_ref(t);
     }
-    *out = tls_context_ref(t);
-    return NULL;
+    buf_done(&key);
+    return why;
 }
 
 static void put_host(struct buf *b, const struct httpc_origin_conf *conf)
@@ -98,7 +102,7 @@ const char *httpc_origin_new(struct httpc_origin **out, struct httpc *c,
 {
     struct tls_context *tls = NULL;
     if (conf->tls) {
-        const char *why = find_context(c, conf->ca_file, &tls);
+        const char *why = find_context(c, conf, &tls);
         if (why != NULL) {
             return why;
         }

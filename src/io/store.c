@@ -15,6 +15,8 @@
 #include "io/link.h"
 #include "io/resolve.h"
 
+#include <hiredis/hiredis_ssl.h>
+#include <openssl/err.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +65,7 @@ struct store {
     struct store_pending *ring; /* power of two */
     unsigned ring_cap, ring_head, ring_n;
     struct buf scratch; /* one command as Redis wants it */
-    char trouble[256];
+    char trouble[512];
 };
 
 static void dial_later(struct store *s);
@@ -147,12 +149,40 @@ static void drop(struct store *s)
 
 /* --- replies and deadlines --- */
 
+/* What TLS has to say: hiredis' own text is no more than "I/O error". NULL: nothing. */
+static const char *why_tls_failed(const SSL *ssl)
+{
+    unsigned long error = ERR_peek_error();
+    const char *why = tls_verify_trouble(ssl);
+    return why != NULL || ERR_GET_LIB(error) != ERR_LIB_SSL ? why : ERR_reason_error_string(error);
+}
+
+/* A server that wants a certificate of ours says so in an alert, which its reset may overtake. */
+static const char *hint_at_tls(const struct store *s, const SSL *ssl)
+{
+    if (s->state == STORE_UP || tls_verify_trouble(ssl) != NULL) {
+        return "";
+    }
+    return ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER
+               ? "; is that its TLS port?"
+           : s->conf.files.cert_file.len == 0 ? "; does it want a client certificate (redis.tls)?"
+                                              : "";
+}
+
+/* `ssl` is NULL when plain; `why` is hiredis' reason. */
+static void set_end(struct store *s, const SSL *ssl, const char *why)
+{
+    const char *tls = ssl == NULL ? NULL : why_tls_failed(ssl);
+    set_trouble(s, tls != NULL ? tls : why, ssl == NULL ? "" : hint_at_tls(s, ssl));
+}
+
 /* Why hiredis ends a connection, unless something better is known: an error reply to the greeting.
  */
 static void note_end(struct store *s, const redisAsyncContext *context)
 {
+    const struct link *link = context->data;
     if (s->reset_why == NULL) {
-        set_trouble(s, "", context->err != 0 ? context->errstr : "connection closed");
+        set_end(s, link->ssl, context->err != 0 ? context->errstr : "connection closed");
     }
     s->state = STORE_WAITING;
 }
@@ -207,7 +237,8 @@ static void on_connect_due(struct wheel_timer *t)
     };
     struct store *s = CONTAINER_OF(t, struct store, timer);
     if (!deserves_second_chance(s, on_connect_due)) {
-        set_trouble(s, where[s->state], "");
+        bool in_doubt = s->conf.tls && s->state == STORE_GREETING;
+        set_trouble(s, where[s->state], in_doubt ? "; is that its TLS port?" : "");
         drop(s);
     }
 }
@@ -364,10 +395,31 @@ static void on_broken(struct link *link, const char *why)
     }
 }
 
+/* Our own SSL: hiredis' would not check the name. NULL: `trouble` is set. */
+static SSL *make_ssl(struct store *s)
+{
+    struct tls_context *context;
+    const char *why = tls_client_new(&context, &s->conf.files);
+    if (why != NULL) {
+        set_trouble(s, "", why);
+        return NULL;
+    }
+    SSL *ssl = tls_client_ssl(context, s->conf.host);
+    tls_context_unref(context); /* the SSL holds OpenSSL's */
+    return ssl;
+}
+
+/* hiredis shakes hands as the socket allows, perhaps at once, and says "connected" before that is
+ * over: only the answer to the greeting means that it went well. */
 static void dial(struct store *s, const struct sockaddr_storage *address)
 {
     redisOptions options = {0};
     char ip[RESOLVE_TEXT];
+    SSL *ssl = s->conf.tls ? make_ssl(s) : NULL;
+    if (s->conf.tls && ssl == NULL) {
+        lost(s);
+        return;
+    }
     if (address == NULL) {
         REDIS_OPTIONS_SET_UNIX(&options, s->conf.unix_path.at);
     } else {
@@ -377,13 +429,15 @@ static void dial(struct store *s, const struct sockaddr_storage *address)
     s->state = STORE_DIALLING;
     redisAsyncContext *context = redisAsyncConnectWithOptions(&options);
     ENSURE(context != NULL);
-    if (context->err != 0) {
-        set_trouble(s, "", context->errstr);
+    bool good = context->err == 0;
+    if (!good || (ssl != NULL && redisInitiateSSL(&context->c, ssl) != REDIS_OK)) {
+        set_end(s, good ? ssl : NULL, context->c.errstr);
+        SSL_free(ssl); /* not hiredis' yet */
         redisAsyncFree(context);
         lost(s);
         return;
     }
-    s->link = link_new(s->loop, context, s, on_connect, on_disconnect);
+    s->link = link_new(s->loop, context, ssl, s, on_connect, on_disconnect);
     s->link->on_dirty = on_dirty;
     s->link->on_broken = on_broken;
 }
@@ -454,13 +508,18 @@ struct store *store_new(uv_loop_t *loop, struct wheel *wheel, const struct store
     s->wheel = wheel;
     s->handler = *handler;
     s->conf = *conf;
-    size_t text = conf->host.len + conf->unix_path.len + conf->user.len + conf->password.len + 4;
+    const struct tls_files *files = &conf->files;
+    size_t text = conf->host.len + conf->unix_path.len + conf->user.len + conf->password.len +
+                  files->ca_file.len + files->cert_file.len + files->key_file.len + 7;
     char *at = s->text = malloc(text);
     ENSURE(at != NULL);
     s->conf.host = keep(&at, conf->host);
     s->conf.unix_path = keep(&at, conf->unix_path);
     s->conf.user = keep(&at, conf->user);
     s->conf.password = keep(&at, conf->password);
+    s->conf.files.ca_file = keep(&at, files->ca_file);
+    s->conf.files.cert_file = keep(&at, files->cert_file);
+    s->conf.files.key_file = keep(&at, files->key_file);
     buf_init(&s->scratch, SIZE_MAX / 4);
     s->resolve = resolve_new(loop);
     uv_idle_init(loop, &s->turn);

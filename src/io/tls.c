@@ -6,140 +6,58 @@
 #include "io/tls.h"
 
 #include "base/log.h"
-#include "io/resolve.h"
 
 #include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TLS_READ_BYTES (64u * 1024)  /* ciphertext taken from the socket at once */
 #define TLS_QUEUE_BYTES (64u * 1024) /* ciphertext made ahead of the socket */
-
-struct tls_context {
-    SSL_CTX *ssl;
-    unsigned refs;
-};
+#define TLS_DEBT_BYTES (256u * 1024) /* owed to a peer that makes us speak and does not read */
+#define TLS_KEPT_BYTES (4u * 1024)   /* of an empty BIO; a greater one is replaced */
 
 struct tls {
+    struct tls_context *context; /* counted */
     SSL *ssl;
     BIO *in, *out; /* owned by ssl */
-    struct tls_session *session;
-    char *sending; /* ciphertext that is with libuv, or NULL */
-    bool open;     /* handshaken */
-    bool ended;    /* close_notify was read */
+    struct conn *conn;
+    struct wheel_timer again; /* reading starts again, with what lies in `in` */
+    char *sending;            /* ciphertext that is with libuv, or NULL */
+    bool open;                /* handshaken */
+    bool ended;               /* close_notify was read */
+    bool stopped;             /* the owner reads no more for now */
 };
 
-/* --- contexts and sessions --- */
+/* --- life --- */
 
-static int on_session(SSL *ssl, SSL_SESSION *session)
+static struct tls *make(struct tls_context *context, SSL *ssl)
 {
-    struct tls *t = SSL_get_app_data(ssl);
-    tls_session_done(t->session);
-    t->session->last = session;
-    return 1; /* kept */
-}
-
-void tls_session_done(struct tls_session *s)
-{
-    SSL_SESSION_free(s->last);
-    s->last = NULL;
-}
-
-static SSL_CTX *make_ssl_context(void)
-{
-    SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
-    ENSURE(ssl != NULL && SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1);
-    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                              SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
-    ENSURE(SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1); /* TLS 1.2's */
-    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(ssl, on_session);
-    return ssl;
-}
-
-const char *tls_context_new(struct tls_context **out, struct str ca_file)
-{
-    static _Thread_local char trouble[512];
-    char path[4096];
-    SSL_CTX *ssl = make_ssl_context();
-    ERR_clear_error();
-    bool ok;
-    if (ca_file.len == 0) {
-        ok = SSL_CTX_set_default_verify_paths(ssl) == 1;
-    } else {
-        snprintf(path, sizeof path, "%.*s", STR_ARG(ca_file));
-        ok = ca_file.len < sizeof path && SSL_CTX_load_verify_locations(ssl, path, NULL) == 1;
-    }
-    if (!ok) {
-        unsigned long error = ERR_peek_error(); /* the first is the cause */
-        const char *why = ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error))
-                                                  : ERR_reason_error_string(error);
-        snprintf(trouble, sizeof trouble, "cannot read certificates from %.*s: %s",
-                 STR_ARG(ca_file.len == 0 ? STR("the system's store") : ca_file),
-                 why != NULL ? why : "no certificate in it");
-        ERR_clear_error();
-        SSL_CTX_free(ssl);
-        return trouble;
-    }
-    struct tls_context *t = calloc(1, sizeof *t);
-    ENSURE(t != NULL);
-    *t = (struct tls_context){ssl, 1};
-    *out = t;
-    return NULL;
-}
-
-struct tls_context *tls_context_ref(struct tls_context *t)
-{
-    t->refs++;
+    struct tls *t = calloc(1, sizeof *t);
+    ENSURE(t != NULL && ssl != NULL);
+    t->context = tls_context_ref(context);
+    t->ssl = ssl;
+    t->in = BIO_new(BIO_s_mem());
+    t->out = BIO_new(BIO_s_mem());
+    ENSURE(t->in != NULL && t->out != NULL);
+    SSL_set_bio(t->ssl, t->in, t->out);
     return t;
-}
-
-void tls_context_unref(struct tls_context *t)
-{
-    if (t != NULL && --t->refs == 0) {
-        SSL_CTX_free(t->ssl);
-        free(t);
-    }
-}
-
-/* --- one connection --- */
-
-static void expect_host(SSL *ssl, struct str host)
-{
-    char name[256];
-    snprintf(name, sizeof name, "%.*s", STR_ARG(host));
-    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-    struct sockaddr_storage address;
-    if (resolve_literal(host, &address)) {
-        ENSURE(X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1);
-        return;
-    }
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    ENSURE(SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1);
 }
 
 struct tls *tls_new(struct tls_context *context, struct str host, struct tls_session *session)
 {
-    struct tls *t = calloc(1, sizeof *t);
-    ENSURE(t != NULL);
-    t->ssl = SSL_new(context->ssl);
-    t->in = BIO_new(BIO_s_mem());
-    t->out = BIO_new(BIO_s_mem());
-    ENSURE(t->ssl != NULL && t->in != NULL && t->out != NULL);
-    SSL_set_bio(t->ssl, t->in, t->out);
-    SSL_set_app_data(t->ssl, t);
+    struct tls *t = make(context, tls_client_ssl(context, host));
     SSL_set_connect_state(t->ssl);
-    expect_host(t->ssl, host);
-    t->session = session;
+    SSL_set_app_data(t->ssl, session);
     if (session->last != NULL) {
         SSL_set_session(t->ssl, session->last);
     }
+    return t;
+}
+
+struct tls *tls_accept(struct tls_context *context)
+{
+    struct tls *t = make(context, SSL_new(context->ssl[0]));
+    SSL_set_accept_state(t->ssl);
     return t;
 }
 
@@ -147,6 +65,7 @@ void tls_free(struct tls *t)
 {
     if (t != NULL) {
         SSL_free(t->ssl);
+        tls_context_unref(t->context);
         free(t->sending);
         free(t);
     }
@@ -182,16 +101,30 @@ static void flush(struct conn *c)
     ENSURE(BIO_reset(t->out) == 1);
 }
 
+/* A browser's or curl's http:// on this port: one answer in clear, for whoever has to find out. */
+static const char *tell_plain(struct conn *c)
+{
+    static char answer[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+                           "Content-Length: 43\r\nConnection: close\r\n\r\n"
+                           "plain HTTP on a port for TLS; use https://\n";
+    (void)conn_try(c, &(uv_buf_t){.base = answer, .len = sizeof answer - 1}, 1);
+    return "plain HTTP on a port for TLS; the sender must use https://";
+}
+
 /* Why OpenSSL failed: the certificate's trouble is the better sentence. Both are constants. */
 static void fail(struct conn *c)
 {
-    long verified = SSL_get_verify_result(c->tls->ssl);
-    const char *why = ERR_reason_error_string(ERR_peek_error());
-    c->detail = verified != X509_V_OK ? X509_verify_cert_error_string(verified)
-                : why != NULL         ? why
-                                      : "the TLS connection broke";
+    struct tls *t = c->tls;
+    unsigned long error = ERR_peek_error();
+    const char *why = tls_verify_trouble(t->ssl);
+    if (why == NULL && t->context->is_server && ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST) {
+        why = tell_plain(c);
+    } else if (why == NULL) {
+        why = ERR_reason_error_string(error);
+    }
     ERR_clear_error();
     flush(c); /* the alert */
+    c->detail = why != NULL ? why : "the TLS connection broke";
     conn_close(c, CONN_TLS);
 }
 
@@ -254,28 +187,99 @@ static bool read_some(struct conn *c)
     return false;
 }
 
+/* A memory BIO keeps the room that it once needed: ten thousand idle connections would have it. */
+static BIO *slim(BIO *b)
+{
+    BUF_MEM *memory;
+    BIO_get_mem_ptr(b, &memory);
+    if (BIO_pending(b) > 0 || memory->max <= TLS_KEPT_BYTES) {
+        return b;
+    }
+    BIO *fresh = BIO_new(BIO_s_mem());
+    ENSURE(fresh != NULL);
+    return fresh;
+}
+
+static void slim_both(struct tls *t)
+{
+    BIO *in = slim(t->in), *out = slim(t->out);
+    if (in != t->in) {
+        SSL_set0_rbio(t->ssl, in); /* frees the old one */
+        t->in = in;
+    }
+    if (out != t->out) {
+        SSL_set0_wbio(t->ssl, out);
+        t->out = out;
+    }
+}
+
+/* Whatever the owner may have: all of it, unless it stops. */
+static void decrypt(struct conn *c)
+{
+    struct tls *t = c->tls;
+    while (!t->ended && !t->stopped && c->reason == NULL && read_some(c)) {
+    }
+    flush(c);
+    if (c->reason != NULL) {
+        return;
+    }
+    if (BIO_pending(t->out) > (int)TLS_DEBT_BYTES) {
+        c->detail = "it makes us answer and does not read";
+        conn_close(c, CONN_TLS);
+        return;
+    }
+    slim_both(t);
+}
+
 static void tls_read(struct conn *c, char *at, size_t n)
 {
     struct tls *t = c->tls;
     ENSURE(BIO_write(t->in, at, (int)n) == (int)n);
-    if (!t->open && !handshake(c)) {
-        return;
+    if (t->open || handshake(c)) {
+        decrypt(c);
     }
-    while (!t->ended && read_some(c)) {
-    }
-    flush(c);
 }
 
 static void tls_end(struct conn *c)
 {
     struct tls *t = c->tls;
-    if (!t->open) {
+    if (!t->open && SSL_in_before(t->ssl)) {
+        conn_close(c, CONN_DONE); /* accepted, and not a byte came: somebody looked at the port */
+    } else if (!t->open) {
         c->detail = "closed during the handshake";
         conn_close(c, CONN_TLS);
     } else if (!t->ended) {
         t->ended = true;
         c->events->on_end(c, false);
     }
+}
+
+void tls_read_stop(struct conn *c)
+{
+    c->tls->stopped = true;
+}
+
+static void on_again(struct wheel_timer *timer)
+{
+    struct tls *t = CONTAINER_OF(timer, struct tls, again);
+    struct conn *c = t->conn;
+    decrypt(c);
+    if (c->reason == NULL && !t->stopped) {
+        conn_read_start(c);
+    }
+}
+
+/* From the loop: the owner is not called from inside its call. */
+bool tls_read_start(struct conn *c)
+{
+    struct tls *t = c->tls;
+    bool more = t->stopped && (BIO_pending(t->in) > 0 || SSL_pending(t->ssl) > 0);
+    t->stopped = false;
+    if (more) {
+        t->conn = c;
+        wheel_arm(c->wheel, &t->again, 0, on_again);
+    }
+    return more;
 }
 
 /* Encrypts from the parts while the queue of ciphertext is short. False: broken. */
@@ -320,6 +324,7 @@ static void tls_write_end(struct conn *c)
 static void tls_close(struct conn *c)
 {
     struct tls *t = c->tls;
+    wheel_cancel(c->wheel, &t->again);
     if (!t->open || c->reason == CONN_TLS || c->reason == CONN_RESET) {
         return;
     }

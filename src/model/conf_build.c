@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define CA_FILE_BYTES (8 * 1024 * 1024) /* a system's whole bundle has about 200 KiB */
+#define PEM_FILE_BYTES (8 * 1024 * 1024) /* a system's whole bundle has about 200 KiB */
 
 /* ---- listeners ---- */
 
@@ -52,6 +52,75 @@ static void build_addresses(struct conf_reader *r, const struct conf_file *f)
     if (same && (listen.is_unix || listen.port != 0)) {
         report_error(r->report, admin_at, "\"listen\" and \"admin\" have the same address");
     }
+}
+
+/* ---- files of TLS ---- */
+
+/* Is it there, and what it should be? What only OpenSSL can say is said at start. */
+static void check_pem(struct conf_reader *r, const struct node *tls, const char *key,
+                      struct str path, const char *what)
+{
+    const struct node_pair *at = node_find(tls, key);
+    if (path.len == 0) {
+        return;
+    }
+    struct buf text;
+    buf_init(&text, PEM_FILE_BYTES);
+    const struct place *p = at == NULL ? &tls->place : &at->value->place;
+    bool good = conf_read_file(r, p, path, &text);
+    if (good && !text_glob(arena_printf(r->arena, "*-----BEGIN *%s-----*", what), buf_str(&text))) {
+        report_error(r->report, p, "there is no PEM %s in \"%.*s\"",
+                     what[0] == 'C' ? "certificate" : "private key", STR_ARG(report_shown(path)));
+    }
+    conf_wipe(&text);
+}
+
+static void check_files(struct conf_reader *r, const struct node *tls, const struct conf_tls *files)
+{
+    if ((files->cert_file.len > 0) != (files->key_file.len > 0)) {
+        report_error(r->report, &tls->place,
+                     "\"cert_file\" and \"key_file\" must be given together");
+    }
+    check_pem(r, tls, "ca_file", files->ca_file, "CERTIFICATE");
+    check_pem(r, tls, "cert_file", files->cert_file, "CERTIFICATE");
+    check_pem(r, tls, "key_file", files->key_file, "PRIVATE KEY");
+}
+
+static const struct node *tls_of(const struct node *around)
+{
+    const struct node_pair *tls = around == NULL ? NULL : node_find(around, "tls");
+    return tls == NULL ? NULL : tls->value;
+}
+
+static const struct node *tls_in(const struct conf_file *f, const char *block)
+{
+    const struct node_pair *b = node_find(f->root, block);
+    return tls_of(b == NULL ? NULL : b->value);
+}
+
+/* The first certificate is the one beside the list. */
+static void build_listen_tls(struct conf_reader *r, struct conf_file *f)
+{
+    const struct node *tls = tls_in(f, "listen");
+    const struct file_certificate *more = f->certificates.v;
+    if (tls == NULL) {
+        return;
+    }
+    if (f->listen_files.cert_file.len == 0) {
+        report_error(r->report, &tls->place, "\"tls\" needs \"cert_file\" and \"key_file\"");
+        return;
+    }
+    size_t n = 1 + f->certificates.n;
+    struct conf_tls *v = arena_array(r->arena, n, sizeof *v);
+    v[0] = f->listen_files;
+    check_files(r, tls, &v[0]);
+    for (size_t i = 1; i < n; i++) {
+        v[i] = more[i - 1].files;
+        check_files(r, more[i - 1].item.value, &v[i]);
+    }
+    check_pem(r, tls, "client_ca_file", f->c.listen.client_ca_file, "CERTIFICATE");
+    f->c.listen.certificates = v;
+    f->c.listen.certificate_count = n;
 }
 
 /* ---- redis ---- */
@@ -104,11 +173,9 @@ static const char *take_redis(struct conf_reader *r, struct conf_file *f)
     if (str_starts(f->redis_url, STR("unix:"))) {
         return take_unix(r, f);
     }
-    if (str_istarts(f->redis_url, STR("rediss://"))) {
-        return "rediss:// (TLS to Redis) is not available in this version";
-    }
-    if (!str_istarts(f->redis_url, STR("redis://"))) {
-        return "the URL must begin with redis:// or unix://";
+    f->c.redis.tls = str_istarts(f->redis_url, STR("rediss://"));
+    if (!f->c.redis.tls && !str_istarts(f->redis_url, STR("redis://"))) {
+        return "the URL must begin with redis://, rediss:// or unix://";
     }
     const char *why = url_parse(f->redis_url, &u);
     if (why != NULL) {
@@ -156,6 +223,12 @@ static void build_redis(struct conf_reader *r, struct conf_file *f)
         report_error(r->report, p, "%s: there is a user, but no password", name);
         report_help(r->report, "redis://user:password@host, or password_file beside it");
     }
+    const struct node *tls = tls_in(f, "redis");
+    if (tls != NULL && why == NULL && !f->c.redis.tls) {
+        report_error(r->report, &tls->place, "\"tls\" is given, but the URL is not rediss://");
+    } else if (tls != NULL) {
+        check_files(r, tls, &f->c.redis.files);
+    }
     f->c.redis.dead_bytes = f->dead_bytes.bytes > 0
                                 ? f->dead_bytes.bytes
                                 : f->c.redis.max_memory / 100 * f->dead_bytes.percent;
@@ -196,25 +269,14 @@ static void build_url(struct conf_reader *r, struct file_destination *d)
     d->d.names_link_local = host_is_special(d->d.host);
 }
 
-static void check_ca_file(struct conf_reader *r, const struct file_destination *d)
+static void check_destination_tls(struct conf_reader *r, const struct file_destination *d)
 {
-    const struct node_pair *tls = node_find(d->item.value, "tls");
-    const struct place *p = tls == NULL ? &d->item.place : &tls->value->place;
-    if (d->d.ca_file.len == 0) {
-        return;
+    const struct node *tls = tls_of(d->item.value);
+    if (tls != NULL && d->d.host.len > 0 && !d->d.tls) {
+        report_error(r->report, &tls->place, "\"tls\" is given, but the URL is not https");
+    } else if (tls != NULL) {
+        check_files(r, tls, &d->d.files);
     }
-    if (d->d.host.len > 0 && !d->d.tls) {
-        report_error(r->report, p, "\"tls\" is given, but the URL is not https");
-        return;
-    }
-    struct buf text;
-    buf_init(&text, CA_FILE_BYTES);
-    bool good = conf_read_file(r, p, d->d.ca_file, &text);
-    if (good && !text_glob(STR("*-----BEGIN *CERTIFICATE-----*"), buf_str(&text))) {
-        report_error(r->report, p, "there is no PEM certificate in \"%.*s\"",
-                     STR_ARG(report_shown(d->d.ca_file)));
-    }
-    buf_done(&text);
 }
 
 /* Fields that Penstock or HTTP itself sets: framing, connection, and what a receiver trusts us for.
@@ -287,7 +349,7 @@ static void build_destinations(struct conf_reader *r, struct conf_file *f)
     for (size_t i = 0; i < n; i++) {
         v[i].d.name = v[i].item.name;
         build_url(r, &v[i]);
-        check_ca_file(r, &v[i]);
+        check_destination_tls(r, &v[i]);
         build_headers(r, &v[i]);
         f->c.destinations[i] = v[i].d;
     }
@@ -404,6 +466,7 @@ static void build_routes(struct conf_reader *r, struct conf_file *f)
 void conf_build(struct conf_reader *r, struct conf_file *f)
 {
     build_addresses(r, f);
+    build_listen_tls(r, f);
     build_redis(r, f);
     build_destinations(r, f);
     build_routes(r, f);

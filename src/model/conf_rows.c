@@ -65,9 +65,43 @@ static const struct conf_row limit_rows[] = {
 static const struct conf_block limits_block = {
     "listen.limits", "limits", limit_rows, 0, NULL, NULL};
 
+#undef AT
+#define AT(member) offsetof(struct file_certificate, member)
+
+static const struct conf_row certificate_rows[] = {
+    {"cert_file", &KIND_TEXT, AT(files.cert_file), NULL, 1, 4095,
+     "a certificate and its chain, PEM", .required = true},
+    {"key_file", &KIND_TEXT, AT(files.key_file), NULL, 1, 4095, "its key, PEM, without passphrase",
+     .required = true},
+    END};
+static const struct conf_block certificate_block = {"listen.tls.certificates",
+                                                    "a certificate",
+                                                    certificate_rows,
+                                                    sizeof(struct file_certificate),
+                                                    NULL,
+                                                    NULL};
+
+#undef AT
+#define AT(member) offsetof(struct conf_file, member)
+
+static const struct conf_row listen_tls_rows[] = {
+    VALUE("cert_file", TEXT, AT(listen_files.cert_file), NULL, 1, 4095,
+          "the certificate and its chain, PEM; read again on SIGHUP"),
+    VALUE("key_file", TEXT, AT(listen_files.key_file), NULL, 1, 4095,
+          "its key, PEM, without passphrase"),
+    {"certificates", &KIND_ITEMS, AT(certificates), NULL, 0, 64,
+     "more of them: each sender gets the first that has the name it asks for, or else cert_file",
+     .block = &certificate_block},
+    VALUE("client_ca_file", TEXT, AT(c.listen.client_ca_file), NULL, 1, 4095,
+          "senders must show a certificate that one of these has signed"),
+    END};
+static const struct conf_block listen_tls_block = {"listen.tls", "tls", listen_tls_rows, 0,
+                                                   NULL,         NULL};
+
 static const struct conf_row listen_rows[] = {
     VALUE("address", TEXT, AT(c.listen.address), "0.0.0.0:8080", 1, 120,
           "where senders connect: host:port, [IPv6]:port or unix:/path"),
+    BLOCK("tls", 0, listen_tls, "https instead of http"),
     BLOCK("limits", 0, limits, "what one process takes at most"), END};
 static const struct conf_block listen_block = {"listen", "listen", listen_rows, 0, NULL, NULL};
 
@@ -94,11 +128,23 @@ static const struct conf_row retention_rows[] = {
 static const struct conf_block retention_block = {
     "redis.retention", "retention", retention_rows, 0, NULL, NULL};
 
+static const struct conf_row redis_tls_rows[] = {
+    VALUE("ca_file", TEXT, AT(c.redis.files.ca_file), NULL, 1, 4095,
+          "certificates to trust, instead of the system's"),
+    VALUE("cert_file", TEXT, AT(c.redis.files.cert_file), NULL, 1, 4095,
+          "the certificate that Redis asks of its clients, PEM"),
+    VALUE("key_file", TEXT, AT(c.redis.files.key_file), NULL, 1, 4095,
+          "its key, PEM, without passphrase"),
+    END};
+static const struct conf_block redis_tls_block = {"redis.tls", "tls", redis_tls_rows,
+                                                  0,           NULL,  NULL};
+
 static const struct conf_row redis_rows[] = {
     VALUE("url", REDIS_URL, AT(redis_url), NULL, 0, 2048,
-          "redis://[user:password@]host[:port][/db] or unix:///path; $REDIS_URL unless given, and "
-          "without either a redis-server of Penstock's own"),
+          "redis[s]://[user:password@]host[:port][/db] or unix:///path; $REDIS_URL unless given, "
+          "and without either a redis-server of Penstock's own"),
     VALUE("password", SECRET, AT(redis_password), NULL, 0, 4096, "Redis' password"),
+    BLOCK("tls", 0, redis_tls, "how a rediss:// server is verified"),
     VALUE("prefix", TEXT, AT(c.redis.prefix), "penstock:", 1, 64, "how every key begins"),
     WORD("durability", AT(c.redis.durability), "fsync", durabilities,
          "what a 2xx promises: memory (Redis has it) or fsync (it is on disk)"),
@@ -303,9 +349,14 @@ static const struct conf_block breaker_block = {
             .block = &breaker_block, .inherited = true                                              \
     }
 
-static const struct conf_row tls_rows[] = {VALUE("ca_file", TEXT, AT(d.ca_file), NULL, 1, 4095,
-                                                 "certificates to trust, instead of the system's"),
-                                           END};
+static const struct conf_row tls_rows[] = {
+    VALUE("ca_file", TEXT, AT(d.files.ca_file), NULL, 1, 4095,
+          "certificates to trust, instead of the system's"),
+    VALUE("cert_file", TEXT, AT(d.files.cert_file), NULL, 1, 4095,
+          "the certificate that it asks of its clients, PEM"),
+    VALUE("key_file", TEXT, AT(d.files.key_file), NULL, 1, 4095,
+          "its key, PEM, without passphrase"),
+    END};
 static const struct conf_block tls_block = {"destinations.*.tls", "tls", tls_rows, 0, NULL, NULL};
 
 static const struct conf_row delivery_rows[] = {DELIVERY_ROWS, END};

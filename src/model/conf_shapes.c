@@ -448,7 +448,8 @@ static void redis_url_print(const struct conf_row *row, const void *at, unsigned
     buf_init(&b, url.len + 16);
     for (size_t i = url.len; i-- > 0;) { /* up to the last '@' it may be a password */
         if (url.at[i] == '@') {
-            buf_add_str(&b, STR("redis://***"));
+            buf_add_str(&b, str_istarts(url, STR("rediss:")) ? STR("rediss://***")
+                                                             : STR("redis://***"));
             buf_add_str(&b, str_from(url, i));
             shown = buf_str(&b);
             break;

@@ -10,6 +10,7 @@
 #include "relay/delivery.h"
 #include "relay/node.h"
 #include "relay/stats.h"
+#include "relay/trust.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,15 +51,17 @@ int refusal_status(const char *reason)
     return 503;
 }
 
-static void log_refusal(struct worker *w, struct str source, const char *reason, const char *detail)
+/* At most so many lines a second of each worker: of requests that named a source, and of bytes that
+ * were no request at all. */
+static void log_refusal(struct log_cap *cap, unsigned most, struct str source, const char *reason,
+                        const char *detail)
 {
-    struct log_cap *cap = &w->refusals;
     int64_t second = boot_ms() / 1000;
     if (cap->second != second) {
         cap->second = second;
         cap->lines = 0;
     }
-    if (cap->lines++ >= REFUSAL_LINES) {
+    if (cap->lines++ >= most) {
         cap->suppressed++;
         return;
     }
@@ -92,7 +95,7 @@ static void refuse(struct worker *w, struct httpd_request *r, const struct conf_
                                            .close = w->draining});
     buf_done(&b);
     stats_rejected(w, name, reason);
-    log_refusal(w, name, reason, detail);
+    log_refusal(&w->refusals, REFUSAL_LINES, name, reason, detail);
 }
 
 static void accept_event(struct inbound *in, struct str id)
@@ -293,7 +296,7 @@ static void on_refused(void *user, const char *reason, const char *detail,
     struct worker *w = user;
     (void)peer;
     stats_rejected(w, STR_NONE, reason);
-    log_refusal(w, STR_NONE, reason, detail);
+    log_refusal(&w->broken, 1, STR_NONE, reason, detail);
 }
 
 /* What one process takes at most, of which each worker has its part. */
@@ -310,11 +313,20 @@ static struct httpd_limits limits_of(const struct conf *c, unsigned workers)
         .body_bytes = body,
         .memory_bytes = c->listen.memory_bytes,
         .connections = (c->listen.connections + workers - 1) / workers,
+        .handshakes = 512, /* a millisecond of this loop each, and some 50 KiB */
         .head_ms = 10000,
         .request_ms = (uint64_t)c->listen.request_timeout_ms,
         .idle_ms = (uint64_t)c->listen.idle_timeout_ms,
         .write_ms = 10000,
     };
+}
+
+void ingest_use_tls(struct worker *w, struct tls_context *tls)
+{
+    if (w->listener != NULL && tls != NULL) {
+        httpd_use_tls(w->listener, tls);
+        stats_certificate(w, tls_context_expiry(tls));
+    }
 }
 
 const char *ingest_start(struct worker *w)
@@ -332,8 +344,10 @@ const char *ingest_start(struct worker *w)
     }
     if (why != NULL) {
         snprintf(trouble, sizeof trouble, "listen.address %s", why);
+        return trouble;
     }
-    return why == NULL ? NULL : trouble;
+    ingest_use_tls(w, w->node->tls);
+    return NULL;
 }
 
 unsigned ingest_waiting(const struct worker *w)

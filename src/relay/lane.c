@@ -43,7 +43,9 @@ static const char *apply(struct lane *lane, const struct conf_destination *dest)
         .port = dest->port,
         .idle = dest->concurrency,
         .allow_link_local = dest->names_link_local,
-        .ca_file = dest->ca_file,
+        .ca_file = dest->files.ca_file,
+        .cert_file = dest->files.cert_file,
+        .key_file = dest->files.key_file,
     };
     lane->dest = dest;
     return httpc_origin_new(&lane->origin, lane->w->httpc, &origin);

@@ -20,6 +20,7 @@ void node_init(struct node *n, struct conf *conf, unsigned worker_count)
 void node_done(struct node *n)
 {
     free(n->slots);
+    tls_context_unref(n->tls);
 }
 
 /* --- slots */

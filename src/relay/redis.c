@@ -397,6 +397,8 @@ void redis_start(struct worker *w)
         .user = c->redis.user,
         .password = c->redis.password,
         .db = c->redis.db,
+        .tls = c->redis.tls,
+        .files = {c->redis.files.ca_file, c->redis.files.cert_file, c->redis.files.key_file},
         .connect_ms = 5000,
         .command_ms = 2000,
     };

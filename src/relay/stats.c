@@ -9,7 +9,8 @@
 struct stats {
     struct metrics all;
     struct metric_family *accepted, *rejected, *unrouted, *accept_latency, *attempts, *delivered,
-        *parked, *dead, *depth, *inflight, *breaker, *paused, *delivery_latency, *store_errors;
+        *parked, *dead, *depth, *inflight, *breaker, *paused, *delivery_latency, *store_errors,
+        *expiry;
     struct metric *redis_up, *lease_valid, *journals, *left, *moved, *lost, *recovered, *overdue,
         *memory, *connections, *waiting;
     struct map sources; /* struct source_stats by name */
@@ -89,6 +90,9 @@ struct stats *stats_new(void)
     s->memory = single_of(s, METRIC_GREATEST, "penstock_event_bytes", "Bytes of events in memory.");
     s->connections = single(s, gauge, "penstock_connections", "Open connections of senders.");
     s->waiting = single(s, gauge, "penstock_appends_pending", "Senders waiting for Redis.");
+    s->expiry = metrics_family(m, gauge, "penstock_tls_certificate_expiry_seconds",
+                               "When the listener's first certificate to expire does, Unix time.");
+    s->expiry->sum = METRIC_LEAST;
     s->breaker->sum = s->paused->sum = METRIC_GREATEST;
     return s;
 }
@@ -230,6 +234,11 @@ void stats_recovered(struct worker *w, uint64_t events)
 void stats_lost(struct worker *w, unsigned deliveries)
 {
     metric_add(w->stats->lost, deliveries);
+}
+
+void stats_certificate(struct worker *w, int64_t expires_s)
+{
+    metric_set(metric_of(w->stats->expiry, NULL), expires_s > 0 ? (uint64_t)expires_s : 0);
 }
 
 uint64_t stats_accepted_total(const struct worker *w)

@@ -131,6 +131,7 @@ class Sink:
         self.answers = answers or (lambda request, before: {})
         self.changed = threading.Condition()
         self.loop = asyncio.new_event_loop()
+        self.context = getattr(self, "context", None)  # of ssl, for https
         self.port = port or free_port()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.listening = threading.Event()
@@ -146,7 +147,7 @@ class Sink:
 
     async def _listen(self):
         self.server = await self.loop.create_server(lambda: _Connection(self), "127.0.0.1", self.port,
-                                                    reuse_address=True, backlog=1024)
+                                                    reuse_address=True, backlog=1024, ssl=self.context)
 
     async def _unlisten(self):
         self.server.close()

@@ -72,7 +72,7 @@ static struct fixture *open_fixture(void)
     room_open(&f.room);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     peer_init(&f.peer, &f.room, fds[1]);
-    assert_true(conn_accept(&f.conn, &f.room.loop, &f.room.wheel, fds[0], true, &events));
+    assert_true(conn_accept(&f.conn, &f.room.loop, &f.room.wheel, fds[0], true, NULL, &events));
     return &f;
 }
 

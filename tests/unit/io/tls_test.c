@@ -1,6 +1,6 @@
 /* The client over TLS against an OpenSSL server on a thread of its own, with certificates made here
  * by the openssl command. */
-#include "io/room.h"
+#include "io/certs.h"
 
 #include "io/httpc.h"
 
@@ -121,46 +121,6 @@ static void *run_server(void *data)
     SSL_CTX_free(ctx);
     OPENSSL_thread_stop();
     return NULL;
-}
-
-/* --- certificates --- */
-
-static char certs[64]; /* a folder that all tests share */
-
-static int make_certs(void **state)
-{
-    (void)state;
-    strcpy(certs, "/tmp/penstock-certs-XXXXXX");
-    assert_non_null(mkdtemp(certs));
-    char command[4096];
-    /* ca signs: good (localhost, 127.0.0.1), other (another name), old (expired) */
-    snprintf(command, sizeof command,
-             "cd %s && exec >/dev/null 2>&1 && set -e\n"
-             "ec='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'\n"
-             "openssl req -x509 $ec -keyout ca.key -out ca.pem -days 30 -subj /CN=test-ca "
-             "-addext basicConstraints=critical,CA:TRUE -addext keyUsage=keyCertSign\n"
-             "openssl req -x509 $ec -keyout stranger.key -out stranger.pem -days 30 "
-             "-subj /CN=stranger -addext subjectAltName=DNS:localhost,IP:127.0.0.1\n"
-             "make() { openssl req $ec -keyout $1.key -out $1.csr -subj /CN=$1\n"
-             "printf 'subjectAltName=%%s' \"$2\" >$1.ext\n"
-             "openssl x509 -req -in $1.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out $1.pem "
-             "$3 -extfile $1.ext; }\n"
-             "make good DNS:localhost,IP:127.0.0.1 '-days 30'\n"
-             "make other DNS:elsewhere.example,IP:10.0.0.1 '-days 30'\n"
-             /* OpenSSL 3.0 takes negative days, 3.4 and later dates instead. */
-             "make old DNS:localhost,IP:127.0.0.1 '-days -1' ||\n"
-             "make old DNS:localhost,IP:127.0.0.1 "
-             "'-not_before 20200101000000Z -not_after 20200102000000Z'\n",
-             certs);
-    return system(command);
-}
-
-static int remove_certs(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", certs);
-    return system(command);
 }
 
 /* --- the client side --- */

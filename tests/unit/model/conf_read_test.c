@@ -100,10 +100,8 @@ static void later_keys(void **state)
         LEAST "network: {}\n",
         LEAST "tests: []\n",
         LEAST "include: [x]\n",
-        LEAST "listen: {tls: {}}\n",
         LEAST "listen: {trusted_proxies: [x]}\n",
         LEAST "admin: {dashboard: true}\n",
-        LEAST "redis: {tls: {}}\n",
         LEAST "redis: {sentinel: {}}\n",
         LEAST "redis: {durability: replica}\n",
         "sources: {s: {verify: none, rate: 1/s}}\n",
@@ -115,11 +113,9 @@ static void later_keys(void **state)
         LEAST "destinations: {d: {url: http://d, order: key}}\n",
         LEAST "destinations: {d: {url: http://d, transform: []}}\n",
         LEAST "destinations: {d: {url: http://d, on_removed: drop}}\n",
-        LEAST "destinations: {d: {url: https://d, tls: {cert_file: x}}}\n",
         LEAST "destinations: {d: {url: 'http://d/{source}'}}\n",
         LEAST "destinations: {d: {url: http://d, headers: {X-S: '{source}'}}}\n",
         LEAST "routes: [{from: s, to: [], when: {}}]\n",
-        LEAST "redis: {url: 'rediss://h'}\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         conf_bad(texts[i], "not available in this version");
@@ -134,6 +130,20 @@ static void values(void **state)
         {LEAST "version: one\n", "\"version\": expected a whole number, not \"one\""},
         {LEAST "workers: many\n", "\"workers\": expected auto or a whole number, not \"many\""},
         {LEAST "workers: 0\n", "\"workers\" must be from 1 to 64"},
+        {LEAST "listen: {tls: {}}\n", "\"tls\" needs \"cert_file\" and \"key_file\""},
+        {LEAST "listen: {tls: {client_ca_file: /x}}\n", "\"tls\" needs \"cert_file\""},
+        {LEAST "listen: {tls: {cert_file: /nowhere}}\n", "must be given together"},
+        {LEAST "listen: {tls: {cert_file: /nowhere, key_file: /x}}\n",
+         "cannot read \"/nowhere\": No such file"},
+        {LEAST "listen: {tls: {cert_file: /etc/passwd, key_file: /etc/passwd}}\n",
+         "there is no PEM private key in"},
+        {LEAST "listen: {tls: {cert_file: /x, key_file: /x, certificates: [{cert_file: /y}]}}\n",
+         "\"key_file\" is missing in a certificate"},
+        {LEAST "redis: {url: 'redis://h', tls: {ca_file: /x}}\n",
+         "\"tls\" is given, but the URL is not rediss://"},
+        {LEAST "redis: {url: 'rediss://h', tls: {ca_file: /etc/passwd}}\n",
+         "there is no PEM certificate in"},
+        {LEAST "redis: {url: 'rediss://h', tls: {key_file: /x}}\n", "must be given together"},
         {LEAST "listen: {limits: {lane: 0}}\n", "\"lane\" must be from 1 to 65536"},
         {LEAST "listen: {limits: {lane: 65537}}\n", "\"lane\" must be from 1 to 65536"},
         {LEAST "listen: {limits: {lane: -1}}\n", "expected a whole number, not \"-1\""},
@@ -337,6 +347,7 @@ static void destinations(void **state)
         {D("url: https://d, tls: {ca_file: /nowhere}"), "cannot read \"/nowhere\": No such file"},
         {D("url: https://d, tls: {ca_file: /etc/passwd}"), "there is no PEM certificate in"},
         {D("url: https://d, tls: {ca_file: /dev/zero}"), "it is too large"},
+        {D("url: https://d, tls: {cert_file: /x}"), "must be given together"},
         {D("url: http://d, tls: {ca_file: /x}"), "\"tls\" is given, but the URL is not https"},
     };
     EACH(rows);
@@ -374,7 +385,8 @@ static void listeners_and_redis(void **state)
         {LEAST "admin: {address: '[::]:8081', token: ''}\n", "would be open to everybody"},
         {LEAST "admin: {address: 'unix:x'}\n", "written unix:/absolute/path"},
         {LEAST "admin: {address: 0.0.0.0:8080, token: x}\n", "have the same address"},
-        {LEAST "redis: {url: http://h}\n", "\"url\": the URL must begin with redis:// or unix://"},
+        {LEAST "redis: {url: http://h}\n",
+         "\"url\": the URL must begin with redis://, rediss:// or unix://"},
         {LEAST "redis: {url: redis://h/x}\n", "must be a number, such as /0"},
         {LEAST "redis: {url: redis://h?db=1}\n", "only /DATABASE is taken"},
         {LEAST "redis: {url: 'redis://a:%zz@h'}\n", "hexadecimal"},
@@ -388,7 +400,8 @@ static void listeners_and_redis(void **state)
     EACH(rows);
     static const char *const variables[] = {"REDIS_URL", "memcached://h", NULL};
     conf_room_variables = variables;
-    conf_bad(LEAST, "p.yaml: error: $REDIS_URL: the URL must begin with redis:// or unix://\n");
+    conf_bad(LEAST,
+             "p.yaml: error: $REDIS_URL: the URL must begin with redis://, rediss:// or unix://\n");
     conf_room_variables = NULL;
 }
 
@@ -397,7 +410,7 @@ static void passwords_are_in_no_message(void **state)
     (void)state;
     static const char *const texts[] = {
         LEAST "redis: {url: 'redis://u:hunter2@h/x', db: 1}\n",
-        LEAST "redis: {url: 'rediss://u:hunter2@h'}\n",
+        LEAST "redis: {url: 'rediss://u:hunter2@h/x'}\n",
         "sources: {s: {verify: strip, secret: hunter2, x: 1}}\n",
         "sources: {s: {verify: standard, secret: hunter2!}}\n",
         "sources: {s: {verify: standard, secrets: [hunter2!]}}\n",

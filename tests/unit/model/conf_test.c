@@ -329,7 +329,7 @@ static void takes_a_ca_file_as_large_as_the_systems(void **state)
     snprintf(text, sizeof text, LEAST "destinations: {d: {url: https://d, tls: {ca_file: %s}}}",
              path);
     struct conf *c = conf_good(text);
-    room_text(c->destinations[0].ca_file, path, "ca_file");
+    room_text(c->destinations[0].files.ca_file, path, "ca_file");
     conf_unref(c);
     room_remove(path);
     free(pem);

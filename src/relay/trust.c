@@ -1,0 +1,86 @@
+/* Files of certificates and keys: read, tried, and watched for their end. */
+#include "relay/trust.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static const char *say(const char *what, struct str name, const char *why)
+{
+    static _Thread_local char trouble[1024];
+    snprintf(trouble, sizeof trouble, "%s%.*s: %s", what, STR_ARG(name), why);
+    return trouble;
+}
+
+static struct tls_files files_of(const struct conf_tls *t)
+{
+    return (struct tls_files){t->ca_file, t->cert_file, t->key_file};
+}
+
+const char *trust_listener(const struct conf *c, struct tls_context **out)
+{
+    struct tls_files files[65];
+    size_t n = c->listen.certificate_count;
+    *out = NULL;
+    if (n == 0) {
+        return NULL;
+    }
+    ENSURE(n <= sizeof files / sizeof *files); /* the row's bound is 64, and the first */
+    for (size_t i = 0; i < n; i++) {
+        files[i] = files_of(&c->listen.certificates[i]);
+    }
+    const char *why = tls_server_new(out, files, n, c->listen.client_ca_file);
+    return why == NULL ? NULL : say("listen.tls", STR_NONE, why);
+}
+
+void trust_warn(const struct tls_context *listener, int64_t now_s, struct buf *warning)
+{
+    int64_t at = listener == NULL ? 0 : tls_context_expiry(listener);
+    if (at == 0 || at - now_s > (int64_t)TRUST_EARLY_DAYS * 86400) {
+        return;
+    }
+    char day[32] = "";
+    time_t time = (time_t)at;
+    struct tm tm;
+    if (gmtime_r(&time, &tm) != NULL) {
+        strftime(day, sizeof day, "%Y-%m-%d %H:%M:%S UTC", &tm);
+    }
+    buf_printf(warning, "listen.tls: a certificate %s on %s%s; renew it, then send SIGHUP",
+               at <= now_s ? "has expired" : "expires", day,
+               at <= now_s ? ", senders refuse it" : "");
+}
+
+/* A client's files; the context is made only to see whether it can be. */
+static const char *try_client(const struct conf_tls *t)
+{
+    struct tls_context *context;
+    const struct tls_files files = files_of(t);
+    const char *why = tls_client_new(&context, &files);
+    tls_context_unref(context);
+    return why;
+}
+
+const char *trust_check(const struct conf *c, struct buf *warning)
+{
+    struct tls_context *listener;
+    const char *why = trust_listener(c, &listener);
+    trust_warn(listener, (int64_t)time(NULL), warning);
+    tls_context_unref(listener);
+    if (why != NULL) {
+        return why;
+    }
+    why = c->redis.tls ? try_client(&c->redis.files) : NULL;
+    if (why != NULL) {
+        return say("redis.tls", STR_NONE, why);
+    }
+    for (size_t i = 0; i < c->destination_count; i++) {
+        const struct conf_destination *d = &c->destinations[i];
+        bool own = d->files.ca_file.len > 0 || d->files.cert_file.len > 0;
+        why = own ? try_client(&d->files) : NULL;
+        if (why != NULL) {
+            return say("destination ", d->name, why);
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,636 @@
+/* The server's side of TLS: a listener on the loop, and an OpenSSL client on a thread that says
+ * what it saw. */
+#include "io/certs.h"
+
+#include "io/http.h"
+#include "io/httpd.h"
+#include "io/tls_context.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+
+/* What one client does, and what came of it. */
+struct client {
+    const char *sni, *cert; /* NULL: none */
+    const char *alpn;       /* wire form, or NULL */
+    int max_version;        /* 0: the newest */
+    const char *ciphers;    /* of TLS 1.2, or NULL */
+    const char *raw;        /* sent in clear instead of all else */
+    size_t raw_len;
+    unsigned requests;    /* sent at once */
+    unsigned key_updates; /* asked for, without reading */
+    bool cut;             /* goes without close_notify, in mid-request */
+    bool renegotiate;     /* tries to */
+    bool stay;            /* waits for `go` between handshake and request */
+    struct sockaddr_in to;
+    pthread_t thread;
+    uv_async_t done_async;
+    bool done, shaken, closed;
+    int go[2];
+    unsigned answers;
+    unsigned long error;
+    char answer[512], subject[128], protocol[16];
+    int version;
+    bool resumed, ticketed;
+};
+
+struct fixture {
+    struct room room;
+    struct httpd *httpd;
+    struct tls_context *tls;
+    unsigned requests;
+    bool closed;
+    const char *reason;
+    char detail[200];
+};
+
+static struct fixture f;
+
+/* --- the server --- */
+
+static size_t on_head(void *user, struct httpd_request *r)
+{
+    (void)user;
+    (void)r;
+    return 1 << 20;
+}
+
+static void on_request(void *user, struct httpd_request *r)
+{
+    (void)user;
+    f.requests++;
+    httpd_answer(r, &(struct httpd_answer){.status = 200, .body = STR("fine")});
+}
+
+static void on_refused(void *user, const char *reason, const char *detail,
+                       const struct sockaddr_storage *peer)
+{
+    (void)user;
+    (void)peer;
+    f.reason = reason;
+    snprintf(f.detail, sizeof f.detail, "%s", detail == NULL ? "" : detail);
+}
+
+static const char *path(const char *name, const char *end)
+{
+    static char text[8][128];
+    static unsigned turn;
+    char *at = text[turn++ % 8];
+    snprintf(at, sizeof text[0], "%s/%s%s", certs, name, end);
+    return at;
+}
+
+static struct tls_files files_of(const char *cert, const char *key)
+{
+    return (struct tls_files){.cert_file = str_of(path(cert, ".pem")),
+                              .key_file = str_of(path(key, ".key"))};
+}
+
+static void open_server(const char *client_ca)
+{
+    memset(&f, 0, sizeof f);
+    room_open(&f.room);
+    const struct httpd_limits limits = {.head_bytes = 16384,
+                                        .target_bytes = 8192,
+                                        .field_count = 100,
+                                        .body_bytes = 1 << 20,
+                                        .memory_bytes = 16 << 20,
+                                        .connections = 100,
+                                        .handshakes = 2,
+                                        .head_ms = 10000,
+                                        .request_ms = 10000,
+                                        .idle_ms = 10000,
+                                        .write_ms = 10000};
+    const struct httpd_handler handler = {
+        .on_head = on_head, .on_request = on_request, .on_refused = on_refused};
+    const struct tls_files files[] = {files_of("good", "good"), files_of("named", "named")};
+    struct str ca = client_ca == NULL ? STR_NONE : str_of(path(client_ca, ".pem"));
+    assert_null(tls_server_new(&f.tls, files, 2, ca));
+    assert_null(
+        httpd_new(&f.httpd, &f.room.loop, &f.room.wheel, STR("127.0.0.1:0"), &limits, &handler));
+    httpd_use_tls(f.httpd, f.tls);
+}
+
+static void shut_server(void)
+{
+    httpd_close(f.httpd, room_set_flag, &f.closed);
+    room_wait(&f.room, &f.closed);
+    tls_context_unref(f.tls);
+    room_shut(&f.room);
+}
+
+/* --- the client --- */
+
+static void speak_raw(struct client *c, int fd)
+{
+    (void)!write(fd, c->raw, c->raw_len);
+    shutdown(fd, SHUT_WR);
+    ssize_t n = read(fd, c->answer, sizeof c->answer - 1);
+    c->answer[n > 0 ? n : 0] = '\0';
+}
+
+static void note_peer(struct client *c, SSL *ssl)
+{
+    X509 *cert = SSL_get1_peer_certificate(ssl);
+    X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, c->subject,
+                              sizeof c->subject);
+    X509_free(cert);
+    const unsigned char *alpn;
+    unsigned n;
+    SSL_get0_alpn_selected(ssl, &alpn, &n);
+    snprintf(c->protocol, sizeof c->protocol, "%.*s", (int)n, n > 0 ? (const char *)alpn : "");
+    c->version = SSL_version(ssl);
+    c->shaken = true;
+}
+
+static void send_requests(struct client *c, SSL *ssl)
+{
+    static const char request[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody";
+    size_t one = sizeof request - 1, n = one * c->requests;
+    char *all = malloc(n + 1);
+    for (unsigned i = 0; i < c->requests; i++) {
+        memcpy(all + i * one, request, one);
+    }
+    SSL_write(ssl, all, c->cut ? (int)n - 2 : (int)n);
+    free(all);
+}
+
+static void read_answers(struct client *c, SSL *ssl)
+{
+    char in[4096], *at;
+    static const char mark[] = "fine";
+    unsigned matched = 0;
+    while (c->answers < c->requests) {
+        int n = SSL_read(ssl, in, sizeof in);
+        if (n <= 0) {
+            c->error = ERR_peek_error();
+            return;
+        }
+        for (at = in; at < in + n; at++) {
+            matched = *at == mark[matched] ? matched + 1 : *at == mark[0];
+            if (matched == 4) {
+                c->answers++;
+                matched = 0;
+            }
+        }
+    }
+    c->ticketed = SSL_SESSION_has_ticket(SSL_get0_session(ssl)) == 1;
+}
+
+static void converse(struct client *c, SSL *ssl)
+{
+    char byte;
+    note_peer(c, ssl);
+    if (c->stay) {
+        uv_async_send(&c->done_async); /* shaken */
+        (void)!read(c->go[0], &byte, 1);
+    }
+    for (unsigned i = 0; i < c->key_updates; i++) {
+        SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED);
+        if (SSL_do_handshake(ssl) != 1) {
+            break;
+        }
+    }
+    if (c->renegotiate) {
+        SSL_renegotiate(ssl);
+        SSL_do_handshake(ssl);
+        c->error = ERR_peek_error();
+        return;
+    }
+    send_requests(c, ssl);
+    if (!c->cut) {
+        read_answers(c, ssl);
+        SSL_shutdown(ssl);
+    }
+}
+
+static SSL *make_client(struct client *c, SSL_CTX *ctx)
+{
+    SSL_CTX_set_security_level(ctx, 0);
+    if (c->max_version != 0) {
+        SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION);
+        SSL_CTX_set_max_proto_version(ctx, c->max_version);
+    }
+    if (c->ciphers != NULL) {
+        assert_int_equal(SSL_CTX_set_cipher_list(ctx, c->ciphers), 1);
+    }
+    if (c->cert != NULL) {
+        SSL_CTX_use_certificate_chain_file(ctx, path(c->cert, ".pem"));
+        SSL_CTX_use_PrivateKey_file(ctx, path(c->cert, ".key"), SSL_FILETYPE_PEM);
+    }
+    SSL *ssl = SSL_new(ctx);
+    if (c->sni != NULL) {
+        SSL_set_tlsext_host_name(ssl, c->sni);
+    }
+    if (c->alpn != NULL) {
+        SSL_set_alpn_protos(ssl, (const unsigned char *)c->alpn, (unsigned)strlen(c->alpn));
+    }
+    return ssl;
+}
+
+static void *run_client(void *data)
+{
+    struct client *c = data;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(fd, (struct sockaddr *)&c->to, sizeof c->to) == 0 && c->raw != NULL) {
+        speak_raw(c, fd);
+    } else {
+        SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+        SSL *ssl = make_client(c, ctx);
+        ERR_clear_error();
+        SSL_set_fd(ssl, fd);
+        if (SSL_connect(ssl) == 1) {
+            converse(c, ssl);
+        } else {
+            c->error = ERR_peek_error();
+        }
+        SSL_free(ssl);
+        SSL_CTX_free(ctx);
+    }
+    close(fd);
+    ERR_clear_error();
+    OPENSSL_thread_stop();
+    c->done = true;
+    uv_async_send(&c->done_async);
+    return NULL;
+}
+
+static void on_wake(uv_async_t *async)
+{
+    (void)async; /* the flags say what has happened */
+}
+
+static void start_client(struct client *c)
+{
+    const char *port = strrchr(httpd_address(f.httpd), ':') + 1;
+    c->to = (struct sockaddr_in){.sin_family = AF_INET,
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                 .sin_port = htons((uint16_t)atoi(port))};
+    if (c->requests == 0) {
+        c->requests = 1;
+    }
+    assert_int_equal(pipe(c->go), 0);
+    uv_async_init(&f.room.loop, &c->done_async, on_wake);
+    assert_int_equal(pthread_create(&c->thread, NULL, run_client, c), 0);
+}
+
+static void on_async_closed(uv_handle_t *handle)
+{
+    struct client *c = CONTAINER_OF(handle, struct client, done_async);
+    c->closed = true;
+}
+
+static void end_client(struct client *c)
+{
+    room_wait(&f.room, &c->done);
+    pthread_join(c->thread, NULL);
+    close(c->go[0]);
+    close(c->go[1]);
+    uv_close((uv_handle_t *)&c->done_async, on_async_closed);
+    room_wait(&f.room, &c->closed);
+    while (httpd_connections(f.httpd) > 0) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+}
+
+static void run(struct client *c)
+{
+    f.reason = NULL;
+    f.detail[0] = '\0';
+    start_client(c);
+    end_client(c);
+}
+
+/* --- what is taken --- */
+
+static void takes_tls_1_2_and_1_3(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    struct client new = {.requests = 3}, old = {.max_version = TLS1_2_VERSION};
+    run(&new);
+    assert_int_equal(new.version, TLS1_3_VERSION);
+    assert_int_equal(new.answers, 3);
+    assert_false(new.ticketed);
+    run(&old);
+    assert_int_equal(old.version, TLS1_2_VERSION);
+    assert_int_equal(old.answers, 1);
+    assert_false(old.ticketed);
+    assert_null(f.reason);
+    shut_server();
+}
+
+static void chooses_by_the_names_in_the_certificates(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sni, *subject;
+    } cases[] = {{NULL, "good"},
+                 {"localhost", "good"},
+                 {"hooks.example.com", "named"},
+                 {"Hooks.Example.COM", "named"},
+                 {"any.example.net", "named"},
+                 {"a.b.example.net", "good"},
+                 {"elsewhere.example", "good"}};
+    open_server(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct client c = {.sni = cases[i].sni};
+        run(&c);
+        assert_string_equal(c.subject, cases[i].subject);
+        assert_int_equal(c.answers, 1);
+    }
+    shut_server();
+}
+
+static void speaks_http_1_1_when_asked(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    struct client both = {.alpn = "\x02h2\x08http/1.1"}, none = {0};
+    run(&both);
+    assert_string_equal(both.protocol, "http/1.1");
+    run(&none);
+    assert_string_equal(none.protocol, "");
+    assert_int_equal(none.answers, 1);
+    shut_server();
+}
+
+static void takes_the_client_it_knows(void **state)
+{
+    (void)state;
+    open_server("ca");
+    struct client c = {.cert = "good"};
+    run(&c);
+    assert_int_equal(c.answers, 1);
+    shut_server();
+}
+
+/* More than what waits in memory for its turn: reading stops, and starts again. */
+static void answers_many_requests_sent_at_once(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    struct client c = {.requests = 2000};
+    run(&c);
+    assert_int_equal(c.answers, 2000);
+    assert_int_equal(f.requests, 2000);
+    shut_server();
+}
+
+static void a_connection_keeps_the_context_it_began_with(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    struct client old = {.stay = true}, new = {0};
+    start_client(&old);
+    room_wait(&f.room, &old.shaken);
+    struct tls_context *renewed;
+    const struct tls_files files = files_of("rsa", "rsa");
+    assert_null(tls_server_new(&renewed, &files, 1, STR_NONE));
+    httpd_use_tls(f.httpd, renewed);
+    tls_context_unref(renewed);
+    tls_context_unref(f.tls); /* the first one is the connection's alone */
+    f.tls = NULL;
+    start_client(&new);
+    room_wait(&f.room, &new.done);
+    assert_string_equal(new.subject, "rsa");
+    assert_int_equal(write(old.go[1], "x", 1), 1);
+    end_client(&old);
+    end_client(&new);
+    assert_string_equal(old.subject, "good");
+    assert_int_equal(old.answers, 1);
+    shut_server();
+}
+
+/* --- what is refused --- */
+
+static void refuses(void **state)
+{
+    (void)state;
+    static const struct {
+        struct client c;
+        int alert; /* what the client is told */
+        const char *detail;
+    } cases[] = {
+        {{.max_version = TLS1_1_VERSION},
+         SSL_R_TLSV1_ALERT_PROTOCOL_VERSION,
+         "unsupported protocol"},
+        {{.max_version = TLS1_2_VERSION, .ciphers = "AES128-GCM-SHA256"}, /* no forward secrecy */
+         SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE,
+         "no shared cipher"},
+        {{.max_version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES128-SHA256"}, /* no AEAD */
+         SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE,
+         "no shared cipher"},
+        {{.alpn = "\x02h2"}, SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL, "application protocol"},
+    };
+    open_server(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct client c = cases[i].c;
+        run(&c);
+        assert_false(c.shaken);
+        assert_int_equal(ERR_GET_REASON(c.error), cases[i].alert);
+        assert_ptr_equal(f.reason, REASON_TLS);
+        assert_non_null(strstr(f.detail, cases[i].detail));
+    }
+    assert_int_equal(f.requests, 0);
+    shut_server();
+}
+
+static void refuses_clients_it_does_not_know(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cert, *detail;
+    } cases[] = {{NULL, "did not return a certificate"},
+                 {"stranger", "self-signed certificate"},
+                 {"old", "expired"}};
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    open_server("ca");
+    for (size_t i = 0; i < 6; i++) {
+        struct client c = {.cert = cases[i / 2].cert, .max_version = versions[i % 2]};
+        run(&c);
+        assert_int_equal(c.answers, 0);
+        assert_ptr_equal(f.reason, REASON_TLS);
+        assert_non_null(strstr(f.detail, cases[i / 2].detail));
+    }
+    assert_int_equal(f.requests, 0);
+    shut_server();
+}
+
+static void refuses_renegotiation(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    struct client c = {.max_version = TLS1_2_VERSION, .renegotiate = true};
+    run(&c);
+    assert_int_equal(ERR_GET_REASON(c.error), SSL_R_NO_RENEGOTIATION);
+    shut_server();
+}
+
+/* Each asks for one in return, and none of these is read until the answer is wanted. */
+static void goes_on_after_many_key_updates(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    struct client c = {.key_updates = 100};
+    run(&c);
+    assert_int_equal(c.answers, 1);
+    assert_null(f.reason);
+    shut_server();
+}
+
+#define RAW(text)                                                                                  \
+    {                                                                                              \
+        .raw = text, .raw_len = sizeof text - 1                                                    \
+    }
+
+static void refuses_what_is_not_tls(void **state)
+{
+    (void)state;
+    static const struct {
+        struct client c;
+        const char *reason, *detail, *answer;
+    } cases[] = {
+        {RAW("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), REASON_TLS, "plain HTTP", "HTTP/1.1 400 "},
+        {RAW("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"), REASON_TLS, "plain HTTP",
+         "use https://"},
+        {RAW("SSH-2.0-OpenSSH_9.2\r\n"), REASON_TLS, "wrong version", ""},
+        {RAW("\x16\x03\x01\x00\x05hello"), REASON_TLS, "", ""},
+        {RAW("\x16\x03\x01\xff\xff"), REASON_TLS, "", ""},
+        {RAW("\x16\x03\x01\x02"), REASON_TLS, "closed during the handshake", ""},
+        {RAW(""), NULL, "", ""}, /* somebody looked whether the port is open */
+    };
+    open_server(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct client c = cases[i].c;
+        run(&c);
+        assert_ptr_equal(f.reason, cases[i].reason);
+        assert_non_null(strstr(f.detail, cases[i].detail));
+        assert_non_null(strstr(c.answer, cases[i].answer));
+    }
+    assert_int_equal(f.requests, 0);
+    shut_server();
+}
+
+static int dial(void)
+{
+    const char *port = strrchr(httpd_address(f.httpd), ':') + 1;
+    const struct sockaddr_in to = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                   .sin_port = htons((uint16_t)atoi(port))};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+/* Those that began go on, the newest is closed; when they are gone there is room again. */
+static void bounds_the_handshakes_under_way(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    int waiting[] = {dial(), dial()};
+    while (httpd_connections(f.httpd) < 2) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    assert_null(f.reason);
+    int third = dial();
+    while (f.reason == NULL) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    assert_ptr_equal(f.reason, REASON_OVERLOADED);
+    assert_non_null(strstr(f.detail, "handshakes"));
+    close(waiting[0]);
+    close(waiting[1]);
+    close(third);
+    while (httpd_connections(f.httpd) > 0) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    struct client c = {0};
+    run(&c);
+    assert_int_equal(c.answers, 1);
+    shut_server();
+}
+
+static void a_request_that_is_cut_off_is_none(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    struct client c = {.cut = true};
+    run(&c);
+    assert_int_equal(f.requests, 0);
+    shut_server();
+}
+
+/* --- files --- */
+
+static void says_what_is_wrong_with_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cert, *key, *why;
+    } cases[] = {
+        {"nowhere", "good", "nowhere.pem: No such file"},
+        {"good", "nowhere", "nowhere.key: No such file"},
+        {"good", "named", "does not belong to the certificate"},
+        {"good", "rsa", "does not belong to the certificate"}, /* another kind of key */
+        {"good", "locked", "passphrase"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tls_context *t;
+        const struct tls_files files = files_of(cases[i].cert, cases[i].key);
+        const char *why = tls_server_new(&t, &files, 1, STR_NONE);
+        assert_non_null(why);
+        assert_non_null(strstr(why, cases[i].why));
+        assert_null(t);
+        assert_int_equal(ERR_peek_error(), 0);
+    }
+    struct tls_context *t;
+    const struct tls_files swapped = {.cert_file = str_of(path("good", ".key")),
+                                      .key_file = str_of(path("good", ".pem"))};
+    assert_non_null(strstr(tls_server_new(&t, &swapped, 1, STR_NONE), "there is none in it"));
+    const struct tls_files good = files_of("good", "good");
+    const char *why = tls_server_new(&t, &good, 1, str_of(path("good", ".key")));
+    assert_non_null(strstr(why, "cannot read certificates from"));
+}
+
+static void knows_when_the_first_expires(void **state)
+{
+    (void)state;
+    struct tls_context *t;
+    int64_t now = (int64_t)time(NULL);
+    const struct tls_files files[] = {files_of("named", "named"), files_of("good", "good")};
+    assert_null(tls_server_new(&t, files, 2, STR_NONE));
+    int64_t days = (tls_context_expiry(t) - now) / 86400; /* good has 30, named 60 */
+    assert_in_range(days, 28, 31);
+    tls_context_unref(t);
+    const struct tls_files old = files_of("old", "old");
+    assert_null(tls_server_new(&t, &old, 1, STR_NONE)); /* taken: refusing would help nobody */
+    assert_true(tls_context_expiry(t) < now);
+    tls_context_unref(t);
+    assert_null(tls_client_new(&t, &(struct tls_files){.ca_file = str_of(path("ca", ".pem"))}));
+    assert_int_equal(tls_context_expiry(t), 0);
+    tls_context_unref(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(takes_tls_1_2_and_1_3),
+        cmocka_unit_test(chooses_by_the_names_in_the_certificates),
+        cmocka_unit_test(speaks_http_1_1_when_asked),
+        cmocka_unit_test(takes_the_client_it_knows),
+        cmocka_unit_test(answers_many_requests_sent_at_once),
+        cmocka_unit_test(a_connection_keeps_the_context_it_began_with),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(refuses_clients_it_does_not_know),
+        cmocka_unit_test(refuses_renegotiation),
+        cmocka_unit_test(goes_on_after_many_key_updates),
+        cmocka_unit_test(refuses_what_is_not_tls),
+        cmocka_unit_test(bounds_the_handshakes_under_way),
+        cmocka_unit_test(a_request_that_is_cut_off_is_none),
+        cmocka_unit_test(says_what_is_wrong_with_files),
+        cmocka_unit_test(knows_when_the_first_expires),
+    };
+    return cmocka_run_group_tests(tests, make_certs, remove_certs);
+}

@@ -10,6 +10,7 @@ const char REASON_MALFORMED[] = "malformed";
 const char REASON_TOO_LARGE[] = "too_large";
 const char REASON_TOO_SLOW[] = "too_slow";
 const char REASON_OVERLOADED[] = "overloaded";
+const char REASON_IP_DENIED[] = "ip_denied";
 const char REASON_TLS[] = "tls";
 
 const struct http_fault FAULT_SYNTAX = {400, REASON_MALFORMED, "the message is not HTTP/1.1"};

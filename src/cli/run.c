@@ -46,7 +46,7 @@ const struct verb verb_run = {
     "run", "Run the relay until SIGTERM or SIGINT.",
     "usage: penstock run [-c FILE]\n\n" CONFIG_HELP
     "\nSIGTERM drains: what is under way is finished, the rest stays in the journal.\n"
-    "SIGHUP reads the listener's certificates and keys again.\n",
+    "SIGHUP reads the files of certificates and keys again.\n",
     run};
 
 /* --- check */

@@ -25,7 +25,7 @@ def _client(ca, cert=None):
 def _post(p, context, host="localhost", body=BODY):
     """(status, version, cipher, protocol)"""
     with socket.create_connection(("127.0.0.1", p.port), 10) as plain:
-        with context.wrap_socket(plain, server_hostname=host) as s:
+        with context.wrap_socket(plain, server_hostname=host, suppress_ragged_eofs=False) as s:
             s.sendall(b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nConnection: close\r\nStripe-Signature: %s\r\n"
                       b"Content-Length: %d\r\n\r\n" % (sign_stripe(body)["Stripe-Signature"].encode(), len(body)) + body)
             said = s.version(), s.cipher()[0], s.selected_alpn_protocol()
@@ -418,6 +418,25 @@ def delivers_with_a_client_certificate(flow):
     wait_for(lambda: re.search(r'penstock_attempts_total\{destination="c",outcome="(tls|reset)"\} ',
                                p.admin("/metrics")[1]), "the nameless to be refused")
     assert all(r.target != "/c" for r in strict.requests)
+
+
+def reloads_what_it_shows_to_destinations(flow):
+    ca, stranger = Authority(flow.folder), Authority(os.path.join(flow.folder, "stranger"), "stranger")
+    strict = _tls_sink(flow, ca.make("strict"), ca.cert)
+    cert, key = stranger.make("client", "DNS:penstock")
+    p = flow.penstock({"a": "{ url: 'https://localhost:%d/a', tls: { ca_file: %s, cert_file: %s, key_file: %s } }" % (
+        strict.port, ca.cert, cert, key)}, flow.redis())
+    assert p.stripe(BODY).status == 200
+    wait_for(lambda: re.search(r'penstock_attempts_total\{destination="a",outcome="(tls|reset)"\} ',
+                               p.admin("/metrics")[1]), "the stranger to be refused")
+    good, good_key = ca.make("client", "DNS:penstock")
+    shutil.copy(good, cert)
+    p.signal(signal.SIGHUP)
+    p.wait_log("does not belong to the certificate")  # half of it is there
+    shutil.copy(good_key, key)
+    p.signal(signal.SIGHUP)
+    p.wait_log('"certificates reloaded"')
+    assert [r.body for r in strict.wait(1)] == [BODY]
 
 
 def delivers_to_nobody_it_cannot_verify(flow):

@@ -233,8 +233,8 @@ struct reload {
 static void warn_of_expiry(const struct app *a)
 {
     struct buf warning;
-    buf_init(&warning, 256);
-    trust_warn(a->node.tls, (int64_t)time(NULL), &warning);
+    buf_init(&warning, TRUST_WARNING);
+    trust_warn(a->node.conf, a->node.tls, (int64_t)time(NULL), &warning);
     if (warning.len > 0) {
         log_line(LOG_WARN, "certificate", "why", "%.*s", STR_ARG(buf_str(&warning)), NULL);
     }
@@ -281,7 +281,7 @@ static void on_hangup(uv_signal_t *s, int number)
         return; /* not yet listening, or no more */
     }
     struct buf warning; /* said below */
-    buf_init(&warning, 256);
+    buf_init(&warning, TRUST_WARNING);
     const char *why = trust_check(a->node.conf, &warning);
     buf_done(&warning);
     if (why == NULL) {
@@ -306,7 +306,7 @@ static void on_hangup(uv_signal_t *s, int number)
 static const char *start_trust(struct app *a)
 {
     struct buf unused;
-    buf_init(&unused, 256);
+    buf_init(&unused, TRUST_WARNING);
     const char *why = trust_check(a->node.conf, &unused);
     buf_done(&unused);
     if (why == NULL) {

@@ -42,7 +42,9 @@ const char *tls_server_new(struct tls_context **out, const struct tls_files *cer
 struct tls_context *tls_context_ref(struct tls_context *t); /* NULL is fine */
 void tls_context_unref(struct tls_context *t);
 
-/* When the certificate expires that is shown (Unix time), the first of several; 0: none is. */
+/* When certificate `i` expires (Unix time); 0: there is none, or it does not say. */
+int64_t tls_certificate_expiry(const struct tls_context *t, unsigned i);
+/* Of those that the context has, the first to expire; 0: none. */
 int64_t tls_context_expiry(const struct tls_context *t);
 
 /* A connection of this context to `host`, a name or an address literal: its certificate must say

@@ -70,7 +70,7 @@ static int check(int argc, char **argv)
         return EXIT_FAILED;
     }
     struct buf warning;
-    buf_init(&warning, 256);
+    buf_init(&warning, TRUST_WARNING);
     const char *why = trust_check(conf, &warning);
     if (why != NULL || warning.len > 0) {
         fprintf(stderr, "%s: %s: %.*s\n", path == NULL ? "penstock check" : path,

@@ -293,16 +293,20 @@ void tls_context_unref(struct tls_context *t)
     }
 }
 
+int64_t tls_certificate_expiry(const struct tls_context *t, unsigned i)
+{
+    const X509 *own = SSL_CTX_get0_certificate(t->ssl[i]);
+    struct tm tm;
+    return own != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(own), &tm) == 1 ? (int64_t)timegm(&tm)
+                                                                             : 0;
+}
+
 int64_t tls_context_expiry(const struct tls_context *t)
 {
     int64_t first = 0;
     for (unsigned i = 0; i < t->n; i++) {
-        const X509 *own = SSL_CTX_get0_certificate(t->ssl[i]);
-        struct tm tm;
-        if (own != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(own), &tm) == 1) {
-            int64_t at = (int64_t)timegm(&tm);
-            first = first == 0 || at < first ? at : first;
-        }
+        int64_t at = tls_certificate_expiry(t, i);
+        first = first == 0 || (at != 0 && at < first) ? at : first;
     }
     return first;
 }

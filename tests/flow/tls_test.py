@@ -279,13 +279,14 @@ def says_what_is_wrong_with_a_certificate(flow):
     p = flow.penstock({"d": "http://127.0.0.1:1/"}, flow.redis(), start=False,
                       listen_more=", tls: { cert_file: %s, key_file: %s }" % (c, k))
     check = subprocess.run([PENSTOCK, "check", "-c", p.config], capture_output=True, text=True)
-    assert check.returncode == 0 and "a certificate has expired on" in check.stderr, check.stderr
+    assert check.returncode == 0 and "old.pem has expired on" in check.stderr, check.stderr
     p.start()
-    p.wait_log("a certificate has expired on")
-    c, k = ca.make("soon", days=10)
-    p = flow.penstock({"d": "http://127.0.0.1:1/"}, flow.redis(), name="soon",
-                      listen_more=", tls: { cert_file: %s, key_file: %s }" % (c, k))
-    p.wait_log("a certificate expires on")
+    p.wait_log("old.pem has expired on")
+    files = (*ca.make("late", days=60), *ca.make("soon", days=10))
+    p = flow.penstock({"d": "http://127.0.0.1:1/"}, flow.redis(), name="soon", listen_more=(
+        ", tls: { cert_file: %s, key_file: %s, certificates: [{cert_file: %s, key_file: %s}] }" % files))
+    p.wait_log("soon.pem expires on")
+    assert "late.pem" not in p.text()
 
 
 def keeps_its_memory_over_two_thousand_handshakes(flow):

@@ -603,6 +603,7 @@ static void knows_when_the_first_expires(void **state)
     assert_null(tls_server_new(&t, files, 2, STR_NONE));
     int64_t days = (tls_context_expiry(t) - now) / 86400; /* good has 30, named 60 */
     assert_in_range(days, 28, 31);
+    assert_in_range((tls_certificate_expiry(t, 0) - now) / 86400, 58, 61);
     tls_context_unref(t);
     const struct tls_files old = files_of("old", "old");
     assert_null(tls_server_new(&t, &old, 1, STR_NONE)); /* taken: refusing would help nobody */

@@ -221,7 +221,7 @@ static void on_state(struct worker *w)
     uv_async_send(&a->changed);
 }
 
-/* --- certificates: read again on SIGHUP; each worker takes the new ones for new connections */
+/* --- certificates: all are tried, then each worker takes the new ones for new connections */
 
 enum { EXPIRY_EVERY_MS = 24 * 3600 * 1000 };
 
@@ -233,8 +233,8 @@ struct reload {
 static void warn_of_expiry(const struct app *a)
 {
     struct buf warning;
-    buf_init(&warning, 256);
-    trust_warn(a->node.tls, (int64_t)time(NULL), &warning);
+    buf_init(&warning, TRUST_WARNING);
+    trust_warn(a->node.conf, a->node.tls, (int64_t)time(NULL), &warning);
     if (warning.len > 0) {
         log_line(LOG_WARN, "certificate", "why", "%.*s", STR_ARG(buf_str(&warning)), NULL);
     }
@@ -248,36 +248,47 @@ static void on_expiry(struct wheel_timer *t)
     wheel_arm(&a->posts[0].w.wheel, t, EXPIRY_EVERY_MS, on_expiry);
 }
 
+static void say_not_reloaded(const char *why)
+{
+    log_line(LOG_ERROR, "certificates not reloaded; the old ones stay in use", "why", "%s", why,
+             NULL);
+}
+
 static void reload_at(struct worker *w, struct visit *v)
 {
     ingest_use_tls(w, CONTAINER_OF(v, struct reload, visit)->tls);
+    const char *why = httpc_reload_tls(w->httpc);
+    if (why != NULL) {
+        say_not_reloaded(why);
+    }
 }
 
 static void reload_home(struct visit *v)
 {
     struct reload *r = CONTAINER_OF(v, struct reload, visit);
-    log_line(LOG_INFO, "certificates reloaded", "expiry", "%lld",
-             (long long)tls_context_expiry(r->tls), NULL);
+    log_line(LOG_INFO, "certificates reloaded", NULL);
     tls_context_unref(r->tls);
     free(r);
 }
 
+/* Redis' files need nothing: they are read at each connect. */
 static void on_hangup(uv_signal_t *s, int number)
 {
     (void)number;
     struct app *a = s->data;
-    struct tls_context *tls;
+    struct tls_context *tls = NULL;
     if (a->state != APP_RUNNING) {
         return; /* not yet listening, or no more */
     }
-    const char *why = trust_listener(a->node.conf, &tls);
-    if (why != NULL) {
-        log_line(LOG_ERROR, "certificates not reloaded; the old ones stay in use", "why", "%s", why,
-                 NULL);
-        return;
+    struct buf warning; /* said below */
+    buf_init(&warning, TRUST_WARNING);
+    const char *why = trust_check(a->node.conf, &warning);
+    buf_done(&warning);
+    if (why == NULL) {
+        why = trust_listener(a->node.conf, &tls);
     }
-    if (tls == NULL) {
-        log_line(LOG_INFO, "nothing to reload: there is no listen.tls", NULL);
+    if (why != NULL) {
+        say_not_reloaded(why);
         return;
     }
     tls_context_unref(a->node.tls);
@@ -295,7 +306,7 @@ static void on_hangup(uv_signal_t *s, int number)
 static const char *start_trust(struct app *a)
 {
     struct buf unused;
-    buf_init(&unused, 256);
+    buf_init(&unused, TRUST_WARNING);
     const char *why = trust_check(a->node.conf, &unused);
     buf_done(&unused);
     if (why == NULL) {

@@ -10,7 +10,7 @@
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 
-/* PEM files of one side, terminated paths; empty: none. */
+/* PEM files of one side; empty: none. */
 struct tls_files {
     struct str ca_file;             /* whom to trust; a client without one trusts the system's */
     struct str cert_file, key_file; /* what to show; the chain's own certificate first */
@@ -18,6 +18,7 @@ struct tls_files {
 
 struct tls_context {
     atomic_uint refs;
+    struct tls_files files; /* a client's, copied: to be read again */
     SSL_CTX **ssl; /* a server's: one for each certificate; the first for all other names */
     unsigned n;
     bool is_server;
@@ -31,6 +32,9 @@ struct tls_session {
 void tls_session_done(struct tls_session *s);
 
 const char *tls_client_new(struct tls_context **out, const struct tls_files *files) MUST_CHECK;
+/* Reads its files again; after a failure it is as before. Connections keep what they began with.
+ * Not while another thread uses it. */
+const char *tls_client_reload(struct tls_context *t) MUST_CHECK;
 /* `certificates` (at least one) are chosen by the names in them, the first that fits; a name that
  * none has gets the first. With a `client_ca_file` clients must show a certificate from there. */
 const char *tls_server_new(struct tls_context **out, const struct tls_files *certificates, size_t n,
@@ -38,7 +42,9 @@ const char *tls_server_new(struct tls_context **out, const struct tls_files *cer
 struct tls_context *tls_context_ref(struct tls_context *t); /* NULL is fine */
 void tls_context_unref(struct tls_context *t);
 
-/* When the certificate expires that is shown (Unix time), the first of several; 0: none is. */
+/* When certificate `i` expires (Unix time); 0: there is none, or it does not say. */
+int64_t tls_certificate_expiry(const struct tls_context *t, unsigned i);
+/* Of those that the context has, the first to expire; 0: none. */
 int64_t tls_context_expiry(const struct tls_context *t);
 
 /* A connection of this context to `host`, a name or an address literal: its certificate must say

@@ -46,7 +46,7 @@ const struct verb verb_run = {
     "run", "Run the relay until SIGTERM or SIGINT.",
     "usage: penstock run [-c FILE]\n\n" CONFIG_HELP
     "\nSIGTERM drains: what is under way is finished, the rest stays in the journal.\n"
-    "SIGHUP reads the listener's certificates and keys again.\n",
+    "SIGHUP reads the files of certificates and keys again.\n",
     run};
 
 /* --- check */
@@ -70,7 +70,7 @@ static int check(int argc, char **argv)
         return EXIT_FAILED;
     }
     struct buf warning;
-    buf_init(&warning, 256);
+    buf_init(&warning, TRUST_WARNING);
     const char *why = trust_check(conf, &warning);
     if (why != NULL || warning.len > 0) {
         fprintf(stderr, "%s: %s: %.*s\n", path == NULL ? "penstock check" : path,

@@ -84,6 +84,16 @@ static const char *find_context(struct httpc *h, const struct httpc_origin_conf 
     return why;
 }
 
+const char *httpc_reload_tls(struct httpc *c)
+{
+    const char *first = NULL;
+    const struct map_entry *e;
+    for (size_t i = 0; first == NULL && (e = map_next(&c->contexts, &i)) != NULL;) {
+        first = tls_client_reload(e->value);
+    }
+    return first;
+}
+
 static void put_host(struct buf *b, const struct httpc_origin_conf *conf)
 {
     bool is_v6 = str_has(conf->host, ':');

@@ -157,16 +157,16 @@ static const char *why_tls_failed(const SSL *ssl)
     return why != NULL || ERR_GET_LIB(error) != ERR_LIB_SSL ? why : ERR_reason_error_string(error);
 }
 
-/* A server that wants a certificate of ours says so in an alert, which its reset may overtake. */
+/* A server that wants a certificate of ours shows its own and then says so in an alert, which its
+ * reset may overtake. */
 static const char *hint_at_tls(const struct store *s, const SSL *ssl)
 {
-    if (s->state == STORE_UP || tls_verify_trouble(ssl) != NULL) {
-        return "";
+    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER) {
+        return "; is that its TLS port?";
     }
-    return ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER
-               ? "; is that its TLS port?"
-           : s->conf.files.cert_file.len == 0 ? "; does it want a client certificate (redis.tls)?"
-                                              : "";
+    bool in_doubt = s->state != STORE_UP && s->conf.files.cert_file.len == 0 &&
+                    tls_verify_trouble(ssl) == NULL && SSL_get0_peer_certificate(ssl) != NULL;
+    return in_doubt ? "; does it want a client certificate (redis.tls)?" : "";
 }
 
 /* `ssl` is NULL when plain; `why` is hiredis' reason. */
@@ -359,7 +359,7 @@ static void on_connect(const redisAsyncContext *context, int status)
         return; /* dropped by us */
     }
     if (status != REDIS_OK) {
-        set_trouble(s, "", context->errstr);
+        set_end(s, link->ssl, context->errstr);
         lost(s); /* hiredis frees the context behind this callback */
         return;
     }

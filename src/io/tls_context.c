@@ -220,18 +220,40 @@ static const char *hand_out(struct tls_context **out, struct tls_context *t, con
     return why;
 }
 
+static struct str copy(struct str s)
+{
+    char *at = strndup(s.len > 0 ? s.at : "", s.len);
+    ENSURE(at != NULL);
+    return (struct str){at, s.len};
+}
+
 const char *tls_client_new(struct tls_context **out, const struct tls_files *files)
 {
     struct tls_context *t = make(1, false);
     SSL_CTX *ssl = t->ssl[0] = make_ssl_context(TLS_client_method());
+    t->files =
+        (struct tls_files){copy(files->ca_file), copy(files->cert_file), copy(files->key_file)};
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ssl, on_session);
-    const char *why = load_trust(ssl, files->ca_file);
-    if (why == NULL && files->cert_file.len > 0) {
-        why = load_certificate(ssl, files);
+    const char *why = load_trust(ssl, t->files.ca_file);
+    if (why == NULL && t->files.cert_file.len > 0) {
+        why = load_certificate(ssl, &t->files);
     }
     return hand_out(out, t, why);
+}
+
+const char *tls_client_reload(struct tls_context *t)
+{
+    struct tls_context *fresh;
+    const char *why = tls_client_new(&fresh, &t->files);
+    if (why == NULL) {
+        SSL_CTX *old = t->ssl[0];
+        t->ssl[0] = fresh->ssl[0];
+        fresh->ssl[0] = old;
+        tls_context_unref(fresh);
+    }
+    return why;
 }
 
 const char *tls_server_new(struct tls_context **out, const struct tls_files *certificates, size_t n,
@@ -264,20 +286,27 @@ void tls_context_unref(struct tls_context *t)
             SSL_CTX_free(t->ssl[i]);
         }
         free(t->ssl);
+        free((char *)t->files.ca_file.at);
+        free((char *)t->files.cert_file.at);
+        free((char *)t->files.key_file.at);
         free(t);
     }
+}
+
+int64_t tls_certificate_expiry(const struct tls_context *t, unsigned i)
+{
+    const X509 *own = SSL_CTX_get0_certificate(t->ssl[i]);
+    struct tm tm;
+    return own != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(own), &tm) == 1 ? (int64_t)timegm(&tm)
+                                                                             : 0;
 }
 
 int64_t tls_context_expiry(const struct tls_context *t)
 {
     int64_t first = 0;
     for (unsigned i = 0; i < t->n; i++) {
-        const X509 *own = SSL_CTX_get0_certificate(t->ssl[i]);
-        struct tm tm;
-        if (own != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(own), &tm) == 1) {
-            int64_t at = (int64_t)timegm(&tm);
-            first = first == 0 || at < first ? at : first;
-        }
+        int64_t at = tls_certificate_expiry(t, i);
+        first = first == 0 || (at != 0 && at < first) ? at : first;
     }
     return first;
 }

@@ -34,21 +34,30 @@ const char *trust_listener(const struct conf *c, struct tls_context **out)
     return why == NULL ? NULL : say("listen.tls", STR_NONE, why);
 }
 
-void trust_warn(const struct tls_context *listener, int64_t now_s, struct buf *warning)
+static void warn_of(struct str file, int64_t at, int64_t now_s, struct buf *warning)
 {
-    int64_t at = listener == NULL ? 0 : tls_context_expiry(listener);
-    if (at == 0 || at - now_s > (int64_t)TRUST_EARLY_DAYS * 86400) {
-        return;
-    }
     char day[32] = "";
     time_t time = (time_t)at;
     struct tm tm;
     if (gmtime_r(&time, &tm) != NULL) {
         strftime(day, sizeof day, "%Y-%m-%d %H:%M:%S UTC", &tm);
     }
-    buf_printf(warning, "listen.tls: a certificate %s on %s%s; renew it, then send SIGHUP",
-               at <= now_s ? "has expired" : "expires", day,
-               at <= now_s ? ", senders refuse it" : "");
+    buf_printf(warning, "%slisten.tls: the certificate in %.*s %s on %s%s",
+               warning->len > 0 ? "; " : "", STR_ARG(file), at <= now_s ? "has expired" : "expires",
+               day,
+               at <= now_s ? ", senders refuse it; renew it, then send SIGHUP"
+                           : "; renew it, then send SIGHUP");
+}
+
+void trust_warn(const struct conf *c, const struct tls_context *listener, int64_t now_s,
+                struct buf *warning)
+{
+    for (unsigned i = 0; listener != NULL && i < listener->n; i++) {
+        int64_t at = tls_certificate_expiry(listener, i);
+        if (at != 0 && at - now_s <= (int64_t)TRUST_EARLY_DAYS * 86400) {
+            warn_of(c->listen.certificates[i].cert_file, at, now_s, warning);
+        }
+    }
 }
 
 /* A client's files; the context is made only to see whether it can be. */
@@ -65,7 +74,7 @@ const char *trust_check(const struct conf *c, struct buf *warning)
 {
     struct tls_context *listener;
     const char *why = trust_listener(c, &listener);
-    trust_warn(listener, (int64_t)time(NULL), warning);
+    trust_warn(c, listener, (int64_t)time(NULL), warning);
     tls_context_unref(listener);
     if (why != NULL) {
         return why;

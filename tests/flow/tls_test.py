@@ -25,7 +25,7 @@ def _client(ca, cert=None):
 def _post(p, context, host="localhost", body=BODY):
     """(status, version, cipher, protocol)"""
     with socket.create_connection(("127.0.0.1", p.port), 10) as plain:
-        with context.wrap_socket(plain, server_hostname=host) as s:
+        with context.wrap_socket(plain, server_hostname=host, suppress_ragged_eofs=False) as s:
             s.sendall(b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nConnection: close\r\nStripe-Signature: %s\r\n"
                       b"Content-Length: %d\r\n\r\n" % (sign_stripe(body)["Stripe-Signature"].encode(), len(body)) + body)
             said = s.version(), s.cipher()[0], s.selected_alpn_protocol()
@@ -279,13 +279,14 @@ def says_what_is_wrong_with_a_certificate(flow):
     p = flow.penstock({"d": "http://127.0.0.1:1/"}, flow.redis(), start=False,
                       listen_more=", tls: { cert_file: %s, key_file: %s }" % (c, k))
     check = subprocess.run([PENSTOCK, "check", "-c", p.config], capture_output=True, text=True)
-    assert check.returncode == 0 and "a certificate has expired on" in check.stderr, check.stderr
+    assert check.returncode == 0 and "old.pem has expired on" in check.stderr, check.stderr
     p.start()
-    p.wait_log("a certificate has expired on")
-    c, k = ca.make("soon", days=10)
-    p = flow.penstock({"d": "http://127.0.0.1:1/"}, flow.redis(), name="soon",
-                      listen_more=", tls: { cert_file: %s, key_file: %s }" % (c, k))
-    p.wait_log("a certificate expires on")
+    p.wait_log("old.pem has expired on")
+    files = (*ca.make("late", days=60), *ca.make("soon", days=10))
+    p = flow.penstock({"d": "http://127.0.0.1:1/"}, flow.redis(), name="soon", listen_more=(
+        ", tls: { cert_file: %s, key_file: %s, certificates: [{cert_file: %s, key_file: %s}] }" % files))
+    p.wait_log("soon.pem expires on")
+    assert "late.pem" not in p.text()
 
 
 def keeps_its_memory_over_two_thousand_handshakes(flow):
@@ -418,6 +419,25 @@ def delivers_with_a_client_certificate(flow):
     wait_for(lambda: re.search(r'penstock_attempts_total\{destination="c",outcome="(tls|reset)"\} ',
                                p.admin("/metrics")[1]), "the nameless to be refused")
     assert all(r.target != "/c" for r in strict.requests)
+
+
+def reloads_what_it_shows_to_destinations(flow):
+    ca, stranger = Authority(flow.folder), Authority(os.path.join(flow.folder, "stranger"), "stranger")
+    strict = _tls_sink(flow, ca.make("strict"), ca.cert)
+    cert, key = stranger.make("client", "DNS:penstock")
+    p = flow.penstock({"a": "{ url: 'https://localhost:%d/a', tls: { ca_file: %s, cert_file: %s, key_file: %s } }" % (
+        strict.port, ca.cert, cert, key)}, flow.redis())
+    assert p.stripe(BODY).status == 200
+    wait_for(lambda: re.search(r'penstock_attempts_total\{destination="a",outcome="(tls|reset)"\} ',
+                               p.admin("/metrics")[1]), "the stranger to be refused")
+    good, good_key = ca.make("client", "DNS:penstock")
+    shutil.copy(good, cert)
+    p.signal(signal.SIGHUP)
+    p.wait_log("does not belong to the certificate")  # half of it is there
+    shutil.copy(good_key, key)
+    p.signal(signal.SIGHUP)
+    p.wait_log('"certificates reloaded"')
+    assert [r.body for r in strict.wait(1)] == [BODY]
 
 
 def delivers_to_nobody_it_cannot_verify(flow):

@@ -19,7 +19,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024, REFUSAL_LINES = 10 };
+enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024, REFUSAL_LINES = 10, ALLOW_MAX = 64 };
 
 /* A request on its way into the journal; it outlives its sender when the outcome is unknown. */
 struct inbound {
@@ -127,6 +127,19 @@ static void log_refusal(struct log_cap *cap, unsigned most, struct str source,
     cap->suppressed = 0;
 }
 
+/* What Allow says (RFC 9110 10.2.1): "POST, PUT". */
+static struct str put_methods(unsigned methods, char out[ALLOW_MAX])
+{
+    static const char *const names[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
+    size_t n = 0;
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        if ((methods >> i & 1) != 0) {
+            n += (size_t)snprintf(out + n, ALLOW_MAX - n, "%s%s", n > 0 ? ", " : "", names[i]);
+        }
+    }
+    return (struct str){out, n};
+}
+
 struct refusal {
     const char *reason, *detail;
     const struct address_bytes *client;
@@ -137,7 +150,7 @@ static void refuse_as(struct worker *w, struct httpd_request *r, const struct co
                       const struct refusal *why)
 {
     const char *reason = why->reason;
-    char body[96], seconds[20];
+    char body[96], seconds[20], allow[ALLOW_MAX];
     struct buf b;
     struct str name = source == NULL ? STR_NONE : source->name;
     int status = refusal_status(reason);
@@ -147,7 +160,7 @@ static void refuse_as(struct worker *w, struct httpd_request *r, const struct co
         fields[n++] =
             (struct field){STR("Retry-After"), {seconds, text_put_u64(seconds, why->retry_s)}};
     } else if (status == 405) {
-        fields[n++] = (struct field){STR("Allow"), STR("POST")};
+        fields[n++] = (struct field){STR("Allow"), put_methods(source->methods, allow)};
     }
     buf_init(&b, sizeof body);
     buf_printf(&b, "{\"error\":\"%s\"}", reason);

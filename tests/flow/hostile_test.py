@@ -167,6 +167,12 @@ def good_traffic_survives_slow_clients(flow):
         s.close()
 
 
+def says_which_methods_a_source_takes(flow):
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none, methods: [PUT, POST] }"])
+    r = p.post("/hooks/open", b"", method="DELETE")
+    assert r.status == 405 and r.getheader("Allow") == "POST, PUT"
+
+
 def no_byte_of_a_request_forges_a_log_line(flow):
     redis, a = flow.redis(), flow.sink(lambda request, before: {
         "raw": b"HTTP/1.1 500 \x1b[31mred\x07\r\nContent-Length: 0\r\n\r\n"})

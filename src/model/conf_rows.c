@@ -377,7 +377,8 @@ static const struct conf_block delivery_block = {
 static const struct conf_row destination_rows[] = {
     {"url", &KIND_TEXT, AT(url), NULL, 1, 2048, "where it is delivered to: http:// or https://",
      .required = true},
-    VALUE("headers", PAIRS, AT(headers), NULL, 0, 32, "header fields to add"),
+    VALUE("headers", PAIRS, AT(headers), NULL, 0, 32,
+          "header fields to add, in place of the sender's of that name"),
     BLOCK("tls", 0, tls, "how its certificate is verified"),
     DELIVERY_ROWS,
     END};

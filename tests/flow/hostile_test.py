@@ -4,10 +4,12 @@ import os
 import re
 import select
 import socket
+import ssl
 import struct
 import threading
 import time
 
+from certificates import Authority
 from harness import PATIENCE, PENSTOCK, Load, sequence, wait_for
 
 
@@ -110,6 +112,47 @@ def one_address_takes_no_more_than_its_connections(flow):
         s.close()
     wait_for(lambda: p.metric("penstock_connections") == 0, "all to be gone")
     assert post_raw(p, b"") == 200
+
+
+def connections_count_for_the_client_that_a_proxy_names(flow):
+    """IPv4 by address, IPv6 by its /64; the proxy's own connections (LOCAL) are not limited."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"], workers=1,
+                      listen_more=", trusted_proxies: ['127.0.0.1'], proxy_protocol: true, limits: { per_address: 3 }")
+    four, six = b"PROXY TCP4 %s 127.0.0.1 5000 80\r\n", b"PROXY TCP6 %s ::1 5000 80\r\n"
+    held = []
+
+    def hold(header):
+        s = socket.create_connection(("127.0.0.1", p.port), PATIENCE)
+        s.sendall(header)
+        held.append(s)
+    for i in range(3):
+        hold(four % b"192.0.2.7")
+        hold(six % b"2001:db8:0:1::%d" % i)
+    for _ in range(5):
+        hold(V2 + b"\x20\x00\x00\x00")
+    wait_for(lambda: p.metric("penstock_connections") == 11, "all to be there")
+    for header in (four % b"192.0.2.7", six % b"2001:db8:0:1:ffff::", six % b"::ffff:192.0.2.7"):
+        assert post_raw(p, header) is None, header
+    for header in (four % b"192.0.2.8", six % b"2001:db8:0:2::1", V2 + b"\x20\x00\x00\x00"):
+        assert post_raw(p, header) == 200, header
+    for s in held:
+        s.close()
+    wait_for(lambda: post_raw(p, four % b"192.0.2.7") == 200, "its places to be free again")
+
+
+def speaks_tls_behind_a_proxy_header(flow):
+    ca = Authority(flow.folder)
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none, allow_from: [192.0.2.7] }"],
+                      listen_more=", trusted_proxies: ['127.0.0.1'], proxy_protocol: true, "
+                                  "tls: { %s }" % ca.tls("server"))
+    context = ssl.create_default_context(cafile=ca.cert)
+    for header, status in ((b"PROXY TCP4 192.0.2.7 127.0.0.1 5000 80\r\n", 200),
+                           (b"PROXY TCP4 192.0.2.8 127.0.0.1 5000 80\r\n", 403)):
+        with socket.create_connection(("127.0.0.1", p.port), PATIENCE) as plain:
+            plain.sendall(header)
+            with context.wrap_socket(plain, server_hostname="localhost") as s:
+                s.sendall(b"POST /hooks/open HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}")
+                assert status_of(s) == status
 
 
 def sheds_when_descriptors_run_out(flow):

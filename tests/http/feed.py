@@ -5,7 +5,8 @@ A line of the file is `name | source | wanted | bytes`. In bytes, \\r \\n \\t \\
 `wanted` is the statuses of all answers in their order, 1xx too, and how the connection is afterwards:
 `close` (the server ends it), `keep` (another request is answered) or `cut` (the request is not whole:
 the sender ends its side, and nothing but the statuses named may be answered).
-`or` stands between two answers that are both right."""
+`or` stands between two answers that are both right; each is tried on a connection of its own, so neither may
+depend on timing."""
 import os
 import random
 import re

@@ -4,6 +4,7 @@
 
 #include "admin/api.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/sandbox.h"
 #include "relay/embedded.h"
 #include "relay/journal.h"
@@ -48,6 +49,8 @@ struct app {
     uv_signal_t term, interrupt;
     uv_async_t changed; /* a worker's state has */
     struct wheel_timer delay;
+    struct wheel_timer watchdog;
+    struct visit alive; /* of every worker, for the watchdog */
     enum app_state state;
     unsigned opened; /* workers that were told to listen */
     int exit_code;
@@ -148,6 +151,34 @@ static void announce(struct app *a)
              w->conf->destination_count, "durability", "%s",
              w->conf->redis.durability == DURABILITY_FSYNC ? "fsync" : "memory", "store", "%s",
              a->embedded != NULL ? "embedded" : "redis", NULL);
+    notify("READY=1");
+}
+
+/* --- the service manager's watchdog is fed by a visit: it stops when any worker hangs */
+
+static void is_alive(struct worker *w, struct visit *v)
+{
+    (void)w;
+    (void)v;
+}
+
+static void on_watchdog(struct wheel_timer *t);
+
+static void all_alive(struct visit *v)
+{
+    struct app *a = CONTAINER_OF(v, struct app, alive);
+    notify("WATCHDOG=1");
+    if (a->state != APP_CLOSING) {
+        wheel_arm(&a->posts[0].w.wheel, &a->watchdog, notify_watchdog_ms() / 3, on_watchdog);
+    }
+}
+
+static void on_watchdog(struct wheel_timer *t)
+{
+    struct app *a = CONTAINER_OF(t, struct app, watchdog);
+    a->alive.at = is_alive;
+    a->alive.home = all_alive;
+    node_visit(&a->node, &a->alive);
 }
 
 /* One by one: the others join the first. */
@@ -284,6 +315,7 @@ static void end_first(struct app *a)
 static void close_all(struct app *a)
 {
     a->state = APP_CLOSING;
+    wheel_cancel(&a->posts[0].w.wheel, &a->watchdog);
     for (unsigned i = 1; i < a->node.worker_count; i++) {
         command(a, i, COMMAND_CLOSE);
     }
@@ -306,6 +338,7 @@ static void on_signal(uv_signal_t *s, int number)
         _exit(1);
     }
     log_line(LOG_INFO, "stopping", "signal", "%d", number, NULL);
+    notify("STOPPING=1");
     if (a->state != APP_RUNNING) {
         close_all(a);
         return;
@@ -518,6 +551,9 @@ int app_run(struct conf *conf)
         a->node.workers[i] = &p->w;
     }
     open_handles(a);
+    if (notify_watchdog_ms() > 0) {
+        on_watchdog(&a->watchdog);
+    }
     const char *why = start(a);
     start_threads(a);
     if (why != NULL) {

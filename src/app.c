@@ -4,6 +4,8 @@
 
 #include "admin/api.h"
 #include "base/log.h"
+#include "base/notify.h"
+#include "base/sandbox.h"
 #include "relay/embedded.h"
 #include "relay/ingest.h"
 #include "relay/journal.h"
@@ -11,6 +13,7 @@
 #include "relay/stats.h"
 #include "relay/trust.h"
 
+#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,6 +53,8 @@ struct app {
     uv_async_t changed; /* a worker's state has */
     struct wheel_timer delay;
     struct wheel_timer expiry; /* once a day the certificate is looked at */
+    struct wheel_timer watchdog;
+    struct visit alive; /* of every worker, for the watchdog */
     enum app_state state;
     unsigned opened; /* workers that were told to listen */
     int exit_code;
@@ -150,6 +155,34 @@ static void announce(struct app *a)
              w->conf->destination_count, "durability", "%s",
              w->conf->redis.durability == DURABILITY_FSYNC ? "fsync" : "memory", "store", "%s",
              a->embedded != NULL ? "embedded" : "redis", NULL);
+    notify("READY=1");
+}
+
+/* --- the service manager's watchdog is fed by a visit: it stops when any worker hangs */
+
+static void is_alive(struct worker *w, struct visit *v)
+{
+    (void)w;
+    (void)v;
+}
+
+static void on_watchdog(struct wheel_timer *t);
+
+static void all_alive(struct visit *v)
+{
+    struct app *a = CONTAINER_OF(v, struct app, alive);
+    notify("WATCHDOG=1");
+    if (a->state != APP_CLOSING) {
+        wheel_arm(&a->posts[0].w.wheel, &a->watchdog, notify_watchdog_ms() / 3, on_watchdog);
+    }
+}
+
+static void on_watchdog(struct wheel_timer *t)
+{
+    struct app *a = CONTAINER_OF(t, struct app, watchdog);
+    a->alive.at = is_alive;
+    a->alive.home = all_alive;
+    node_visit(&a->node, &a->alive);
 }
 
 /* One by one: the others join the first. */
@@ -385,6 +418,7 @@ static void end_first(struct app *a)
 static void close_all(struct app *a)
 {
     a->state = APP_CLOSING;
+    wheel_cancel(&a->posts[0].w.wheel, &a->watchdog);
     for (unsigned i = 1; i < a->node.worker_count; i++) {
         command(a, i, COMMAND_CLOSE);
     }
@@ -407,6 +441,7 @@ static void on_signal(uv_signal_t *s, int number)
         _exit(1);
     }
     log_line(LOG_INFO, "stopping", "signal", "%d", number, NULL);
+    notify("STOPPING=1");
     if (a->state != APP_RUNNING) {
         close_all(a);
         return;
@@ -430,19 +465,92 @@ static void raise_limits(void)
     setenv("UV_THREADPOOL_SIZE", "8", 0); /* name look-ups must not queue behind each other */
 }
 
-static const char *start_store(struct app *a)
+static const char *lock_data_dir(struct app *a)
 {
-    struct worker *first = &a->posts[0].w;
-    int lock;
+    int lock; /* held until the end */
     if (!a->node.conf->redis.embedded) {
         return NULL;
     }
-    const char *why = data_dir_lock(a->node.conf->data_dir, &lock); /* held until the end */
-    if (why != NULL) {
-        return why;
+    const char *why = data_dir_lock(a->node.conf->data_dir, &lock);
+    a->node.has_data_dir = why == NULL;
+    return why;
+}
+
+static void allow_all(struct sandbox *s, const char *const *paths, enum sandbox_right right)
+{
+    for (size_t i = 0; paths[i] != NULL; i++) {
+        sandbox_allow(s, paths[i], right);
     }
-    a->node.has_data_dir = true;
-    why = embedded_start(&a->embedded, first, first->redis.socket);
+}
+
+/* Where redis-server may be, and be looked for. */
+static void allow_programs(struct sandbox *s)
+{
+    static const char *const roots[] = {"/usr", "/bin", "/lib", "/lib64", "/opt", "/nix", NULL};
+    const char *list = getenv("PATH");
+    struct str left = str_of(list != NULL ? list : ""), folder;
+    char path[PATH_MAX];
+    allow_all(s, roots, SANDBOX_RUN);
+    for (bool more = true; more;) {
+        more = str_cut(left, ':', &folder, &left);
+        if (folder.len > 0 && folder.len < sizeof path) {
+            snprintf(path, sizeof path, "%.*s", STR_ARG(folder));
+            sandbox_allow(s, path, SANDBOX_RUN);
+        }
+    }
+}
+
+/* A unix socket is made and removed in its folder. */
+static void allow_socket(struct sandbox *s, struct str address)
+{
+    char path[PATH_MAX];
+    if (str_starts(address, STR("unix:"))) {
+        snprintf(path, sizeof path, "%.*s", STR_ARG(str_from(address, sizeof "unix:" - 1)));
+        sandbox_allow(s, dirname(path), SANDBOX_SOCKET);
+    }
+}
+
+/* Files that are opened later: the resolver's and OpenSSL's own, certificates (when a destination
+ * is first connected to), the embedded store's. A directive that names another file belongs here.
+ */
+static void enter_sandbox(struct app *a)
+{
+    static const char *const read[] = {"/etc", "/usr",  "/lib",         "/lib64",
+                                       "/nix", "/proc", "/dev/urandom", NULL};
+    static const char *const variables[] = {"SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", NULL};
+    const struct conf *conf = a->node.conf;
+    struct sandbox s;
+    sandbox_open(&s);
+    allow_all(&s, read, SANDBOX_READ);
+    sandbox_allow(&s, "/dev/null", SANDBOX_DEVICE);
+    sandbox_allow_replaced(&s, "/etc/resolv.conf");
+    for (size_t i = 0; variables[i] != NULL; i++) {
+        const char *path = getenv(variables[i]);
+        if (path != NULL) {
+            sandbox_allow(&s, path, SANDBOX_READ);
+        }
+    }
+    for (size_t i = 0; i < conf->destination_count; i++) {
+        if (conf->destinations[i].ca_file.len > 0) {
+            sandbox_allow_replaced(&s, conf->destinations[i].ca_file.at);
+        }
+    }
+    allow_socket(&s, conf->listen.address);
+    allow_socket(&s, conf->admin.address);
+    if (conf->redis.embedded) {
+        allow_programs(&s);
+        sandbox_allow(&s, conf->data_dir.at, SANDBOX_WRITE);
+    }
+    sandbox_enter(&s, conf->redis.embedded);
+}
+
+static const char *start_store(struct app *a)
+{
+    struct worker *first = &a->posts[0].w;
+    if (!a->node.conf->redis.embedded) {
+        return NULL;
+    }
+    const char *why = embedded_start(&a->embedded, first, first->redis.socket);
     for (unsigned i = 1; i < a->node.worker_count; i++) {
         memcpy(a->posts[i].w.redis.socket, first->redis.socket, sizeof first->redis.socket);
     }
@@ -464,6 +572,10 @@ static const char *start(struct app *a)
         why = api_start(&a->api, &a->posts[0].w);
     }
     if (why == NULL) {
+        why = lock_data_dir(a);
+    }
+    if (why == NULL) {
+        enter_sandbox(a); /* it holds for threads that start later, and for redis-server */
         why = start_store(a);
     }
     for (unsigned i = 0; why == NULL && i < a->node.worker_count; i++) {
@@ -547,6 +659,9 @@ int app_run(struct conf *conf)
         a->node.workers[i] = &p->w;
     }
     open_handles(a);
+    if (notify_watchdog_ms() > 0) {
+        on_watchdog(&a->watchdog);
+    }
     const char *why = start(a);
     start_threads(a);
     if (why != NULL) {

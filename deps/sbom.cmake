@@ -5,6 +5,7 @@ set(sbom_license_libuv MIT)
 set(sbom_license_openssl Apache-2.0)
 set(sbom_license_libyaml MIT)
 set(sbom_license_hiredis BSD-3-Clause)
+set(sbom_license_hiredis_ssl BSD-3-Clause)
 set(sbom_license_llhttp MIT)
 set(sbom_license_yyjson MIT)
 

@@ -510,6 +510,20 @@ static void allow_socket(struct sandbox *s, struct str address)
     }
 }
 
+static void allow_file(struct sandbox *s, struct str path)
+{
+    if (path.len > 0) {
+        sandbox_allow_replaced(s, path.at);
+    }
+}
+
+static void allow_tls(struct sandbox *s, const struct conf_tls *files)
+{
+    allow_file(s, files->ca_file);
+    allow_file(s, files->cert_file);
+    allow_file(s, files->key_file);
+}
+
 /* Files that are opened later: the resolver's and OpenSSL's own, certificates (when a destination
  * is first connected to), the embedded store's. A directive that names another file belongs here.
  */
@@ -530,10 +544,13 @@ static void enter_sandbox(struct app *a)
             sandbox_allow(&s, path, SANDBOX_READ);
         }
     }
+    for (size_t i = 0; i < conf->listen.certificate_count; i++) {
+        allow_tls(&s, &conf->listen.certificates[i]);
+    }
+    allow_file(&s, conf->listen.client_ca_file);
+    allow_tls(&s, &conf->redis.files);
     for (size_t i = 0; i < conf->destination_count; i++) {
-        if (conf->destinations[i].ca_file.len > 0) {
-            sandbox_allow_replaced(&s, conf->destinations[i].ca_file.at);
-        }
+        allow_tls(&s, &conf->destinations[i].files);
     }
     allow_socket(&s, conf->listen.address);
     allow_socket(&s, conf->admin.address);

@@ -212,6 +212,7 @@ static void end_first(struct app *a);
 
 static void look(struct app *a)
 {
+    ENSURE(a->posts != NULL && a->node.worker_count > 0);
     const char *why = failure(a);
     switch (a->state) {
     case APP_STARTING:

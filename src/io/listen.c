@@ -266,7 +266,7 @@ const char *listener_join(struct listener *l, uv_loop_t *loop, struct wheel *whe
         return NULL;
     }
     const int on = 1;
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     socklen_t len = sizeof a;
     l->fd = -1;
     if (getsockname(first->fd, (struct sockaddr *)&a, &len) != 0 ||

@@ -20,7 +20,7 @@ struct httpd_limits {
     size_t body_bytes;    /* the greatest that any source takes */
     size_t memory_bytes;  /* bodies and heads in flight over all connections; beyond: 503 */
     unsigned connections; /* beyond: accepted and closed at once, the newest first */
-    unsigned handshakes;  /* of TLS under way; beyond: closed at once, the newest first */
+    unsigned handshakes;  /* of TLS under way; beyond: closed, the oldest first */
     uint64_t head_ms;     /* one deadline for the whole head */
     uint64_t request_ms;  /* head and body together */
     uint64_t idle_ms;     /* keep-alive between requests */

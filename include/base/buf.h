@@ -8,6 +8,8 @@
 
 #include "base/text.h"
 
+#include <string.h>
+
 struct buf {
     char *at; /* owned; NULL while empty */
     size_t len, cap;
@@ -18,9 +20,29 @@ struct buf {
 void buf_init(struct buf *b, size_t ceiling);
 void buf_done(struct buf *b);  /* frees; the buffer may be used again */
 void buf_clear(struct buf *b); /* keeps the memory */
-bool buf_add(struct buf *b, const void *bytes, size_t n);
-bool buf_add_str(struct buf *b, struct str s);
-bool buf_add_char(struct buf *b, char c);
+bool buf_add_slowly(struct buf *b, const void *bytes, size_t n); /* what buf_add does then */
+
+/* Inline: building a message is little else. */
+static inline bool buf_add(struct buf *b, const void *bytes, size_t n)
+{
+    if (n == 0 || n > b->cap - b->len) {
+        return buf_add_slowly(b, bytes, n);
+    }
+    memcpy(b->at + b->len, bytes, n);
+    b->len += n;
+    return true;
+}
+
+static inline bool buf_add_str(struct buf *b, struct str s)
+{
+    return buf_add(b, s.at, s.len);
+}
+
+static inline bool buf_add_char(struct buf *b, char c)
+{
+    return buf_add(b, &c, 1);
+}
+
 bool buf_add_u64(struct buf *b, uint64_t v);
 bool buf_add_json(struct buf *b,
                   struct str s); /* quoted, all controls escaped, bad UTF-8 as U+FFFD */

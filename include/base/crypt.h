@@ -14,7 +14,7 @@ struct crypt_key;
 struct crypt_key *crypt_key_new(enum crypt_digest d, struct str secret); /* copies; never NULL */
 void crypt_key_free(struct crypt_key *k);                                /* wipes */
 /* HMAC over the concatenation of `n` parts; `out` gets crypt_digest_len bytes. */
-void crypt_hmac(const struct crypt_key *k, const struct str *parts, size_t n,
+void crypt_hmac(struct crypt_key *k, const struct str *parts, size_t n,
                 unsigned char out[CRYPT_DIGEST_MAX]);
 
 bool crypt_equal(const void *a, const void *b, size_t n); /* constant time */

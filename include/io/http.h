@@ -15,6 +15,7 @@ extern const char REASON_MALFORMED[];  /* "malformed" 400 */
 extern const char REASON_TOO_LARGE[];  /* "too_large" 413, 414, 431 */
 extern const char REASON_TOO_SLOW[];   /* "too_slow" 408 */
 extern const char REASON_OVERLOADED[]; /* "overloaded" 503 */
+extern const char REASON_IP_DENIED[];  /* "ip_denied": closed; of a request 403 */
 extern const char REASON_TLS[];        /* "tls": no handshake, or a broken record; no answer */
 
 /* What is wrong with a message: one constant a rule, compared by address. */

@@ -6,6 +6,7 @@
 #ifndef IO_HTTPD_H
 #define IO_HTTPD_H
 
+#include "base/cidr.h"
 #include "base/fields.h"
 #include "base/wheel.h"
 #include <sys/socket.h>
@@ -17,14 +18,18 @@ struct httpd_limits {
     size_t head_bytes; /* request line and fields, all together (431; 414 for the target) */
     size_t target_bytes;
     unsigned field_count;
-    size_t body_bytes;    /* the greatest that any source takes */
-    size_t memory_bytes;  /* bodies and heads in flight over all connections; beyond: 503 */
-    unsigned connections; /* beyond: accepted and closed at once, the newest first */
-    unsigned handshakes;  /* of TLS under way; beyond: closed, the oldest first */
-    uint64_t head_ms;     /* one deadline for the whole head */
-    uint64_t request_ms;  /* head and body together */
-    uint64_t idle_ms;     /* keep-alive between requests */
-    uint64_t write_ms;    /* the client must take an answer within this */
+    size_t body_bytes;          /* the greatest that any source takes */
+    size_t memory_bytes;        /* bodies and heads in flight over all connections; beyond: 503 */
+    unsigned connections;       /* beyond: accepted and closed at once, the newest first */
+    unsigned per_address;       /* of them, one client's that is not trusted; 0: no limit */
+    const struct cidr *trusted; /* proxies; borrowed for its life */
+    size_t trusted_count;
+    bool proxy_protocol; /* connections begin with a PROXY header, and only proxies may connect */
+    unsigned handshakes; /* of TLS under way; beyond: closed, the oldest first */
+    uint64_t head_ms;    /* one deadline for the whole head */
+    uint64_t request_ms; /* head and body together */
+    uint64_t idle_ms;    /* keep-alive between requests */
+    uint64_t write_ms;   /* the client must take an answer within this */
 };
 
 struct httpd_request {
@@ -33,9 +38,9 @@ struct httpd_request {
     const struct fields *fields; /* as received; no trailers */
     struct str body;             /* decoded from chunks; complete in on_request */
     bool http10;
-    const struct sockaddr_storage *peer;
-    uint64_t began_us; /* uv_hrtime()/1000 when its first byte was read */
-    void *pending;     /* the handler's own, NULL at on_head */
+    const struct sockaddr_storage *peer; /* as the socket or its PROXY header says */
+    uint64_t began_us;                   /* uv_hrtime()/1000 when its first byte was read */
+    void *pending;                       /* the handler's own, NULL at on_head */
 };
 
 struct httpd_answer {

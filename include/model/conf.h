@@ -6,6 +6,7 @@
 #define MODEL_CONF_H
 
 #include "base/buf.h"
+#include "base/cidr.h"
 #include "base/log.h"
 #include "model/breaker.h"
 #include "model/pick.h"
@@ -33,8 +34,20 @@ struct conf_tls {
     struct str ca_file, cert_file, key_file;
 };
 
+struct conf_cidrs {
+    struct cidr *v;
+    size_t n; /* 0: not given */
+};
+
+struct conf_rate {
+    double per_s; /* 0: not given */
+    struct str text;
+};
+
 struct conf_source {
     struct str name, path;
+    struct conf_cidrs allow_from; /* none: everybody */
+    struct conf_rate rate;        /* of genuine events */
     struct verify *verify;
     unsigned methods;  /* bits of conf_method; POST by default */
     size_t body_bytes; /* its limit: preset's or listen.limits.body */
@@ -78,8 +91,10 @@ struct conf {
     unsigned workers; /* 0: as many as cores */
     struct {
         struct str address;
+        struct conf_cidrs trusted_proxies;
+        bool proxy_protocol;
         size_t body_bytes, headers_bytes, memory_bytes;
-        unsigned connections, pending, lane;
+        unsigned connections, per_address, pending, lane;
         int64_t request_timeout_ms, idle_timeout_ms;
         struct conf_tls *certificates; /* chosen by name, the first for all others; none: plain */
         size_t certificate_count;

@@ -20,7 +20,8 @@ struct event {
     struct str source, method, target;
     struct str headers; /* end-to-end fields, rendered "Name: value\r\n" each */
     struct str body;
-    size_t bytes; /* of this allocation */
+    bool has_webhook_id, has_traceparent; /* among the headers */
+    size_t bytes;                         /* of this allocation */
     size_t to_count;
     const uint16_t *to; /* numbers of its destinations' lanes */
 };

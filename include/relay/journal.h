@@ -127,6 +127,7 @@ bool journal_number(struct str name, uint64_t *number); /* false: no journal's n
 struct str journal_key(const struct journal *j, struct buf *out, const char *kind, struct str rest);
 /* Is it mine, answered, and within its lease? No attempt and no 2xx without. */
 bool journal_may_act(const struct journal *j);
+bool journal_may_act_at(const struct journal *j, int64_t boot); /* boot_ms, read just now */
 /* Can it take an append now? NULL, or the reason of the refusal (closed list). */
 const char *journal_refuses(const struct worker *w);
 /* Besides the refusals of the closed list: it was never written, though its outcome was unknown. */

@@ -27,6 +27,7 @@ struct node {
     unsigned worker_count;
     struct worker *workers[WORKERS_MAX];
     struct node_slots *slots; /* by lane number: of the configuration's destinations */
+    _Atomic int64_t *rates;   /* by source: when the next event at its rate would be due, in us */
 };
 
 void node_init(struct node *n, struct conf *conf, unsigned worker_count);
@@ -36,6 +37,10 @@ void node_done(struct node *n);
  * handed over to it. */
 bool node_slot_take(struct lane *lane) MUST_CHECK;
 void node_slot_give(struct lane *lane);
+
+/* One more event of the source with that index at `now_us` (monotonic): 0 = within its rate, else
+ * after how many microseconds it would be. */
+int64_t node_rate_wait_us(struct node *n, size_t source, int64_t now_us);
 
 /* --- mailboxes: any thread may post; jobs run from the worker's loop, in order */
 void mailbox_open(struct worker *w);

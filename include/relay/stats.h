@@ -17,7 +17,7 @@ void stats_accepted(struct worker *w, struct str source, uint64_t took_us);
 void stats_rejected(struct worker *w, struct str source, const char *reason);
 void stats_unrouted(struct worker *w, struct str source);
 void stats_attempt(struct lane *lane, const struct outcome *o);
-void stats_delivered(struct lane *lane, const struct delivery *d);
+void stats_delivered(struct lane *lane, int64_t took_ms);
 void stats_parked(struct worker *w, struct lane *lane);
 void stats_dead(struct worker *w, struct lane *lane);
 void stats_store_error(struct worker *w, enum store_error e);

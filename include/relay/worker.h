@@ -137,5 +137,6 @@ void worker_done(struct worker *w);
 int64_t boot_ms(void);
 /* Redis' clock: due times and times of receipt. */
 int64_t worker_now_ms(const struct worker *w);
+int64_t worker_ms_at(const struct worker *w, int64_t boot_ms); /* the same, at that moment */
 
 #endif

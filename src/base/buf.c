@@ -45,7 +45,7 @@ char *buf_room(struct buf *b, size_t n)
     return b->at == NULL ? (char *)"" : b->at + b->len; /* only for n == 0 */
 }
 
-bool buf_add(struct buf *b, const void *bytes, size_t n)
+bool buf_add_slowly(struct buf *b, const void *bytes, size_t n)
 {
     char *to = buf_room(b, n);
     if (to == NULL) {
@@ -56,16 +56,6 @@ bool buf_add(struct buf *b, const void *bytes, size_t n)
         b->len += n;
     }
     return true;
-}
-
-bool buf_add_str(struct buf *b, struct str s)
-{
-    return buf_add(b, s.at, s.len);
-}
-
-bool buf_add_char(struct buf *b, char c)
-{
-    return buf_add(b, &c, 1);
 }
 
 bool buf_add_u64(struct buf *b, uint64_t v)

@@ -8,10 +8,12 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct crypt_key {
-    EVP_MAC_CTX *ready; /* initialised with the key; only ever duplicated */
+    EVP_MAC_CTX *ready;           /* initialised with the key; only ever duplicated */
+    _Atomic(EVP_MAC_CTX *) spare; /* a duplicate that nobody uses now: whoever takes it has it */
     size_t digest_len;
 };
 
@@ -52,15 +54,28 @@ void crypt_key_free(struct crypt_key *k)
 {
     if (k != NULL) {
         EVP_MAC_CTX_free(k->ready); /* OpenSSL cleanses the key */
+        EVP_MAC_CTX_free(atomic_load(&k->spare));
         free(k);
     }
 }
 
-void crypt_hmac(const struct crypt_key *k, const struct str *parts, size_t n,
+/* Starting anew with the key that a context has costs half of a duplicate. */
+static EVP_MAC_CTX *take(struct crypt_key *k)
+{
+    EVP_MAC_CTX *c = atomic_exchange(&k->spare, NULL);
+    if (c == NULL) {
+        c = EVP_MAC_CTX_dup(k->ready);
+    } else {
+        ENSURE(EVP_MAC_init(c, NULL, 0, NULL) == 1);
+    }
+    ENSURE(c != NULL);
+    return c;
+}
+
+void crypt_hmac(struct crypt_key *k, const struct str *parts, size_t n,
                 unsigned char out[CRYPT_DIGEST_MAX])
 {
-    EVP_MAC_CTX *c = EVP_MAC_CTX_dup(k->ready);
-    ENSURE(c != NULL);
+    EVP_MAC_CTX *c = take(k);
     for (size_t i = 0; i < n; i++) {
         if (parts[i].len > 0) {
             ENSURE(EVP_MAC_update(c, (const unsigned char *)parts[i].at, parts[i].len) == 1);
@@ -68,7 +83,7 @@ void crypt_hmac(const struct crypt_key *k, const struct str *parts, size_t n,
     }
     size_t len;
     ENSURE(EVP_MAC_final(c, out, &len, CRYPT_DIGEST_MAX) == 1 && len == k->digest_len);
-    EVP_MAC_CTX_free(c);
+    EVP_MAC_CTX_free(atomic_exchange(&k->spare, c));
 }
 
 bool crypt_equal(const void *a, const void *b, size_t n)

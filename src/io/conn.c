@@ -5,9 +5,11 @@
 #include "base/log.h"
 #include "io/tls.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 const char CONN_DONE[] = "done";
@@ -189,14 +191,26 @@ static void on_uv_written(uv_write_t *request, int status)
     }
 }
 
+/* Our own sendmsg: libuv's writev goes through the kernel's file layer, which costs more. Nothing
+ * of this connection is queued in libuv then. */
 size_t conn_try(struct conn *c, const uv_buf_t *bufs, unsigned n)
 {
-    int rc = uv_try_write(&c->socket.stream, bufs, n);
-    if (rc >= 0) {
-        return (size_t)rc;
+    struct iovec parts[CONN_PARTS];
+    uv_os_fd_t fd;
+    ENSURE(n <= CONN_PARTS && !c->writing && uv_fileno(&c->socket.handle, &fd) == 0);
+    for (unsigned i = 0; i < n; i++) {
+        parts[i] = (struct iovec){bufs[i].base, bufs[i].len};
     }
-    if (rc != UV_EAGAIN) {
-        c->detail = uv_strerror(rc);
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = n};
+    ssize_t sent;
+    do {
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    if (sent >= 0) {
+        return (size_t)sent;
+    }
+    if (errno != EAGAIN && errno != ENOBUFS) {
+        c->detail = uv_strerror(-errno);
         conn_close(c, CONN_RESET);
     }
     return 0;

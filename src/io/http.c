@@ -10,6 +10,7 @@ const char REASON_MALFORMED[] = "malformed";
 const char REASON_TOO_LARGE[] = "too_large";
 const char REASON_TOO_SLOW[] = "too_slow";
 const char REASON_OVERLOADED[] = "overloaded";
+const char REASON_IP_DENIED[] = "ip_denied";
 const char REASON_TLS[] = "tls";
 
 const struct http_fault FAULT_SYNTAX = {400, REASON_MALFORMED, "the message is not HTTP/1.1"};
@@ -306,8 +307,12 @@ static int on_body(llhttp_t *core, const char *at, size_t n)
 
 static int on_chunk(llhttp_t *core)
 {
-    parser_of(core)->chunks++;
-    return 0;
+    struct http_parser *p = parser_of(core);
+    p->chunks++;
+    /* As with Content-Length: not a byte of what would be too large. Of an answer the beginning is
+     * still wanted. */
+    bool large = core->type == HTTP_REQUEST && core->content_length > p->body_max - p->body_bytes;
+    return large ? refuse(p, &FAULT_BODY_LARGE) : 0;
 }
 
 static int on_complete(llhttp_t *core)

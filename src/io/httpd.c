@@ -11,22 +11,26 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "io/answer.h"
 #include "io/conn.h"
 #include "io/http.h"
 #include "io/listen.h"
 #include "io/message.h"
+#include "io/proxy.h"
 #include "io/tls.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LINGER_MS 1000u            /* for the peer to read our last answer and go */
 #define LINGER_BYTES (256u * 1024) /* of what it still sends, thrown away meanwhile */
 #define CONNECTIONS_KEPT 128u      /* structs that wait for their next connection */
 
-#define HANDSHAKE_MS 5000u /* for a client to come through it */
+#define HANDSHAKE_MS 5000u    /* for a client to come through it */
+#define PROXY_HEADER_MS 5000u /* for a proxy to say who the client is */
 
 enum peer_state {
     PEER_IDLE,      /* between two requests */
@@ -52,6 +56,15 @@ struct httpd_conn {
     bool ended;   /* the peer has ended its side */
     bool stopped; /* reading is, for `ahead` is full */
     bool busy;    /* inside the loop that takes requests off `ahead` */
+    bool counted; /* in `addresses` */
+    struct sockaddr_storage peer;
+};
+
+/* A connection whose PROXY header has not come yet. */
+struct incoming {
+    struct proxy_wait wait;
+    struct httpd *httpd;
+    struct incoming *next, **link;
     struct sockaddr_storage peer;
 };
 
@@ -67,8 +80,11 @@ struct httpd {
     struct httpd_conn *conns, *kept;
     struct httpd_conn *eldest, **youngest; /* of those that shake hands; the end of that list */
     unsigned conn_count, kept_count, handshakes;
-    struct buf out;     /* the head of the answer being made */
-    struct buf refusal; /* the body of one of our own */
+    struct incoming *incoming;
+    unsigned incoming_count;
+    struct map addresses; /* how many connections a client has, as a number in place of a pointer */
+    struct buf out;       /* the head of the answer being made */
+    struct buf refusal;   /* the body of one of our own */
     bool draining;
     uv_idle_t closer; /* ends httpd_close from the loop when no connection does */
     void (*on_closed)(void *user);
@@ -517,6 +533,7 @@ static void on_closer_closed(uv_handle_t *handle)
     buf_done(&h->out);
     buf_done(&h->refusal);
     tls_context_unref(h->tls);
+    map_done(&h->addresses);
     free(h);
     on_httpd_closed(user);
 }
@@ -527,6 +544,8 @@ static void finish_close(struct httpd *h)
         uv_close((uv_handle_t *)&h->closer, on_closer_closed);
     }
 }
+
+static void uncount_client(struct httpd_conn *c);
 
 static void on_closed(struct conn *conn, const char *reason)
 {
@@ -542,6 +561,7 @@ static void on_closed(struct conn *conn, const char *reason)
         h->handler.on_gone(h->handler.user, &c->message->request);
     }
     forget_message(c);
+    uncount_client(c);
     block_give(&h->pool, c->ahead);
     *c->link = c->next;
     if (c->next != NULL) {
@@ -591,28 +611,152 @@ static struct httpd_conn *take_conn(struct httpd *h)
     return c;
 }
 
-static void on_accept(struct listener *l, int fd, const struct sockaddr_storage *peer)
+/* --- connections of one client --- */
+
+static bool is_trusted(const struct httpd *h, const struct sockaddr_storage *peer)
 {
-    struct httpd *h = CONTAINER_OF(l, struct httpd, listener);
-    bool full = h->conn_count >= h->limits.connections;
+    struct address_bytes a = address_of(peer);
+    return peer->ss_family == AF_UNIX || cidr_has(h->limits.trusted, h->limits.trusted_count, &a);
+}
+
+static uintptr_t client_count(const struct httpd *h, const struct address_bytes *client)
+{
+    return (uintptr_t)map_find(&h->addresses, (struct str){(const char *)client->v, 16});
+}
+
+static void client_set(struct httpd *h, const struct address_bytes *client, uintptr_t n)
+{
+    struct str key = {(const char *)client->v, 16};
+    if (n == 0) {
+        map_remove(&h->addresses, key);
+    } else {
+        map_set(&h->addresses, key, (void *)n);
+    }
+}
+
+static struct address_bytes client_of(const struct sockaddr_storage *peer)
+{
+    struct address_bytes a = address_of(peer);
+    return address_client(&a);
+}
+
+/* False: it has as many as it may. */
+static bool count_client(struct httpd_conn *c)
+{
+    struct httpd *h = c->httpd;
+    if (h->limits.per_address == 0 || is_trusted(h, &c->peer)) {
+        return true;
+    }
+    struct address_bytes client = client_of(&c->peer);
+    uintptr_t n = client_count(h, &client);
+    if (n >= h->limits.per_address) {
+        return false;
+    }
+    client_set(h, &client, n + 1);
+    c->counted = true;
+    return true;
+}
+
+static void uncount_client(struct httpd_conn *c)
+{
+    if (c->counted) {
+        struct address_bytes client = client_of(&c->peer);
+        client_set(c->httpd, &client, client_count(c->httpd, &client) - 1);
+        c->counted = false;
+    }
+}
+
+/* --- a connection begins --- */
+
+/* Before it is looked at any further. */
+static const char *why_refused(struct httpd_conn *c, unsigned conn_count)
+{
+    const struct httpd *h = c->httpd;
+    if (conn_count >= h->limits.connections) {
+        return "too many connections";
+    }
+    return count_client(c) ? NULL : "too many connections from one address";
+}
+
+static void welcome(struct httpd *h, int fd, const struct sockaddr_storage *peer)
+{
+    unsigned before = h->conn_count + h->incoming_count;
     struct httpd_conn *c = take_conn(h);
     c->peer = *peer;
+    const char *refused = why_refused(c, before);
     struct tls *tls = NULL;
     if (h->tls != NULL) {
         tls = tls_accept(h->tls);
         begin_handshake(c);
     }
-    if (!conn_accept(&c->conn, h->loop, h->wheel, fd, l->is_unix, tls, &conn_events)) {
+    if (!conn_accept(&c->conn, h->loop, h->wheel, fd, h->listener.is_unix, tls, &conn_events)) {
         return;
     }
-    if (full) {
-        tell_refused(h, REASON_OVERLOADED, "too many connections", peer);
+    if (refused != NULL) {
+        tell_refused(h, REASON_OVERLOADED, refused, peer);
         conn_close(&c->conn, CONN_DONE);
     } else if (tls != NULL) {
         conn_deadline(&c->conn, HANDSHAKE_MS, on_handshake_due);
         bound_handshakes(h);
     } else {
         conn_deadline(&c->conn, h->limits.head_ms, on_linger_due); /* the first request's head */
+    }
+}
+
+static void forget_incoming(struct incoming *in)
+{
+    *in->link = in->next;
+    if (in->next != NULL) {
+        in->next->link = in->link;
+    }
+    in->httpd->incoming_count--;
+}
+
+static void on_proxy_header(struct proxy_wait *w, const struct proxy_header *header,
+                            const char *why)
+{
+    struct incoming *in = CONTAINER_OF(w, struct incoming, wait);
+    struct httpd *h = in->httpd;
+    forget_incoming(in);
+    if (why != NULL) {
+        tell_refused(h, REASON_MALFORMED, why, &in->peer);
+        close(w->fd);
+    } else {
+        welcome(h, w->fd, header->local ? &in->peer : &header->client);
+    }
+    free(in);
+}
+
+static void await_proxy_header(struct httpd *h, int fd, const struct sockaddr_storage *peer)
+{
+    struct incoming *in = malloc(sizeof *in);
+    ENSURE(in != NULL);
+    in->httpd = h;
+    in->peer = *peer;
+    in->next = h->incoming;
+    in->link = &h->incoming;
+    if (in->next != NULL) {
+        in->next->link = &in->next;
+    }
+    h->incoming = in;
+    h->incoming_count++;
+    in->wait.on_done = on_proxy_header;
+    proxy_wait_start(&in->wait, h->loop, h->wheel, fd, PROXY_HEADER_MS);
+}
+
+static void on_accept(struct listener *l, int fd, const struct sockaddr_storage *peer)
+{
+    struct httpd *h = CONTAINER_OF(l, struct httpd, listener);
+    if (!h->limits.proxy_protocol) {
+        welcome(h, fd, peer);
+    } else if (!is_trusted(h, peer)) {
+        tell_refused(h, REASON_IP_DENIED, "not one of listen.trusted_proxies", peer);
+        close(fd);
+    } else if (h->conn_count + h->incoming_count >= h->limits.connections) {
+        tell_refused(h, REASON_OVERLOADED, "too many connections", peer);
+        close(fd);
+    } else {
+        await_proxy_header(h, fd, peer);
     }
 }
 
@@ -639,6 +783,7 @@ static void init(struct httpd *h, uv_loop_t *loop, struct wheel *wheel,
         (struct http_limits){limits->head_bytes, limits->target_bytes, limits->field_count};
     h->pool.limits = &h->head_limits;
     h->pool.memory_max = limits->memory_bytes;
+    map_init(&h->addresses);
     buf_init(&h->out, 64 * 1024);
     buf_init(&h->refusal, 256);
     uv_idle_init(loop, &h->closer);
@@ -695,6 +840,13 @@ void httpd_drain(struct httpd *h)
 {
     h->draining = true;
     listener_close(&h->listener);
+    while (h->incoming != NULL) {
+        struct incoming *in = h->incoming;
+        proxy_wait_cancel(&in->wait);
+        close(in->wait.fd);
+        forget_incoming(in);
+        free(in);
+    }
     for (struct httpd_conn *c = h->conns; c != NULL; c = c->next) {
         if (c->state == PEER_IDLE || c->state == PEER_HANDSHAKE) {
             conn_close(&c->conn, CONN_DONE);

@@ -48,6 +48,11 @@ static void build_addresses(struct conf_reader *r, const struct conf_file *f)
         report_help(r->report, "give it a token_file, or an address of this machine such as "
                                "127.0.0.1:8081 or unix:/run/penstock.sock");
     }
+    if (f->c.listen.proxy_protocol && f->c.listen.trusted_proxies.n == 0 && !listen.is_unix) {
+        report_error(r->report, place_at(f->place, f->root, "listen", "proxy_protocol"),
+                     "\"proxy_protocol\" needs \"trusted_proxies\"");
+        report_help(r->report, "name the addresses that the proxies connect from");
+    }
     bool same = why_listen == NULL && str_eq(f->c.listen.address, f->c.admin.address);
     if (same && (listen.is_unix || listen.port != 0)) {
         report_error(r->report, admin_at, "\"listen\" and \"admin\" have the same address");

@@ -51,6 +51,8 @@ static const struct conf_row limit_rows[] = {
           "request line and header fields together"),
     VALUE("connections", COUNT, AT(c.listen.connections), "10000", 1, 1000000,
           "connections of senders; more are closed at once"),
+    VALUE("per_address", COUNT, AT(c.listen.per_address), "1000", 1, 1000000,
+          "of them, those of one address (of a /64 in IPv6) that is no trusted proxy"),
     VALUE("pending", COUNT, AT(c.listen.pending), "10000", 1, 1000000,
           "events that Redis has not answered yet; more are refused with 503"),
     VALUE("memory", BYTES, AT(c.listen.memory_bytes), "256MiB", MIB, 1024 * GIB,
@@ -102,7 +104,12 @@ static const struct conf_row listen_rows[] = {
     VALUE("address", TEXT, AT(c.listen.address), "0.0.0.0:8080", 1, 120,
           "where senders connect: host:port, [IPv6]:port or unix:/path"),
     BLOCK("tls", 0, listen_tls, "https instead of http"),
-    BLOCK("limits", 0, limits, "what one process takes at most"), END};
+    VALUE("trusted_proxies", CIDRS, AT(c.listen.trusted_proxies), NULL, 1, 256,
+          "addresses whose X-Forwarded-For, or PROXY header, says who the client is"),
+    VALUE("proxy_protocol", BOOL, AT(c.listen.proxy_protocol), "false", 0, 0,
+          "connections of trusted proxies begin with a PROXY header (v1 or v2); others are closed"),
+    BLOCK("limits", 0, limits, "what one process takes at most"),
+    END};
 static const struct conf_block listen_block = {"listen", "listen", listen_rows, 0, NULL, NULL};
 
 static const struct conf_row admin_rows[] = {
@@ -235,6 +242,10 @@ static const struct conf_row source_rows[] = {
     VALUE("secret", SECRET, AT(secret), NULL, 0, 4096, "the secret shared with the sender"),
     VALUE("secrets", SECRETS, AT(secrets), NULL, 1, VERIFY_SECRETS,
           "several of them while one is replaced: any may match, empty ones are dropped"),
+    VALUE("allow_from", CIDRS, AT(s.allow_from), NULL, 1, 256,
+          "addresses that it may post from; all unless given"),
+    VALUE("rate", RATE, AT(s.rate), NULL, 0, 0,
+          "the most genuine events it may post, such as 500/s; a second's worth at once"),
     {"methods", &KIND_METHODS, AT(s.methods), "POST", 1, 7, "the methods it may use",
      .words = method_words},
     VALUE("keep_unrouted", BOOL, AT(s.keep_unrouted), "false", 0, 0,

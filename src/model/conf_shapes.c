@@ -465,3 +465,79 @@ static bool redis_url_wants(const void *at)
 }
 
 const struct conf_kind KIND_REDIS_URL = {redis_url_read, redis_url_print, redis_url_wants};
+
+/* ---- ranges of addresses; one alone may stand without the list ---- */
+
+static bool cidrs_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                       void *at)
+{
+    struct conf_texts t = {NULL, 0};
+    if (!KIND_TEXTS.read(r, row, n, &t)) {
+        return false;
+    }
+    struct conf_cidrs c = {arena_array(r->arena, t.n, sizeof *c.v), t.n};
+    bool good = true;
+    for (size_t i = 0; i < t.n; i++) {
+        const char *why = cidr_parse(t.v[i].text, &c.v[i]);
+        good = (why == NULL || conf_refuse(r, row, t.v[i].node, why, t.v[i].text, NULL)) && good;
+    }
+    if (good) {
+        *(struct conf_cidrs *)at = c;
+    }
+    return good;
+}
+
+static void cidrs_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    const struct conf_cidrs *c = at;
+    char text[CIDR_TEXT];
+    for (size_t i = 0; i < c->n; i++) { /* quoted: a bare :: is no YAML text */
+        buf_add_str(out, i == 0 ? STR(" [\"") : STR(", \""));
+        buf_add(out, text, cidr_format(&c->v[i], text));
+        buf_add_char(out, '"');
+    }
+    buf_add_str(out, STR("]\n"));
+}
+
+static bool cidrs_want(const void *at)
+{
+    return ((const struct conf_cidrs *)at)->n > 0;
+}
+
+const struct conf_kind KIND_CIDRS = {cidrs_read, cidrs_print, cidrs_want};
+
+/* ---- rates ---- */
+
+static bool rate_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                      void *at)
+{
+    struct conf_rate rate;
+    if (!conf_read_text(r, row->key, n, &rate.text)) {
+        return false;
+    }
+    const char *why = text_rate(rate.text, &rate.per_s);
+    if (why == NULL && rate.per_s <= 0) {
+        why = "a rate is at least 1/h";
+    }
+    if (why != NULL) {
+        return conf_refuse(r, row, n, why, rate.text, "/s");
+    }
+    *(struct conf_rate *)at = rate;
+    return true;
+}
+
+static void rate_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    buf_printf(out, " %.*s\n", STR_ARG(((const struct conf_rate *)at)->text));
+}
+
+static bool rate_wants(const void *at)
+{
+    return ((const struct conf_rate *)at)->per_s > 0;
+}
+
+const struct conf_kind KIND_RATE = {rate_read, rate_print, rate_wants};

@@ -24,6 +24,20 @@ static struct str keep(char **at, struct str s)
     return kept;
 }
 
+/* The fields that a delivery adds only where the sender has none. */
+static void note_fields(struct event *e)
+{
+    struct str line, name, value, block = e->headers;
+    while (block.len > 0) {
+        str_cut(block, '\n', &line, &block);
+        char first = (char)(line.len > 0 ? line.at[0] | 0x20 : 0);
+        if ((first == 'w' || first == 't') && str_cut(line, ':', &name, &value)) {
+            e->has_webhook_id |= str_ieq(name, STR("webhook-id"));
+            e->has_traceparent |= str_ieq(name, STR("traceparent"));
+        }
+    }
+}
+
 struct event *event_new(const struct event_parts *p)
 {
     size_t to_bytes = p->to_count * sizeof *p->to;
@@ -45,6 +59,7 @@ struct event *event_new(const struct event_parts *p)
     e->target = keep(&at, p->target);
     e->headers = keep(&at, p->headers);
     e->body = keep(&at, p->body);
+    note_fields(e);
     if (p->id.len == EVENT_ID_LEN) {
         memcpy(e->id, p->id.at, EVENT_ID_LEN);
     } else {

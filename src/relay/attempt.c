@@ -79,18 +79,26 @@ void outcome_of(const struct httpc_result *r, const struct retry_policy *p, int6
 
 /* --- the request */
 
-/* Does the rendered block have a field of that name (lower case given)? */
-static bool block_has(struct str block, struct str name)
+/* W3C Trace Context: the event is the trace, the attempt its span. */
+static void put_trace(const struct delivery *d, struct buf *out)
 {
-    struct str line;
-    while (block.len > 0) {
-        str_cut(block, '\n', &line, &block);
-        if (line.len > name.len && line.at[name.len] == ':' &&
-            str_ieq(str_head(line, name.len), name)) {
-            return true;
-        }
+    char trace[32], span[16];
+    static const size_t groups[] = {8, 4, 4, 4, 12}; /* a UUID without dashes is a trace id */
+    const char *from = d->event->id;
+    char *to = trace;
+    for (size_t i = 0; i < 5; i++) {
+        memcpy(to, from, groups[i]);
+        to += groups[i];
+        from += groups[i] + 1;
     }
-    return false;
+    uint64_t number =
+        d->n * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)d->started_boot_ms ^ d->lane->number;
+    text_put_hex(span, &number, sizeof number);
+    buf_add_str(out, STR("\r\ntraceparent: 00-"));
+    buf_add(out, trace, sizeof trace);
+    buf_add_char(out, '-');
+    buf_add(out, span, sizeof span);
+    buf_add_str(out, STR("-01"));
 }
 
 /* The provider's own Standard Webhooks fields stay as they came, or its signature would not fit any
@@ -101,7 +109,7 @@ static void put_added(struct attempt *a, struct buf *out)
     struct str id = {d->event->id, EVENT_ID_LEN};
     buf_add_str(out, STR("penstock-event-id: "));
     buf_add_str(out, id);
-    if (!block_has(d->event->headers, STR("webhook-id"))) {
+    if (!d->event->has_webhook_id) {
         buf_add_str(out, STR("\r\nwebhook-id: "));
         buf_add_str(out, id);
         buf_add_str(out, STR("\r\nwebhook-timestamp: "));
@@ -114,20 +122,8 @@ static void put_added(struct attempt *a, struct buf *out)
     if (d->record.replay) {
         buf_add_str(out, STR("\r\npenstock-replay: true"));
     }
-    if (!block_has(d->event->headers, STR("traceparent"))) {
-        char span[16];
-        uint64_t number =
-            d->n * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)boot_ms() ^ d->lane->number;
-        text_put_hex(span, &number, sizeof number);
-        buf_add_str(out, STR("\r\ntraceparent: 00-"));
-        for (size_t i = 0; i < EVENT_ID_LEN; i++) { /* a UUID without dashes is a trace id */
-            if (id.at[i] != '-') {
-                buf_add_char(out, id.at[i]);
-            }
-        }
-        buf_add_char(out, '-');
-        buf_add(out, span, sizeof span);
-        buf_add_str(out, STR("-01"));
+    if (!d->event->has_traceparent) {
+        put_trace(d, out);
     }
     buf_add_str(out, STR("\r\n"));
     buf_add_str(out, d->lane->dest->headers);

@@ -49,36 +49,38 @@ uint64_t dispatch_reserve(struct journal *j, uint64_t n, struct lane *lane)
     return track_push(track_of(j, lane), n, NULL);
 }
 
-void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, uint64_t seq,
-                       bool deliver)
+static void deliver_at(struct track *t, struct event *e, uint64_t seq, int64_t boot)
 {
-    struct track *t = track_of(j, lane);
-    if (!deliver) {
-        track_done(t, seq);
-        return;
-    }
-    struct delivery *d = delivery_new(e, lane, t, e->n);
-    d->since_boot_ms = boot_ms();
+    struct delivery *d = delivery_new(e, t->lane, t, e->n);
+    d->since_boot_ms = boot;
     d->seq = seq;
     track_slot(t, seq)->delivery = d;
     offer(d);
 }
 
-static void add(struct journal *j, struct event *e, struct lane *lane)
+void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, uint64_t seq,
+                       bool deliver)
 {
-    dispatch_reserved(j, e, lane, dispatch_reserve(j, e->n, lane), true);
+    struct track *t = track_of(j, lane);
+    if (deliver) {
+        deliver_at(t, e, seq, boot_ms());
+    } else {
+        track_done(t, seq);
+    }
 }
 
 void dispatch_event(struct journal *j, struct event *e)
 {
+    int64_t now = boot_ms();
     for (size_t i = 0; i < e->to_count; i++) {
-        add(j, e, j->w->lanes[e->to[i]]);
+        struct track *t = track_of(j, j->w->lanes[e->to[i]]);
+        deliver_at(t, e, track_push(t, e->n, NULL), now);
     }
 }
 
 void dispatch_recovered(struct journal *j, struct event *e, struct lane *lane)
 {
-    add(j, e, lane);
+    dispatch_reserved(j, e, lane, dispatch_reserve(j, e->n, lane), true);
 }
 
 void dispatch_parked(struct track *t, struct event *e, const struct record *r)
@@ -118,14 +120,14 @@ unsigned dispatch_room(const struct lane *lane)
 
 /* Of every four slots two go to fresh events, one to overdue first attempts, one to retries; a list
  * without anything that may start leaves its slot to the next. */
-static struct delivery *choose(struct lane *lane)
+static struct delivery *choose(struct lane *lane, int64_t boot)
 {
     static const enum delivery_state turns[4] = {DELIVERY_FRESH, DELIVERY_OVERDUE, DELIVERY_FRESH,
                                                  DELIVERY_RETRY};
     for (unsigned i = 0; i < 4; i++) {
         unsigned turn = (lane->turn + i) & 3;
         for (struct delivery *d = lane->lists[turns[turn]].first; d != NULL; d = d->next) {
-            if (journal_may_act(d->track->journal)) {
+            if (journal_may_act_at(d->track->journal, boot)) {
                 lane->turn = (turn + 1) & 3;
                 return d;
             }
@@ -136,13 +138,13 @@ static struct delivery *choose(struct lane *lane)
 
 static void on_stuck(struct wheel_timer *t);
 
-static void start(struct delivery *d)
+static void start(struct delivery *d, int64_t boot)
 {
     struct lane *lane = d->lane;
     delivery_move(d, DELIVERY_INFLIGHT);
-    d->started_boot_ms = boot_ms();
+    d->started_boot_ms = boot;
     if (d->record.attempts == 0) {
-        d->record.first_ms = worker_now_ms(lane->w);
+        d->record.first_ms = worker_ms_at(lane->w, boot);
     }
     if (lane->dest->timeout_ms > STUCK_MS && lane->stuck.link == NULL) {
         wheel_arm(&lane->w->wheel, &lane->stuck, STUCK_MS, on_stuck);
@@ -198,16 +200,17 @@ void lane_pump(struct lane *lane)
         return;
     }
     for (;;) {
-        unsigned allowed = breaker_allows(&lane->breaker, &lane->dest->breaker,
-                                          lane->dest->concurrency, boot_ms());
+        int64_t now = boot_ms(); /* anew for each attempt: the lease rule */
+        unsigned allowed =
+            breaker_allows(&lane->breaker, &lane->dest->breaker, lane->dest->concurrency, now);
         if (lane->lists[DELIVERY_INFLIGHT].n >= allowed) {
             break;
         }
-        struct delivery *d = choose(lane);
+        struct delivery *d = choose(lane, now);
         if (d == NULL || !node_slot_take(lane)) {
             break;
         }
-        start(d);
+        start(d, now);
     }
     if (lane->breaker.state == BREAKER_OPEN) {
         park_ready(lane);
@@ -325,11 +328,11 @@ static void try_again(struct delivery *d, const struct outcome *o)
     delivery_park(d, now + delay);
 }
 
-static void note_outcome(struct lane *lane, const struct outcome *o)
+static void note_outcome(struct lane *lane, const struct outcome *o, int64_t boot)
 {
     bool ok = o->kind != OUTCOME_RETRY; /* a refusal for good is an answer: the destination lives */
     enum breaker_state before = lane->breaker.state;
-    breaker_report(&lane->breaker, &lane->dest->breaker, lane->dest->concurrency, ok, boot_ms());
+    breaker_report(&lane->breaker, &lane->dest->breaker, lane->dest->concurrency, ok, boot);
     if (lane->breaker.state != before && lane->breaker.state != BREAKER_HALF_OPEN) {
         log_line(lane->breaker.state == BREAKER_OPEN ? LOG_WARN : LOG_INFO,
                  lane->breaker.state == BREAKER_OPEN ? "destination is down: breaker opened"
@@ -337,7 +340,7 @@ static void note_outcome(struct lane *lane, const struct outcome *o)
                  "destination", "%s", lane->name, "reason", "%s", o->reason, NULL);
     }
     if (o->kind == OUTCOME_OK) {
-        lane->last_ok_ms = worker_now_ms(lane->w);
+        lane->last_ok_ms = worker_ms_at(lane->w, boot);
     } else {
         snprintf(lane->last_error, sizeof lane->last_error, "%s", o->reason);
     }
@@ -350,17 +353,20 @@ void dispatch_outcome(struct delivery *d, const struct outcome *o)
         delivery_free(d); /* a stop: the journal still has it, for whoever comes next */
         return;
     }
-    note_outcome(lane, o);
+    int64_t now = boot_ms();
+    note_outcome(lane, o, now);
     stats_attempt(lane, o);
     d->record.attempts++;
-    d->record.last_ms = worker_now_ms(lane->w);
-    d->record.status = o->status;
-    snprintf(d->record.reason, sizeof d->record.reason, "%s", o->reason);
+    d->record.last_ms = worker_ms_at(lane->w, now);
+    if (o->kind != OUTCOME_OK) { /* a success leaves no record */
+        d->record.status = o->status;
+        snprintf(d->record.reason, sizeof d->record.reason, "%s", o->reason);
+    }
     if (d->track == NULL) {
         delivery_free(d); /* its journal was left: whoever has it now delivers it again */
     } else if (o->kind == OUTCOME_OK) {
         log_outcome(d, o, "delivered", -1);
-        stats_delivered(lane, d);
+        stats_delivered(lane, now - d->since_boot_ms);
         delivery_settle(d);
     } else if (o->kind == OUTCOME_GIVE_UP) {
         give_up(d, o);

@@ -12,12 +12,14 @@
 #include "relay/stats.h"
 #include "relay/trust.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
-enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024, REFUSAL_LINES = 10 };
+enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024, REFUSAL_LINES = 10, ALLOW_MAX = 64 };
 
 /* A request on its way into the journal; it outlives its sender when the outcome is unknown. */
 struct inbound {
@@ -25,6 +27,7 @@ struct inbound {
     struct worker *w;
     struct httpd_request *request; /* NULL: answered, or the sender has gone */
     const struct conf_source *source;
+    struct address_bytes client; /* the request's own fields are released by then */
     struct wheel_timer deadline;
     uint64_t began_us;
 };
@@ -51,10 +54,61 @@ int refusal_status(const char *reason)
     return 503;
 }
 
+/* --- who it is */
+
+/* One element of X-Forwarded-For: an address, with a port perhaps ("192.0.2.1:80", "[::1]:80"). */
+static bool read_forwarded(struct str s, struct address_bytes *out)
+{
+    struct str host, port;
+    s = str_trim(s);
+    if (address_read(s, out)) {
+        return true;
+    }
+    if (str_starts(s, STR("["))) {
+        str_cut(str_from(s, 1), ']', &host, &port);
+    } else {
+        str_cut(s, ':', &host, &port);
+    }
+    return address_read(host, out);
+}
+
+static bool is_trusted(const struct conf *c, const struct address_bytes *a)
+{
+    return cidr_has(c->listen.trusted_proxies.v, c->listen.trusted_proxies.n, a);
+}
+
+/* The sender's address. What a proxy of ours adds stands at the right, so from there on: the first
+ * address that is no proxy of ours. What stands to the left of that the client may have made up. */
+static struct address_bytes client_of(const struct conf *c, const struct httpd_request *r)
+{
+    struct address_bytes a = address_of(r->peer), next;
+    bool trusted =
+        c->listen.trusted_proxies.n > 0 && (r->peer->ss_family == AF_UNIX || is_trusted(c, &a));
+    for (size_t i = r->fields->n; trusted && i-- > 0;) {
+        struct str rest = r->fields->v[i].value;
+        if (!str_ieq(r->fields->v[i].name, STR("x-forwarded-for"))) {
+            continue;
+        }
+        while (trusted && rest.len > 0) {
+            size_t at = rest.len;
+            while (at > 0 && rest.at[at - 1] != ',') {
+                at--;
+            }
+            if (!read_forwarded(str_from(rest, at), &next)) {
+                return a;
+            }
+            a = next;
+            trusted = is_trusted(c, &a);
+            rest = str_head(rest, at > 0 ? at - 1 : 0);
+        }
+    }
+    return a;
+}
+
 /* At most so many lines a second of each worker: of requests that named a source, and of bytes that
  * were no request at all. */
-static void log_refusal(struct log_cap *cap, unsigned most, struct str source, const char *reason,
-                        const char *detail)
+static void log_refusal(struct log_cap *cap, unsigned most, struct str source,
+                        const struct address_bytes *client, const char *reason, const char *detail)
 {
     int64_t second = boot_ms() / 1000;
     if (cap->second != second) {
@@ -65,25 +119,48 @@ static void log_refusal(struct log_cap *cap, unsigned most, struct str source, c
         cap->suppressed++;
         return;
     }
-    log_line(LOG_INFO, "refused", "source", "%.*s", STR_ARG(source), "reason", "%s", reason,
-             "detail", "%s", detail == NULL ? "" : detail, "not_logged", "%u", cap->suppressed,
-             NULL);
+    char from[CIDR_TEXT];
+    address_format(client, from);
+    log_line(LOG_INFO, "refused", "source", "%.*s", STR_ARG(source), "client", "%s", from, "reason",
+             "%s", reason, "detail", "%s", detail == NULL ? "" : detail, "not_logged", "%u",
+             cap->suppressed, NULL);
     cap->suppressed = 0;
 }
 
-static void refuse(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-                   const char *reason, const char *detail)
+/* What Allow says (RFC 9110 10.2.1): "POST, PUT". */
+static struct str put_methods(unsigned methods, char out[ALLOW_MAX])
 {
-    char body[96];
+    static const char *const names[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
+    size_t n = 0;
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        if ((methods >> i & 1) != 0) {
+            n += (size_t)snprintf(out + n, ALLOW_MAX - n, "%s%s", n > 0 ? ", " : "", names[i]);
+        }
+    }
+    return (struct str){out, n};
+}
+
+struct refusal {
+    const char *reason, *detail;
+    const struct address_bytes *client;
+    uint64_t retry_s; /* what one that is not for good says in Retry-After */
+};
+
+static void refuse_as(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                      const struct refusal *why)
+{
+    const char *reason = why->reason;
+    char body[96], seconds[20], allow[ALLOW_MAX];
     struct buf b;
     struct str name = source == NULL ? STR_NONE : source->name;
     int status = refusal_status(reason);
     struct field fields[2];
     size_t n = 0;
-    if (status == 503) {
-        fields[n++] = (struct field){STR("Retry-After"), STR("1")};
+    if (status == 503 || status == 429) {
+        fields[n++] =
+            (struct field){STR("Retry-After"), {seconds, text_put_u64(seconds, why->retry_s)}};
     } else if (status == 405) {
-        fields[n++] = (struct field){STR("Allow"), STR("POST")};
+        fields[n++] = (struct field){STR("Allow"), put_methods(source->methods, allow)};
     }
     buf_init(&b, sizeof body);
     buf_printf(&b, "{\"error\":\"%s\"}", reason);
@@ -95,7 +172,14 @@ static void refuse(struct worker *w, struct httpd_request *r, const struct conf_
                                            .close = w->draining});
     buf_done(&b);
     stats_rejected(w, name, reason);
-    log_refusal(&w->refusals, REFUSAL_LINES, name, reason, detail);
+    log_refusal(&w->refusals, REFUSAL_LINES, name, why->client, reason, why->detail);
+}
+
+static void refuse(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                   const char *reason, const char *detail)
+{
+    struct address_bytes client = client_of(w->conf, r);
+    refuse_as(w, r, source, &(struct refusal){reason, detail, &client, 1});
 }
 
 static void accept_event(struct inbound *in, struct str id)
@@ -133,7 +217,7 @@ static void refuse_inbound(struct inbound *in, const char *reason)
     struct httpd_request *r = in->request;
     if (r != NULL) {
         forget_sender(in);
-        refuse(in->w, r, in->source, reason, NULL);
+        refuse_as(in->w, r, in->source, &(struct refusal){reason, NULL, &in->client, 1});
     }
 }
 
@@ -196,6 +280,7 @@ static void append_request(struct worker *w, struct httpd_request *r,
     in->w = w;
     in->request = r;
     in->source = source;
+    in->client = client_of(w->conf, r);
     in->began_us = r->began_us;
     struct event_parts parts = {
         .journal = w->live->number,
@@ -245,6 +330,16 @@ static void on_request(void *user, struct httpd_request *r)
         refuse(w, r, source, verdict.reason, verdict.detail);
         return;
     }
+    if (source->rate.per_s > 0) { /* of genuine events only: nobody else may use it up */
+        int64_t wait_us = node_rate_wait_us(w->node, (size_t)(source - w->conf->sources),
+                                            (int64_t)(uv_hrtime() / 1000));
+        if (wait_us > 0) {
+            struct address_bytes client = client_of(w->conf, r);
+            uint64_t wait_s = (uint64_t)(wait_us + 999999) / 1000000;
+            refuse_as(w, r, source, &(struct refusal){"rate_limited", NULL, &client, wait_s});
+            return;
+        }
+    }
     uint16_t to[LANES_MAX];
     size_t n = find_routes(w, r, source, to);
     if (n == 0) {
@@ -278,6 +373,13 @@ static size_t on_head(void *user, struct httpd_request *r)
         refuse(w, r, source, "method", NULL);
         return 0;
     }
+    if (source->allow_from.n > 0) {
+        struct address_bytes client = client_of(w->conf, r);
+        if (!cidr_has(source->allow_from.v, source->allow_from.n, &client)) {
+            refuse(w, r, source, "ip_denied", "its address is not in allow_from");
+            return 0;
+        }
+    }
     return source->body_bytes;
 }
 
@@ -294,9 +396,41 @@ static void on_refused(void *user, const char *reason, const char *detail,
                        const struct sockaddr_storage *peer)
 {
     struct worker *w = user;
-    (void)peer;
+    struct address_bytes client = address_of(peer);
     stats_rejected(w, STR_NONE, reason);
-    log_refusal(&w->broken, 1, STR_NONE, reason, detail);
+    log_refusal(&w->broken, 1, STR_NONE, &client, reason, detail);
+}
+
+static unsigned part(unsigned whole, unsigned workers)
+{
+    return (whole + workers - 1) / workers;
+}
+
+static unsigned open_files(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (d != NULL && readdir(d) != NULL) {
+        n++;
+    }
+    if (d != NULL) {
+        closedir(d);
+    }
+    return n;
+}
+
+/* Of the descriptors, senders get nine tenths of what is free now; the rest is for the admin API
+ * and for destinations, which must go on when they are all taken. */
+static unsigned connections_of(const struct conf *c)
+{
+    struct rlimit files;
+    unsigned used = open_files();
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY ||
+        files.rlim_cur <= used) {
+        return c->listen.connections;
+    }
+    rlim_t most = (files.rlim_cur - used) / 10 * 9;
+    return most < c->listen.connections ? (unsigned)most : c->listen.connections;
 }
 
 /* What one process takes at most, of which each worker has its part. */
@@ -306,13 +440,19 @@ static struct httpd_limits limits_of(const struct conf *c, unsigned workers)
     for (size_t i = 0; i < c->source_count; i++) {
         body = c->sources[i].body_bytes > body ? c->sources[i].body_bytes : body;
     }
+    size_t memory = c->listen.memory_bytes / workers;
+    size_t least = 2 * body + c->listen.headers_bytes;
     return (struct httpd_limits){
         .head_bytes = c->listen.headers_bytes,
         .target_bytes = 8 << 10,
         .field_count = 100,
         .body_bytes = body,
-        .memory_bytes = c->listen.memory_bytes,
-        .connections = (c->listen.connections + workers - 1) / workers,
+        .memory_bytes = memory > least || workers == 1 ? memory : least,
+        .connections = part(connections_of(c), workers),
+        .per_address = part(c->listen.per_address, workers),
+        .trusted = c->listen.trusted_proxies.v,
+        .trusted_count = c->listen.trusted_proxies.n,
+        .proxy_protocol = c->listen.proxy_protocol,
         .handshakes = 512, /* a millisecond of this loop each, and some 50 KiB */
         .head_ms = 10000,
         .request_ms = (uint64_t)c->listen.request_timeout_ms,

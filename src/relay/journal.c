@@ -21,14 +21,19 @@ int64_t boot_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int64_t worker_now_ms(const struct worker *w)
+int64_t worker_ms_at(const struct worker *w, int64_t boot)
 {
     if (w->redis.offset_ms == 0) { /* no answer yet: the wall clock is the best there is */
         struct timespec t;
         clock_gettime(CLOCK_REALTIME, &t);
         return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
     }
-    return boot_ms() + w->redis.offset_ms;
+    return boot + w->redis.offset_ms;
+}
+
+int64_t worker_now_ms(const struct worker *w)
+{
+    return worker_ms_at(w, boot_ms());
 }
 
 void journal_name(uint64_t number, char out[12])
@@ -150,10 +155,14 @@ void journal_free(struct journal *j)
     }
 }
 
+bool journal_may_act_at(const struct journal *j, int64_t boot)
+{
+    return j->state >= JOURNAL_MARKING && j->state != JOURNAL_SEALING && boot < j->lease_until_ms;
+}
+
 bool journal_may_act(const struct journal *j)
 {
-    return j->state >= JOURNAL_MARKING && j->state != JOURNAL_SEALING &&
-           boot_ms() < j->lease_until_ms;
+    return journal_may_act_at(j, boot_ms());
 }
 
 const char *journal_refuses(const struct worker *w)

@@ -11,7 +11,8 @@ void node_init(struct node *n, struct conf *conf, unsigned worker_count)
     n->conf = conf;
     n->worker_count = worker_count;
     n->slots = calloc(conf->destination_count + 1, sizeof *n->slots);
-    ENSURE(n->slots != NULL && worker_count > 0 && worker_count <= WORKERS_MAX);
+    n->rates = calloc(conf->source_count + 1, sizeof *n->rates);
+    ENSURE(n->slots != NULL && n->rates != NULL && worker_count > 0 && worker_count <= WORKERS_MAX);
     for (size_t i = 0; i < conf->destination_count; i++) {
         n->slots[i].most = conf->destinations[i].concurrency;
     }
@@ -20,6 +21,7 @@ void node_init(struct node *n, struct conf *conf, unsigned worker_count)
 void node_done(struct node *n)
 {
     free(n->slots);
+    free(n->rates);
     tls_context_unref(n->tls);
 }
 
@@ -127,6 +129,24 @@ static void use_slots(struct worker *w)
             while (take_handed_over(s, w->index)) {
                 give(w, s);
             }
+        }
+    }
+}
+
+/* --- rates: a bucket of a second's worth, as the one time at which it would be empty (GCRA) */
+
+int64_t node_rate_wait_us(struct node *n, size_t source, int64_t now_us)
+{
+    int64_t step = (int64_t)(1e6 / n->conf->sources[source].rate.per_s);
+    int64_t ahead = step < 1000000 ? 1000000 - step : 0;
+    int64_t due = atomic_load(&n->rates[source]);
+    for (;;) {
+        int64_t from = due > now_us ? due : now_us;
+        if (from - now_us > ahead) {
+            return from - now_us - ahead;
+        }
+        if (atomic_compare_exchange_weak(&n->rates[source], &due, from + step)) {
+            return 0;
         }
     }
 }

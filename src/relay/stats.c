@@ -192,11 +192,10 @@ void stats_attempt(struct lane *lane, const struct outcome *o)
     metric_add(l->attempts_ok, 1);
 }
 
-void stats_delivered(struct lane *lane, const struct delivery *d)
+void stats_delivered(struct lane *lane, int64_t took_ms)
 {
     metric_add(lane->stats->ok, 1);
-    int64_t ms = boot_ms() - d->since_boot_ms;
-    metric_observe_us(lane->stats->latency, ms < 0 ? 0 : (uint64_t)ms * 1000);
+    metric_observe_us(lane->stats->latency, took_ms < 0 ? 0 : (uint64_t)took_ms * 1000);
 }
 
 void stats_parked(struct worker *w, struct lane *lane)

@@ -142,7 +142,7 @@ def opens_its_breaker_and_comes_back(flow):
 
 def reuses_connections_to_destinations(flow):
     sink = flow.sink()
-    p = flow.penstock({"d": sink}, flow.redis(), destination_more=", concurrency: 4")
+    p = flow.penstock({"d": sink}, flow.redis(), destination_more=", concurrency: 4", workers=1)
     for i in range(100):
         p.stripe(json.dumps({"seq": i}).encode())
     sink.wait(100)

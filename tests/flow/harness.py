@@ -228,6 +228,7 @@ class Redis:
 class Penstock:
     def __init__(self, folder, config, env=None):
         self.folder, self.process, self.log, self.env = folder, None, b"", env or {}
+        self.prefix = []  # of its command line
         os.makedirs(folder, exist_ok=True)
         self.config = os.path.join(folder, "penstock.yaml")
         with open(self.config, "w") as f:
@@ -239,7 +240,7 @@ class Penstock:
         environment.pop("REDIS_URL", None)
         environment.update(self.env)
         self.log_from = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
-        self.process = subprocess.Popen([PENSTOCK, "run", "-c", self.config], cwd=self.folder, env=environment,
+        self.process = subprocess.Popen([*self.prefix, PENSTOCK, "run", "-c", self.config], cwd=self.folder, env=environment,
                                         stdout=subprocess.DEVNULL, stderr=open(self.log_path, "ab"))
         if ready:
             wait_for(self._look_ready, "penstock to be ready", seconds)

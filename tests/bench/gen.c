@@ -1,0 +1,230 @@
+/* gen PORT PATH SECRET SIZE CONNECTIONS RATE SECONDS FIRST: posts signed events over keep-alive
+ * connections and prints what came of them as one JSON object.
+ *
+ * RATE 0: closed loop, each connection sends its next event when the last is answered. Otherwise
+ * open loop: event k is due k/RATE seconds after the start, and its latency counts from then, also
+ * while it waits for a free connection: no coordinated omission. */
+#include "load.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <openssl/hmac.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct connection {
+    int fd; /* -1: to be opened */
+    bool busy;
+    uint64_t due_ns;
+    size_t got;
+    char answer[2048];
+};
+
+static struct {
+    uint16_t port;
+    const char *path, *secret;
+    size_t size, connections;
+    double rate, seconds;
+    uint64_t first;
+} o;
+
+static struct connection *all;
+static struct histogram latency;
+static uint64_t sent, accepted, refused, broken, began_ns, ends_ns;
+static int loop;
+static char *body, *request;
+
+static void connect_it(struct connection *c)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(o.port)};
+    const int on = 1;
+    inet_pton(AF_INET, "127.0.0.1", &a.sin_addr);
+    MUST((c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) >= 0);
+    MUST(connect(c->fd, (struct sockaddr *)&a, sizeof a) == 0);
+    MUST(setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0);
+    MUST(fcntl(c->fd, F_SETFL, O_NONBLOCK) == 0);
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
+    MUST(epoll_ctl(loop, EPOLL_CTL_ADD, c->fd, &e) == 0);
+}
+
+static size_t build(uint64_t n, uint64_t due_ns)
+{
+    unsigned char digest[32];
+    unsigned len = sizeof digest;
+    char hex[65], marks[80];
+    int m = snprintf(marks, sizeof marks, MARKS, (unsigned long long)n, (unsigned long long)due_ns);
+    memcpy(body, marks, (size_t)m);
+    HMAC(EVP_sha256(), o.secret, (int)strlen(o.secret), (unsigned char *)body, o.size, digest,
+         &len);
+    for (unsigned i = 0; i < 32; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    }
+    int head = snprintf(request, 1024,
+                        "POST %s HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n"
+                        "Content-Type: application/json\r\nX-GitHub-Event: push\r\n"
+                        "X-Hub-Signature-256: sha256=%s\r\nContent-Length: %zu\r\n\r\n",
+                        o.path, hex, o.size);
+    memcpy(request + head, body, o.size);
+    return (size_t)head + o.size;
+}
+
+static void lose(struct connection *c)
+{
+    broken += c->busy;
+    c->busy = false;
+    close(c->fd);
+    c->fd = -1;
+}
+
+static void post(struct connection *c, uint64_t due_ns)
+{
+    if (c->fd < 0) {
+        connect_it(c);
+    }
+    size_t n = build(o.first + sent++, due_ns);
+    c->busy = true;
+    c->got = 0;
+    c->due_ns = due_ns;
+    if (send(c->fd, request, n, MSG_NOSIGNAL) != (ssize_t)n) {
+        lose(c); /* a socket buffer holds an event, unless the peer has gone */
+    }
+}
+
+/* True: an answer is complete. */
+static bool take(struct connection *c)
+{
+    ssize_t n = recv(c->fd, c->answer + c->got, sizeof c->answer - 1 - c->got, 0);
+    if (n <= 0) {
+        if (n == 0 || errno != EAGAIN) {
+            lose(c);
+        }
+        return false;
+    }
+    c->got += (size_t)n;
+    c->answer[c->got] = '\0';
+    char *end = strstr(c->answer, "\r\n\r\n");
+    if (end == NULL) {
+        return false;
+    }
+    char *length = strcasestr(c->answer, "content-length:");
+    size_t want = length != NULL && length < end ? strtoul(length + 15, NULL, 10) : 0;
+    if (c->got < (size_t)(end + 4 - c->answer) + want) {
+        return false;
+    }
+    bool ok = c->answer[9] == '2';
+    accepted += ok;
+    refused += !ok;
+    record_us(&latency, (now_ns() - c->due_ns) / 1000);
+    c->busy = false;
+    return true;
+}
+
+static uint64_t due_of(uint64_t k)
+{
+    return began_ns + (uint64_t)((double)k * 1e9 / o.rate);
+}
+
+/* Open loop: what is due goes to free connections. */
+static void post_due(void)
+{
+    static size_t next;
+    uint64_t now = now_ns();
+    for (size_t tried = 0; tried < o.connections; tried++) {
+        uint64_t due = due_of(sent);
+        if (due > now || due >= ends_ns) {
+            return;
+        }
+        struct connection *c = &all[next++ % o.connections];
+        if (!c->busy) {
+            post(c, due);
+        }
+    }
+}
+
+static int wait_ms(void)
+{
+    uint64_t now = now_ns(), due = due_of(sent);
+    return due <= now ? 0 : (int)((due - now) / 1000000);
+}
+
+static bool any_busy(void)
+{
+    for (size_t i = 0; i < o.connections; i++) {
+        if (all[i].busy) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void run(void)
+{
+    struct epoll_event events[256];
+    began_ns = now_ns();
+    ends_ns = began_ns + (uint64_t)(o.seconds * 1e9);
+    for (size_t i = 0; o.rate == 0 && i < o.connections; i++) {
+        post(&all[i], now_ns());
+    }
+    while (now_ns() < ends_ns || (any_busy() && now_ns() < ends_ns + 5000000000u)) {
+        bool more = now_ns() < ends_ns;
+        if (o.rate > 0 && more) {
+            post_due();
+        }
+        int n = epoll_wait(loop, events, 256, o.rate > 0 && more ? wait_ms() : 10);
+        for (int i = 0; i < n; i++) {
+            struct connection *c = events[i].data.ptr;
+            if (take(c) && o.rate == 0 && more) {
+                post(c, now_ns());
+            }
+        }
+        for (size_t i = 0; o.rate == 0 && more && i < o.connections; i++) {
+            if (!all[i].busy && all[i].fd < 0) {
+                post(&all[i], now_ns());
+            }
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 9) {
+        fprintf(stderr, "usage: gen PORT PATH SECRET SIZE CONNECTIONS RATE SECONDS FIRST\n");
+        return 2;
+    }
+    o.port = (uint16_t)atoi(argv[1]);
+    o.path = argv[2];
+    o.secret = argv[3];
+    o.size = strtoul(argv[4], NULL, 10);
+    o.connections = strtoul(argv[5], NULL, 10);
+    o.rate = strtod(argv[6], NULL);
+    o.seconds = strtod(argv[7], NULL);
+    o.first = strtoull(argv[8], NULL, 10);
+    MUST(o.size >= 128 && o.connections > 0);
+    MUST((all = calloc(o.connections, sizeof *all)) != NULL);
+    MUST((body = malloc(o.size + 1)) != NULL && (request = malloc(o.size + 1024)) != NULL);
+    memset(body, 'x', o.size);
+    memcpy(body + o.size - 2, "\"}", 2);
+    MUST((loop = epoll_create1(EPOLL_CLOEXEC)) >= 0);
+    for (size_t i = 0; i < o.connections; i++) {
+        connect_it(&all[i]);
+    }
+    run();
+    double took = (double)(now_ns() - began_ns) / 1e9;
+    took = took > o.seconds && broken == 0 ? o.seconds : took;
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    double cpu = (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec +
+                 (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    printf("{\"sent\":%llu,\"accepted\":%llu,\"refused\":%llu,\"broken\":%llu,\"seconds\":%.3f,"
+           "\"p50_us\":%llu,\"p99_us\":%llu,\"cpu_s\":%.3f}\n",
+           (unsigned long long)sent, (unsigned long long)accepted, (unsigned long long)refused,
+           (unsigned long long)broken, took, (unsigned long long)quantile_us(&latency, 0.5),
+           (unsigned long long)quantile_us(&latency, 0.99), cpu);
+    return 0;
+}

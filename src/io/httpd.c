@@ -45,7 +45,8 @@ enum peer_state {
 struct httpd_conn {
     struct conn conn;
     struct httpd *httpd;
-    struct httpd_conn *next, **link; /* of all, or in the list of the kept ones */
+    struct httpd_conn *next, **link;            /* of all, or in the list of the kept ones */
+    struct httpd_conn *younger, **shaking_link; /* HANDSHAKE: behind the elder ones */
     enum peer_state state;
     struct message *message; /* owned: HEAD, BODY, PENDING */
     struct block *ahead;     /* owned: bytes of the next request, or NULL */
@@ -77,6 +78,7 @@ struct httpd {
     struct tls_context *tls; /* NULL: plain; counted */
     struct message_pool pool;
     struct httpd_conn *conns, *kept;
+    struct httpd_conn *eldest, **youngest; /* of those that shake hands; the end of that list */
     unsigned conn_count, kept_count, handshakes;
     struct incoming *incoming;
     unsigned incoming_count;
@@ -456,17 +458,57 @@ static void on_end(struct conn *conn, bool clean)
     }
 }
 
+/* --- handshakes --- */
+
+static void begin_handshake(struct httpd_conn *c)
+{
+    struct httpd *h = c->httpd;
+    c->state = PEER_HANDSHAKE;
+    c->younger = NULL;
+    c->shaking_link = h->youngest;
+    *h->youngest = c;
+    h->youngest = &c->younger;
+    h->handshakes++;
+}
+
+static void end_handshake(struct httpd_conn *c, enum peer_state next)
+{
+    struct httpd *h = c->httpd;
+    c->state = next;
+    *c->shaking_link = c->younger;
+    if (c->younger != NULL) {
+        c->younger->shaking_link = c->shaking_link;
+    } else {
+        h->youngest = c->shaking_link;
+    }
+    h->handshakes--;
+}
+
 static void on_handshake_due(struct conn *conn)
 {
     conn->detail = "the TLS handshake did not end in time";
     conn_close(conn, CONN_TLS);
 }
 
+/* A sender is through in two round trips; whoever holds a place for longer loses it to the next.
+ * Were the newest closed, a few hundred silent connections would shut everybody out. */
+static void bound_handshakes(struct httpd *h)
+{
+    struct httpd_conn *c = h->eldest;
+    if (h->handshakes <= h->limits.handshakes) {
+        return;
+    }
+    end_handshake(c, PEER_LINGER);
+    if (c->conn.reason == NULL) {
+        tell_refused(h, REASON_OVERLOADED, "too many TLS handshakes at the same time", &c->peer);
+        conn_close(&c->conn, CONN_DONE);
+    }
+}
+
 static void on_open(struct conn *conn)
 {
     struct httpd_conn *c = CONTAINER_OF(conn, struct httpd_conn, conn);
-    c->state = PEER_IDLE;
-    c->httpd->handshakes--;
+    end_handshake(c, PEER_IDLE);
     conn_deadline(conn, c->httpd->limits.head_ms, on_linger_due);
 }
 
@@ -513,7 +555,7 @@ static void on_closed(struct conn *conn, const char *reason)
         tell_refused(h, REASON_TLS, conn->detail, &c->peer);
     }
     if (c->state == PEER_HANDSHAKE) {
-        h->handshakes--;
+        end_handshake(c, PEER_LINGER);
     }
     if (c->message != NULL && c->state == PEER_PENDING && h->handler.on_gone != NULL) {
         h->handler.on_gone(h->handler.user, &c->message->request);
@@ -633,12 +675,7 @@ static const char *why_refused(struct httpd_conn *c, unsigned conn_count)
     if (conn_count >= h->limits.connections) {
         return "too many connections";
     }
-    if (!count_client(c)) {
-        return "too many connections from one address";
-    }
-    return h->tls != NULL && h->handshakes >= h->limits.handshakes
-               ? "too many TLS handshakes at the same time"
-               : NULL;
+    return count_client(c) ? NULL : "too many connections from one address";
 }
 
 static void welcome(struct httpd *h, int fd, const struct sockaddr_storage *peer)
@@ -650,8 +687,7 @@ static void welcome(struct httpd *h, int fd, const struct sockaddr_storage *peer
     struct tls *tls = NULL;
     if (h->tls != NULL) {
         tls = tls_accept(h->tls);
-        c->state = PEER_HANDSHAKE;
-        h->handshakes++;
+        begin_handshake(c);
     }
     if (!conn_accept(&c->conn, h->loop, h->wheel, fd, h->listener.is_unix, tls, &conn_events)) {
         return;
@@ -661,6 +697,7 @@ static void welcome(struct httpd *h, int fd, const struct sockaddr_storage *peer
         conn_close(&c->conn, CONN_DONE);
     } else if (tls != NULL) {
         conn_deadline(&c->conn, HANDSHAKE_MS, on_handshake_due);
+        bound_handshakes(h);
     } else {
         conn_deadline(&c->conn, h->limits.head_ms, on_linger_due); /* the first request's head */
     }
@@ -741,6 +778,7 @@ static void init(struct httpd *h, uv_loop_t *loop, struct wheel *wheel,
     h->wheel = wheel;
     h->limits = *limits;
     h->handler = *handler;
+    h->youngest = &h->eldest;
     h->head_limits =
         (struct http_limits){limits->head_bytes, limits->target_bytes, limits->field_count};
     h->pool.limits = &h->head_limits;

@@ -354,7 +354,7 @@ def forgets_nothing_that_was_settled_at_redis_out_of_memory(flow):
     p = flow.penstock({"a": a}, redis, workers=1)
     for i in range(10):
         assert p.stripe(b'{"seq":%d}' % i).status == 200
-    redis.cli("CONFIG", "SET", "maxmemory", "1mb")
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
     wait_for(lambda: p.metric("penstock_deliveries_total") == 10, "delivered")
     settled = redis.cli("KEYS", "*settled").split()[0]
     wait_for(lambda: redis.cli("HGET", settled, "low") == "12", "settled although Redis is full")
@@ -427,7 +427,7 @@ def a_refused_append_is_no_lost_tail(flow):
     redis, a = flow.redis(), flow.sink(lambda r, before: {"delay": 3})
     p = flow.penstock({"a": a}, redis)
     assert p.stripe(b'{"seq":1}').status == 200
-    redis.cli("CONFIG", "SET", "maxmemory", "1mb")
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
     assert p.stripe(b'{"seq":2}').status == 503
     redis.cli("CONFIG", "SET", "maxmemory", "0")
     wait_for(lambda: p.metric("penstock_deliveries_total") == 1, "the first to be delivered")

@@ -22,5 +22,8 @@ const struct str *fields_find(const struct fields *f, struct str name);
 size_t fields_count(const struct fields *f, struct str name);
 /* Does any comma-separated element of the fields of that name equal `element` (no case)? */
 bool fields_has_element(const struct fields *f, struct str name, struct str element);
+/* Neither case nor "_" for "-" makes a difference: to CGI, WSGI and the like they are one name, so
+ * what may not come under one may not come under the other. */
+bool fields_same_name(struct str a, struct str b);
 
 #endif

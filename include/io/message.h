@@ -41,12 +41,13 @@ struct message_pool {
 
 void message_pool_done(struct message_pool *pool);
 
-/* NULL: the ceiling of the pool is met. `cap` is at least BLOCK_BYTES in the end. */
+/* NULL: the ceiling of the pool is met, or there is no memory. `cap` is at least BLOCK_BYTES in the
+ * end. */
 struct block *block_take(struct message_pool *pool, size_t cap) MUST_CHECK;
 void block_give(struct message_pool *pool, struct block *b); /* NULL is fine */
 
-/* A message whose first bytes are in `head`, which it owns from now on. */
-struct message *message_take(struct message_pool *pool, struct block *head, void *owner);
+/* A message whose first bytes are in `head`, which it owns from now on; NULL: no memory. */
+struct message *message_take(struct message_pool *pool, struct block *head, void *owner) MUST_CHECK;
 void message_give(struct message_pool *pool, struct message *m);
 void message_release(struct message_pool *pool, struct message *m); /* its blocks only */
 

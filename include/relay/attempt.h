@@ -25,6 +25,7 @@ struct attempt {
     struct attempt *next; /* while spare */
     struct delivery *delivery;
     struct buf added, target; /* what this attempt adds; keeps its memory while spare */
+    struct buf fields;        /* the event's, where the destination sets some itself */
 };
 
 /* The reason of an attempt that a stop cut off. */

@@ -46,3 +46,17 @@ bool fields_has_element(const struct fields *f, struct str name, struct str elem
     }
     return false;
 }
+
+bool fields_same_name(struct str a, struct str b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        char x = a.at[i] == '_' ? '-' : a.at[i], y = b.at[i] == '_' ? '-' : b.at[i];
+        if (!str_ieq((struct str){&x, 1}, (struct str){&y, 1})) {
+            return false;
+        }
+    }
+    return true;
+}

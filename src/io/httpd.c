@@ -357,6 +357,11 @@ static void begin_request(struct httpd_conn *c)
         memmove(b->at, b->at + blank, b->len);
     }
     c->message = message_take(&h->pool, b, c);
+    if (c->message == NULL) {
+        block_give(&h->pool, b);
+        refuse_for_memory(c);
+        return;
+    }
     c->message->began_ms = uv_now(h->loop);
     c->message->request.began_us = uv_hrtime() / 1000;
     c->state = PEER_HEAD;
@@ -589,15 +594,15 @@ static const struct conn_events conn_events = {
 
 /* --- the listener's events --- */
 
+/* NULL: no memory. */
 static struct httpd_conn *take_conn(struct httpd *h)
 {
     struct httpd_conn *c = h->kept;
     if (c != NULL) {
         h->kept = c->next;
         h->kept_count--;
-    } else {
-        c = malloc(sizeof *c);
-        ENSURE(c != NULL);
+    } else if ((c = malloc(sizeof *c)) == NULL) {
+        return NULL;
     }
     memset(c, 0, sizeof *c);
     c->httpd = h;
@@ -682,6 +687,11 @@ static void welcome(struct httpd *h, int fd, const struct sockaddr_storage *peer
 {
     unsigned before = h->conn_count + h->incoming_count;
     struct httpd_conn *c = take_conn(h);
+    if (c == NULL) {
+        tell_refused(h, REASON_OVERLOADED, "out of memory", peer);
+        close(fd);
+        return;
+    }
     c->peer = *peer;
     const char *refused = why_refused(c, before);
     struct tls *tls = NULL;

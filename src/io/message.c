@@ -19,16 +19,15 @@ struct block *block_take(struct message_pool *pool, size_t cap)
     if (pool->memory + cap > pool->memory_max) {
         return NULL;
     }
-    pool->memory += cap;
     struct block *b = pool->blocks;
     if (b != NULL && cap == BLOCK_BYTES) {
         pool->blocks = b->next;
         pool->block_count--;
-    } else {
-        b = malloc(sizeof *b + cap);
-        ENSURE(b != NULL);
-        b->cap = cap;
+    } else if ((b = malloc(sizeof *b + cap)) == NULL) {
+        return NULL;
     }
+    pool->memory += cap;
+    b->cap = cap;
     b->len = 0;
     return b;
 }
@@ -53,9 +52,11 @@ static struct block *block_grow(struct message_pool *pool, struct block *b, size
     if (pool->memory + (cap - b->cap) > pool->memory_max) {
         return NULL;
     }
-    pool->memory += cap - b->cap;
     struct block *bigger = realloc(b, sizeof *b + cap);
-    ENSURE(bigger != NULL);
+    if (bigger == NULL) {
+        return NULL;
+    }
+    pool->memory += cap - bigger->cap;
     bigger->cap = cap;
     return bigger;
 }
@@ -94,9 +95,8 @@ struct message *message_take(struct message_pool *pool, struct block *head, void
     if (m != NULL) {
         pool->messages = m->next;
         pool->message_count--;
-    } else {
-        m = malloc(sizeof *m);
-        ENSURE(m != NULL);
+    } else if ((m = malloc(sizeof *m)) == NULL) {
+        return NULL;
     }
     memset(&m->request, 0, sizeof m->request);
     m->owner = owner;

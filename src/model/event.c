@@ -175,11 +175,11 @@ static bool is_ours(struct str name)
         {"proxy-authenticate", 18},
     };
     for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++) {
-        if (str_ieq(name, dropped[i])) {
+        if (fields_same_name(name, dropped[i])) {
             return true;
         }
     }
-    return str_istarts(name, STR("penstock-"));
+    return fields_same_name(str_head(name, sizeof "penstock-" - 1), STR("penstock-"));
 }
 
 void event_render_fields(const struct fields *fields, struct buf *out)

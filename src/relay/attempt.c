@@ -129,6 +129,39 @@ static void put_added(struct attempt *a, struct buf *out)
     buf_add_str(out, d->lane->dest->headers);
 }
 
+static bool sets(struct str lines, struct str name)
+{
+    struct str line, set;
+    while (lines.len > 0) {
+        (void)str_cut(lines, '\n', &line, &lines);
+        (void)str_cut(line, ':', &set, &line);
+        if (fields_same_name(set, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The event's fields, without those that the destination's configuration sets: its Authorization
+ * must not stand beside one that a sender made up. */
+static struct str put_fields(struct attempt *a)
+{
+    struct str all = a->delivery->event->headers, own = a->delivery->lane->dest->headers;
+    struct str line, name, value;
+    if (own.len == 0) {
+        return all;
+    }
+    while (all.len > 0) {
+        (void)str_cut(all, '\n', &line, &all);
+        (void)str_cut(line, ':', &name, &value);
+        if (!sets(own, name)) {
+            buf_add_str(&a->fields, line);
+            buf_add_char(&a->fields, '\n');
+        }
+    }
+    return buf_str(&a->fields);
+}
+
 /* The destination's own path and query; the request's query joins it. */
 static struct str put_target(struct attempt *a)
 {
@@ -153,9 +186,11 @@ static struct attempt *attempt_new(struct lane *lane)
         ENSURE(a != NULL);
         buf_init(&a->added, MORE_CEILING);
         buf_init(&a->target, MORE_CEILING);
+        buf_init(&a->fields, MORE_CEILING);
     }
     buf_clear(&a->added);
     buf_clear(&a->target);
+    buf_clear(&a->fields);
     return a;
 }
 
@@ -163,6 +198,7 @@ static void attempt_free(struct attempt *a)
 {
     buf_done(&a->added);
     buf_done(&a->target);
+    buf_done(&a->fields);
     free(a);
 }
 
@@ -208,7 +244,7 @@ void attempt_start(struct delivery *d)
     struct httpc_request request = {
         .method = d->event->method,
         .target = put_target(a),
-        .fields = d->event->headers,
+        .fields = put_fields(a),
         .more_fields = buf_str(&a->added),
         .body = d->event->body,
     };

@@ -2,12 +2,14 @@
 import json
 import os
 import re
+import select
 import socket
 import struct
 import threading
 import time
 
-from harness import Load, sequence, wait_for
+from harness import PATIENCE, PENSTOCK, Load, sequence, wait_for
+
 
 def post_raw(p, before, headers="", body=b"{}", path="/hooks/open"):
     """One request over a connection that begins with `before`; the status, or None when it was closed."""
@@ -176,7 +178,9 @@ def says_which_methods_a_source_takes(flow):
 def no_byte_of_a_request_forges_a_log_line(flow):
     redis, a = flow.redis(), flow.sink(lambda request, before: {
         "raw": b"HTTP/1.1 500 \x1b[31mred\x07\r\nContent-Length: 0\r\n\r\n"})
-    p = flow.penstock({"a": a}, redis)
+    b = flow.sink(lambda request, before: {
+        "raw": b"HTTP/1.1 302 \xc2\x9b31m\r\nLocation: /\xc2\x9b31m\xc2\x85\"," + b"\xff" * 300 + b"\r\nContent-Length: 0\r\n\r\n"})
+    p = flow.penstock({"a": a, "b": b}, redis)
     forged = b'\n{"time":"2000-01-01T00:00:00.000Z","level":"info","msg":"forged"}\n'
     for raw in (b"POST /x" + forged + b" HTTP/1.1\r\nHost: a\r\n\r\n", forged, b"\x1b[2J" * 50 + b"\r\n\r\n",
                 b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nX: " + forged + b"\r\n\r\n",
@@ -187,8 +191,172 @@ def no_byte_of_a_request_forges_a_log_line(flow):
     assert p.stripe(b'{"seq":1}').status == 200
     a.wait(1)
     p.wait_log("failed, will retry")
+    p.wait_log("Location: /\\u009b31m\\u0085")
     log = p.text()
     for line in log[log.index('{"time"'):].split("\n")[:-1]:  # behind the warnings of the start
         json.loads(line)
         assert not re.search(r"[\x00-\x1f\x7f-\x9f]", line), line
     assert '"msg":"forged"' not in p.text()
+
+
+def status_of(s):
+    """The status of the one answer that is still to come on this connection, None when it just ends."""
+    s.settimeout(PATIENCE)
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        try:
+            got = s.recv(4096)
+        except ConnectionError:
+            got = b""
+        if not got:
+            return None
+        answer += got
+    return int(answer[9:12])
+
+
+def answers_408_to_a_head_or_body_that_drips(flow):
+    """A head has 10 s however it drips; a body 1 kB a second after 5 s; one that keeps that pace is taken."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"],
+                      listen_more=", limits: { request_timeout: 60s }")
+    begin = b"POST /hooks/open HTTP/1.1\r\nHost: a\r\n"
+    senders = {  # what it begins with, what follows again and again, and how often a second
+        "head": (begin + b"X: ", b"x", 2),
+        "fields": (begin, b"X: y\r\n", 2),
+        "empty lines": (b"", b"\r\n", 2),
+        "body": (begin + b"Content-Length: 100000\r\n\r\n", b"x" * 100, 2),
+        "chunks": (begin + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 2),
+        "steady": (begin + b"Content-Length: 24000\r\n\r\n", b"x" * 1000, 3),
+    }
+    took, got = {}, {}
+
+    def send(name, before, drop, rate):
+        began = time.monotonic()
+        with socket.create_connection(("127.0.0.1", p.port), PATIENCE) as s:
+            s.sendall(before)
+            for _ in range(24 if name == "steady" else 10 ** 6):
+                if select.select([s], [], [], 1 / rate)[0]:
+                    break
+                try:
+                    s.sendall(drop)
+                except OSError:
+                    break
+            got[name] = status_of(s)
+            took[name] = time.monotonic() - began
+    threads = [threading.Thread(target=send, args=(name, *how)) for name, how in senders.items()]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert got == {"head": 408, "fields": 408, "empty lines": None, "body": 408, "chunks": 408, "steady": 200}, got
+    for name in ("head", "fields", "empty lines"):
+        assert took[name] > 9, (name, took)
+    for name in ("body", "chunks"):
+        assert 4.5 < took[name] < 9, (name, took)
+    assert p.metric('penstock_requests_rejected_total{source="",reason="too_slow"}') == 4
+
+
+def closes_a_sender_that_reads_no_answers(flow):
+    """It sends requests and never reads: its answers fill what the kernel keeps, and 10 s later it is gone."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"])
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    s.connect(("127.0.0.1", p.port))
+    s.settimeout(PATIENCE)
+    with s:
+        began = time.monotonic()
+        try:
+            while True:
+                s.send(b"POST /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n" * 500)
+        except ConnectionError:
+            pass
+        assert time.monotonic() - began > 9
+    wait_for(lambda: p.metric("penstock_connections") == 0, "its connection to be forgotten")
+    assert post_raw(p, b"") == 200
+
+
+def answers_503_when_bodies_in_flight_fill_the_memory(flow):
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, sources=["open: { verify: none }"], workers=1,
+                      listen_more=", limits: { memory: 4MiB, request_timeout: 60s }")
+    body = b"x" * (1 << 20)
+    begin = b"POST /hooks/open HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+    held = []
+    for _ in range(3):
+        s = socket.create_connection(("127.0.0.1", p.port), PATIENCE)
+        s.sendall(begin + body[1:])
+        held.append(s)
+
+    def refused():
+        with socket.create_connection(("127.0.0.1", p.port), PATIENCE) as s:
+            s.sendall(begin.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+            s.settimeout(PATIENCE)
+            answer = s.recv(4096)
+            return answer.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: 1\r\n" in answer
+    wait_for(refused, "a fourth body to be refused before a byte of it")
+    assert post_raw(p, b"") == 200, "a small one has its place"
+    for s in held:
+        s.sendall(b"x")
+        assert status_of(s) == 200
+        s.close()
+    assert post_raw(p, b"", body=body) == 200, "room again"
+    a.wait(5)
+
+
+def is_sanitized():
+    with open(PENSTOCK, "rb") as f:
+        return re.search(rb"__[at]san_init", f.read()) is not None
+
+
+def ten_thousand_idle_clients_would_cost_little_memory(flow):
+    """2,000 here: less than 4 KiB each, whether they said nothing, were served, or stand in the middle of a head."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"],
+                      listen_more=", limits: { per_address: 4000 }")
+    resident = lambda: int(open("/proc/%d/statm" % p.process.pid).read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    post_raw(p, b"")
+    before, idle = resident(), []
+    for i in range(2000):
+        s = socket.create_connection(("127.0.0.1", p.port), PATIENCE)
+        if i % 2:
+            s.sendall(b"POST /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert s.recv(4096).startswith(b"HTTP/1.1 404")
+        idle.append(s)
+    wait_for(lambda: p.metric("penstock_connections") == 2000, "all to be there")
+    each = (resident() - before) / 2000
+    assert each < 4096 or is_sanitized(), "%d bytes each" % each
+    assert post_raw(p, b"") == 200
+    for s in idle:
+        s.close()
+    wait_for(lambda: p.metric("penstock_connections") == 0, "all to be gone")
+
+
+def forwards_no_field_that_frames_or_that_is_not_the_senders(flow):
+    """Hop-by-hop fields, those that Connection names, ours, and those that the destination sets itself, also
+    spelt with underscores: none of the sender's arrives; everything else does, as it came."""
+    a = flow.sink()
+    url = "{ url: 'http://127.0.0.1:%d/a', headers: { Authorization: 'Bearer own', X-Own-Key: k } }" % a.port
+    p = flow.penstock({"a": url}, flow.redis(), sources=["open: { verify: none }"])
+    bad = ("Connection: x-hop , close,X-Hop2", "X-Hop: 1", "x-hop2: 1", "Keep-Alive: 5", "TE: trailers", "Trailer: X-T",
+           "Upgrade: h2c", "Proxy-Connection: close", "Proxy-Authorization: Basic eA==", "Expect: 100-continue",
+           "Transfer_Encoding: chunked", "Content_Length: 99", "Penstock-Source: other", "Penstock_Event_Id: other",
+           "AUTHORIZATION: Bearer made-up", "x_own_key: made-up")
+    good = ("X-Twice: 1", "X-Twice: 2", "X-Empty: ", "X_Under: 1", "X-Forwarded-For: 192.0.2.1", "Content-Type: a/b; c=\"d\"")
+    head = "POST /hooks/open HTTP/1.1\r\nHost: sender\r\n" + "\r\n".join(bad + good)
+    for i, raw in enumerate((head + "\r\nContent-Length: 2\r\n\r\n{}",
+                             head + "\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nX-T: 1\r\nContent-Type: t\r\n\r\n")):
+        with socket.create_connection(("127.0.0.1", p.port), PATIENCE) as s:
+            s.sendall(raw.encode())
+            assert status_of(s) in (100, 200)
+            r = a.wait(i + 1)[i]
+        fields = [(n.decode().lower(), v.decode()) for n, v in r.raw_headers]
+        names = [n for n, _ in fields]
+        for one in ("host", "content-length", "authorization", "x-own-key", "penstock-source", "penstock-event-id"):
+            assert names.count(one) == 1, (one, fields)
+        assert dict(fields)["content-length"] == "2" and dict(fields)["host"] == "127.0.0.1:%d" % a.port
+        assert dict(fields)["authorization"] == "Bearer own" and dict(fields)["penstock-source"] == "open"
+        for line in bad:
+            name, value = line.split(": ")
+            assert (name.lower(), value) not in fields, line
+        for line in good:
+            name, value = line.split(": ")
+            assert (name.lower(), value) in fields, (line, fields)
+        assert r.body == b"{}" and not re.search(rb"[\x00-\x1f\x7f]", b"".join(n + v for n, v in r.raw_headers))

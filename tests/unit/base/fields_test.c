@@ -25,6 +25,17 @@ static void finds_without_case_and_counts(void **state)
     assert_false(fields_add(&f, STR("n"), STR("v")));
 }
 
+static void a_name_is_the_same_with_underscores(void **state)
+{
+    (void)state;
+    assert_true(fields_same_name(STR("Content_Length"), STR("content-length")));
+    assert_true(fields_same_name(STR("content-length"), STR("CONTENT_LENGTH")));
+    assert_true(fields_same_name(STR(""), STR("")));
+    assert_false(fields_same_name(STR("content-length"), STR("content-lengt")));
+    assert_false(fields_same_name(STR("contentxlength"), STR("content-length")));
+    assert_false(fields_same_name(STR("a\rb"), STR("a-b"))); /* "-" without its bit 0x20 */
+}
+
 static void metrics_are_exposed(void **state)
 {
     (void)state;
@@ -54,6 +65,7 @@ static void metrics_are_exposed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(finds_without_case_and_counts),
+                                       cmocka_unit_test(a_name_is_the_same_with_underscores),
                                        cmocka_unit_test(metrics_are_exposed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

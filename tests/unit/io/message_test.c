@@ -129,6 +129,23 @@ static void the_ceiling_holds(void **state)
     message_pool_done(&pool);
 }
 
+/* More than any machine has; a sanitizer's allocator ends the program instead. */
+static void no_memory_is_no_block(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip();
+#else
+    struct message_pool pool = pool_of(SIZE_MAX);
+    assert_null(block_take(&pool, SIZE_MAX / 4));
+    assert_int_equal(pool.memory, 0);
+    struct block *b = block_take(&pool, 1);
+    assert_non_null(b);
+    block_give(&pool, b);
+    message_pool_done(&pool);
+#endif
+}
+
 static void a_head_may_outgrow_its_block(void **state)
 {
     (void)state;
@@ -177,8 +194,11 @@ static void bodies_must_keep_a_pace(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bodies_lie_where_they_fit), cmocka_unit_test(chunks_are_joined_in_place),
-        cmocka_unit_test(the_ceiling_holds),         cmocka_unit_test(a_head_may_outgrow_its_block),
+        cmocka_unit_test(bodies_lie_where_they_fit),
+        cmocka_unit_test(chunks_are_joined_in_place),
+        cmocka_unit_test(no_memory_is_no_block),
+        cmocka_unit_test(the_ceiling_holds),
+        cmocka_unit_test(a_head_may_outgrow_its_block),
         cmocka_unit_test(bodies_must_keep_a_pace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

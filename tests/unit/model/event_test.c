@@ -96,11 +96,25 @@ static void renders_end_to_end_fields_only(void **state)
         {"Expect", "100-continue"},
         {"Proxy-Connection", "close"},
         {"Penstock-Attempt", "9"},
+        {"Penstock_Source", "a source that it is not"},
+        {"penstock_", ""},
+        {"Content_Length", "7"},
+        {"TRANSFER_ENCODING", "chunked"},
+        {"Proxy-Authorization", "Basic eA=="},
+        {"Proxy-Authenticate", "Basic"},
+        {"Trailer", "X"},
+        {"eXPECT", "200-ok"},
+        {"Connection", "x-second ,,X-THIRD"},
+        {"x-Second", "1"},
+        {"X-Third", "1"},
         {"Content-Type", "application/json"},
         {"X-Twice", "1"},
         {"x-twice", "2"},
         {"Stripe-Signature", "t=1,v1=2"},
         {"X-Empty", ""},
+        {"X_Kept", "1"},
+        {"Hosts", "1"},
+        {"penstoc-k", "1"},
     };
     f.n = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -111,7 +125,8 @@ static void renders_end_to_end_fields_only(void **state)
     event_render_fields(&f, &out);
     assert_true(
         str_eq(buf_str(&out), STR("Content-Type: application/json\r\nX-Twice: 1\r\nx-twice: 2\r\n"
-                                  "Stripe-Signature: t=1,v1=2\r\nX-Empty: \r\n")));
+                                  "Stripe-Signature: t=1,v1=2\r\nX-Empty: \r\nX_Kept: 1\r\n"
+                                  "Hosts: 1\r\npenstoc-k: 1\r\n")));
     buf_done(&out);
 }
 

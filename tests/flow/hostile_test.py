@@ -191,11 +191,14 @@ def says_which_methods_a_source_takes(flow):
 
 def no_byte_of_a_request_forges_a_log_line(flow):
     redis, a = flow.redis(), flow.sink(lambda request, before: {
-        "raw": b"HTTP/1.1 500 \x1b[31mred\x07\r\nContent-Length: 0\r\n\r\n"})
+        "raw": b"HTTP/1.1 500 \x1b[31mred\x07\x7f\xc2\x9b2J\x9b\r\nContent-Length: 0\r\n\r\n"})
     p = flow.penstock({"a": a}, redis)
     forged = b'\n{"time":"2000-01-01T00:00:00.000Z","level":"info","msg":"forged"}\n'
     for raw in (b"POST /x" + forged + b" HTTP/1.1\r\nHost: a\r\n\r\n", forged, b"\x1b[2J" * 50 + b"\r\n\r\n",
                 b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nX: " + forged + b"\r\n\r\n",
+                b"PO\x1b[2JST /hooks/stripe HTTP/1.1\r\nHost: a\r\n\r\n",
+                b"POST /hooks/\xc2\x9b2J\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
+                b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nX: \xc2\x9b2J\x9b\r\nContent-Length: 0\r\n\r\n",
                 b"POST /hooks/%0a%1b[31m HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", p.port), 10) as s:
             s.sendall(raw)

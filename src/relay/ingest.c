@@ -21,6 +21,8 @@
 
 enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024, REFUSAL_LINES = 10, ALLOW_MAX = 64 };
 
+#define HEAD_MS 10000u /* for a whole head, unless the whole request has less */
+
 /* A request on its way into the journal; it outlives its sender when the outcome is unknown. */
 struct inbound {
     struct append append;
@@ -442,6 +444,7 @@ static struct httpd_limits limits_of(const struct conf *c, unsigned workers)
     }
     size_t memory = c->listen.memory_bytes / workers;
     size_t least = 2 * body + c->listen.headers_bytes;
+    uint64_t request_ms = (uint64_t)c->listen.request_timeout_ms;
     return (struct httpd_limits){
         .head_bytes = c->listen.headers_bytes,
         .target_bytes = 8 << 10,
@@ -454,8 +457,8 @@ static struct httpd_limits limits_of(const struct conf *c, unsigned workers)
         .trusted_count = c->listen.trusted_proxies.n,
         .proxy_protocol = c->listen.proxy_protocol,
         .handshakes = 512, /* a millisecond of this loop each, and some 50 KiB */
-        .head_ms = 10000,
-        .request_ms = (uint64_t)c->listen.request_timeout_ms,
+        .head_ms = request_ms < HEAD_MS ? request_ms : HEAD_MS,
+        .request_ms = request_ms,
         .idle_ms = (uint64_t)c->listen.idle_timeout_ms,
         .write_ms = 10000,
     };

@@ -155,12 +155,7 @@ static void on_lanes(struct journal *j, const redisReply *reply)
 
 /* --- the entries */
 
-struct entry {
-    uint64_t n, received_ms;
-    struct str id, source, to, method, target, headers, body, from;
-};
-
-static bool entry_read(const redisReply *r, struct entry *e)
+bool entry_read(const redisReply *r, struct entry *e)
 {
     *e = (struct entry){0};
     if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||

@@ -1,5 +1,5 @@
-/* What we write into Redis and read back after a crash: records, settled records, places and ids. Any
- * text is read or refused; what is encoded is decoded the same. */
+/* What we write into Redis and read back after a crash: records, settled records, places and ids.
+ * Any text is read or refused; what is encoded is decoded the same. */
 #include "relay/journal.h"
 
 #include "base/log.h"
@@ -127,8 +127,8 @@ static void check_id(struct str text)
         v[1] &= EVENT_N_MAX;
         v[2] &= (UINT64_C(1) << 48) - 1;
         event_id_encode(out, v[0], v[1], (int64_t)v[2]);
-        ENSURE(event_id_decode((struct str){out, EVENT_ID_LEN}, &journal_again, &n_again,
-                               &ms_again));
+        ENSURE(
+            event_id_decode((struct str){out, EVENT_ID_LEN}, &journal_again, &n_again, &ms_again));
         ENSURE(journal_again == v[0] && n_again == v[1] && ms_again == (int64_t)v[2]);
         char place[MOVE_PLACE_MAX];
         struct str at = {place, move_place(v[0], v[1], place)};

@@ -1,5 +1,6 @@
-/* Answers of Redis: bytes through hiredis' reader into everything that reads an answer without asking
- * further. Redis is ours, but a version, a module, a proxy or another program's keys are not. */
+/* Answers of Redis: bytes through hiredis' reader into everything that reads an answer without
+ * asking further. Redis is ours, but a version, a module, a proxy or another program's keys are
+ * not. */
 #include "relay/journal.h"
 
 #include "base/log.h"
@@ -30,8 +31,7 @@ static void check_entry(const redisReply *r)
     if (!entry_read(r, &e)) {
         return;
     }
-    const struct str all[] = {e.id,     e.source,  e.to,   e.method,
-                              e.target, e.headers, e.body, e.from};
+    const struct str all[] = {e.id, e.source, e.to, e.method, e.target, e.headers, e.body, e.from};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         ENSURE(borrowed(r, all[i]));
     }

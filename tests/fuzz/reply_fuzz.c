@@ -55,8 +55,8 @@ static void read_all(const uint8_t *at, size_t n, size_t piece, bool to_head, st
     reply_give(&pool, r);
 }
 
-/* The first byte: size of the pieces; the second: what was asked. What is said of an answer must not
- * hang on how its bytes were cut. */
+/* The first byte: size of the pieces; the second: what was asked. What is said of an answer must
+ * not hang on how its bytes were cut. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static struct result whole, pieces;

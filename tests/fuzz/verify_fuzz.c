@@ -1,5 +1,5 @@
-/* Signature schemes, presets and recipes: what verify_sign makes verifies, one flipped bit does not,
- * and nothing that was made up does. */
+/* Signature schemes, presets and recipes: what verify_sign makes verifies, one flipped bit does
+ * not, and nothing that was made up does. */
 #include "model/verify.h"
 
 #include "base/log.h"
@@ -106,8 +106,8 @@ static void flip(const struct verify *v, struct fields *f, struct str body, stru
 }
 
 /* One character of the signature, away from its padding. */
-static void flip_signature(const struct verify *v, struct fields *f, struct str body,
-                           bool hex, struct take *t)
+static void flip_signature(const struct verify *v, struct fields *f, struct str body, bool hex,
+                           struct take *t)
 {
     struct str old = f->v[0].value;
     char *copy = malloc(old.len + 1);
@@ -176,7 +176,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         take_recipe(&t, &made);
         r = &made;
     }
-    struct str secrets[2] = {good[(which >> 3) & 1], (which & 16) != 0 ? take_some(&t, 80) : good[0]};
+    struct str secrets[2] = {good[(which >> 3) & 1],
+                             (which & 16) != 0 ? take_some(&t, 80) : good[0]};
     struct verify *v;
     int bad;
     const char *why = verify_new(&v, r, secrets, 2, &bad);

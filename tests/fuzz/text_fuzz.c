@@ -45,7 +45,7 @@ static void check_times(struct str s)
     int64_t wait = retry_after_ms(s, now_s);
     ENSURE(wait >= -1 && wait <= 366 * INT64_C(86400000));
     if (text_http_date(s, &date) == NULL) {
-        ENSURE(date > -70000000000 && date < 253402300800);
+        ENSURE(date > -70000000000 && date <= 253402300800); /* a leap second */
         ENSURE(wait >= 0 || str_trim(s).len != s.len);
     }
     for (int unit = TIMESTAMP_SECONDS; unit <= TIMESTAMP_ISO8601; unit++) {

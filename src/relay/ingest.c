@@ -5,6 +5,7 @@
  * valid. */
 #include "relay/ingest.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "model/route.h"
 #include "relay/delivery.h"
@@ -260,13 +261,16 @@ void append_done(struct journal *j, struct append *a, const char *reason)
     } else {
         struct event *e = a->event;
         if (in->request != NULL && journal_may_act(j)) {
+            CRASH_POINT("answer");
             accept_event(in, (struct str){e->id, EVENT_ID_LEN});
+            CRASH_POINT("answered");
             forget_sender(in);
         } else { /* written, but perhaps no longer mine: it will be delivered, the sender told 503
                   */
             refuse_inbound(in, "redis_down");
         }
         dispatch_event(j, e);
+        CRASH_POINT("dispatched");
     }
     inbound_free(in);
 }
@@ -274,6 +278,7 @@ void append_done(struct journal *j, struct append *a, const char *reason)
 static void append_request(struct worker *w, struct httpd_request *r,
                            const struct conf_source *source, const uint16_t *to, size_t to_count)
 {
+    CRASH_POINT("routed");
     struct inbound *in = calloc(1, sizeof *in);
     struct buf headers;
     ENSURE(in != NULL);
@@ -324,6 +329,7 @@ static size_t find_routes(struct worker *w, struct httpd_request *r,
 
 static void on_request(void *user, struct httpd_request *r)
 {
+    CRASH_POINT("body");
     struct worker *w = user;
     const struct conf_source *source = conf_source_at(w->conf, r->path);
     struct verify_input input = {r->method, r->target, r->fields, r->body};
@@ -332,6 +338,7 @@ static void on_request(void *user, struct httpd_request *r)
         refuse(w, r, source, verdict.reason, verdict.detail);
         return;
     }
+    CRASH_POINT("verified");
     if (source->rate.per_s > 0) { /* of genuine events only: nobody else may use it up */
         int64_t wait_us = node_rate_wait_us(w->node, (size_t)(source - w->conf->sources),
                                             (int64_t)(uv_hrtime() / 1000));
@@ -365,6 +372,7 @@ static void on_request(void *user, struct httpd_request *r)
 
 static size_t on_head(void *user, struct httpd_request *r)
 {
+    CRASH_POINT("head");
     struct worker *w = user;
     const struct conf_source *source = conf_source_at(w->conf, r->path);
     if (source == NULL) {

@@ -2,6 +2,7 @@
  * thread; what became of it is its state. */
 #include "relay/worker.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "relay/delivery.h"
 #include "relay/embedded.h"
@@ -166,6 +167,7 @@ void worker_drain(struct worker *w, int64_t until_ms)
         httpd_drain(w->listener);
     }
     set_state(w, WORKER_DRAINING);
+    CRASH_POINT("drain");
     look_at_drain(&w->look);
 }
 

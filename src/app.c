@@ -200,9 +200,9 @@ static void log_drained(const struct app *a)
 {
     unsigned inflight = 0;
     unsigned long long accepted = 0;
-    for (unsigned i = 0; i < a->node.worker_count; i++) { /* drained: they count no more */
-        inflight += a->posts[i].w.inflight;
-        accepted += stats_accepted_total(&a->posts[i].w);
+    for (unsigned i = 0; i < a->node.worker_count; i++) { /* as it was when each was drained */
+        inflight += a->posts[i].w.cut_off;
+        accepted += a->posts[i].w.accepted;
     }
     log_line(LOG_INFO, "drained", "attempts_cut_off", "%u", inflight, "accepted", "%llu", accepted,
              NULL);
@@ -606,6 +606,11 @@ static void start_threads(struct app *a)
 {
     sigset_t all, before;
     sigfillset(&all);
+    sigdelset(&all, SIGSEGV); /* those that a thread brings upon itself stay its own */
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    sigdelset(&all, SIGABRT);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
     for (unsigned i = 1; i < a->node.worker_count; i++) {
         struct post *p = &a->posts[i];

@@ -10,6 +10,7 @@
 #include "io/httpd.h"
 
 #include "base/buf.h"
+#include "base/crypt.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "io/answer.h"
@@ -51,12 +52,13 @@ struct httpd_conn {
     struct message *message; /* owned: HEAD, BODY, PENDING */
     struct block *ahead;     /* owned: bytes of the next request, or NULL */
     size_t lingered;
-    bool close;   /* behind the answer */
-    bool unread;  /* the peer may still be sending: linger, so that no reset kills the answer */
-    bool ended;   /* the peer has ended its side */
-    bool stopped; /* reading is, for `ahead` is full */
-    bool busy;    /* inside the loop that takes requests off `ahead` */
-    bool counted; /* in `addresses` */
+    bool close;      /* behind the answer */
+    bool unread;     /* the peer may still be sending: linger, so that no reset kills the answer */
+    bool ended;      /* the peer has ended its side */
+    bool stopped;    /* reading is, for `ahead` is full */
+    bool busy;       /* inside the loop that takes requests off `ahead` */
+    bool counted;    /* in `addresses` */
+    char client[16]; /* its key there */
     struct sockaddr_storage peer;
 };
 
@@ -82,6 +84,7 @@ struct httpd {
     unsigned conn_count, kept_count, handshakes;
     struct incoming *incoming;
     unsigned incoming_count;
+    struct crypt_key *address_key;
     struct map addresses; /* how many connections a client has, as a number in place of a pointer */
     struct buf out;       /* the head of the answer being made */
     struct buf refusal;   /* the body of one of our own */
@@ -539,6 +542,7 @@ static void on_closer_closed(uv_handle_t *handle)
     buf_done(&h->refusal);
     tls_context_unref(h->tls);
     map_done(&h->addresses);
+    crypt_key_free(h->address_key);
     free(h);
     on_httpd_closed(user);
 }
@@ -624,25 +628,32 @@ static bool is_trusted(const struct httpd *h, const struct sockaddr_storage *pee
     return peer->ss_family == AF_UNIX || cidr_has(h->limits.trusted, h->limits.trusted_count, &a);
 }
 
-static uintptr_t client_count(const struct httpd *h, const struct address_bytes *client)
+/* Its digest under a key of this process stands for a client: nobody can choose addresses that fall
+ * together in the map. */
+static void set_client(struct httpd_conn *c)
 {
-    return (uintptr_t)map_find(&h->addresses, (struct str){(const char *)client->v, 16});
+    unsigned char digest[CRYPT_DIGEST_MAX];
+    struct address_bytes address = address_of(&c->peer);
+    address = address_client(&address);
+    struct str bytes = {(const char *)address.v, sizeof address.v};
+    crypt_hmac(c->httpd->address_key, &bytes, 1, digest);
+    memcpy(c->client, digest, sizeof c->client);
 }
 
-static void client_set(struct httpd *h, const struct address_bytes *client, uintptr_t n)
+static uintptr_t client_count(const struct httpd_conn *c)
 {
-    struct str key = {(const char *)client->v, 16};
+    return (uintptr_t)map_find(&c->httpd->addresses, (struct str){c->client, sizeof c->client});
+}
+
+static void client_set(struct httpd_conn *c, uintptr_t n)
+{
+    struct httpd *h = c->httpd;
+    struct str key = {c->client, sizeof c->client};
     if (n == 0) {
         map_remove(&h->addresses, key);
     } else {
         map_set(&h->addresses, key, (void *)n);
     }
-}
-
-static struct address_bytes client_of(const struct sockaddr_storage *peer)
-{
-    struct address_bytes a = address_of(peer);
-    return address_client(&a);
 }
 
 /* False: it has as many as it may. */
@@ -652,12 +663,12 @@ static bool count_client(struct httpd_conn *c)
     if (h->limits.per_address == 0 || is_trusted(h, &c->peer)) {
         return true;
     }
-    struct address_bytes client = client_of(&c->peer);
-    uintptr_t n = client_count(h, &client);
+    set_client(c);
+    uintptr_t n = client_count(c);
     if (n >= h->limits.per_address) {
         return false;
     }
-    client_set(h, &client, n + 1);
+    client_set(c, n + 1);
     c->counted = true;
     return true;
 }
@@ -665,8 +676,7 @@ static bool count_client(struct httpd_conn *c)
 static void uncount_client(struct httpd_conn *c)
 {
     if (c->counted) {
-        struct address_bytes client = client_of(&c->peer);
-        client_set(c->httpd, &client, client_count(c->httpd, &client) - 1);
+        client_set(c, client_count(c) - 1);
         c->counted = false;
     }
 }
@@ -793,6 +803,10 @@ static void init(struct httpd *h, uv_loop_t *loop, struct wheel *wheel,
         (struct http_limits){limits->head_bytes, limits->target_bytes, limits->field_count};
     h->pool.limits = &h->head_limits;
     h->pool.memory_max = limits->memory_bytes;
+    char secret[32];
+    crypt_random(secret, sizeof secret);
+    h->address_key = crypt_key_new(CRYPT_SHA256, (struct str){secret, sizeof secret});
+    crypt_wipe(secret, sizeof secret);
     map_init(&h->addresses);
     buf_init(&h->out, 64 * 1024);
     buf_init(&h->refusal, 256);

@@ -339,16 +339,6 @@ static void on_request(void *user, struct httpd_request *r)
         return;
     }
     CRASH_POINT("verified");
-    if (source->rate.per_s > 0) { /* of genuine events only: nobody else may use it up */
-        int64_t wait_us = node_rate_wait_us(w->node, (size_t)(source - w->conf->sources),
-                                            (int64_t)(uv_hrtime() / 1000));
-        if (wait_us > 0) {
-            struct address_bytes client = client_of(w->conf, r);
-            uint64_t wait_s = (uint64_t)(wait_us + 999999) / 1000000;
-            refuse_as(w, r, source, &(struct refusal){"rate_limited", NULL, &client, wait_s});
-            return;
-        }
-    }
     uint16_t to[LANES_MAX];
     size_t n = find_routes(w, r, source, to);
     if (n == 0) {
@@ -366,6 +356,16 @@ static void on_request(void *user, struct httpd_request *r)
     if (reason != NULL) {
         refuse(w, r, source, reason, w->redis.trouble);
         return;
+    }
+    if (source->rate.per_s > 0) { /* of what would be accepted only: nothing else uses it up */
+        int64_t wait_us = node_rate_wait_us(w->node, (size_t)(source - w->conf->sources),
+                                            (int64_t)(uv_hrtime() / 1000));
+        if (wait_us > 0) {
+            struct address_bytes client = client_of(w->conf, r);
+            uint64_t wait_s = (uint64_t)(wait_us + 999999) / 1000000;
+            refuse_as(w, r, source, &(struct refusal){"rate_limited", NULL, &client, wait_s});
+            return;
+        }
     }
     append_request(w, r, source, to, n);
 }

@@ -324,9 +324,10 @@ static void keep_time(struct worker *w, const redisReply *reply, size_t at)
                  &us) != NULL) {
         return;
     }
+    bool known = w->redis.offset_ms != 0;
     int64_t before = worker_now_ms(w);
     w->redis.offset_ms = (int64_t)(s * 1000 + us / 1000) - boot_ms();
-    if (worker_now_ms(w) < before - BACK_MS) {
+    if (known && worker_now_ms(w) < before - BACK_MS) {
         log_line(LOG_WARN, "Redis' time went back: what was tried after it is due at once", "ms",
                  "%lld", (long long)(before - worker_now_ms(w)), NULL);
         due_time_went_back(w);

@@ -156,6 +156,8 @@ static void look_at_drain(struct wheel_timer *t)
         wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_drain);
         return;
     }
+    w->cut_off = w->inflight;
+    w->accepted = stats_accepted_total(w);
     set_state(w, WORKER_DRAINED);
 }
 

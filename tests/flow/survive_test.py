@@ -470,3 +470,20 @@ def several_workers_are_one_node(flow):
     assert p.stop() == 0
     assert sequence(fast) == sequence(slow) == {i: 1 for i in range(128)}
     assert all(redis.cli("GET", j.replace("journal", "owner")) == "free" for j in journals)
+
+
+def a_destination_has_no_more_connections_than_its_concurrency(flow):
+    """Idle ones of other workers included: one that serves a connection at a time is not shut out."""
+    redis, a = flow.redis(), flow.sink()
+    most = [0]
+
+    def answers(request, before):
+        most[0] = max(most[0], len(a.open))
+        return {}
+    a.answers = answers
+    p = flow.penstock({"a": "{ url: 'http://127.0.0.1:%d/', concurrency: 1 }" % a.port}, redis, workers=3)
+    for i in range(60):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    wait_for(lambda: len(sequence(a)) == 60, "all to arrive")
+    assert most[0] <= 2, most  # one that just ended may still be seen
+    assert p.metric("penstock_parked_total") == 0

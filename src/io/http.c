@@ -18,7 +18,7 @@ const struct http_fault FAULT_VERSION = {400, REASON_MALFORMED,
                                          "only HTTP/1.1 and HTTP/1.0 are spoken here"};
 const struct http_fault FAULT_METHOD = {400, REASON_MALFORMED, "a method that is not served"};
 const struct http_fault FAULT_TARGET = {
-    400, REASON_MALFORMED, "the target is no path, or holds bytes that must be encoded"};
+    400, REASON_MALFORMED, "the target is no path or URL, or holds bytes that must be encoded"};
 const struct http_fault FAULT_HOST = {400, REASON_MALFORMED,
                                       "HTTP/1.1 needs exactly one valid Host field"};
 const struct http_fault FAULT_VALUE = {400, REASON_MALFORMED,
@@ -65,23 +65,6 @@ static const struct http_fault *check_version(struct http_parser *p)
     return memcmp(p->target.at + p->target.len, " HTTP/1.", 8) == 0 ? NULL : &FAULT_VERSION;
 }
 
-static const struct http_fault *check_target(const struct http_parser *p)
-{
-    if (p->core.method == HTTP_CONNECT || p->core.method == HTTP_PRI) {
-        return &FAULT_METHOD; /* a tunnel; the preface of HTTP/2 */
-    }
-    for (size_t i = 0; i < p->target.len; i++) {
-        unsigned char c = (unsigned char)p->target.at[i];
-        if (c <= 0x20 || c >= 0x7f || c == '#') {
-            return &FAULT_TARGET;
-        }
-    }
-    bool ok = str_starts(p->target, STR("/")) || str_istarts(p->target, STR("http://")) ||
-              str_istarts(p->target, STR("https://")) ||
-              (p->core.method == HTTP_OPTIONS && str_eq(p->target, STR("*")));
-    return ok ? NULL : &FAULT_TARGET;
-}
-
 static bool is_host_char(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -115,6 +98,44 @@ static bool is_host(struct str v)
         }
     }
     return true;
+}
+
+/* Where the authority begins in a target of absolute form (RFC 9112 3.2.2); 0: it has none. */
+static size_t authority_at(struct str target)
+{
+    return str_istarts(target, STR("http://")) ? 7 : str_istarts(target, STR("https://")) ? 8 : 0;
+}
+
+static struct str authority_of(struct str target)
+{
+    struct str s = str_from(target, authority_at(target));
+    size_t n = 0;
+    while (n < s.len && s.at[n] != '/' && s.at[n] != '?') {
+        n++;
+    }
+    return str_head(s, n);
+}
+
+/* Its host must not be empty (RFC 9110 4.2.1), nor come with a user's name (4.2.4). */
+static bool is_absolute(struct str target)
+{
+    return authority_at(target) > 0 && is_host(authority_of(target));
+}
+
+static const struct http_fault *check_target(const struct http_parser *p)
+{
+    if (p->core.method == HTTP_CONNECT || p->core.method == HTTP_PRI) {
+        return &FAULT_METHOD; /* a tunnel; the preface of HTTP/2 */
+    }
+    for (size_t i = 0; i < p->target.len; i++) {
+        unsigned char c = (unsigned char)p->target.at[i];
+        if (c <= 0x20 || c >= 0x7f || c == '#') {
+            return &FAULT_TARGET;
+        }
+    }
+    bool ok = str_starts(p->target, STR("/")) || is_absolute(p->target) ||
+              (p->core.method == HTTP_OPTIONS && str_eq(p->target, STR("*")));
+    return ok ? NULL : &FAULT_TARGET;
 }
 
 /* What the one pass over the fields finds. */
@@ -435,12 +456,7 @@ const char *http_detail(const struct http_parser *p)
 void http_split_target(struct str target, struct str *path, struct str *query)
 {
     if (target.at[0] != '/' && target.at[0] != '*') {
-        target = str_from(target, str_istarts(target, STR("https://")) ? 8 : 7);
-        size_t i = 0;
-        while (i < target.len && target.at[i] != '/' && target.at[i] != '?') {
-            i++;
-        }
-        target = str_from(target, i);
+        target = str_from(target, authority_at(target) + authority_of(target).len);
     }
     str_cut(target, '?', path, query);
     *path = path->len == 0 ? STR("/") : *path;

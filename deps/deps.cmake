@@ -47,7 +47,12 @@ function(deps_look name header library minimum major minor patch include_dirs li
             list(GET candidates 0 version_file)
         endif()
         if(name STREQUAL "libyaml")
-            set(version "${minimum}") # its header has no version; penstock version asks the library
+            # Its header has no version: that of its .pc file, else at least this one.
+            get_filename_component(where "${lib}" DIRECTORY)
+            set(version "${minimum}")
+            if(EXISTS "${where}/pkgconfig/yaml-0.1.pc")
+                deps_version(version "${where}/pkgconfig/yaml-0.1.pc" "Version: ([0-9.]+)" "" "")
+            endif()
         else()
             deps_version(version "${version_file}" "${major}" "${minor}" "${patch}")
         endif()

@@ -4,6 +4,8 @@
 
 #include "admin/api.h"
 #include "base/log.h"
+#include "base/notify.h"
+#include "base/sandbox.h"
 #include "relay/embedded.h"
 #include "relay/ingest.h"
 #include "relay/journal.h"
@@ -11,6 +13,7 @@
 #include "relay/stats.h"
 #include "relay/trust.h"
 
+#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,6 +53,8 @@ struct app {
     uv_async_t changed; /* a worker's state has */
     struct wheel_timer delay;
     struct wheel_timer expiry; /* once a day the certificate is looked at */
+    struct wheel_timer watchdog;
+    struct visit alive; /* of every worker, for the watchdog */
     enum app_state state;
     unsigned opened; /* workers that were told to listen */
     int exit_code;
@@ -150,6 +155,34 @@ static void announce(struct app *a)
              w->conf->destination_count, "durability", "%s",
              w->conf->redis.durability == DURABILITY_FSYNC ? "fsync" : "memory", "store", "%s",
              a->embedded != NULL ? "embedded" : "redis", NULL);
+    notify("READY=1");
+}
+
+/* --- the service manager's watchdog is fed by a visit: it stops when any worker hangs */
+
+static void is_alive(struct worker *w, struct visit *v)
+{
+    (void)w;
+    (void)v;
+}
+
+static void on_watchdog(struct wheel_timer *t);
+
+static void all_alive(struct visit *v)
+{
+    struct app *a = CONTAINER_OF(v, struct app, alive);
+    notify("WATCHDOG=1");
+    if (a->state != APP_CLOSING) {
+        wheel_arm(&a->posts[0].w.wheel, &a->watchdog, notify_watchdog_ms() / 3, on_watchdog);
+    }
+}
+
+static void on_watchdog(struct wheel_timer *t)
+{
+    struct app *a = CONTAINER_OF(t, struct app, watchdog);
+    a->alive.at = is_alive;
+    a->alive.home = all_alive;
+    node_visit(&a->node, &a->alive);
 }
 
 /* One by one: the others join the first. */
@@ -167,9 +200,9 @@ static void log_drained(const struct app *a)
 {
     unsigned inflight = 0;
     unsigned long long accepted = 0;
-    for (unsigned i = 0; i < a->node.worker_count; i++) { /* drained: they count no more */
-        inflight += a->posts[i].w.inflight;
-        accepted += stats_accepted_total(&a->posts[i].w);
+    for (unsigned i = 0; i < a->node.worker_count; i++) { /* as it was when each was drained */
+        inflight += a->posts[i].w.cut_off;
+        accepted += a->posts[i].w.accepted;
     }
     log_line(LOG_INFO, "drained", "attempts_cut_off", "%u", inflight, "accepted", "%llu", accepted,
              NULL);
@@ -179,6 +212,7 @@ static void end_first(struct app *a);
 
 static void look(struct app *a)
 {
+    ENSURE(a->posts != NULL && a->node.worker_count > 0);
     const char *why = failure(a);
     switch (a->state) {
     case APP_STARTING:
@@ -385,6 +419,7 @@ static void end_first(struct app *a)
 static void close_all(struct app *a)
 {
     a->state = APP_CLOSING;
+    wheel_cancel(&a->posts[0].w.wheel, &a->watchdog);
     for (unsigned i = 1; i < a->node.worker_count; i++) {
         command(a, i, COMMAND_CLOSE);
     }
@@ -407,6 +442,7 @@ static void on_signal(uv_signal_t *s, int number)
         _exit(1);
     }
     log_line(LOG_INFO, "stopping", "signal", "%d", number, NULL);
+    notify("STOPPING=1");
     if (a->state != APP_RUNNING) {
         close_all(a);
         return;
@@ -430,19 +466,109 @@ static void raise_limits(void)
     setenv("UV_THREADPOOL_SIZE", "8", 0); /* name look-ups must not queue behind each other */
 }
 
-static const char *start_store(struct app *a)
+static const char *lock_data_dir(struct app *a)
 {
-    struct worker *first = &a->posts[0].w;
-    int lock;
+    int lock; /* held until the end */
     if (!a->node.conf->redis.embedded) {
         return NULL;
     }
-    const char *why = data_dir_lock(a->node.conf->data_dir, &lock); /* held until the end */
-    if (why != NULL) {
-        return why;
+    const char *why = data_dir_lock(a->node.conf->data_dir, &lock);
+    a->node.has_data_dir = why == NULL;
+    return why;
+}
+
+static void allow_all(struct sandbox *s, const char *const *paths, enum sandbox_right right)
+{
+    for (size_t i = 0; paths[i] != NULL; i++) {
+        sandbox_allow(s, paths[i], right);
     }
-    a->node.has_data_dir = true;
-    why = embedded_start(&a->embedded, first, first->redis.socket);
+}
+
+/* Where redis-server may be, and be looked for. */
+static void allow_programs(struct sandbox *s)
+{
+    static const char *const roots[] = {"/usr", "/bin", "/lib", "/lib64", "/opt", "/nix", NULL};
+    const char *list = getenv("PATH");
+    struct str left = str_of(list != NULL ? list : ""), folder;
+    char path[PATH_MAX];
+    allow_all(s, roots, SANDBOX_RUN);
+    for (bool more = true; more;) {
+        more = str_cut(left, ':', &folder, &left);
+        if (folder.len > 0 && folder.len < sizeof path) {
+            snprintf(path, sizeof path, "%.*s", STR_ARG(folder));
+            sandbox_allow(s, path, SANDBOX_RUN);
+        }
+    }
+}
+
+/* A unix socket is made and removed in its folder. */
+static void allow_socket(struct sandbox *s, struct str address)
+{
+    char path[PATH_MAX];
+    if (str_starts(address, STR("unix:"))) {
+        snprintf(path, sizeof path, "%.*s", STR_ARG(str_from(address, sizeof "unix:" - 1)));
+        sandbox_allow(s, dirname(path), SANDBOX_SOCKET);
+    }
+}
+
+static void allow_file(struct sandbox *s, struct str path)
+{
+    if (path.len > 0) {
+        sandbox_allow_replaced(s, path.at);
+    }
+}
+
+static void allow_tls(struct sandbox *s, const struct conf_tls *files)
+{
+    allow_file(s, files->ca_file);
+    allow_file(s, files->cert_file);
+    allow_file(s, files->key_file);
+}
+
+/* Files that are opened later: the resolver's and OpenSSL's own, certificates (when a destination
+ * is first connected to), the embedded store's. A directive that names another file belongs here.
+ */
+static void enter_sandbox(struct app *a)
+{
+    static const char *const read[] = {"/etc", "/usr",  "/lib",         "/lib64",
+                                       "/nix", "/proc", "/dev/urandom", NULL};
+    static const char *const variables[] = {"SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", NULL};
+    const struct conf *conf = a->node.conf;
+    struct sandbox s;
+    sandbox_open(&s);
+    allow_all(&s, read, SANDBOX_READ);
+    sandbox_allow(&s, "/dev/null", SANDBOX_DEVICE);
+    sandbox_allow_replaced(&s, "/etc/resolv.conf");
+    for (size_t i = 0; variables[i] != NULL; i++) {
+        const char *path = getenv(variables[i]);
+        if (path != NULL) {
+            sandbox_allow(&s, path, SANDBOX_READ);
+        }
+    }
+    for (size_t i = 0; i < conf->listen.certificate_count; i++) {
+        allow_tls(&s, &conf->listen.certificates[i]);
+    }
+    allow_file(&s, conf->listen.client_ca_file);
+    allow_tls(&s, &conf->redis.files);
+    for (size_t i = 0; i < conf->destination_count; i++) {
+        allow_tls(&s, &conf->destinations[i].files);
+    }
+    allow_socket(&s, conf->listen.address);
+    allow_socket(&s, conf->admin.address);
+    if (conf->redis.embedded) {
+        allow_programs(&s);
+        sandbox_allow(&s, conf->data_dir.at, SANDBOX_WRITE);
+    }
+    sandbox_enter(&s, conf->redis.embedded);
+}
+
+static const char *start_store(struct app *a)
+{
+    struct worker *first = &a->posts[0].w;
+    if (!a->node.conf->redis.embedded) {
+        return NULL;
+    }
+    const char *why = embedded_start(&a->embedded, first, first->redis.socket);
     for (unsigned i = 1; i < a->node.worker_count; i++) {
         memcpy(a->posts[i].w.redis.socket, first->redis.socket, sizeof first->redis.socket);
     }
@@ -464,6 +590,10 @@ static const char *start(struct app *a)
         why = api_start(&a->api, &a->posts[0].w);
     }
     if (why == NULL) {
+        why = lock_data_dir(a);
+    }
+    if (why == NULL) {
+        enter_sandbox(a); /* it holds for threads that start later, and for redis-server */
         why = start_store(a);
     }
     for (unsigned i = 0; why == NULL && i < a->node.worker_count; i++) {
@@ -476,6 +606,11 @@ static void start_threads(struct app *a)
 {
     sigset_t all, before;
     sigfillset(&all);
+    sigdelset(&all, SIGSEGV); /* those that a thread brings upon itself stay its own */
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    sigdelset(&all, SIGABRT);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
     for (unsigned i = 1; i < a->node.worker_count; i++) {
         struct post *p = &a->posts[i];
@@ -547,6 +682,9 @@ int app_run(struct conf *conf)
         a->node.workers[i] = &p->w;
     }
     open_handles(a);
+    if (notify_watchdog_ms() > 0) {
+        on_watchdog(&a->watchdog);
+    }
     const char *why = start(a);
     start_threads(a);
     if (why != NULL) {

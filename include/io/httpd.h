@@ -25,7 +25,7 @@ struct httpd_limits {
     const struct cidr *trusted; /* proxies; borrowed for its life */
     size_t trusted_count;
     bool proxy_protocol; /* connections begin with a PROXY header, and only proxies may connect */
-    unsigned handshakes; /* of TLS under way; beyond: closed at once, the newest first */
+    unsigned handshakes; /* of TLS under way; beyond: closed, the oldest first */
     uint64_t head_ms;    /* one deadline for the whole head */
     uint64_t request_ms; /* head and body together */
     uint64_t idle_ms;    /* keep-alive between requests */

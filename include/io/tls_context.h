@@ -28,7 +28,10 @@ struct tls_context {
  * client's SSL, or NULL: none is kept. */
 struct tls_session {
     SSL_SESSION *last; /* owned */
+    SSL_CTX *of;       /* what it was made with; counted */
 };
+/* NULL after a reload: who resumes verifies nothing anew, and shows no certificate. */
+SSL_SESSION *tls_session_for(const struct tls_session *s, const struct tls_context *t);
 void tls_session_done(struct tls_session *s);
 
 const char *tls_client_new(struct tls_context **out, const struct tls_files *files) MUST_CHECK;

@@ -324,6 +324,13 @@ void recover_more(struct journal *j);  /* room again */
 void recover_again(struct journal *j); /* resumed: older answers have all come, or never will */
 bool recover_has_record(const struct journal *j); /* what is settled is known */
 
+/* An entry of a stream, as XRANGE answers. Slices are borrowed from the reply. */
+struct entry {
+    uint64_t n, received_ms;
+    struct str id, source, to, method, target, headers, body, from;
+};
+bool entry_read(const redisReply *r, struct entry *e); /* false: foreign */
+
 /* --- adopt.c: journals without an owner; care of those that are owned */
 /* After each connect; to another server (or if the last one was cut off): SCAN for what is not
  * listed. */

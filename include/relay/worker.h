@@ -84,6 +84,8 @@ struct worker {
     void (*on_state)(struct worker *w); /* it has changed; on the worker's thread */
     void *owner;                        /* of on_state */
     char failure[600];
+    unsigned cut_off;  /* WORKER_DRAINED: attempts that were still running */
+    uint64_t accepted; /* WORKER_DRAINED: events in its life */
     struct mailbox mail;
     struct wheel_timer look;
     int64_t until_ms; /* boot clock: of the state at hand */

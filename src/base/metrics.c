@@ -138,12 +138,17 @@ void metrics_sum(struct metrics *into, const struct metrics *from)
             to = metrics_family(into, f->kind, f->name, f->help);
             to->sum = f->sum;
         }
+        struct metric *next = to->first; /* mostly in the same order: no search then */
         for (const struct metric *s = f->first; s != NULL; s = s->next) {
-            bool made;
-            char *labels = strdup(s->labels);
-            ENSURE(labels != NULL);
-            struct metric *t = series_of(to, labels, &made);
+            bool made = false;
+            struct metric *t = next;
+            if (t == NULL || strcmp(t->labels, s->labels) != 0) {
+                char *labels = strdup(s->labels);
+                ENSURE(labels != NULL);
+                t = series_of(to, labels, &made);
+            }
             sum_series(made ? METRIC_ADD : f->sum, t, s);
+            next = t->next;
         }
         to = to->next;
     }

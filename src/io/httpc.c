@@ -8,6 +8,7 @@
  * What fails inside httpc_start or httpc_cancel waits as FAILED for the next turn of the loop. */
 #include "io/httpc.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "io/origin.h"
 
@@ -216,7 +217,9 @@ static void send_request(struct httpc_conn *c)
     put_head(&h->out, c->origin, &call->request);
     ENSURE(!h->out.failed);
     const struct str parts[] = {buf_str(&h->out), call->request.body};
+    CRASH_POINT("request");
     (void)conn_write(&c->conn, parts, call->request.body.len > 0 ? 2 : 1, 1);
+    CRASH_POINT("request_sent");
 }
 
 /* --- answers --- */
@@ -225,6 +228,7 @@ static void send_request(struct httpc_conn *c)
  * started in on_done can have it. */
 static void complete(struct httpc_conn *c, bool reusable)
 {
+    CRASH_POINT("reply");
     struct httpc_call *call = c->call;
     struct reply *reply = c->reply;
     bool reused = c->reused;
@@ -283,6 +287,7 @@ static void on_read(struct conn *conn, char *at, size_t n)
         origin_drop(c, CONN_DONE); /* an answer that nobody asked for */
         return;
     }
+    CRASH_POINT("reply_part");
     switch (reply_read(c->reply, n)) {
     case REPLY_MORE:
         break;
@@ -355,6 +360,7 @@ static const struct conn_events conn_events = {on_open, on_room,    on_read,
 static void connect_to(struct httpc_call *call, const struct sockaddr_storage *address,
                        size_t addresses_left)
 {
+    CRASH_POINT("connect");
     struct httpc_origin *o = call->origin;
     struct httpc *h = o->httpc;
     struct httpc_conn *c = calloc(1, sizeof *c);

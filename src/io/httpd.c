@@ -10,6 +10,7 @@
 #include "io/httpd.h"
 
 #include "base/buf.h"
+#include "base/crypt.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "io/answer.h"
@@ -45,17 +46,19 @@ enum peer_state {
 struct httpd_conn {
     struct conn conn;
     struct httpd *httpd;
-    struct httpd_conn *next, **link; /* of all, or in the list of the kept ones */
+    struct httpd_conn *next, **link;            /* of all, or in the list of the kept ones */
+    struct httpd_conn *younger, **shaking_link; /* HANDSHAKE: behind the elder ones */
     enum peer_state state;
     struct message *message; /* owned: HEAD, BODY, PENDING */
     struct block *ahead;     /* owned: bytes of the next request, or NULL */
     size_t lingered;
-    bool close;   /* behind the answer */
-    bool unread;  /* the peer may still be sending: linger, so that no reset kills the answer */
-    bool ended;   /* the peer has ended its side */
-    bool stopped; /* reading is, for `ahead` is full */
-    bool busy;    /* inside the loop that takes requests off `ahead` */
-    bool counted; /* in `addresses` */
+    bool close;      /* behind the answer */
+    bool unread;     /* the peer may still be sending: linger, so that no reset kills the answer */
+    bool ended;      /* the peer has ended its side */
+    bool stopped;    /* reading is, for `ahead` is full */
+    bool busy;       /* inside the loop that takes requests off `ahead` */
+    bool counted;    /* in `addresses` */
+    char client[16]; /* its key there */
     struct sockaddr_storage peer;
 };
 
@@ -77,9 +80,11 @@ struct httpd {
     struct tls_context *tls; /* NULL: plain; counted */
     struct message_pool pool;
     struct httpd_conn *conns, *kept;
+    struct httpd_conn *eldest, **youngest; /* of those that shake hands; the end of that list */
     unsigned conn_count, kept_count, handshakes;
     struct incoming *incoming;
     unsigned incoming_count;
+    struct crypt_key *address_key;
     struct map addresses; /* how many connections a client has, as a number in place of a pointer */
     struct buf out;       /* the head of the answer being made */
     struct buf refusal;   /* the body of one of our own */
@@ -461,17 +466,57 @@ static void on_end(struct conn *conn, bool clean)
     }
 }
 
+/* --- handshakes --- */
+
+static void begin_handshake(struct httpd_conn *c)
+{
+    struct httpd *h = c->httpd;
+    c->state = PEER_HANDSHAKE;
+    c->younger = NULL;
+    c->shaking_link = h->youngest;
+    *h->youngest = c;
+    h->youngest = &c->younger;
+    h->handshakes++;
+}
+
+static void end_handshake(struct httpd_conn *c, enum peer_state next)
+{
+    struct httpd *h = c->httpd;
+    c->state = next;
+    *c->shaking_link = c->younger;
+    if (c->younger != NULL) {
+        c->younger->shaking_link = c->shaking_link;
+    } else {
+        h->youngest = c->shaking_link;
+    }
+    h->handshakes--;
+}
+
 static void on_handshake_due(struct conn *conn)
 {
     conn->detail = "the TLS handshake did not end in time";
     conn_close(conn, CONN_TLS);
 }
 
+/* A sender is through in two round trips; whoever holds a place for longer loses it to the next.
+ * Were the newest closed, a few hundred silent connections would shut everybody out. */
+static void bound_handshakes(struct httpd *h)
+{
+    struct httpd_conn *c = h->eldest;
+    if (h->handshakes <= h->limits.handshakes) {
+        return;
+    }
+    end_handshake(c, PEER_LINGER);
+    if (c->conn.reason == NULL) {
+        tell_refused(h, REASON_OVERLOADED, "too many TLS handshakes at the same time", &c->peer);
+        conn_close(&c->conn, CONN_DONE);
+    }
+}
+
 static void on_open(struct conn *conn)
 {
     struct httpd_conn *c = CONTAINER_OF(conn, struct httpd_conn, conn);
-    c->state = PEER_IDLE;
-    c->httpd->handshakes--;
+    end_handshake(c, PEER_IDLE);
     conn_deadline(conn, c->httpd->limits.head_ms, on_linger_due);
 }
 
@@ -497,6 +542,7 @@ static void on_closer_closed(uv_handle_t *handle)
     buf_done(&h->refusal);
     tls_context_unref(h->tls);
     map_done(&h->addresses);
+    crypt_key_free(h->address_key);
     free(h);
     on_httpd_closed(user);
 }
@@ -518,7 +564,7 @@ static void on_closed(struct conn *conn, const char *reason)
         tell_refused(h, REASON_TLS, conn->detail, &c->peer);
     }
     if (c->state == PEER_HANDSHAKE) {
-        h->handshakes--;
+        end_handshake(c, PEER_LINGER);
     }
     if (c->message != NULL && c->state == PEER_PENDING && h->handler.on_gone != NULL) {
         h->handler.on_gone(h->handler.user, &c->message->request);
@@ -582,25 +628,32 @@ static bool is_trusted(const struct httpd *h, const struct sockaddr_storage *pee
     return peer->ss_family == AF_UNIX || cidr_has(h->limits.trusted, h->limits.trusted_count, &a);
 }
 
-static uintptr_t client_count(const struct httpd *h, const struct address_bytes *client)
+/* Its digest under a key of this process stands for a client: nobody can choose addresses that fall
+ * together in the map. */
+static void set_client(struct httpd_conn *c)
 {
-    return (uintptr_t)map_find(&h->addresses, (struct str){(const char *)client->v, 16});
+    unsigned char digest[CRYPT_DIGEST_MAX];
+    struct address_bytes address = address_of(&c->peer);
+    address = address_client(&address);
+    struct str bytes = {(const char *)address.v, sizeof address.v};
+    crypt_hmac(c->httpd->address_key, &bytes, 1, digest);
+    memcpy(c->client, digest, sizeof c->client);
 }
 
-static void client_set(struct httpd *h, const struct address_bytes *client, uintptr_t n)
+static uintptr_t client_count(const struct httpd_conn *c)
 {
-    struct str key = {(const char *)client->v, 16};
+    return (uintptr_t)map_find(&c->httpd->addresses, (struct str){c->client, sizeof c->client});
+}
+
+static void client_set(struct httpd_conn *c, uintptr_t n)
+{
+    struct httpd *h = c->httpd;
+    struct str key = {c->client, sizeof c->client};
     if (n == 0) {
         map_remove(&h->addresses, key);
     } else {
         map_set(&h->addresses, key, (void *)n);
     }
-}
-
-static struct address_bytes client_of(const struct sockaddr_storage *peer)
-{
-    struct address_bytes a = address_of(peer);
-    return address_client(&a);
 }
 
 /* False: it has as many as it may. */
@@ -610,12 +663,12 @@ static bool count_client(struct httpd_conn *c)
     if (h->limits.per_address == 0 || is_trusted(h, &c->peer)) {
         return true;
     }
-    struct address_bytes client = client_of(&c->peer);
-    uintptr_t n = client_count(h, &client);
+    set_client(c);
+    uintptr_t n = client_count(c);
     if (n >= h->limits.per_address) {
         return false;
     }
-    client_set(h, &client, n + 1);
+    client_set(c, n + 1);
     c->counted = true;
     return true;
 }
@@ -623,8 +676,7 @@ static bool count_client(struct httpd_conn *c)
 static void uncount_client(struct httpd_conn *c)
 {
     if (c->counted) {
-        struct address_bytes client = client_of(&c->peer);
-        client_set(c->httpd, &client, client_count(c->httpd, &client) - 1);
+        client_set(c, client_count(c) - 1);
         c->counted = false;
     }
 }
@@ -638,12 +690,7 @@ static const char *why_refused(struct httpd_conn *c, unsigned conn_count)
     if (conn_count >= h->limits.connections) {
         return "too many connections";
     }
-    if (!count_client(c)) {
-        return "too many connections from one address";
-    }
-    return h->tls != NULL && h->handshakes >= h->limits.handshakes
-               ? "too many TLS handshakes at the same time"
-               : NULL;
+    return count_client(c) ? NULL : "too many connections from one address";
 }
 
 static void welcome(struct httpd *h, int fd, const struct sockaddr_storage *peer)
@@ -660,8 +707,7 @@ static void welcome(struct httpd *h, int fd, const struct sockaddr_storage *peer
     struct tls *tls = NULL;
     if (h->tls != NULL) {
         tls = tls_accept(h->tls);
-        c->state = PEER_HANDSHAKE;
-        h->handshakes++;
+        begin_handshake(c);
     }
     if (!conn_accept(&c->conn, h->loop, h->wheel, fd, h->listener.is_unix, tls, &conn_events)) {
         return;
@@ -671,6 +717,7 @@ static void welcome(struct httpd *h, int fd, const struct sockaddr_storage *peer
         conn_close(&c->conn, CONN_DONE);
     } else if (tls != NULL) {
         conn_deadline(&c->conn, HANDSHAKE_MS, on_handshake_due);
+        bound_handshakes(h);
     } else {
         conn_deadline(&c->conn, h->limits.head_ms, on_linger_due); /* the first request's head */
     }
@@ -751,10 +798,15 @@ static void init(struct httpd *h, uv_loop_t *loop, struct wheel *wheel,
     h->wheel = wheel;
     h->limits = *limits;
     h->handler = *handler;
+    h->youngest = &h->eldest;
     h->head_limits =
         (struct http_limits){limits->head_bytes, limits->target_bytes, limits->field_count};
     h->pool.limits = &h->head_limits;
     h->pool.memory_max = limits->memory_bytes;
+    char secret[32];
+    crypt_random(secret, sizeof secret);
+    h->address_key = crypt_key_new(CRYPT_SHA256, (struct str){secret, sizeof secret});
+    crypt_wipe(secret, sizeof secret);
     map_init(&h->addresses);
     buf_init(&h->out, 64 * 1024);
     buf_init(&h->refusal, 256);

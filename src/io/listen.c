@@ -3,6 +3,7 @@
 #include "io/listen.h"
 
 #include "base/log.h"
+#include "base/notify.h"
 #include "io/resolve.h"
 
 #include <errno.h>
@@ -57,6 +58,51 @@ static bool is_stale(const struct sockaddr_un *a)
     return stale;
 }
 
+static uint16_t port_of(const struct sockaddr_storage *a)
+{
+    return a->ss_family == AF_INET    ? ((const struct sockaddr_in *)a)->sin_port
+           : a->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)a)->sin6_port
+                                      : 0;
+}
+
+/* A port is enough: `ListenStream=8080` is on [::] where listen.address says 0.0.0.0. */
+static bool is_same(const struct sockaddr_storage *is, const void *wanted)
+{
+    const struct sockaddr_un *is_unix = (const void *)is, *wanted_unix = wanted;
+    const struct sockaddr_storage *a = wanted;
+    if (is->ss_family == AF_UNIX || a->ss_family == AF_UNIX) {
+        return is->ss_family == a->ss_family &&
+               strncmp(is_unix->sun_path, wanted_unix->sun_path, sizeof is_unix->sun_path) == 0;
+    }
+    return port_of(a) != 0 && port_of(is) == port_of(a);
+}
+
+/* The service manager's socket for that address, or -1. It listens already. */
+static int inherit(struct listener *l, const void *wanted)
+{
+    for (int fd = 3; fd < 3 + notify_sockets(); fd++) {
+        struct sockaddr_storage is = {0};
+        socklen_t len = sizeof is;
+        if (getsockname(fd, (struct sockaddr *)&is, &len) == 0 && is_same(&is, wanted) &&
+            fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0) {
+            l->inherited = true;
+            return fd;
+        }
+    }
+    return -1;
+}
+
+static const char *bind_unix(struct listener *l, const struct sockaddr_un *a, struct str address)
+{
+    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int rc = bind(l->fd, (const struct sockaddr *)a, sizeof *a);
+    if (rc != 0 && errno == EADDRINUSE && is_stale(a)) {
+        unlink(a->sun_path);
+        rc = bind(l->fd, (const struct sockaddr *)a, sizeof *a);
+    }
+    return rc != 0 || listen(l->fd, BACKLOG) != 0 ? say_errno(address, errno) : NULL;
+}
+
 static const char *open_unix(struct listener *l, struct str address)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -65,14 +111,10 @@ static const char *open_unix(struct listener *l, struct str address)
         return say(address, "a unix socket needs a path of 1 to 107 bytes");
     }
     memcpy(a.sun_path, path.at, path.len);
-    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int rc = bind(l->fd, (struct sockaddr *)&a, sizeof a);
-    if (rc != 0 && errno == EADDRINUSE && is_stale(&a)) {
-        unlink(a.sun_path);
-        rc = bind(l->fd, (struct sockaddr *)&a, sizeof a);
-    }
-    if (rc != 0 || listen(l->fd, BACKLOG) != 0) {
-        return say_errno(address, errno);
+    l->fd = inherit(l, &a);
+    const char *why = l->fd < 0 ? bind_unix(l, &a, address) : NULL;
+    if (why != NULL) {
+        return why;
     }
     l->is_unix = true;
     memcpy(l->path, a.sun_path, sizeof l->path);
@@ -114,6 +156,16 @@ static const char *find_address(struct str address, struct sockaddr_storage *out
 
 /* SO_REUSEPORT comes behind the bind: so another program (or another Penstock) on the address is
  * an error, while later sockets of ours, bound with the option, may join. */
+static bool bind_tcp(struct listener *l, const struct sockaddr_storage *a, socklen_t len)
+{
+    const int on = 1;
+    l->fd = socket(a->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return l->fd >= 0 && setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+           bind(l->fd, (const struct sockaddr *)a, len) == 0 &&
+           setsockopt(l->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+           listen(l->fd, BACKLOG) == 0;
+}
+
 static const char *open_tcp(struct listener *l, struct str address)
 {
     struct sockaddr_storage a;
@@ -122,12 +174,12 @@ static const char *open_tcp(struct listener *l, struct str address)
     if (why != NULL) {
         return why;
     }
-    const int on = 1;
-    l->fd = socket(a.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (l->fd < 0 || setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(l->fd, (struct sockaddr *)&a, len) != 0 ||
-        setsockopt(l->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
-        listen(l->fd, BACKLOG) != 0 || getsockname(l->fd, (struct sockaddr *)&a, &len) != 0) {
+    l->fd = inherit(l, &a);
+    if (l->fd < 0 && !bind_tcp(l, &a, len)) {
+        return say_errno(address, errno);
+    }
+    len = sizeof a;
+    if (getsockname(l->fd, (struct sockaddr *)&a, &len) != 0) {
         return say_errno(address, errno);
     }
     char text[RESOLVE_TEXT];
@@ -196,7 +248,8 @@ const char *listener_open(struct listener *l, uv_loop_t *loop, struct wheel *whe
 }
 
 /* A TCP socket of its own on the same address: the kernel spreads connections over them by their
- * addresses and ports. A unix socket has no such thing: both accept from one. */
+ * addresses and ports. A unix socket has no such thing, and one that was inherited is the only one
+ * that the service manager holds open: both accept from it. */
 const char *listener_join(struct listener *l, uv_loop_t *loop, struct wheel *wheel,
                           const struct listener *first)
 {
@@ -204,7 +257,7 @@ const char *listener_join(struct listener *l, uv_loop_t *loop, struct wheel *whe
     l->is_unix = first->is_unix;
     l->joined = true;
     memcpy(l->address, first->address, sizeof l->address);
-    if (l->is_unix) {
+    if (l->is_unix || first->inherited) {
         l->fd = fcntl(first->fd, F_DUPFD_CLOEXEC, 0);
         if (l->fd < 0) {
             return say_errno(str_of(l->address), errno);
@@ -213,7 +266,7 @@ const char *listener_join(struct listener *l, uv_loop_t *loop, struct wheel *whe
         return NULL;
     }
     const int on = 1;
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     socklen_t len = sizeof a;
     l->fd = -1;
     if (getsockname(first->fd, (struct sockaddr *)&a, &len) != 0 ||
@@ -245,7 +298,7 @@ void listener_close(struct listener *l)
     uv_close((uv_handle_t *)l->poll, on_poll_closed);
     l->poll = NULL;
     close(l->fd);
-    if (l->is_unix && !l->joined) {
+    if (l->is_unix && !l->joined && !l->inherited) {
         unlink(l->path);
     }
 }

@@ -48,8 +48,9 @@ struct tls *tls_new(struct tls_context *context, struct str host, struct tls_ses
     struct tls *t = make(context, tls_client_ssl(context, host));
     SSL_set_connect_state(t->ssl);
     SSL_set_app_data(t->ssl, session);
-    if (session->last != NULL) {
-        SSL_set_session(t->ssl, session->last);
+    SSL_SESSION *last = tls_session_for(session, context);
+    if (last != NULL) {
+        SSL_set_session(t->ssl, last);
     }
     return t;
 }

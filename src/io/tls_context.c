@@ -124,7 +124,13 @@ static SSL_CTX *make_ssl_context(const SSL_METHOD *method)
 void tls_session_done(struct tls_session *s)
 {
     SSL_SESSION_free(s->last);
-    s->last = NULL;
+    SSL_CTX_free(s->of);
+    *s = (struct tls_session){0};
+}
+
+SSL_SESSION *tls_session_for(const struct tls_session *s, const struct tls_context *t)
+{
+    return s->of == t->ssl[0] ? s->last : NULL;
 }
 
 static int on_session(SSL *ssl, SSL_SESSION *session)
@@ -135,6 +141,8 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
     }
     tls_session_done(s);
     s->last = session;
+    s->of = SSL_get_SSL_CTX(ssl);
+    SSL_CTX_up_ref(s->of);
     return 1; /* kept */
 }
 

@@ -31,7 +31,8 @@ static yyjson_val *member_of(yyjson_val *object, struct str token)
     yyjson_val *found = NULL, *key;
     yyjson_obj_iter it = yyjson_obj_iter_with(object);
     while ((key = yyjson_obj_iter_next(&it)) != NULL) {
-        if (token_is(token, (struct str){yyjson_get_str(key), yyjson_get_len(key)})) {
+        const char *name = yyjson_get_str(key);
+        if (name != NULL && token_is(token, (struct str){name, yyjson_get_len(key)})) {
             found = yyjson_obj_iter_get_val(key);
         }
     }

@@ -105,6 +105,9 @@ static const char *check_recipe(struct verify *v)
     if (r->kv_sep != 0 && r->kv_sep == r->item_sep) {
         return "item_sep and kv_sep must differ";
     }
+    if (r->ts_key.len > 0 && str_eq(r->ts_key, r->sig_key)) {
+        return "sig_key and ts_key must differ, or the timestamp is never found";
+    }
     const char *why = compile_template(v);
     if (why != NULL) {
         return why;

@@ -3,6 +3,7 @@
 #include "relay/journal.h"
 
 #include "base/crypt.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "relay/delivery.h"
 
@@ -338,6 +339,7 @@ static bool is_empty(const struct journal *j)
 static void on_deleted(struct journal *j, const redisReply *reply, int64_t sent_ms)
 {
     (void)sent_ms;
+    CRASH_POINT("deleted");
     struct answer a = answer_read(reply);
     if (a.error == STORE_OK && str_eq(a.word, STR("ok"))) {
         log_line(LOG_INFO, "journal is empty and deleted", "journal", "%s", j->name, NULL);
@@ -356,6 +358,7 @@ static void tend_old(struct journal *j)
     int64_t age = worker_now_ms(j->w) - j->newest_ms;
     bool history_over = age > j->w->conf->redis.history_ms || j->newest_ms == 0;
     if (history_over && j->low > j->top && is_empty(j)) {
+        CRASH_POINT("delete");
         j->state = JOURNAL_DELETING;
         struct str argv[] = {str_of(j->token)};
         if (!script_send(j, SCRIPT_DELETE_ID, 1, argv, on_deleted)) {

@@ -5,6 +5,7 @@
  * batch: a park and its mark are one atomic write. */
 #include "relay/journal.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "relay/delivery.h"
 #include "relay/stats.h"
@@ -59,12 +60,14 @@ void commit_park(struct track *t, uint64_t n, uint64_t seq, struct event *body,
                  const struct record *r, int64_t due_ms)
 {
     queue_record(OP_PARK, t, n, seq, body, r, due_ms);
+    CRASH_POINT("park");
 }
 
 void commit_bury(struct track *t, uint64_t n, uint64_t seq, struct event *body,
                  const struct record *r, int64_t now_ms)
 {
     queue_record(OP_BURY, t, n, seq, body, r, now_ms);
+    CRASH_POINT("bury");
 }
 
 void commit_drop(struct track *t, uint64_t n)
@@ -75,6 +78,7 @@ void commit_drop(struct track *t, uint64_t n)
 /* A park that Redis' memory holds back was never written: its success settles it instead. */
 void commit_settle(struct track *t, uint64_t n)
 {
+    CRASH_POINT("settle");
     struct journal *j = t->journal;
     bool found = false;
     for (struct op **at = &j->ops; boot_ms() < j->w->redis.oom_until_ms && *at != NULL;) {
@@ -108,6 +112,7 @@ void commit_trim(struct journal *j, uint64_t below_n)
     }
     j->trim_asked_n = below_n;
     queue(j, &(struct op){.kind = OP_TRIM, .n = below_n, .seq = TRACK_NO_SEQ});
+    CRASH_POINT("trim");
 }
 
 void commit_request_done(struct journal *j, struct str text)
@@ -453,7 +458,9 @@ static void on_answer(struct journal *j, const redisReply *reply, int64_t sent_m
         return;
     }
     if (str_eq(a.word, STR("ok"))) {
+        CRASH_POINT("committed");
         batch_written(j);
+        CRASH_POINT("commit_noted");
         return;
     }
     if (str_eq(a.word, STR("type"))) {
@@ -470,7 +477,9 @@ static void send_batch(struct journal *j)
 {
     struct batch *b = j->batch;
     enum script_id id = b->bodies ? SCRIPT_COMMIT_BODIES_ID : SCRIPT_COMMIT_ID;
+    CRASH_POINT("commit");
     b->sent = script_send(j, id, b->argc, b->argv, on_answer);
+    CRASH_POINT("commit_sent");
 }
 
 static bool may_commit(const struct journal *j)

@@ -2,6 +2,7 @@
 #include "relay/delivery.h"
 
 #include "base/crypt.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "relay/lookup.h"
 #include "relay/node.h"
@@ -85,6 +86,7 @@ void dispatch_recovered(struct journal *j, struct event *e, struct lane *lane)
 
 void dispatch_parked(struct track *t, struct event *e, const struct record *r)
 {
+    CRASH_POINT("due");
     struct delivery *d = delivery_new(e, t->lane, t, e->n);
     d->record = *r;
     d->since_boot_ms = boot_ms();
@@ -354,6 +356,7 @@ void dispatch_outcome(struct delivery *d, const struct outcome *o)
         return;
     }
     int64_t now = boot_ms();
+    CRASH_POINT("outcome");
     note_outcome(lane, o, now);
     stats_attempt(lane, o);
     d->record.attempts++;

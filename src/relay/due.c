@@ -208,7 +208,8 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
             struct event *e = event_new(&parts);
             if (r->expire) {
                 dispatch_expired(t, e, &record);
-            } else if (r->got <= r->due_count || record.last_ms > worker_now_ms(j->w)) {
+            } else if (r->got <= r->due_count || record.attempts == 0 ||
+                       record.last_ms > worker_now_ms(j->w)) { /* untried: parked as due at once */
                 r->went_back |= r->got > r->due_count;
                 dispatch_parked(t, e, &record);
             }

@@ -1,6 +1,7 @@
 /* The data directory, the private redis-server in it, and what a former life left there. */
 #include "relay/embedded.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "relay/journal.h"
 #include "relay/node.h"
@@ -307,6 +308,7 @@ void life_write(struct worker *w)
             fprintf(f, "%s %s\n", j->name, j->token);
         }
     }
+    CRASH_POINT("life");
     if (fclose(f) != 0 || rename(temporary, path) != 0) {
         unlink(temporary);
     }

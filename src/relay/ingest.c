@@ -5,6 +5,7 @@
  * valid. */
 #include "relay/ingest.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "model/route.h"
 #include "relay/delivery.h"
@@ -20,6 +21,8 @@
 #include <time.h>
 
 enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024, REFUSAL_LINES = 10, ALLOW_MAX = 64 };
+
+#define HEAD_MS 10000u /* for a whole head, unless the whole request has less */
 
 /* A request on its way into the journal; it outlives its sender when the outcome is unknown. */
 struct inbound {
@@ -258,13 +261,16 @@ void append_done(struct journal *j, struct append *a, const char *reason)
     } else {
         struct event *e = a->event;
         if (in->request != NULL && journal_may_act(j)) {
+            CRASH_POINT("answer");
             accept_event(in, (struct str){e->id, EVENT_ID_LEN});
+            CRASH_POINT("answered");
             forget_sender(in);
         } else { /* written, but perhaps no longer mine: it will be delivered, the sender told 503
                   */
             refuse_inbound(in, "redis_down");
         }
         dispatch_event(j, e);
+        CRASH_POINT("dispatched");
     }
     inbound_free(in);
 }
@@ -272,6 +278,7 @@ void append_done(struct journal *j, struct append *a, const char *reason)
 static void append_request(struct worker *w, struct httpd_request *r,
                            const struct conf_source *source, const uint16_t *to, size_t to_count)
 {
+    CRASH_POINT("routed");
     struct inbound *in = calloc(1, sizeof *in);
     struct buf headers;
     ENSURE(in != NULL);
@@ -322,6 +329,7 @@ static size_t find_routes(struct worker *w, struct httpd_request *r,
 
 static void on_request(void *user, struct httpd_request *r)
 {
+    CRASH_POINT("body");
     struct worker *w = user;
     const struct conf_source *source = conf_source_at(w->conf, r->path);
     struct verify_input input = {r->method, r->target, r->fields, r->body};
@@ -330,16 +338,7 @@ static void on_request(void *user, struct httpd_request *r)
         refuse(w, r, source, verdict.reason, verdict.detail);
         return;
     }
-    if (source->rate.per_s > 0) { /* of genuine events only: nobody else may use it up */
-        int64_t wait_us = node_rate_wait_us(w->node, (size_t)(source - w->conf->sources),
-                                            (int64_t)(uv_hrtime() / 1000));
-        if (wait_us > 0) {
-            struct address_bytes client = client_of(w->conf, r);
-            uint64_t wait_s = (uint64_t)(wait_us + 999999) / 1000000;
-            refuse_as(w, r, source, &(struct refusal){"rate_limited", NULL, &client, wait_s});
-            return;
-        }
-    }
+    CRASH_POINT("verified");
     uint16_t to[LANES_MAX];
     size_t n = find_routes(w, r, source, to);
     if (n == 0) {
@@ -358,11 +357,22 @@ static void on_request(void *user, struct httpd_request *r)
         refuse(w, r, source, reason, w->redis.trouble);
         return;
     }
+    if (source->rate.per_s > 0) { /* of what would be accepted only: nothing else uses it up */
+        int64_t wait_us = node_rate_wait_us(w->node, (size_t)(source - w->conf->sources),
+                                            (int64_t)(uv_hrtime() / 1000));
+        if (wait_us > 0) {
+            struct address_bytes client = client_of(w->conf, r);
+            uint64_t wait_s = (uint64_t)(wait_us + 999999) / 1000000;
+            refuse_as(w, r, source, &(struct refusal){"rate_limited", NULL, &client, wait_s});
+            return;
+        }
+    }
     append_request(w, r, source, to, n);
 }
 
 static size_t on_head(void *user, struct httpd_request *r)
 {
+    CRASH_POINT("head");
     struct worker *w = user;
     const struct conf_source *source = conf_source_at(w->conf, r->path);
     if (source == NULL) {
@@ -442,6 +452,7 @@ static struct httpd_limits limits_of(const struct conf *c, unsigned workers)
     }
     size_t memory = c->listen.memory_bytes / workers;
     size_t least = 2 * body + c->listen.headers_bytes;
+    uint64_t request_ms = (uint64_t)c->listen.request_timeout_ms;
     return (struct httpd_limits){
         .head_bytes = c->listen.headers_bytes,
         .target_bytes = 8 << 10,
@@ -454,8 +465,8 @@ static struct httpd_limits limits_of(const struct conf *c, unsigned workers)
         .trusted_count = c->listen.trusted_proxies.n,
         .proxy_protocol = c->listen.proxy_protocol,
         .handshakes = 512, /* a millisecond of this loop each, and some 50 KiB */
-        .head_ms = 10000,
-        .request_ms = (uint64_t)c->listen.request_timeout_ms,
+        .head_ms = request_ms < HEAD_MS ? request_ms : HEAD_MS,
+        .request_ms = request_ms,
         .idle_ms = (uint64_t)c->listen.idle_timeout_ms,
         .write_ms = 10000,
     };

@@ -1,6 +1,7 @@
 /* A journal's life in memory, and its appends: one XADD an event, with ids of our own. */
 #include "relay/journal.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "relay/delivery.h"
 #include "relay/ingest.h"
@@ -229,6 +230,7 @@ static void on_xadd(void *user, const redisReply *reply)
         return; /* unknown: journal_appends_down marks them, Coming back finds out */
     }
     if (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS) {
+        CRASH_POINT("appended");
         complete(j, pop(j), NULL);
         return;
     }
@@ -297,7 +299,9 @@ static bool send_event(struct journal *j, const struct append *a)
     } else {
         argc -= 2;
     }
+    CRASH_POINT("append");
     bool ok = store_send(j->w->redis.appends, argc, argv, on_xadd, j);
+    CRASH_POINT("append_sent");
     buf_done(&to);
     buf_done(&target);
     if (ok) {

@@ -4,6 +4,7 @@
 #include "relay/delivery.h"
 
 #include "base/log.h"
+#include "relay/node.h"
 #include "relay/stats.h"
 
 #include <stdlib.h>
@@ -41,7 +42,9 @@ static const char *apply(struct lane *lane, const struct conf_destination *dest)
         .tls = dest->tls,
         .host = dest->host,
         .port = dest->port,
-        .idle = dest->concurrency,
+        /* What all workers keep is within the node's limit: one that is served one by one is never
+         * shut out by another worker's idle connection. */
+        .idle = dest->concurrency / lane->w->node->worker_count,
         .allow_link_local = dest->names_link_local,
         .ca_file = dest->files.ca_file,
         .cert_file = dest->files.cert_file,

@@ -8,6 +8,7 @@
 #include "relay/journal.h"
 
 #include "base/crypt.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "relay/delivery.h"
 #include "relay/embedded.h"
@@ -63,6 +64,7 @@ static void on_created(struct journal *j, const redisReply *reply, int64_t sent_
     j->known_n = j->present_n = 1;
     j->next_n = 2;
     j->low = 2;
+    CRASH_POINT("created");
     life_write(w);
     journal_resume_appends(j);
 }
@@ -81,6 +83,7 @@ static void create(struct worker *w)
     store_send(w->redis.main, 3, listing, NULL, NULL);
     buf_done(&key);
     struct str argv[] = {str_of(j->token), lease_arg()};
+    CRASH_POINT("create");
     script_send(j, SCRIPT_CREATE_ID, 2, argv, on_created);
 }
 
@@ -121,6 +124,7 @@ static void ask_again(struct wheel_timer *t);
 static void on_sealed(struct journal *j, const redisReply *reply, int64_t sent_ms)
 {
     (void)sent_ms;
+    CRASH_POINT("sealed");
     struct answer a = answer_read(reply);
     if (j->state != JOURNAL_SEALING || a.error == STORE_UNKNOWN) {
         return;
@@ -141,7 +145,9 @@ static void seal(struct journal *j)
 {
     j->state = JOURNAL_SEALING;
     struct str argv[] = {str_of(j->token)};
+    CRASH_POINT("seal");
     script_send(j, SCRIPT_SEAL_ID, 1, argv, on_sealed);
+    CRASH_POINT("seal_sent");
 }
 
 /* What this life holds of it goes one way: sealed, moved, recovered. Nothing to do for a journal
@@ -256,6 +262,7 @@ static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms
         memcpy(j->token, j->trial, sizeof j->token);
         j->trial[0] = '\0';
         j->lease_until_ms = sent_ms + LEASE_VALID_MS;
+        CRASH_POINT("taken");
         life_write(j->w);
         taken(j, &a);
     } else if (str_eq(a.word, STR("none"))) { /* all of it is lost: nothing to own */
@@ -288,7 +295,9 @@ void journal_take(struct journal *j)
     if (j->former[0] != '\0') {
         argv[argc++] = str_of(j->former);
     }
+    CRASH_POINT("take");
     script_send(j, SCRIPT_TAKE_ID, argc, argv, on_taken);
+    CRASH_POINT("take_sent");
 }
 
 void journal_doubt(struct journal *j, const char *why)
@@ -315,9 +324,10 @@ static void keep_time(struct worker *w, const redisReply *reply, size_t at)
                  &us) != NULL) {
         return;
     }
+    bool known = w->redis.offset_ms != 0;
     int64_t before = worker_now_ms(w);
     w->redis.offset_ms = (int64_t)(s * 1000 + us / 1000) - boot_ms();
-    if (worker_now_ms(w) < before - BACK_MS) {
+    if (known && worker_now_ms(w) < before - BACK_MS) {
         log_line(LOG_WARN, "Redis' time went back: what was tried after it is due at once", "ms",
                  "%lld", (long long)(before - worker_now_ms(w)), NULL);
         due_time_went_back(w);
@@ -360,6 +370,7 @@ static void on_renewed(struct journal *j, const redisReply *reply, int64_t sent_
         return;
     }
     j->lease_until_ms = sent_ms + LEASE_VALID_MS;
+    CRASH_POINT("renewed");
     take_requests(j, reply, a.extra + 2);
 }
 
@@ -455,6 +466,7 @@ static void one_freed(void *user, const redisReply *reply)
 {
     struct worker *w = user;
     (void)reply;
+    CRASH_POINT("freed");
     if (--w->freeing == 0) {
         w->on_freed(w);
     }
@@ -462,6 +474,7 @@ static void one_freed(void *user, const redisReply *reply)
 
 void lease_free_all(struct worker *w, void (*on_freed)(struct worker *w))
 {
+    CRASH_POINT("free");
     w->freeing = 0;
     w->on_freed = on_freed;
     for (struct journal *j = w->journals; j != NULL; j = j->next) {

@@ -97,8 +97,12 @@ static void give(struct worker *w, struct node_slots *s)
     for (;;) {
         uint64_t waiting = atomic_load(&s->waiting);
         unsigned k = next_waiting(waiting, w->index, w->node->worker_count);
-        if (k == WORKERS_MAX) {
-            break;
+        if (k == WORKERS_MAX) { /* leave it first, then look who came meanwhile */
+            atomic_fetch_sub(&s->taken, 1);
+            if (atomic_load(&s->waiting) == 0 || !take_one(s)) {
+                return;
+            }
+            continue;
         }
         uint64_t bit = UINT64_C(1) << k;
         if ((atomic_fetch_and(&s->waiting, ~bit) & bit) != 0) {
@@ -106,10 +110,9 @@ static void give(struct worker *w, struct node_slots *s)
             if (wake(w->node->workers[k])) {
                 return;
             }
-            atomic_fetch_sub(&s->handed_over[k], 1);
+            atomic_fetch_sub(&s->handed_over[k], 1); /* it has ended, and takes no more */
         }
     }
-    atomic_fetch_sub(&s->taken, 1);
 }
 
 void node_slot_give(struct lane *lane)
@@ -126,8 +129,11 @@ static void use_slots(struct worker *w)
         struct node_slots *s = &w->node->slots[i];
         if (atomic_load(&s->handed_over[w->index]) > 0) {
             lane_pump(w->lanes[i]);
-            while (take_handed_over(s, w->index)) {
-                give(w, s);
+            if (take_handed_over(s, w->index)) {
+                do {
+                    give(w, s);
+                } while (take_handed_over(s, w->index));
+                lane_pump(w->lanes[i]); /* what it asked for meanwhile may have been among them */
             }
         }
     }

@@ -2,6 +2,7 @@
  */
 #include "relay/journal.h"
 
+#include <limits.h>
 #include <string.h>
 
 void record_encode(const struct record *r, struct buf *out)
@@ -13,11 +14,13 @@ void record_encode(const struct record *r, struct buf *out)
 
 bool record_decode(struct str text, struct record *r)
 {
+    static const uint64_t most[7] = {UINT_MAX,  INT64_MAX, INT64_MAX, INT64_MAX,
+                                     INT64_MAX, INT_MAX,   1};
     uint64_t v[7];
     struct str word;
     *r = (struct record){0};
     for (size_t i = 0; i < 7; i++) {
-        if (!str_cut(text, ' ', &word, &text) || text_u64(word, INT64_MAX, &v[i]) != NULL) {
+        if (!str_cut(text, ' ', &word, &text) || text_u64(word, most[i], &v[i]) != NULL) {
             return false;
         }
     }

@@ -3,6 +3,7 @@
  */
 #include "relay/journal.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "relay/delivery.h"
 #include "relay/stats.h"
@@ -53,6 +54,7 @@ static void take_field(struct journal *j, struct str name, struct str value)
 
 static void on_settled(struct journal *j, const redisReply *reply)
 {
+    CRASH_POINT("recover_settled");
     j->read_n = 1; /* no `low`: nothing is known to be settled */
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         take_field(j, store_text(reply->element[i]), store_text(reply->element[i + 1]));
@@ -155,12 +157,7 @@ static void on_lanes(struct journal *j, const redisReply *reply)
 
 /* --- the entries */
 
-struct entry {
-    uint64_t n, received_ms;
-    struct str id, source, to, method, target, headers, body, from;
-};
-
-static bool entry_read(const redisReply *r, struct entry *e)
+bool entry_read(const redisReply *r, struct entry *e)
 {
     *e = (struct entry){0};
     if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
@@ -255,6 +252,7 @@ static void take_entry(struct journal *j, const struct entry *e)
 
 static void finish(struct journal *j)
 {
+    CRASH_POINT("recovered");
     log_line(LOG_INFO, "journal is recovered", "journal", "%s", j->name, "events", "%llu",
              (unsigned long long)j->recovery->events, NULL);
     stats_recovered(j->w, j->recovery->events);
@@ -283,6 +281,7 @@ static void on_entries(struct journal *j, const redisReply *reply)
         }
         j->read_n = e.n;
         take_entry(j, &e);
+        CRASH_POINT("recover_entry");
         j->read_n = e.n + 1;
     }
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < j->recovery->page) {
@@ -314,6 +313,7 @@ static void next_step(struct journal *j)
 
 void recover_start(struct journal *j)
 {
+    CRASH_POINT("recover");
     recover_stop(j);
     j->recovery = calloc(1, sizeof *j->recovery);
     ENSURE(j->recovery != NULL);

@@ -187,7 +187,7 @@ bool settled_decode(struct str text, struct settled *out)
         }
         out->ranges[out->count++] = r;
     }
-    if (!str_eq(word, STR("."))) {
+    if (!str_eq(word, STR(".")) || word.at + 1 != text.at + text.len) {
         settled_done(out);
         return false;
     }

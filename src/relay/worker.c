@@ -2,6 +2,7 @@
  * thread; what became of it is its state. */
 #include "relay/worker.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "relay/delivery.h"
 #include "relay/embedded.h"
@@ -155,6 +156,8 @@ static void look_at_drain(struct wheel_timer *t)
         wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_drain);
         return;
     }
+    w->cut_off = w->inflight;
+    w->accepted = stats_accepted_total(w);
     set_state(w, WORKER_DRAINED);
 }
 
@@ -166,6 +169,7 @@ void worker_drain(struct worker *w, int64_t until_ms)
         httpd_drain(w->listener);
     }
     set_state(w, WORKER_DRAINING);
+    CRASH_POINT("drain");
     look_at_drain(&w->look);
 }
 

@@ -21,6 +21,9 @@ def main():
     faulthandler.dump_traceback_later(HANGS_AFTER)  # where, before it is ended
     try:
         getattr(module, name)(flow)
+    except SystemExit as skipped:
+        flow.close(failed=False)
+        return skipped.code
     except BaseException:
         traceback.print_exc()
         flow.close(failed=True)

@@ -354,7 +354,7 @@ def forgets_nothing_that_was_settled_at_redis_out_of_memory(flow):
     p = flow.penstock({"a": a}, redis, workers=1)
     for i in range(10):
         assert p.stripe(b'{"seq":%d}' % i).status == 200
-    redis.cli("CONFIG", "SET", "maxmemory", "1mb")
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
     wait_for(lambda: p.metric("penstock_deliveries_total") == 10, "delivered")
     settled = redis.cli("KEYS", "*settled").split()[0]
     wait_for(lambda: redis.cli("HGET", settled, "low") == "12", "settled although Redis is full")
@@ -427,7 +427,7 @@ def a_refused_append_is_no_lost_tail(flow):
     redis, a = flow.redis(), flow.sink(lambda r, before: {"delay": 3})
     p = flow.penstock({"a": a}, redis)
     assert p.stripe(b'{"seq":1}').status == 200
-    redis.cli("CONFIG", "SET", "maxmemory", "1mb")
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
     assert p.stripe(b'{"seq":2}').status == 503
     redis.cli("CONFIG", "SET", "maxmemory", "0")
     wait_for(lambda: p.metric("penstock_deliveries_total") == 1, "the first to be delivered")
@@ -470,3 +470,20 @@ def several_workers_are_one_node(flow):
     assert p.stop() == 0
     assert sequence(fast) == sequence(slow) == {i: 1 for i in range(128)}
     assert all(redis.cli("GET", j.replace("journal", "owner")) == "free" for j in journals)
+
+
+def a_destination_has_no_more_connections_than_its_concurrency(flow):
+    """Idle ones of other workers included: one that serves a connection at a time is not shut out."""
+    redis, a = flow.redis(), flow.sink()
+    most = [0]
+
+    def answers(request, before):
+        most[0] = max(most[0], len(a.open))
+        return {}
+    a.answers = answers
+    p = flow.penstock({"a": "{ url: 'http://127.0.0.1:%d/', concurrency: 1 }" % a.port}, redis, workers=3)
+    for i in range(60):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    wait_for(lambda: len(sequence(a)) == 60, "all to arrive")
+    assert most[0] <= 2, most  # one that just ended may still be seen
+    assert p.metric("penstock_parked_total") == 0

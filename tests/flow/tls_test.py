@@ -256,6 +256,18 @@ def ends_a_handshake_that_takes_too_long(flow):
     p.wait_log("did not end in time")
 
 
+def lets_no_silent_connection_shut_a_sender_out(flow):
+    ca = Authority(flow.folder)
+    p, sink = _tls(flow, ca, workers=1)
+    silent = [socket.create_connection(("127.0.0.1", p.port), 10) for _ in range(600)]
+    wait_for(lambda: p.metric("penstock_requests_rejected_total") == 88, "all places to be taken")
+    for _ in range(20):
+        assert _post(p, _client(ca))[0] == 200
+    sink.wait(20)
+    for s in silent:
+        s.close()
+
+
 def says_what_is_wrong_with_a_certificate(flow):
     ca = Authority(flow.folder)
     cert, key = ca.make("server")

@@ -1,5 +1,5 @@
-/* The HTTP request path: any bytes, in any pieces, are judged; what is accepted keeps every rule that
- * the relay leans on. */
+/* The HTTP request path: any bytes, in any pieces, are judged; what is accepted keeps every rule
+ * that the relay leans on. */
 #include "io/http.h"
 
 #include "base/log.h"

@@ -497,8 +497,8 @@ static void impossible_recipes_are_refused(void **state)
     struct {
         struct verify_recipe r;
         const char *why;
-    } rows[12];
-    for (size_t i = 0; i < 12; i++) {
+    } rows[13];
+    for (size_t i = 0; i < 13; i++) {
         rows[i].r = good;
     }
     rows[0].r.headers[0] = STR_NONE, rows[0].why = "not named";
@@ -517,8 +517,10 @@ static void impossible_recipes_are_refused(void **state)
     rows[10].why = "too many";
     rows[11].r.kv_sep = rows[11].r.item_sep = ',', rows[11].r.sig_key = STR("a"),
     rows[11].why = "must differ";
+    rows[12].r.item_sep = ',', rows[12].r.kv_sep = '=', rows[12].r.sig_key = STR("a");
+    rows[12].r.ts_key = STR("a"), rows[12].why = "sig_key and ts_key must differ";
     struct str secret = STR("k");
-    for (size_t i = 0; i < 12; i++) {
+    for (size_t i = 0; i < 13; i++) {
         struct verify *v;
         int bad = 7;
         const char *why = verify_new(&v, &rows[i].r, &secret, 1, &bad);

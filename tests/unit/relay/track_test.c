@@ -137,7 +137,8 @@ static void a_foreign_or_cut_record_settles_nothing(void **state)
 {
     (void)state;
     static const char *const bad[] = {"", "12", "12 ", "12 .x", "x .", "12 15-", "12 15-17", "12 17-15 .", "12 15 .",
-                                      "12 15-17 16", "-1 .", "12  .", "99999999999999999999 ."};
+                                      "12 15-17 16", "-1 .", "12  .", "99999999999999999999 .", "12 . ",
+                                      "12 15-17 . 20-20 ."};
     struct settled s;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_false(settled_decode(str_of(bad[i]), &s));
@@ -162,7 +163,9 @@ static void a_record_of_a_delivery_reads_back(void **state)
     assert_int_equal(again.status, 503);
     assert_true(again.replay && again.since_ms == 4 && strcmp(again.reason, "status_5xx") == 0);
     buf_done(&out);
-    static const char *const bad[] = {"", "1", "1 2 3 4 5 6", "1 2 3 4 5 6 x r", "-1 2 3 4 5 6 0 r"};
+    static const char *const bad[] = {"", "1", "1 2 3 4 5 6", "1 2 3 4 5 6 x r", "-1 2 3 4 5 6 0 r",
+                                      "4294967296 2 3 4 5 6 0 r", "1 2 3 4 5 4294967295 0 r",
+                                      "1 2 3 4 5 6 2 r"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_false(record_decode(str_of(bad[i]), &again));
     }

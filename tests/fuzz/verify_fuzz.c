@@ -1,0 +1,191 @@
+/* Signature schemes, presets and recipes: what verify_sign makes verifies, one flipped bit does
+ * not, and nothing that was made up does. */
+#include "model/verify.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+#define NOW_S 1735689600
+
+/* Takes from the front of the input. */
+struct take {
+    const uint8_t *at;
+    size_t n;
+};
+
+static uint8_t take_byte(struct take *t)
+{
+    if (t->n == 0) {
+        return 0;
+    }
+    t->n--;
+    return *t->at++;
+}
+
+static struct str take_some(struct take *t, size_t most)
+{
+    size_t n = take_byte(t);
+    n = n < most ? n : most;
+    n = n < t->n ? n : t->n;
+    struct str s = {(const char *)t->at, n};
+    t->at += n;
+    t->n -= n;
+    return s;
+}
+
+static struct str one_of(struct take *t, const struct str *v, size_t n)
+{
+    return v[take_byte(t) % n];
+}
+
+static void take_recipe(struct take *t, struct verify_recipe *r)
+{
+    static const char item_seps[] = {0, ',', ';', ' '}, kv_seps[] = {0, '=', ':', ','};
+    static const struct str keys[] = {{NULL, 0}, {"v1", 2}, {"t", 1}, {"sha256", 6}};
+    static const struct str templates[] = {
+        {"{body}", 6},
+        {"{ts}.{body}", 11},
+        {"v0:{ts}:{body}", 14},
+        {"{id}.{ts}.{body}", 16},
+        {"{method}{url}{body}", 19},
+    };
+    *r = (struct verify_recipe){.name = STR("hmac"), .headers = {STR("X-Sig")}};
+    r->digest = (enum crypt_digest)(take_byte(t) % 3);
+    r->item_sep = item_seps[take_byte(t) % sizeof item_seps];
+    r->kv_sep = kv_seps[take_byte(t) % sizeof kv_seps];
+    r->sig_key = one_of(t, keys, 4);
+    r->ts_key = one_of(t, keys, 4);
+    r->encoding = (enum verify_encoding)(take_byte(t) % 3);
+    r->signed_text = (take_byte(t) & 7) == 0 ? take_some(t, 60) : one_of(t, templates, 5);
+    r->unit = (enum timestamp_unit)(take_byte(t) % 3);
+    uint8_t more = take_byte(t);
+    if ((more & 1) != 0) {
+        r->ts_headers[0] = STR("X-Time");
+    }
+    if ((more & 2) != 0) {
+        r->id_headers[0] = STR("X-Id");
+    }
+    if ((more & 4) != 0) {
+        r->past_s = r->future_s = 300;
+    }
+    r->public_url = (more & 8) != 0 ? STR("https://example.com/h") : STR_NONE;
+    r->key = (enum verify_key)((more >> 4) % 3);
+    r->key_prefix = (more & 128) != 0 ? STR("whsec_") : STR_NONE;
+}
+
+static const char *check(const struct verify *v, const struct fields *f, struct str body)
+{
+    struct verify_input in = {STR("POST"), STR("/hooks/x"), f, body};
+    struct verify_verdict verdict = verify_check(v, &in, NOW_S);
+    ENSURE(verdict.reason == NULL || verdict.reason == VERIFY_BAD_SIGNATURE ||
+           verdict.reason == VERIFY_STALE_TIMESTAMP);
+    ENSURE(verdict.reason == NULL ? verdict.secret >= 0
+                                  : verdict.detail != NULL && verdict.secret < 0);
+    return verdict.reason;
+}
+
+/* One flipped bit, or one more byte, of the body. */
+static void flip(const struct verify *v, struct fields *f, struct str body, struct take *t)
+{
+    char *copy = malloc(body.len + 1);
+    ENSURE(copy != NULL);
+    memcpy(copy, body.at, body.len);
+    if (body.len > 0) {
+        size_t at = (take_byte(t) * (size_t)257 + take_byte(t)) % body.len;
+        copy[at] = (char)(copy[at] ^ (1 << (take_byte(t) & 7)));
+        ENSURE(check(v, f, (struct str){copy, body.len}) == VERIFY_BAD_SIGNATURE);
+    }
+    memcpy(copy, body.at, body.len);
+    copy[body.len] = 'x';
+    ENSURE(check(v, f, (struct str){copy, body.len + 1}) == VERIFY_BAD_SIGNATURE);
+    free(copy);
+}
+
+/* One character of the signature, away from its padding. */
+static void flip_signature(const struct verify *v, struct fields *f, struct str body, bool hex,
+                           struct take *t)
+{
+    struct str old = f->v[0].value;
+    char *copy = malloc(old.len + 1);
+    ENSURE(copy != NULL);
+    memcpy(copy, old.at, old.len);
+    size_t at = old.len - 4 - take_byte(t) % 16;
+    if (hex) {
+        copy[at] = copy[at] == '0' ? '1' : '0';
+    } else {
+        copy[at] = copy[at] == 'A' ? 'B' : 'A';
+    }
+    f->v[0].value = (struct str){copy, old.len};
+    ENSURE(check(v, f, body) == VERIFY_BAD_SIGNATURE);
+    f->v[0].value = old;
+    free(copy);
+}
+
+static void sign(const struct verify *v, const struct verify_recipe *r, struct take *t)
+{
+    struct fields f = {.n = 0};
+    struct buf out;
+    buf_init(&out, 4096);
+    struct str body = {(const char *)t->at, t->n};
+    const char *why =
+        verify_sign(v, STR("POST"), STR("/hooks/x"), body, NOW_S, STR("evt_1"), &f, &out);
+    ENSURE(why == NULL && check(v, &f, body) == NULL);
+    flip(v, &f, body, &(struct take){t->at, t->n});
+    flip_signature(v, &f, body, r->encoding == VERIFY_HEX, t);
+    buf_done(&out);
+}
+
+/* Header values from outside: never genuine. */
+static void claim(const struct verify *v, const struct verify_recipe *r, struct take *t)
+{
+    struct fields f = {.n = 0};
+    uint8_t which = take_byte(t);
+    for (size_t i = 0; i < VERIFY_NAMES; i++) {
+        if (r->headers[i].len > 0 && (which & 1) == 0) {
+            (void)!fields_add(&f, r->headers[i], take_some(t, 255));
+        }
+        if (r->ts_headers[i].len > 0 && (which & 2) == 0) {
+            (void)!fields_add(&f, r->ts_headers[i], take_some(t, 40));
+        }
+        if (r->id_headers[i].len > 0 && (which & 4) == 0) {
+            (void)!fields_add(&f, r->id_headers[i], take_some(t, 40));
+        }
+        which >>= 1;
+    }
+    ENSURE(check(v, &f, (struct str){(const char *)t->at, t->n}) != NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    static const struct str good[] = {{"d2hzZWNfc2VjcmV0X29mX3Rlc3Rz", 28}, {"00ff10aa", 8}};
+    struct take t = {data, n};
+    struct verify_recipe made;
+    const struct verify_recipe *r;
+    uint8_t which = take_byte(&t);
+    size_t presets = 0;
+    while (verify_preset_at(presets) != NULL && !verify_preset_at(presets)->none) {
+        presets++;
+    }
+    if (which % 8 < presets) {
+        r = verify_preset_at(which % 8);
+    } else {
+        take_recipe(&t, &made);
+        r = &made;
+    }
+    struct str secrets[2] = {good[(which >> 3) & 1],
+                             (which & 16) != 0 ? take_some(&t, 80) : good[0]};
+    struct verify *v;
+    int bad;
+    const char *why = verify_new(&v, r, secrets, 2, &bad);
+    ENSURE((why == NULL) == (v != NULL) && bad >= -1 && bad < 2);
+    if (v != NULL) {
+        sign(v, r, &t);
+        claim(v, r, &t);
+        verify_free(v);
+    }
+    return 0;
+}

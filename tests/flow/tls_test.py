@@ -334,8 +334,9 @@ class TlsRedis(Redis):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.tls_port = s.getsockname()[1]
-        super().__init__(folder, "--tls-port", str(self.tls_port), "--tls-cert-file", cert[0], "--tls-key-file",
-                         cert[1], "--tls-ca-cert-file", ca.cert, "--tls-auth-clients", "yes" if clients else "no")
+        # On both addresses that localhost may have: the sentence at start is about the last one tried.
+        super().__init__(folder, "--bind", "127.0.0.1", "-::1", "--tls-port", str(self.tls_port),
+                         "--tls-cert-file", cert[0], "--tls-key-file", cert[1], "--tls-ca-cert-file", ca.cert, "--tls-auth-clients", "yes" if clients else "no")
 
 
 def _redis(flow, ca, cert, clients=False):

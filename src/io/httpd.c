@@ -864,13 +864,14 @@ void httpd_drain(struct httpd *h)
 {
     h->draining = true;
     listener_close(&h->listener);
-    while (h->incoming != NULL) {
-        struct incoming *in = h->incoming;
+    for (struct incoming *in = h->incoming, *next; in != NULL; in = next) {
+        next = in->next;
         proxy_wait_cancel(&in->wait);
         close(in->wait.fd);
-        forget_incoming(in);
         free(in);
     }
+    h->incoming = NULL;
+    h->incoming_count = 0;
     for (struct httpd_conn *c = h->conns; c != NULL; c = c->next) {
         if (c->state == PEER_IDLE || c->state == PEER_HANDSHAKE) {
             conn_close(&c->conn, CONN_DONE);

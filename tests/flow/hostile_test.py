@@ -3,6 +3,7 @@ import json
 import os
 import re
 import select
+import signal
 import socket
 import ssl
 import struct
@@ -146,6 +147,18 @@ def connections_count_for_the_client_that_a_proxy_names(flow):
     for s in held:
         s.close()
     wait_for(lambda: post_raw(p, four % b"192.0.2.7") == 200, "its places to be free again")
+
+
+def a_stop_waits_for_no_proxy_header(flow):
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"],
+                      listen_more=", trusted_proxies: ['127.0.0.1'], proxy_protocol: true")
+    silent = [socket.create_connection(("127.0.0.1", p.port), PATIENCE) for _ in range(8)]
+    assert post_raw(p, V2 + b"\x20\x00\x00\x00") == 200
+    p.signal(signal.SIGTERM)
+    for s in silent:
+        assert s.recv(1) == b""
+        s.close()
+    assert p.wait() == 0 and "did not come in time" not in p.text()
 
 
 def speaks_tls_behind_a_proxy_header(flow):

@@ -49,7 +49,8 @@ static const char *parse(int argc, char **argv, struct args *a)
 
 static bool read_file(const char *path, struct buf *out)
 {
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    bool from_stdin = strcmp(path, "-") == 0;
+    FILE *f = from_stdin ? stdin : fopen(path, "rb");
     if (f == NULL) {
         perror(path);
         return false;
@@ -61,7 +62,7 @@ static bool read_file(const char *path, struct buf *out)
         out->len += n;
     } while (n > 0);
     bool ok = !ferror(f) && !out->failed;
-    if (f != stdin) {
+    if (!from_stdin) {
         fclose(f);
     }
     if (!ok) {

@@ -297,7 +297,9 @@ static struct node *read_map(struct loader *l, const yaml_event_t *e, unsigned d
     }
     struct pairs p = {0};
     map_init(&p.seen);
-    collect_pairs(l, &p, l->stack + base, l->n - base, e);
+    if (l->n > base) {
+        collect_pairs(l, &p, l->stack + base, l->n - base, e);
+    }
     l->n = base;
     n->n = p.n;
     n->pairs = arena_array(l->arena, p.n, sizeof *n->pairs);

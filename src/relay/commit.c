@@ -188,6 +188,7 @@ static void add_op(struct batch *b, const struct op *op)
         if (op->event != NULL) {
             add_body(b, op->event, op->n);
         }
+        ENSURE(op->track != NULL);
         add_arg(b, op->kind == OP_PARK ? STR("park") : STR("bury"));
         add_number(b, op->n);
         add_arg(b, str_of(op->track->lane->name));
@@ -197,6 +198,7 @@ static void add_op(struct batch *b, const struct op *op)
         add_written(b, at);
         break;
     case OP_DROP:
+        ENSURE(op->track != NULL);
         add_arg(b, STR("drop"));
         add_number(b, op->n);
         add_arg(b, str_of(op->track->lane->name));
@@ -354,11 +356,13 @@ static void note_written(struct journal *j, const struct op *op)
     }
     switch (op->kind) {
     case OP_PARK:
+        ENSURE(t != NULL);
         j->recent_parks[j->recent_at++ % RECENT_PARKS] = op->n;
         stats_parked(j->w, t->lane);
         due_note(t, op->at_ms);
         break;
     case OP_BURY:
+        ENSURE(t != NULL);
         t->dead_total++;
         break;
     case OP_REQUEST_DONE:

@@ -154,7 +154,7 @@ static void read_done(struct journal *j, struct due_read *r)
     if (r->asked > 0) {
         return;
     }
-    if (t == r->t) {
+    if (t != NULL && t == r->t) {
         t->due_reading = false;
         t->look_back |= r->went_back || (r->missed && !r->expire);
         if (r->missed || r->went_back) { /* the next push of the lane reads again */

@@ -162,7 +162,7 @@ static void refuse_as(struct worker *w, struct httpd_request *r, const struct co
     if (status == 503 || status == 429) {
         fields[n++] =
             (struct field){STR("Retry-After"), {seconds, text_put_u64(seconds, why->retry_s)}};
-    } else if (status == 405) {
+    } else if (status == 405 && source != NULL) {
         fields[n++] = (struct field){STR("Allow"), put_methods(source->methods, allow)};
     }
     buf_init(&b, sizeof body);

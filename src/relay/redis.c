@@ -134,7 +134,7 @@ static struct str info_value(const redisReply *info, struct str name)
             return str_ends(value, STR("\r")) ? str_head(value, value.len - 1) : value;
         }
     }
-    return STR_NONE;
+    return STR("");
 }
 
 static void keep_run_id(struct worker *w, int which, const redisReply *info)

@@ -44,6 +44,10 @@ const char *text_percent(struct str s, uint64_t *out) MUST_CHECK;  /* 20% -> 20,
 const char *text_rate(struct str s, double *out_per_s) MUST_CHECK; /* 50/s, 600/m, 10/h */
 /* IMF-fixdate, RFC 850 and asctime forms (RFC 9110 5.6.7); seconds since 1970. */
 const char *text_http_date(struct str s, int64_t *out_s) MUST_CHECK;
+/* Days since 1970-01-01 of a date of the (proleptic) Gregorian calendar, by Howard Hinnant's
+ * algorithm; m from 1 to 12, d from 1. */
+int64_t text_days(int64_t y, unsigned m, unsigned d);
+bool text_is_digits(struct str s); /* at least one, and nothing else */
 
 /* Writers: fill `out`, return the length, add no terminator. */
 size_t text_put_u64(char out[20], uint64_t v);

@@ -125,6 +125,16 @@ static bool take_digits(struct str *s, uint64_t *out)
     return true;
 }
 
+bool text_is_digits(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] < '0' || s.at[i] > '9') {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
 const char *text_u64(struct str s, uint64_t max, uint64_t *out)
 {
     uint64_t v;
@@ -221,8 +231,7 @@ const char *text_rate(struct str s, double *out_per_s)
     return NULL;
 }
 
-/* Days since 1970-01-01 of a proleptic Gregorian date. */
-static int64_t days_of(int64_t y, unsigned m, unsigned d)
+int64_t text_days(int64_t y, unsigned m, unsigned d)
 {
     y -= m <= 2;
     int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -259,7 +268,7 @@ static bool take_date(struct str day, struct str month, struct str year, struct 
     if (year.len == 2) {
         y += y < 70 ? 2000 : 1900;
     }
-    *out_s = days_of((int64_t)y, m, (unsigned)d) * 86400 + (int64_t)(h * 3600 + mi * 60 + sec);
+    *out_s = text_days((int64_t)y, m, (unsigned)d) * 86400 + (int64_t)(h * 3600 + mi * 60 + sec);
     return true;
 }
 

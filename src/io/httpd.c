@@ -10,10 +10,9 @@
 #include "io/httpd.h"
 
 #include "base/buf.h"
-#include "base/crypt.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "io/answer.h"
+#include "io/clients.h"
 #include "io/conn.h"
 #include "io/http.h"
 #include "io/listen.h"
@@ -52,13 +51,13 @@ struct httpd_conn {
     struct message *message; /* owned: HEAD, BODY, PENDING */
     struct block *ahead;     /* owned: bytes of the next request, or NULL */
     size_t lingered;
-    bool close;      /* behind the answer */
-    bool unread;     /* the peer may still be sending: linger, so that no reset kills the answer */
-    bool ended;      /* the peer has ended its side */
-    bool stopped;    /* reading is, for `ahead` is full */
-    bool busy;       /* inside the loop that takes requests off `ahead` */
-    bool counted;    /* in `addresses` */
-    char client[16]; /* its key there */
+    bool close;   /* behind the answer */
+    bool unread;  /* the peer may still be sending: linger, so that no reset kills the answer */
+    bool ended;   /* the peer has ended its side */
+    bool stopped; /* reading is, for `ahead` is full */
+    bool busy;    /* inside the loop that takes requests off `ahead` */
+    bool counted; /* in `clients` */
+    struct client_key client;
     struct sockaddr_storage peer;
 };
 
@@ -84,10 +83,9 @@ struct httpd {
     unsigned conn_count, kept_count, handshakes;
     struct incoming *incoming;
     unsigned incoming_count;
-    struct crypt_key *address_key;
-    struct map addresses; /* how many connections a client has, as a number in place of a pointer */
-    struct buf out;       /* the head of the answer being made */
-    struct buf refusal;   /* the body of one of our own */
+    struct clients clients;
+    struct buf out;     /* the head of the answer being made */
+    struct buf refusal; /* the body of one of our own */
     bool draining;
     uv_idle_t closer; /* ends httpd_close from the loop when no connection does */
     void (*on_closed)(void *user);
@@ -541,8 +539,7 @@ static void on_closer_closed(uv_handle_t *handle)
     buf_done(&h->out);
     buf_done(&h->refusal);
     tls_context_unref(h->tls);
-    map_done(&h->addresses);
-    crypt_key_free(h->address_key);
+    clients_done(&h->clients);
     free(h);
     on_httpd_closed(user);
 }
@@ -553,8 +550,6 @@ static void finish_close(struct httpd *h)
         uv_close((uv_handle_t *)&h->closer, on_closer_closed);
     }
 }
-
-static void uncount_client(struct httpd_conn *c);
 
 static void on_closed(struct conn *conn, const char *reason)
 {
@@ -570,7 +565,9 @@ static void on_closed(struct conn *conn, const char *reason)
         h->handler.on_gone(h->handler.user, &c->message->request);
     }
     forget_message(c);
-    uncount_client(c);
+    if (c->counted) {
+        clients_remove(&h->clients, &c->client);
+    }
     block_give(&h->pool, c->ahead);
     *c->link = c->next;
     if (c->next != NULL) {
@@ -628,34 +625,6 @@ static bool is_trusted(const struct httpd *h, const struct sockaddr_storage *pee
     return peer->ss_family == AF_UNIX || cidr_has(h->limits.trusted, h->limits.trusted_count, &a);
 }
 
-/* Its digest under a key of this process stands for a client: nobody can choose addresses that fall
- * together in the map. */
-static void set_client(struct httpd_conn *c)
-{
-    unsigned char digest[CRYPT_DIGEST_MAX];
-    struct address_bytes address = address_of(&c->peer);
-    address = address_client(&address);
-    struct str bytes = {(const char *)address.v, sizeof address.v};
-    crypt_hmac(c->httpd->address_key, &bytes, 1, digest);
-    memcpy(c->client, digest, sizeof c->client);
-}
-
-static uintptr_t client_count(const struct httpd_conn *c)
-{
-    return (uintptr_t)map_find(&c->httpd->addresses, (struct str){c->client, sizeof c->client});
-}
-
-static void client_set(struct httpd_conn *c, uintptr_t n)
-{
-    struct httpd *h = c->httpd;
-    struct str key = {c->client, sizeof c->client};
-    if (n == 0) {
-        map_remove(&h->addresses, key);
-    } else {
-        map_set(&h->addresses, key, (void *)n);
-    }
-}
-
 /* False: it has as many as it may. */
 static bool count_client(struct httpd_conn *c)
 {
@@ -663,22 +632,8 @@ static bool count_client(struct httpd_conn *c)
     if (h->limits.per_address == 0 || is_trusted(h, &c->peer)) {
         return true;
     }
-    set_client(c);
-    uintptr_t n = client_count(c);
-    if (n >= h->limits.per_address) {
-        return false;
-    }
-    client_set(c, n + 1);
-    c->counted = true;
-    return true;
-}
-
-static void uncount_client(struct httpd_conn *c)
-{
-    if (c->counted) {
-        client_set(c, client_count(c) - 1);
-        c->counted = false;
-    }
+    c->counted = clients_add(&h->clients, &c->peer, h->limits.per_address, &c->client);
+    return c->counted;
 }
 
 /* --- a connection begins --- */
@@ -803,11 +758,7 @@ static void init(struct httpd *h, uv_loop_t *loop, struct wheel *wheel,
         (struct http_limits){limits->head_bytes, limits->target_bytes, limits->field_count};
     h->pool.limits = &h->head_limits;
     h->pool.memory_max = limits->memory_bytes;
-    char secret[32];
-    crypt_random(secret, sizeof secret);
-    h->address_key = crypt_key_new(CRYPT_SHA256, (struct str){secret, sizeof secret});
-    crypt_wipe(secret, sizeof secret);
-    map_init(&h->addresses);
+    clients_init(&h->clients);
     buf_init(&h->out, 64 * 1024);
     buf_init(&h->refusal, 256);
     uv_idle_init(loop, &h->closer);

@@ -30,22 +30,12 @@ bool conf_read_text(struct conf_reader *r, const char *key, const struct node *n
     return true;
 }
 
-static bool all_digits(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.at[i] < '0' || s.at[i] > '9') {
-            return false;
-        }
-    }
-    return s.len > 0;
-}
-
 bool conf_refuse(struct conf_reader *r, const struct conf_row *row, const struct node *n,
                  const char *why, struct str text, const char *unit)
 {
     struct str shown = report_shown(text);
     report_error(r->report, &n->place, "\"%s\": %s, not \"%.*s\"", row->key, why, STR_ARG(shown));
-    if (unit != NULL && all_digits(text)) {
+    if (unit != NULL && text_is_digits(text)) {
         report_help(r->report, "a bare number has no unit; did you mean %.*s%s?", STR_ARG(shown),
                     unit);
     }

@@ -83,21 +83,11 @@ bool retry_wants_status(const struct retry_policy *p, int status)
     return false;
 }
 
-static bool all_digits(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.at[i] < '0' || s.at[i] > '9') {
-            return false;
-        }
-    }
-    return s.len > 0;
-}
-
 int64_t retry_after_ms(struct str value, int64_t now_s)
 {
     struct str s = str_trim(value);
     int64_t wait_s;
-    if (all_digits(s)) {
+    if (text_is_digits(s)) {
         uint64_t v;
         wait_s = text_u64(s, RETRY_AFTER_MAX_S, &v) == NULL ? (int64_t)v : RETRY_AFTER_MAX_S;
     } else if (text_http_date(s, &wait_s) == NULL) {

@@ -5,16 +5,8 @@
 
 #define YEAR_10000_S INT64_C(253402300800)
 
-/* Days since 1970-01-01 of a Gregorian date, and back (Howard Hinnant, "chrono-compatible low-level
- * date algorithms"). */
-static int64_t days_of(int64_t y, int64_t m, int64_t d)
-{
-    y -= m <= 2;
-    int64_t era = y / 400, of_era = y % 400;
-    int64_t of_year = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
+/* The date of a number of days since 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date
+ * algorithms"). */
 static void date_of(int64_t days, int64_t *y, int64_t *m, int64_t *d)
 {
     days += 719468;
@@ -93,7 +85,7 @@ static bool decode_iso(struct str s, int64_t *out_ms)
         s.len > 0) {
         return false;
     }
-    int64_t days = days_of(y, m, d), back_y, back_m, back_d;
+    int64_t days = text_days(y, (unsigned)m, (unsigned)d), back_y, back_m, back_d;
     date_of(days, &back_y, &back_m, &back_d);
     if (back_m != m) { /* February 30th */
         return false;

@@ -35,6 +35,9 @@ struct store_handler {
     void *user;
     void (*on_up)(void *user); /* connected and authenticated: commands may be sent */
     void (*on_down)(void *user, const char *why); /* after every pending command got NULL */
+    /* A turn's commands are about to leave: what is sent now leaves behind them, with them. May be
+     * NULL. */
+    void (*on_leaving)(void *user);
 };
 
 struct store *store_new(uv_loop_t *loop, struct wheel *wheel, const struct store_conf *conf,

@@ -107,7 +107,7 @@ struct file_source {
     struct str secret;
     struct conf_texts secrets;
     uint64_t body; /* 0: the preset's or the listener's */
-    struct str event_type, event_id;
+    struct str event_type, event_id, dedupe_key;
 };
 
 struct file_destination {

@@ -44,12 +44,30 @@ struct journal_keys {
 void journal_keys_init(struct journal_keys *k, struct str prefix, uint64_t number);
 
 /* One append in motion: a member of ingest's request, or a re-append's own. */
+#define DEDUPE_KEY 32 /* hex digits */
+
 struct append {
     struct append *next;
     struct event *event;
-    struct move *move; /* not NULL: a re-append of an event of another journal */
-    bool sent;         /* false: its connection died; the outcome is unknown */
-    bool in_stream;    /* the read-back found it */
+    char dedupe[DEDUPE_KEY + 1];     /* digest of source and delivery id; empty: none */
+    struct move *move;               /* not NULL: a re-append of an event of another journal */
+    enum conf_durability durability; /* that the sender is promised */
+    bool sent;                       /* false: its connection died; the outcome is unknown */
+    bool in_stream;                  /* the read-back found it */
+    bool answered;                   /* by Redis; `refusal` says how */
+    const char *refusal;             /* NULL: it is in the stream */
+    bool unproven;                   /* in the stream, but not as durable as was promised */
+};
+
+/* Proof that what was appended is as durable as promised, where the answer to XADD is none: WAIT
+ * and WAITAOF tell of all that their connection wrote before. One is under way at a time, and what
+ * was appended meanwhile shares the next one: a group commit. */
+struct proof {
+    unsigned awaited;  /* commands under way */
+    uint64_t covers_n; /* what they will tell of */
+    uint64_t proven_n; /* what the last ones told of */
+    bool synced;       /* what WAITAOF answered */
+    uint64_t replicas; /* what WAIT answered */
 };
 
 struct batch; /* the commit under way; commit.c */
@@ -86,7 +104,10 @@ struct journal {
     uint64_t marker_n;    /* of a marker that was not answered yet; 0: none */
     uint64_t asked_low_n; /* present_n when the question was sent */
     struct append *pending, **pending_tail; /* in n order: unanswered or unknown */
+    struct append *unanswered;              /* the first of them that Redis has not answered */
     unsigned pending_count;
+    uint64_t sent_n; /* the last append's */
+    struct proof proof;
 
     struct track *tracks[LANES_MAX]; /* by lane number */
     uint64_t low;                    /* as last committed */
@@ -139,6 +160,7 @@ uint64_t journal_next_n(struct journal *j);
 /* Parting: appends of unknown outcome at or below `top` are answered as refused, those above as
  * absent. */
 void journal_fail_pending(struct journal *j, uint64_t top);
+void journal_prove(struct journal *j);          /* behind a turn's appends, in the same write */
 void journal_appends_down(struct journal *j);   /* the connection died: outcomes are unknown */
 void journal_resume_appends(struct journal *j); /* marker, read-back, then JOURNAL_OPEN */
 
@@ -290,8 +312,17 @@ void lease_renew_all(struct worker *w);
 /* A planned stop: seals and frees every journal; on_freed when Redis has answered or is away. */
 void lease_free_all(struct worker *w, void (*on_freed)(struct worker *w));
 
-/* --- move.c: events that leave a lost journal for the live one */
+/* --- move.c: entries whose delivery is decided by a claim: events that leave a lost journal for
+ * the live one, and deliveries that their sender may have sent before */
 #define MOVE_PLACE_MAX 48 /* of "<journal>-<n>" */
+
+enum move_verdict {
+    MOVE_MINE,      /* it is delivered */
+    MOVE_DUPLICATE, /* the first one is, under the id that is told */
+    MOVE_UNKNOWN,   /* its journal was left: whoever recovers it asks again */
+};
+typedef void (*move_on_decided)(void *user, struct journal *j, enum move_verdict verdict,
+                                struct str first_id);
 
 struct move {
     struct move *next;
@@ -302,8 +333,11 @@ struct move {
     uint64_t copy_number;  /* of the journal that has it */
     uint64_t *seqs;        /* its slots, one a destination; owned */
     bool claiming;
-    bool copy_lost; /* its journal was left, and lies below it now */
-    bool dropped;   /* not wanted any more; the claim's answer frees it */
+    bool copy_lost;              /* its journal was left, and lies below it now */
+    bool dropped;                /* not wanted any more; the claim's answer frees it */
+    char dedupe[DEDUPE_KEY + 1]; /* not empty: the claim is of a delivery id */
+    move_on_decided on_decided;  /* once, or NULL */
+    void *user;
 };
 /* Everything that `j` holds unsettled above `top` becomes a move; the rest of its memory goes. */
 void move_out(struct journal *j, uint64_t top);
@@ -311,6 +345,10 @@ bool move_holds_above(struct journal *j, uint64_t top);
 /* Recovery met an entry that says where it came from: whose it is must be claimed before any
  * attempt. */
 void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n);
+/* An entry of a source with `dedupe` is in the stream: the first that claims its delivery id is
+ * delivered, the others are settled. `on_decided` may be NULL; never from inside. */
+void move_dedupe(struct journal *j, struct event *e, const char *key, move_on_decided on_decided,
+                 void *user);
 void move_appended(struct journal *j, struct append *a, const char *reason);
 size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX]);
 bool move_place_read(struct str place, uint64_t *number, uint64_t *n);
@@ -327,7 +365,7 @@ bool recover_has_record(const struct journal *j); /* what is settled is known */
 /* An entry of a stream, as XRANGE answers. Slices are borrowed from the reply. */
 struct entry {
     uint64_t n, received_ms;
-    struct str id, source, to, method, target, headers, body, from;
+    struct str id, source, to, method, target, headers, body, from, dedupe;
 };
 bool entry_read(const redisReply *r, struct entry *e); /* false: foreign */
 

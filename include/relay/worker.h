@@ -29,9 +29,12 @@ struct redis_side {
     struct store *appends; /* XADD only */
     struct store *main;    /* everything else */
     bool appends_up, main_up;
-    bool ready;      /* both up, checked, same run id: journals may be asked for */
-    bool was_ready;  /* at least once */
-    bool unsuitable; /* it answers, but its settings could lose data: a human must act */
+    bool ready;       /* both up, checked, same run id: journals may be asked for */
+    bool was_ready;   /* at least once */
+    bool unsuitable;  /* it answers, but its settings could lose data: a human must act */
+    bool has_waitaof; /* 7.2 or newer */
+    bool proves_sync; /* "fsync" takes a WAITAOF: the server syncs once a second */
+    bool proves;      /* that, or a source asks for replicas */
     bool stopping;
     char run_id[2][48];   /* of appends, of main */
     char last_run_id[48]; /* of the server that was ready last */

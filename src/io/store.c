@@ -602,6 +602,9 @@ static void on_turn(uv_idle_t *turn)
         }
         drop(s);
     } else if (s->link != NULL) {
+        if (s->handler.on_leaving != NULL && s->state == STORE_UP) {
+            s->handler.on_leaving(s->handler.user);
+        }
         link_flush(s->link);
     }
 }

@@ -16,7 +16,6 @@ static const struct {
     {"", "include"},
     {"admin", "dashboard"},
     {"redis", "sentinel"},
-    {"sources.*", "dedupe"},
     {"defaults.destination", "on_removed"},
     {"defaults.destination", "buffer"},
     {"defaults.destination", "on_full"},

@@ -12,7 +12,7 @@
 static const char *const worker_words[] = {"auto", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const log_formats[] = {"json", "text", NULL};
-static const char *const durabilities[] = {"memory", "fsync", "!replica", NULL};
+static const char *const durabilities[] = {"!inherited", "memory", "fsync", "replica", NULL};
 static const char *const exhausted_words[] = {"dead_letter", "drop", "pause", NULL};
 static const char *const digest_words[] = {"sha1", "sha256", "sha512", NULL};
 static const char *const encoding_words[] = {"hex", "base64", "base64url", NULL};
@@ -154,7 +154,10 @@ static const struct conf_row redis_rows[] = {
     BLOCK("tls", 0, redis_tls, "how a rediss:// server is verified"),
     VALUE("prefix", TEXT, AT(c.redis.prefix), "penstock:", 1, 64, "how every key begins"),
     WORD("durability", AT(c.redis.durability), "fsync", durabilities,
-         "what a 2xx promises: memory (Redis has it) or fsync (it is on disk)"),
+         "what a 2xx promises: memory (Redis has it), fsync (it is on disk) or replica (replicas "
+         "have it too)"),
+    {"replicas", &KIND_COUNT, AT(c.redis.replicas), "1", 1, 8,
+     "how many replicas that are, under durability: replica", .words = NULL},
     VALUE("assume_fsync", BOOL, AT(c.redis.assume_fsync), "false", 0, 0,
           "take it on trust that Redis syncs, where CONFIG is barred"),
     BLOCK("retention", 0, retention, "how much is kept, and how long"),
@@ -225,6 +228,15 @@ static const struct conf_row event_rows[] = {
 static const struct conf_block event_block = {
     "sources.*.event", "event", event_rows, 0, NULL, NULL};
 
+static const struct conf_row dedupe_rows[] = {
+    VALUE("window", DURATION, AT(s.dedupe_ms), NULL, 0, 30 * DAY,
+          "how long a delivery id is remembered: at least as long as its sender tries; 0s = off"),
+    VALUE("key", TEXT, AT(dedupe_key), NULL, 1, 256,
+          "where the id is: header.NAME or body./json/pointer; event.id unless given"),
+    END};
+static const struct conf_block dedupe_block = {"sources.*.dedupe", "dedupe", dedupe_rows, 0,
+                                               "window",           NULL};
+
 static const struct conf_row respond_rows[] = {VALUE("status", COUNT, AT(s.respond_status), "200",
                                                      200, 299, "the status of an accepted event"),
                                                {"body", &KIND_TEXT, AT(s.respond_body), "{}", 0,
@@ -244,6 +256,8 @@ static const struct conf_row source_rows[] = {
           "several of them while one is replaced: any may match, empty ones are dropped"),
     VALUE("allow_from", CIDRS, AT(s.allow_from), NULL, 1, 256,
           "addresses that it may post from; all unless given"),
+    WORD("durability", AT(s.durability), NULL, durabilities,
+         "what a 2xx to it promises; redis.durability unless given"),
     VALUE("rate", RATE, AT(s.rate), NULL, 0, 0,
           "the most genuine events it may post, such as 500/s; a second's worth at once"),
     {"methods", &KIND_METHODS, AT(s.methods), "POST", 1, 7, "the methods it may use",
@@ -252,6 +266,7 @@ static const struct conf_row source_rows[] = {
           "keep events that no route takes"),
     VALUE("body", BYTES, AT(body), NULL, 1, GIB, "the greatest body it sends"),
     BLOCK("event", 0, event, "where type and id are, if the preset does not know"),
+    BLOCK("dedupe", 0, dedupe, "take a delivery that comes again for the first one"),
     BLOCK("respond", 0, respond, "what an accepted event is answered with"),
     END};
 static const struct conf_block source_block = {

@@ -190,6 +190,8 @@ bool entry_read(const redisReply *r, struct entry *e)
             e->body = value;
         } else if (str_eq(name, STR("from"))) {
             e->from = value;
+        } else if (str_eq(name, STR("k"))) {
+            e->dedupe = value;
         }
     }
     str_cut(line, ' ', &e->method, &e->target);
@@ -242,6 +244,10 @@ static void take_entry(struct journal *j, const struct entry *e)
     uint64_t from_journal, from_n;
     if (move_place_read(e->from, &from_journal, &from_n)) {
         move_recovered(j, event, from_journal, from_n);
+    } else if (e->dedupe.len == DEDUPE_KEY) {
+        char key[DEDUPE_KEY + 1];
+        snprintf(key, sizeof key, "%.*s", STR_ARG(e->dedupe));
+        move_dedupe(j, event, key, NULL, NULL);
     } else {
         for (size_t i = 0; i < count; i++) {
             dispatch_recovered(j, event, j->w->lanes[to[i]]);

@@ -152,7 +152,11 @@ static bool server_fits(struct worker *w, const redisReply *info)
     struct str policy = info_value(info, STR("maxmemory_policy"));
     uint64_t v = 0;
     str_cut(version, '.', &major, &rest);
-    if (text_u64(major, 1000, &v) != NULL || v < 7) {
+    if (text_u64(major, 1000, &v) != NULL) {
+        v = 0;
+    }
+    w->redis.has_waitaof = v > 7 || (v == 7 && rest.len > 0 && rest.at[0] >= '2');
+    if (v < 7) {
         say_trouble(w, true, "Redis 7.0 or newer is needed, this is %.*s", STR_ARG(version));
     } else if (!str_eq(info_value(info, STR("role")), STR("master"))) {
         say_trouble(w, false, "it is a replica; waiting for it to become the master");
@@ -177,9 +181,12 @@ static bool config_is(const redisReply *config, const char *name, const char *wa
     return false;
 }
 
+/* Can a 2xx promise "fsync" here, and how: by the answer to XADD alone, or by a WAITAOF behind it?
+ */
 static bool durability_fits(struct worker *w, const redisReply *config)
 {
-    if (w->conf->redis.durability != DURABILITY_FSYNC || w->conf->redis.assume_fsync) {
+    w->redis.proves_sync = false;
+    if (!conf_wants(w->conf, DURABILITY_FSYNC) || w->conf->redis.assume_fsync) {
         return true;
     }
     if (store_error_of(config) != STORE_OK) {
@@ -190,14 +197,15 @@ static bool durability_fits(struct worker *w, const redisReply *config)
         say_trouble(w, true,
                     "durability: fsync needs \"appendonly yes\" and \"appendfsync always\" in "
                     "redis.conf; or write redis.durability: memory");
-    } else if (!config_is(config, "appendfsync", "always")) {
-        say_trouble(w, true,
-                    "durability: fsync needs \"appendfsync always\" in redis.conf; or write "
-                    "redis.durability: memory");
     } else if (!config_is(config, "no-appendfsync-on-rewrite", "no")) {
         say_trouble(w, true,
                     "durability: fsync needs \"no-appendfsync-on-rewrite no\" in redis.conf");
+    } else if (!config_is(config, "appendfsync", "always") && !w->redis.has_waitaof) {
+        say_trouble(w, true,
+                    "durability: fsync needs \"appendfsync always\" in redis.conf (or Redis 7.2); "
+                    "or write redis.durability: memory");
     } else {
+        w->redis.proves_sync = !config_is(config, "appendfsync", "always");
         return true;
     }
     return false;
@@ -215,6 +223,7 @@ static void check_passed(struct worker *w)
         store_reset(r->main, "another server");
         return;
     }
+    r->proves = r->proves_sync || conf_wants(w->conf, DURABILITY_REPLICA);
     bool same = strcmp(r->run_id[1], r->last_run_id) == 0;
     memcpy(r->last_run_id, r->run_id[1], sizeof r->last_run_id);
     r->ready = true;
@@ -371,6 +380,14 @@ static void on_appends_down(void *user, const char *why)
     went_down(w, why);
 }
 
+static void on_appends_leaving(void *user)
+{
+    struct worker *w = user;
+    if (w->live != NULL) {
+        journal_prove(w->live);
+    }
+}
+
 static void on_main_up(void *user)
 {
     struct worker *w = user;
@@ -407,8 +424,8 @@ void redis_start(struct worker *w)
     }
     w->redis.scripts = calloc(SCRIPT_COUNT, sizeof *w->redis.scripts);
     ENSURE(w->redis.scripts != NULL);
-    struct store_handler appends = {w, on_appends_up, on_appends_down};
-    struct store_handler others = {w, on_main_up, on_main_down};
+    struct store_handler appends = {w, on_appends_up, on_appends_down, on_appends_leaving};
+    struct store_handler others = {w, on_main_up, on_main_down, NULL};
     w->redis.appends = store_new(w->loop, &w->wheel, &conf, &appends);
     w->redis.main = store_new(w->loop, &w->wheel, &conf, &others);
 }

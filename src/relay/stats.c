@@ -8,9 +8,9 @@
 
 struct stats {
     struct metrics all;
-    struct metric_family *accepted, *rejected, *unrouted, *accept_latency, *attempts, *delivered,
-        *parked, *dead, *depth, *inflight, *breaker, *paused, *delivery_latency, *store_errors,
-        *expiry;
+    struct metric_family *accepted, *rejected, *unrouted, *duplicate, *accept_latency, *attempts,
+        *delivered, *parked, *dead, *depth, *inflight, *breaker, *paused, *delivery_latency,
+        *store_errors, *expiry;
     struct metric *redis_up, *lease_valid, *journals, *left, *moved, *lost, *recovered, *overdue,
         *memory, *connections, *waiting;
     struct map sources; /* struct source_stats by name */
@@ -19,7 +19,7 @@ struct stats {
 };
 
 struct source_stats {
-    struct metric *accepted, *latency, *unrouted;
+    struct metric *accepted, *latency, *unrouted, *duplicate;
 };
 
 struct lane_stats {
@@ -57,6 +57,8 @@ struct stats *stats_new(void)
                                  "Requests refused, by reason.");
     s->unrouted =
         metrics_family(m, count, "penstock_events_unrouted_total", "Events that no route wanted.");
+    s->duplicate = metrics_family(m, count, "penstock_events_duplicate_total",
+                                  "Events answered with the id of an earlier one.");
     s->accept_latency = metrics_family(m, hist, "penstock_accept_seconds",
                                        "First byte of a request to its answer.");
     s->attempts =
@@ -126,6 +128,7 @@ static struct source_stats *source_of(struct worker *w, struct str name)
         source->accepted = metric_of(s->accepted, "source", text, NULL);
         source->latency = metric_of(s->accept_latency, "source", text, NULL);
         source->unrouted = metric_of(s->unrouted, "source", text, NULL);
+        source->duplicate = metric_of(s->duplicate, "source", text, NULL);
         map_set(&s->sources, name, source);
     }
     return source;
@@ -174,6 +177,11 @@ void stats_rejected(struct worker *w, struct str source, const char *reason)
 void stats_unrouted(struct worker *w, struct str source)
 {
     metric_add(source_of(w, source)->unrouted, 1);
+}
+
+void stats_duplicate(struct worker *w, struct str source)
+{
+    metric_add(source_of(w, source)->duplicate, 1);
 }
 
 void stats_attempt(struct lane *lane, const struct outcome *o)

@@ -82,6 +82,7 @@ struct conf_destination {
     struct retry_policy retry;
     struct breaker_policy breaker;
     enum conf_exhausted on_exhausted;
+    uint64_t buffer_bytes; /* what may wait for it in Redis before events for it are refused */
 };
 
 struct conf_route {

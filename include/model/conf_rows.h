@@ -114,6 +114,7 @@ struct file_destination {
     struct conf_item item;
     struct conf_destination d;
     struct str url;
+    struct conf_share buffer;
     struct conf_pairs headers;
 };
 

@@ -122,7 +122,9 @@ struct journal {
     struct recovery *recovery; /* under way */
     bool recovered;            /* all of it was read, in this life */
     int64_t newest_ms;         /* receipt of its newest entry */
-    uint64_t bytes;            /* live: appended bytes still in the stream, estimated */
+    uint64_t bytes;            /* of the entries appended or found in this life, trimmed ones too */
+    uint64_t trimmed_bytes;    /* of those that were trimmed; an estimate */
+    uint64_t bodies_bytes;     /* of parked and dead events, as its record says */
     uint64_t trimmed_n, trim_asked_n;
     struct history_mark marks[128];
     unsigned mark_first, mark_count;
@@ -199,6 +201,7 @@ struct track {
     struct numset in_hand; /* their n, until the commit with their outcome is written: the due set
                               still names them as due */
     uint64_t dead_total;   /* as last counted, kept up by our own commits */
+    uint64_t held_bytes, dead_bytes; /* parked and dead, as the journal's record says */
 };
 
 struct track *track_of(struct journal *j, struct lane *lane); /* finds or makes */
@@ -381,6 +384,19 @@ void adopt_former(struct worker *w, uint64_t number, struct str token);
 void journal_unlist(struct worker *w, uint64_t number);
 void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what is empty */
 
+/* --- budget.c: what Penstock keeps in Redis, against retention.max_memory and each destination's
+ * share. Each owner counts its journals and publishes the figures in <prefix>usage; what others
+ * have is up to two seconds old, so the limits are soft by what comes in meanwhile. */
+void budget_committed(struct journal *j, const redisReply *reply, size_t at); /* commit's figures */
+void budget_field(struct journal *j, struct str name, struct str value); /* one of the record's */
+void budget_appended(struct worker *w, size_t bytes);
+void budget_update(struct worker *w); /* adds up what this worker's journals have */
+void budget_tend(struct worker *w);   /* every 2 s: publishes, reads the others', makes room */
+void budget_forget(struct worker *w, uint64_t number); /* that journal is no more */
+/* May an event for these lanes be taken? NULL, or why not, as a sentence. */
+const char *budget_refuses(const struct worker *w, const uint16_t *to, size_t n);
+bool budget_is_short(const struct worker *w); /* above four fifths: history goes first */
+
 /* --- due.c: parked deliveries and their times; requests of the API */
 void due_note(struct track *t, int64_t due_ms); /* something is parked until then */
 /* Redis' clock stepped back, or may have while nobody looked: what was tried "later than now" runs
@@ -388,9 +404,10 @@ void due_note(struct track *t, int64_t due_ms); /* something is parked until the
 void due_time_went_back(struct worker *w);
 void due_look_back(struct track *t);
 void due_rearm(struct worker *w);
-void due_look(struct track *t);    /* reads the head of its due set */
-void due_expire(struct track *t);  /* buries what is older than max_age, untried */
-void dead_expire(struct track *t); /* forgets dead letters older than retention.dead */
+void due_look(struct track *t);       /* reads the head of its due set */
+void due_expire(struct track *t);     /* buries what is older than max_age, untried */
+void dead_expire(struct track *t);    /* forgets dead letters older than retention.dead */
+void dead_forget(struct track *t, uint64_t count); /* the oldest of them */
 void due_request(struct journal *j, struct str text); /* of `requests`; ends in request_done */
 
 #endif

@@ -47,6 +47,14 @@ struct redis_side {
     char socket[108]; /* of the embedded store; empty: conf names a server */
 };
 
+/* Bytes in Redis, of all nodes: as last read, and as added up from this worker's own journals. */
+struct budget {
+    uint64_t others, others_dead; /* not of this worker's journals */
+    uint64_t total, dead;
+    bool over;    /* dead letters are being dropped; for the log */
+    bool hurried; /* room is about to be made */
+};
+
 /* At most so many lines a second; the rest are counted and said with the next one. */
 struct log_cap {
     int64_t second;
@@ -117,11 +125,12 @@ struct worker {
     struct wheel_timer renewal; /* every 2 s: renew leases, look at listed journals, trim */
     unsigned inflight;          /* attempts running */
     unsigned waiting;           /* senders that wait for their append */
-    struct log_cap refusals;    /* of refused requests: nobody outside may fill the log */
-    struct log_cap broken;      /* of what was no request: TLS on a plain port, and such */
-    bool former_asked;          /* what a former life left was looked at */
-    bool stopping;              /* a signal came: /readyz is red */
-    bool draining;              /* no attempt starts, no append is taken */
+    struct budget budget;
+    struct log_cap refusals; /* of refused requests: nobody outside may fill the log */
+    struct log_cap broken;   /* of what was no request: TLS on a plain port, and such */
+    bool former_asked;       /* what a former life left was looked at */
+    bool stopping;           /* a signal came: /readyz is red */
+    bool draining;           /* no attempt starts, no append is taken */
 };
 
 /* --- worker.c: its life; all on its own thread, but for init before that runs and done after */

@@ -172,6 +172,11 @@ static const char *take_unix(struct conf_reader *r, struct conf_file *f)
     return take_db(str_from(query, 3), &f->c.redis.db);
 }
 
+static uint64_t share_of(const struct conf_share *s, uint64_t whole)
+{
+    return s->bytes > 0 ? s->bytes : whole / 100 * s->percent;
+}
+
 static const char *take_redis(struct conf_reader *r, struct conf_file *f)
 {
     struct url u;
@@ -234,9 +239,7 @@ static void build_redis(struct conf_reader *r, struct conf_file *f)
     } else if (tls != NULL) {
         check_files(r, tls, &f->c.redis.files);
     }
-    f->c.redis.dead_bytes = f->dead_bytes.bytes > 0
-                                ? f->dead_bytes.bytes
-                                : f->c.redis.max_memory / 100 * f->dead_bytes.percent;
+    f->c.redis.dead_bytes = share_of(&f->dead_bytes, f->c.redis.max_memory);
 }
 
 /* ---- destinations ---- */
@@ -356,6 +359,7 @@ static void build_destinations(struct conf_reader *r, struct conf_file *f)
         build_url(r, &v[i]);
         check_destination_tls(r, &v[i]);
         build_headers(r, &v[i]);
+        v[i].d.buffer_bytes = share_of(&v[i].buffer, f->c.redis.max_memory);
         f->c.destinations[i] = v[i].d;
     }
 }

@@ -361,6 +361,15 @@ static const struct conf_block breaker_block = {
          366 * DAY,                                                                                 \
          "how long after its receipt an event is still tried",                                      \
          .inherited = true},                                                                        \
+        {"buffer",                                                                                  \
+         &KIND_SHARE,                                                                               \
+         AT(buffer),                                                                                \
+         "50%",                                                                                     \
+         MIB,                                                                                       \
+         1024 * GIB,                                                                                \
+         "how many bytes may wait for it, or which part of retention.max_memory; then events for "  \
+         "it are refused",                                                                          \
+         .inherited = true},                                                                        \
         {"on_exhausted",                                                                            \
          &KIND_WORD,                                                                                \
          AT(d.on_exhausted),                                                                        \

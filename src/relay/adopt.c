@@ -78,6 +78,7 @@ void journal_unlist(struct worker *w, uint64_t number)
     struct str argv[] = {STR("SREM"), live_key(w, &key), str_of(name)};
     store_send(w->redis.main, 3, argv, NULL, NULL);
     buf_done(&key);
+    budget_forget(w, number);
 }
 
 struct looking {
@@ -306,6 +307,12 @@ static void trim_live(struct journal *j)
             (struct history_mark){now, j->known_n, j->bytes};
     }
     uint64_t below = 0;
+    if (budget_is_short(j->w)) { /* all history goes; what is not settled is in memory */
+        size_t kept = event_bytes_alive();
+        below = j->low;
+        j->trimmed_bytes = j->bytes > kept ? j->bytes - kept : 0;
+        j->mark_count = 0;
+    }
     while (j->mark_count > 0) {
         const struct history_mark *m = &j->marks[j->mark_first];
         bool old = now - m->at_ms > c->redis.history_ms;
@@ -316,6 +323,7 @@ static void trim_live(struct journal *j)
             break;
         }
         below = m->n + 1;
+        j->trimmed_bytes = m->bytes;
         j->mark_first = (j->mark_first + 1) % MARKS;
         j->mark_count--;
     }
@@ -356,7 +364,8 @@ static void on_deleted(struct journal *j, const redisReply *reply, int64_t sent_
 static void tend_old(struct journal *j)
 {
     int64_t age = worker_now_ms(j->w) - j->newest_ms;
-    bool history_over = age > j->w->conf->redis.history_ms || j->newest_ms == 0;
+    bool history_over = age > j->w->conf->redis.history_ms || j->newest_ms == 0 ||
+                        budget_is_short(j->w); /* its history is what goes first */
     if (history_over && j->low > j->top && is_empty(j)) {
         CRASH_POINT("delete");
         j->state = JOURNAL_DELETING;

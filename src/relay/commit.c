@@ -463,6 +463,7 @@ static void on_answer(struct journal *j, const redisReply *reply, int64_t sent_m
     }
     if (str_eq(a.word, STR("ok"))) {
         CRASH_POINT("committed");
+        budget_committed(j, reply, a.extra);
         batch_written(j);
         CRASH_POINT("commit_noted");
         return;

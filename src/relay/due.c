@@ -362,6 +362,19 @@ static void on_old_dead(void *user, const redisReply *reply)
     }
 }
 
+/* The answer to `argv`, a list of entries in the dead set of `t`, is forgotten. */
+static void forget_listed(struct track *t, size_t argc, const struct str *argv)
+{
+    struct dead_read *r = malloc(sizeof *r);
+    ENSURE(r != NULL);
+    *r = (struct dead_read){t->journal, t->lane->number};
+    if (store_send(t->journal->w->redis.main, argc, argv, on_old_dead, r)) {
+        journal_hold(t->journal);
+    } else {
+        free(r);
+    }
+}
+
 void dead_expire(struct track *t)
 {
     struct worker *w = t->journal->w;
@@ -369,9 +382,6 @@ void dead_expire(struct track *t)
     if (t->dead_total == 0 || before <= 0 || t->journal->op_count > 0) {
         return;
     }
-    struct dead_read *r = malloc(sizeof *r);
-    ENSURE(r != NULL);
-    *r = (struct dead_read){t->journal, t->lane->number};
     char score[20];
     struct buf key;
     buf_init(&key, 256);
@@ -382,11 +392,23 @@ void dead_expire(struct track *t)
                          STR("LIMIT"),
                          STR("0"),
                          STR("256")};
-    if (store_send(w->redis.main, 7, argv, on_old_dead, r)) {
-        journal_hold(t->journal);
-    } else {
-        free(r);
+    forget_listed(t, 7, argv);
+    buf_done(&key);
+}
+
+void dead_forget(struct track *t, uint64_t count)
+{
+    char last[20];
+    struct buf key;
+    if (count == 0 || t->journal->op_count > 0) {
+        return;
     }
+    buf_init(&key, 256);
+    struct str argv[] = {STR("ZRANGE"),
+                         journal_key(t->journal, &key, "dead:", str_of(t->lane->name)),
+                         STR("0"),
+                         {last, text_put_u64(last, count - 1)}};
+    forget_listed(t, 4, argv);
     buf_done(&key);
 }
 

@@ -197,6 +197,7 @@ static void complete(struct journal *j, struct append *a, const char *reason)
     if (reason == NULL) {
         j->present_n = a->event->n > j->present_n ? a->event->n : j->present_n;
         j->bytes += a->event->bytes;
+        budget_appended(j->w, a->event->bytes);
         j->newest_ms = a->event->received_ms;
     }
     if (a->move != NULL) {

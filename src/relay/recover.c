@@ -37,6 +37,7 @@ static void take_field(struct journal *j, struct str name, struct str value)
         return;
     }
     if (!str_starts(name, STR("f:"))) {
+        budget_field(j, name, value);
         return;
     }
     struct lane *lane = lane_find(j->w, str_from(name, 2));
@@ -286,6 +287,7 @@ static void on_entries(struct journal *j, const redisReply *reply)
             break;
         }
         j->read_n = e.n;
+        j->bytes += e.headers.len + e.body.len;
         take_entry(j, &e);
         CRASH_POINT("recover_entry");
         j->read_n = e.n + 1;

@@ -67,6 +67,7 @@ static void on_renewal(struct wheel_timer *t)
     moves_pump(w);
     if (w->redis.ready) {
         read_destinations(w);
+        budget_tend(w);
     }
 }
 

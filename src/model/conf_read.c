@@ -15,7 +15,6 @@ static const struct {
     {"", "tests"},
     {"", "include"},
     {"admin", "dashboard"},
-    {"redis", "sentinel"},
     {"sources.*", "dedupe"},
     {"defaults.destination", "on_removed"},
     {"defaults.destination", "buffer"},

@@ -139,7 +139,7 @@ static bool call(struct journal *j, struct due_read *r, size_t argc, const struc
     struct due_call *c = malloc(sizeof *c);
     ENSURE(c != NULL);
     *c = (struct due_call){j, r, on_reply};
-    if (!store_send(j->w->redis.main, argc, argv, on_call, c)) {
+    if (!journal_send(j, argc, argv, on_call, c)) {
         free(c);
         return false;
     }
@@ -382,7 +382,7 @@ void dead_expire(struct track *t)
                          STR("LIMIT"),
                          STR("0"),
                          STR("256")};
-    if (store_send(w->redis.main, 7, argv, on_old_dead, r)) {
+    if (journal_send(t->journal, 7, argv, on_old_dead, r)) {
         journal_hold(t->journal);
     } else {
         free(r);
@@ -452,7 +452,7 @@ void due_request(struct journal *j, struct str text)
     struct buf key;
     buf_init(&key, 256);
     struct str argv[] = {STR("ZSCORE"), journal_key(j, &key, "dead:", name), number};
-    if (store_send(j->w->redis.main, 3, argv, on_request_score, r)) {
+    if (journal_send(j, 3, argv, on_request_score, r)) {
         journal_hold(j);
     } else {
         j->requests_busy -= j->requests_busy > 0;

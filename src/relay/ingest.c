@@ -354,7 +354,7 @@ static void on_request(void *user, struct httpd_request *r)
         reason = "overloaded";
     }
     if (reason != NULL) {
-        refuse(w, r, source, reason, w->redis.trouble);
+        refuse(w, r, source, reason, redis_trouble(w));
         return;
     }
     if (source->rate.per_s > 0) { /* of what would be accepted only: nothing else uses it up */

@@ -14,6 +14,7 @@
 #include <time.h>
 
 const char APPEND_ABSENT[] = "absent";
+const char JOURNAL_MOVES[] = "its slot moves to another master";
 
 int64_t boot_ms(void)
 {
@@ -113,6 +114,12 @@ struct str journal_key(const struct journal *j, struct buf *out, const char *kin
     return buf_str(out);
 }
 
+bool journal_send(struct journal *j, size_t argc, const struct str *argv, store_on_reply on_reply,
+                  void *user)
+{
+    return j->master != NULL && store_send(j->master->main, argc, argv, on_reply, user);
+}
+
 void journal_hold(struct journal *j)
 {
     j->calls++;
@@ -172,7 +179,7 @@ const char *journal_refuses(const struct worker *w)
     if (w->draining) {
         return "draining";
     }
-    if (j == NULL || j->state != JOURNAL_OPEN || !w->redis.ready ||
+    if (j == NULL || j->state != JOURNAL_OPEN || !j->master->ready ||
         boot_ms() >= j->lease_until_ms) {
         return "redis_down";
     }
@@ -237,14 +244,15 @@ static void on_xadd(void *user, const redisReply *reply)
     enum store_error e = store_error_of(reply);
     if (reply->type == REDIS_REPLY_NIL || e == STORE_BADID || e == STORE_WRONGTYPE) {
         /* Lost, or sealed by another. A new connection makes all that is on its way unknown. */
-        store_reset(j->w->redis.appends, "an append was refused: is the journal still mine?");
+        store_reset(j->master->appends, "an append was refused: is the journal still mine?");
         return;
     }
     struct append *a = pop(j); /* a hole */
-    stats_store_error(j->w, e);
     complete(j, a, refusal_of(e));
     if (e == STORE_READONLY || e == STORE_NOAUTH || e == STORE_NOPERM) {
-        store_reset(j->w->redis.appends, store_error_word(e));
+        store_reset(j->master->appends, store_error_word(e));
+    } else if (store_error_moves(e)) {
+        journal_doubt(j, JOURNAL_MOVES);
     }
 }
 
@@ -300,7 +308,7 @@ static bool send_event(struct journal *j, const struct append *a)
         argc -= 2;
     }
     CRASH_POINT("append");
-    bool ok = store_send(j->w->redis.appends, argc, argv, on_xadd, j);
+    bool ok = store_send(j->master->appends, argc, argv, on_xadd, j);
     CRASH_POINT("append_sent");
     buf_done(&to);
     buf_done(&target);

@@ -319,7 +319,7 @@ void move_appended(struct journal *j, struct append *a, const char *reason)
 
 void moves_pump(struct worker *w)
 {
-    if (!w->redis.ready) {
+    if (!redis_is_ready(w)) {
         return;
     }
     bool open = w->live != NULL && w->live->state == JOURNAL_OPEN;

@@ -101,7 +101,6 @@ static void later_keys(void **state)
         LEAST "tests: []\n",
         LEAST "include: [x]\n",
         LEAST "admin: {dashboard: true}\n",
-        LEAST "redis: {sentinel: {}}\n",
         LEAST "redis: {durability: replica}\n",
         "sources: {s: {verify: none, dedupe: {}}}\n",
         LEAST "defaults: {destination: {buffer: 50%}}\n",

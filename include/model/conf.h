@@ -40,6 +40,11 @@ struct conf_tls {
     struct str ca_file, cert_file, key_file;
 };
 
+struct conf_address {
+    struct str host; /* without brackets */
+    uint16_t port;
+};
+
 struct conf_cidrs {
     struct cidr *v;
     size_t n; /* 0: not given */
@@ -122,6 +127,11 @@ struct conf {
         unsigned db;
         bool tls; /* rediss:// */
         struct conf_tls files;
+        struct { /* they say where the master is; host and port above are then not used */
+            struct str master, user, password;
+            struct conf_address *nodes;
+            size_t node_count; /* 0: no sentinels */
+        } sentinel;
         struct str prefix;
         enum conf_durability durability;
         unsigned replicas; /* that DURABILITY_REPLICA waits for */

@@ -138,6 +138,7 @@ struct conf_file {
     struct conf_items certificates;
     struct str redis_url;
     struct str redis_password;
+    struct conf_texts sentinel_nodes;
     struct conf_share dead_bytes;
     struct file_destination defaults;
     struct conf_items sources, destinations, routes;

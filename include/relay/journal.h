@@ -80,11 +80,12 @@ struct history_mark {
 struct journal {
     struct worker *w;
     struct journal *next;
+    struct master *master; /* who was asked for it last; NULL: nobody yet, or it is gone */
     uint64_t number;
     const char *name; /* keys.name */
     struct journal_keys keys;
     enum journal_state state;
-    bool live;              /* appends go here */
+    bool live;              /* not sealed: it may take appends */
     bool adopted;           /* was never live in this life */
     bool leaving;           /* no longer live; what it holds above its top has not been moved yet */
     unsigned requests_busy; /* requests that were taken from a renewal and are not committed yet */
@@ -117,6 +118,7 @@ struct journal {
     size_t op_count;
     struct batch *batch;
     struct wheel_timer tick, retry;
+    int64_t oom_until_ms; /* boot clock: bodies are not sent before (Redis answered OOM) */
 
     uint64_t read_n;           /* recovery's cursor: entries below it were read */
     struct recovery *recovery; /* under way */
@@ -140,6 +142,9 @@ struct journal {
 struct journal *journal_new(struct worker *w, uint64_t number);
 void journal_free(struct journal *j); /* drops whatever it still holds */
 struct journal *journal_find(const struct worker *w, uint64_t number); /* among its own, or NULL */
+/* As store_send, to its master's main connection. */
+bool journal_send(struct journal *j, size_t argc, const struct str *argv, store_on_reply on_reply,
+                  void *user);
 /* A command is on its way whose answer names `j`. The answer calls release first: true = `j` was
  * freed meanwhile (and now is), leave it alone. */
 void journal_hold(struct journal *j);
@@ -268,7 +273,7 @@ void commit_each_body(const struct journal *j, void (*each)(void *user, const st
 void commit_abandon(struct journal *j, void (*keep)(void *user, const struct op *op), void *user);
 void commit_free(struct journal *j);
 
-/* --- redis.c: both connections, the checks at connect, scripts */
+/* --- script.c: what runs inside Redis */
 enum script_id {
     SCRIPT_CREATE_ID,
     SCRIPT_RENEW_ID,
@@ -284,8 +289,6 @@ enum script_id {
     SCRIPT_COUNT
 };
 
-void redis_start(struct worker *w);
-void redis_stop(struct worker *w, void (*on_closed)(void *user), void *user); /* both connections */
 /* Runs a script on the journal's keys. on_answer(user = j): the journal is alive, reply may be
  * NULL; false: not connected, no answer comes. `sent_ms` is the boot clock at sending. */
 typedef void (*script_on_answer)(struct journal *j, const redisReply *reply, int64_t sent_ms);
@@ -306,10 +309,12 @@ struct answer {
 struct answer answer_read(const redisReply *reply);
 
 /* --- lease.c: create, take, renew, seal, leave */
-void lease_up(struct worker *w);   /* Redis is ready: ask for every journal, make a live one */
-void lease_down(struct worker *w); /* it is not: all are in doubt, appends on their way unknown */
+void lease_up(struct master *m);     /* it is ready: ask for every journal of it, make a live one */
+void lease_down(struct master *m);   /* it is not: all are in doubt, appends on their way unknown */
+void lease_follow(struct worker *w); /* slots have changed hands: journals go where theirs is */
 /* Something does not fit: stop all sending for it and ask. Idempotent. */
 void journal_doubt(struct journal *j, const char *why);
+extern const char JOURNAL_MOVES[];
 void journal_take(struct journal *j); /* the question of Coming back and of adoption */
 void lease_renew_all(struct worker *w);
 /* A planned stop: seals and frees every journal; on_freed when Redis has answered or is away. */
@@ -375,9 +380,11 @@ bool entry_read(const redisReply *r, struct entry *e); /* false: foreign */
 /* --- adopt.c: journals without an owner; care of those that are owned */
 /* After each connect; to another server (or if the last one was cut off): SCAN for what is not
  * listed. */
-void adopt_start(struct worker *w, bool another_server);
-void adopt_reset(struct worker *w); /* the connection broke: absence must be seen anew */
-void adopt_scan(struct worker *w);  /* every 2 s */
+void adopt_start(struct master *m, bool another_server);
+/* A connection broke, or journals changed masters: absence must be seen anew, of what lies on `m`
+ * (NULL: of everything). */
+void adopt_reset(struct worker *w, const struct master *m);
+void adopt_scan(struct worker *w); /* every 2 s */
 void adopt_done(struct worker *w);
 /* Of this node's former life, which is known to be dead: no need to wait for its lease. */
 void adopt_former(struct worker *w, uint64_t number, struct str token);
@@ -404,10 +411,10 @@ void due_note(struct track *t, int64_t due_ms); /* something is parked until the
 void due_time_went_back(struct worker *w);
 void due_look_back(struct track *t);
 void due_rearm(struct worker *w);
-void due_look(struct track *t);       /* reads the head of its due set */
-void due_expire(struct track *t);     /* buries what is older than max_age, untried */
-void dead_expire(struct track *t);    /* forgets dead letters older than retention.dead */
-void dead_forget(struct track *t, uint64_t count); /* the oldest of them */
+void due_look(struct track *t);    /* reads the head of its due set */
+void due_expire(struct track *t);  /* buries what is older than max_age, untried */
+void dead_expire(struct track *t); /* forgets dead letters older than retention.dead */
+void dead_forget(struct track *t, uint64_t count);    /* the oldest of them */
 void due_request(struct journal *j, struct str text); /* of `requests`; ends in request_done */
 
 #endif

@@ -111,7 +111,7 @@ static void call_fail(struct call *c, const char *reason)
         if (strcmp(reason, "not_found") == 0) {
             answer_problem(c->request, 404, reason, "no such event, or nothing of it waits there");
         } else {
-            answer_problem(c->request, 503, reason, c->api->w->redis.trouble);
+            answer_problem(c->request, 503, reason, redis_trouble(c->api->w));
         }
     }
     buf_done(&c->out);
@@ -181,7 +181,7 @@ static void at_ready(struct worker *w, struct visit *v)
     struct call *c = call_of(v);
     const char *why = w->stopping || w->draining ? "draining"
                       : w->listener == NULL      ? "starting"
-                      : !w->redis.ready          ? "redis_down"
+                      : !redis_is_ready(w)       ? "redis_down"
                                                  : journal_refuses(w);
     c->refusal = c->refusal == NULL ? why : c->refusal;
 }

@@ -15,7 +15,6 @@ static const struct {
     {"", "tests"},
     {"", "include"},
     {"admin", "dashboard"},
-    {"redis", "sentinel"},
     {"defaults.destination", "on_removed"},
     {"defaults.destination", "on_full"},
     {"destinations.*", "on_removed"},

@@ -146,12 +146,26 @@ static const struct conf_row redis_tls_rows[] = {
 static const struct conf_block redis_tls_block = {"redis.tls", "tls", redis_tls_rows,
                                                   0,           NULL,  NULL};
 
+static const struct conf_row sentinel_rows[] = {
+    {"master", &KIND_TEXT, AT(c.redis.sentinel.master), NULL, 1, 255,
+     "the name that the sentinels know it by", .words = NULL},
+    {"nodes", &KIND_TEXTS, AT(sentinel_nodes), NULL, 1, 32,
+     "where the sentinels are: host:port, ...", .words = NULL},
+    VALUE("user", TEXT, AT(c.redis.sentinel.user), NULL, 1, 255, "the sentinels' user"),
+    VALUE("password", SECRET, AT(c.redis.sentinel.password), NULL, 0, 4096,
+          "the sentinels' own password; Redis' stands beside url"),
+    END};
+static const struct conf_block sentinel_block = {
+    "redis.sentinel", "sentinel", sentinel_rows, 0, NULL, NULL};
+
 static const struct conf_row redis_rows[] = {
     VALUE("url", REDIS_URL, AT(redis_url), NULL, 0, 2048,
-          "redis[s]://[user:password@]host[:port][/db] or unix:///path; $REDIS_URL unless given, "
+          "redis[s]://[user:password@]host[:port][/db], of a cluster any node, or unix:///path; "
+          "$REDIS_URL unless given, "
           "and without either a redis-server of Penstock's own"),
     VALUE("password", SECRET, AT(redis_password), NULL, 0, 4096, "Redis' password"),
     BLOCK("tls", 0, redis_tls, "how a rediss:// server is verified"),
+    BLOCK("sentinel", 0, sentinel, "who says where the master is, instead of the host in url"),
     VALUE("prefix", TEXT, AT(c.redis.prefix), "penstock:", 1, 64, "how every key begins"),
     WORD("durability", AT(c.redis.durability), "fsync", durabilities,
          "what a 2xx promises: memory (Redis has it), fsync (it is on disk) or replica (replicas "

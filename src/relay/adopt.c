@@ -22,7 +22,6 @@ struct candidate {
 
 struct adoption {
     struct candidate *first;
-    bool scanning, scan_due; /* due until it has come to its end */
 };
 
 static struct candidate *candidate_of(struct adoption *a, uint64_t number)
@@ -76,7 +75,7 @@ void journal_unlist(struct worker *w, uint64_t number)
     buf_init(&key, 128);
     journal_name(number, name);
     struct str argv[] = {STR("SREM"), live_key(w, &key), str_of(name)};
-    store_send(w->redis.main, 3, argv, NULL, NULL);
+    redis_send(w, 3, argv, NULL, NULL);
     buf_done(&key);
     budget_forget(w, number);
 }
@@ -141,7 +140,7 @@ static void look_at(struct worker *w, struct candidate *c)
     ENSURE(l != NULL);
     *l = (struct looking){w, c->number};
     struct str argv[] = {STR("GET"), buf_str(&key)};
-    c->asking = store_send(w->redis.main, 2, argv, on_owner, l);
+    c->asking = redis_send(w, 2, argv, on_owner, l);
     if (!c->asking) {
         free(l);
     }
@@ -179,15 +178,16 @@ static void on_listed(void *user, const redisReply *reply)
 
 /* --- journals that fell out of the listing */
 
-static void scan_from(struct worker *w, struct str cursor);
+static void scan_from(struct master *m, struct str cursor);
 
 static void on_scanned(void *user, const redisReply *reply)
 {
-    struct worker *w = user;
+    struct master *m = user;
+    struct worker *w = m->w;
+    m->scanning = false;
     if (w->adoption == NULL) {
         return;
     }
-    w->adoption->scanning = false;
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
         return;
     }
@@ -201,7 +201,7 @@ static void on_scanned(void *user, const redisReply *reply)
         struct str name = str_head(str_from(key, w->conf->redis.prefix.len + 1), 9);
         if (journal_number(name, &number)) {
             struct str argv[] = {STR("SADD"), listing, name};
-            store_send(w->redis.main, 3, argv, NULL, NULL);
+            redis_send(w, 3, argv, NULL, NULL);
             if (journal_find(w, number) == NULL) { /* at Redis' OOM the listing may be refused */
                 struct candidate *c = candidate_of(w->adoption, number);
                 c->scanned = true;
@@ -212,14 +212,15 @@ static void on_scanned(void *user, const redisReply *reply)
     buf_done(&live);
     struct str cursor = {reply->element[0]->str, reply->element[0]->len};
     if (str_eq(cursor, STR("0"))) {
-        w->adoption->scan_due = false;
+        m->scan_due = false;
     } else {
-        scan_from(w, cursor);
+        scan_from(m, cursor);
     }
 }
 
-static void scan_from(struct worker *w, struct str cursor)
+static void scan_from(struct master *m, struct str cursor)
 {
+    const struct worker *w = m->w;
     struct buf pattern;
     buf_init(&pattern, 256);
     for (size_t i = 0; i < w->conf->redis.prefix.len; i++) { /* a glob: escape what is special */
@@ -232,19 +233,20 @@ static void scan_from(struct worker *w, struct str cursor)
     buf_add_str(&pattern, STR("{*}:settled"));
     struct str argv[] = {STR("SCAN"),       cursor,       STR("MATCH"),
                          buf_str(&pattern), STR("COUNT"), STR("1000")};
-    w->adoption->scanning = store_send(w->redis.main, 6, argv, on_scanned, w);
+    m->scanning = store_send(m->main, 6, argv, on_scanned, m);
     buf_done(&pattern);
 }
 
-void adopt_start(struct worker *w, bool another_server)
+void adopt_start(struct master *m, bool another_server)
 {
+    struct worker *w = m->w;
     if (w->adoption == NULL) {
         w->adoption = calloc(1, sizeof *w->adoption);
         ENSURE(w->adoption != NULL);
     }
-    w->adoption->scan_due |= another_server;
-    if (w->adoption->scan_due && !w->adoption->scanning) {
-        scan_from(w, STR("0"));
+    m->scan_due |= another_server; /* until it has come to its end */
+    if (m->scan_due && !m->scanning) {
+        scan_from(m, STR("0"));
     }
 }
 
@@ -255,24 +257,28 @@ void adopt_former(struct worker *w, uint64_t number, struct str token)
     }
 }
 
-void adopt_reset(struct worker *w)
+void adopt_reset(struct worker *w, const struct master *m)
 {
     for (struct candidate *c = w->adoption == NULL ? NULL : w->adoption->first; c != NULL;
          c = c->next) {
-        c->absent_since_ms = c->take_at_ms = 0; /* the connection broke: the watch begins anew */
-        c->asking = false;
+        char name[12];
+        journal_name(c->number, name);
+        if (m == NULL || redis_master_of(w, str_of(name)) == m) {
+            c->absent_since_ms = c->take_at_ms = 0;
+            c->asking = false;
+        }
     }
 }
 
 void adopt_scan(struct worker *w)
 {
-    if (!w->redis.ready || w->adoption == NULL || w->draining) {
+    if (w->adoption == NULL || w->draining) {
         return;
     }
     struct buf key;
     buf_init(&key, 128);
     struct str argv[] = {STR("SMEMBERS"), live_key(w, &key)};
-    store_send(w->redis.main, 2, argv, on_listed, w);
+    redis_send(w, 2, argv, on_listed, w);
     buf_done(&key);
 }
 
@@ -380,9 +386,6 @@ static void tend_old(struct journal *j)
 
 void journals_tend(struct worker *w)
 {
-    if (!w->redis.ready) {
-        return;
-    }
     for (struct journal *j = w->journals, *next; j != NULL; j = next) {
         next = j->next;
         for (unsigned i = 0; i < w->lane_count; i++) {

@@ -165,7 +165,7 @@ static void publish(struct worker *w)
         buf_init(&figures, FIGURES_CEILING);
         put_figures(j, &figures);
         struct str argv[] = {STR("HSET"), usage_key(w, &key), str_of(j->name), buf_str(&figures)};
-        store_send(w->redis.main, 4, argv, NULL, NULL);
+        redis_send(w, 4, argv, NULL, NULL);
         buf_done(&figures);
         buf_done(&key);
     }
@@ -177,7 +177,7 @@ void budget_forget(struct worker *w, uint64_t number)
     struct buf key;
     journal_name(number, name);
     struct str argv[] = {STR("HDEL"), usage_key(w, &key), str_of(name)};
-    store_send(w->redis.main, 3, argv, NULL, NULL);
+    redis_send(w, 3, argv, NULL, NULL);
     buf_done(&key);
 }
 
@@ -220,7 +220,7 @@ void budget_tend(struct worker *w)
     drop_dead(w);
     publish(w);
     struct str argv[] = {STR("HGETALL"), usage_key(w, &key)};
-    store_send(w->redis.main, 2, argv, on_usage, w);
+    redis_send(w, 2, argv, on_usage, w);
     buf_done(&key);
 }
 

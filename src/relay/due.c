@@ -139,7 +139,7 @@ static bool call(struct journal *j, struct due_read *r, size_t argc, const struc
     struct due_call *c = malloc(sizeof *c);
     ENSURE(c != NULL);
     *c = (struct due_call){j, r, on_reply};
-    if (!store_send(j->w->redis.main, argc, argv, on_call, c)) {
+    if (!journal_send(j, argc, argv, on_call, c)) {
         free(c);
         return false;
     }
@@ -368,7 +368,7 @@ static void forget_listed(struct track *t, size_t argc, const struct str *argv)
     struct dead_read *r = malloc(sizeof *r);
     ENSURE(r != NULL);
     *r = (struct dead_read){t->journal, t->lane->number};
-    if (store_send(t->journal->w->redis.main, argc, argv, on_old_dead, r)) {
+    if (journal_send(t->journal, argc, argv, on_old_dead, r)) {
         journal_hold(t->journal);
     } else {
         free(r);
@@ -474,7 +474,7 @@ void due_request(struct journal *j, struct str text)
     struct buf key;
     buf_init(&key, 256);
     struct str argv[] = {STR("ZSCORE"), journal_key(j, &key, "dead:", name), number};
-    if (store_send(j->w->redis.main, 3, argv, on_request_score, r)) {
+    if (journal_send(j, 3, argv, on_request_score, r)) {
         journal_hold(j);
     } else {
         j->requests_busy -= j->requests_busy > 0;

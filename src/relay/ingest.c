@@ -393,17 +393,17 @@ static void on_request(void *user, struct httpd_request *r)
             return;
         }
     }
-    const char *reason = journal_refuses(w), *detail = w->redis.trouble;
+    const char *reason = journal_refuses(w);
     const char *full = reason == NULL ? budget_refuses(w, to, n) : NULL;
     if (full != NULL) {
-        reason = "over_budget";
-        detail = full;
+        refuse(w, r, source, "over_budget", full);
+        return;
     }
     if (reason == NULL && event_bytes_alive() + r->body.len > w->conf->listen.memory_bytes) {
         reason = "overloaded";
     }
     if (reason != NULL) {
-        refuse(w, r, source, reason, detail);
+        refuse(w, r, source, reason, redis_trouble(w));
         return;
     }
     if (source->rate.per_s > 0) { /* of what would be accepted only: nothing else uses it up */

@@ -16,6 +16,7 @@
 #define PROOF_WITHIN_MS "1000" /* well below what a sender waits, and a command may take */
 
 const char APPEND_ABSENT[] = "absent";
+const char JOURNAL_MOVES[] = "its slot moves to another master";
 
 int64_t boot_ms(void)
 {
@@ -115,6 +116,12 @@ struct str journal_key(const struct journal *j, struct buf *out, const char *kin
     return buf_str(out);
 }
 
+bool journal_send(struct journal *j, size_t argc, const struct str *argv, store_on_reply on_reply,
+                  void *user)
+{
+    return j->master != NULL && store_send(j->master->main, argc, argv, on_reply, user);
+}
+
 void journal_hold(struct journal *j)
 {
     j->calls++;
@@ -174,7 +181,7 @@ const char *journal_refuses(const struct worker *w)
     if (w->draining) {
         return "draining";
     }
-    if (j == NULL || j->state != JOURNAL_OPEN || !w->redis.ready ||
+    if (j == NULL || j->state != JOURNAL_OPEN || !j->master->ready ||
         boot_ms() >= j->lease_until_ms) {
         return "redis_down";
     }
@@ -229,7 +236,7 @@ static const char *refusal_of(enum store_error e)
 static bool needs_proof(const struct journal *j, const struct append *a)
 {
     return a->durability == DURABILITY_REPLICA ||
-           (a->durability == DURABILITY_FSYNC && j->w->redis.proves_sync);
+           (a->durability == DURABILITY_FSYNC && j->master != NULL && j->master->proves_sync);
 }
 
 static bool is_known(const struct journal *j, const struct append *a)
@@ -267,16 +274,17 @@ static void on_xadd(void *user, const redisReply *reply)
     enum store_error e = store_error_of(reply);
     if (reply->type == REDIS_REPLY_NIL || e == STORE_BADID || e == STORE_WRONGTYPE) {
         /* Lost, or sealed by another. A new connection makes all that is on its way unknown. */
-        store_reset(j->w->redis.appends, "an append was refused: is the journal still mine?");
+        store_reset(j->master->appends, "an append was refused: is the journal still mine?");
         return;
     }
-    stats_store_error(j->w, e);
     a->answered = true;
     a->refusal = refusal_of(e); /* a hole */
     j->unanswered = a->next;
     complete_known(j);
     if (e == STORE_READONLY || e == STORE_NOAUTH || e == STORE_NOPERM) {
-        store_reset(j->w->redis.appends, store_error_word(e));
+        store_reset(j->master->appends, store_error_word(e));
+    } else if (store_error_moves(e)) {
+        journal_doubt(j, JOURNAL_MOVES);
     }
 }
 
@@ -336,7 +344,7 @@ static bool send_event(struct journal *j, const struct append *a)
         argc -= 2;
     }
     CRASH_POINT("append");
-    bool ok = store_send(j->w->redis.appends, argc, argv, on_xadd, j);
+    bool ok = store_send(j->master->appends, argc, argv, on_xadd, j);
     CRASH_POINT("append_sent");
     buf_done(&to);
     buf_done(&target);
@@ -411,7 +419,7 @@ static void on_waitaof(void *user, const redisReply *reply)
 static void ask_for_proof(struct journal *j, size_t argc, const struct str *argv,
                           store_on_reply on_reply)
 {
-    if (store_send(j->w->redis.appends, argc, argv, on_reply, j)) {
+    if (store_send(j->master->appends, argc, argv, on_reply, j)) {
         journal_hold(j);
         j->proof.awaited++;
     }
@@ -420,7 +428,7 @@ static void ask_for_proof(struct journal *j, size_t argc, const struct str *argv
 void journal_prove(struct journal *j)
 {
     bool sync = false, replicas = false;
-    if (!j->w->redis.proves || j->proof.awaited > 0) {
+    if (j->master == NULL || !j->master->proves || j->proof.awaited > 0) {
         return;
     }
     for (const struct append *a = j->pending; a != NULL; a = a->next) {

@@ -316,7 +316,7 @@ static bool claim_id(struct worker *w, struct move *m, struct claim *c)
                          STR("GET"),
                          STR("PX"),
                          {window, text_put_u64(window, (uint64_t)window_of(w, m->copy->source))}};
-    bool sent = store_send(w->redis.main, sizeof argv / sizeof *argv, argv, on_claimed, c);
+    bool sent = redis_send(w, sizeof argv / sizeof *argv, argv, on_claimed, c);
     buf_done(&key);
     return sent;
 }
@@ -402,7 +402,7 @@ void move_appended(struct journal *j, struct append *a, const char *reason)
 
 void moves_pump(struct worker *w)
 {
-    if (!w->redis.ready) {
+    if (!redis_is_ready(w)) {
         return;
     }
     bool open = w->live != NULL && w->live->state == JOURNAL_OPEN;

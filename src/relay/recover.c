@@ -123,7 +123,7 @@ static void ask(struct journal *j, const struct step *step, size_t argc, const s
     ENSURE(s != NULL);
     *s = *step;
     s->j = j;
-    if (store_send(j->w->redis.main, argc, argv, on_step, s)) {
+    if (journal_send(j, argc, argv, on_step, s)) {
         journal_hold(j);
         j->recovery->waiting++;
     } else {

@@ -291,7 +291,7 @@ void stats_sum(struct worker *w, struct metrics *sum)
         metric_set(lane->stats->paused, lane->paused);
         metric_set(lane->stats->held, lane->held_bytes);
     }
-    metric_set(s->redis_up, w->redis.ready);
+    metric_set(s->redis_up, redis_is_whole(w));
     metric_set(s->lease_valid, w->live != NULL && journal_may_act(w->live));
     metric_set(s->journals, journals);
     metric_set(s->overdue, (uint64_t)oldest_overdue_ms(w, worker_now_ms(w)) / 1000);

@@ -454,9 +454,7 @@ static void on_answer(struct journal *j, const redisReply *reply, int64_t sent_m
         return; /* Coming back decides, and sends it again */
     }
     if (a.error != STORE_OK) {
-        if (a.error == STORE_NOSCRIPT || a.error == STORE_READONLY) {
-            store_reset(j->w->redis.main, store_error_word(a.error));
-        } else {
+        if (!script_unfit(a.error)) {
             refused(j, a.error);
         }
         return;

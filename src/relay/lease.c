@@ -356,9 +356,6 @@ static void on_renewed(struct journal *j, const redisReply *reply, int64_t sent_
     }
     if (a.error != STORE_OK) {
         stats_store_error(j->w, a.error);
-        if (a.error == STORE_NOSCRIPT || a.error == STORE_READONLY) {
-            store_reset(j->w->redis.main, store_error_word(a.error));
-        }
         return; /* the lease runs out by itself */
     }
     keep_time(j->w, reply, a.extra);

@@ -33,10 +33,25 @@ struct script_call {
     int64_t sent_ms;
 };
 
+bool script_unfit(enum store_error e)
+{
+    return e == STORE_NOSCRIPT || e == STORE_READONLY;
+}
+
+/* Whoever it was that asked: nobody else may come to ask on these connections. */
+static void look_at_error(struct worker *w, const redisReply *reply)
+{
+    enum store_error e = store_error_of(reply);
+    if (script_unfit(e)) {
+        store_reset(w->redis.main, store_error_word(e));
+    }
+}
+
 static void on_script(void *user, const redisReply *reply)
 {
     struct script_call call = *(struct script_call *)user;
     free(user);
+    look_at_error(call.j->w, reply);
     if (!journal_release(call.j)) {
         call.on_answer(call.j, reply, call.sent_ms);
     }
@@ -73,12 +88,33 @@ bool script_send(struct journal *j, enum script_id id, size_t argc, const struct
     return ok;
 }
 
+struct script_to {
+    struct worker *w;
+    store_on_reply on_reply;
+    void *user;
+};
+
+static void on_script_to(void *user, const redisReply *reply)
+{
+    struct script_to call = *(struct script_to *)user;
+    free(user);
+    look_at_error(call.w, reply);
+    call.on_reply(call.user, reply);
+}
+
 bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t argc,
                     const struct str *argv, store_on_reply on_reply, void *user)
 {
     struct journal_keys keys;
+    struct script_to *call = malloc(sizeof *call);
+    ENSURE(call != NULL);
+    *call = (struct script_to){w, on_reply, user};
     journal_keys_init(&keys, w->conf->redis.prefix, number);
-    return send_script(w, id, keys.v, argc, argv, on_reply, user);
+    bool ok = send_script(w, id, keys.v, argc, argv, on_script_to, call);
+    if (!ok) {
+        free(call);
+    }
+    return ok;
 }
 
 struct answer answer_read(const redisReply *reply)

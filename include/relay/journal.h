@@ -270,8 +270,8 @@ bool script_send(struct journal *j, enum script_id id, size_t argc, const struct
 bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t argc,
                     const struct str *argv, store_on_reply on_reply, void *user);
 
-/* The server does not know the scripts any more, or is no master: that call has reset the connection
- * already, and Coming back decides. */
+/* The server does not know the scripts any more, or is no master: that call has reset the
+ * connection already, and Coming back decides. */
 bool script_unfit(enum store_error e);
 
 /* What every script answers first. Slices are borrowed from the reply. */
@@ -290,6 +290,9 @@ void lease_down(struct worker *w); /* it is not: all are in doubt, appends on th
 /* Something does not fit: stop all sending for it and ask. Idempotent. */
 void journal_doubt(struct journal *j, const char *why);
 void journal_take(struct journal *j); /* the question of Coming back and of adoption */
+void journal_ask_later(
+    struct journal *j); /* the same in half a second; nothing is sent till then */
+void journal_say_foreign(const struct journal *j, const char *keys); /* one of them, in Redis */
 void lease_renew_all(struct worker *w);
 /* A planned stop: seals and frees every journal; on_freed when Redis has answered or is away. */
 void lease_free_all(struct worker *w, void (*on_freed)(struct worker *w));

@@ -466,9 +466,7 @@ static void on_answer(struct journal *j, const redisReply *reply, int64_t sent_m
         return;
     }
     if (str_eq(a.word, STR("type"))) {
-        log_line(LOG_ERROR,
-                 "a key of the journal has a foreign type; remove it, settling waits for that",
-                 "journal", "%s", j->name, NULL);
+        journal_say_foreign(j, "settled, journal, requests or lanes");
         wheel_arm(&j->w->wheel, &j->tick, 1000, on_tick);
         return;
     }

@@ -119,8 +119,6 @@ static void left(struct journal *j, uint64_t top, const struct answer *owned)
     }
 }
 
-static void ask_again(struct wheel_timer *t);
-
 static void on_sealed(struct journal *j, const redisReply *reply, int64_t sent_ms)
 {
     (void)sent_ms;
@@ -132,8 +130,7 @@ static void on_sealed(struct journal *j, const redisReply *reply, int64_t sent_m
     if (a.error != STORE_OK || !str_eq(a.word, STR("ok")) || !a.sealed) {
         log_line(LOG_WARN, "a journal could not be sealed; asking again", "journal", "%s", j->name,
                  NULL);
-        j->state = JOURNAL_ASKING;
-        wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
+        journal_ask_later(j);
     } else if (j->leaving) {
         left(j, a.top, &a);
     } else {
@@ -178,6 +175,12 @@ static void ask_again(struct wheel_timer *t)
     if (j->w->redis.ready && j->state == JOURNAL_ASKING) {
         journal_take(j);
     }
+}
+
+void journal_ask_later(struct journal *j)
+{
+    j->state = JOURNAL_ASKING;
+    wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
 }
 
 static bool version_is_mine(const struct journal *j, struct str found)
@@ -245,7 +248,7 @@ static void not_mine(struct journal *j, const struct answer *a)
          * sealed, and there is nothing that only I hold. */
         left(j, a->top, NULL);
     } else { /* it will be sealed before anything else is done with it */
-        wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
+        journal_ask_later(j);
     }
 }
 
@@ -257,7 +260,11 @@ static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms
     }
     if (a.error != STORE_OK) {
         stats_store_error(j->w, a.error);
-        wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
+        if (a.error == STORE_WRONGTYPE) { /* until somebody mends it, another one takes appends */
+            journal_say_foreign(j, "owner, journal or settled");
+            begin_leaving(j, "one of its keys has a foreign type");
+        }
+        journal_ask_later(j);
     } else if (str_eq(a.word, STR("ok"))) {
         memcpy(j->token, j->trial, sizeof j->token);
         j->trial[0] = '\0';
@@ -298,6 +305,13 @@ void journal_take(struct journal *j)
     CRASH_POINT("take");
     script_send(j, SCRIPT_TAKE_ID, argc, argv, on_taken);
     CRASH_POINT("take_sent");
+}
+
+void journal_say_foreign(const struct journal *j, const char *keys)
+{
+    log_line(LOG_ERROR,
+             "a key of the journal has a foreign type; remove it, settling waits for that",
+             "journal", "%s", j->name, "keys", "%s", keys, NULL);
 }
 
 void journal_doubt(struct journal *j, const char *why)

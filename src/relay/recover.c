@@ -103,7 +103,9 @@ static void on_step(void *user, const redisReply *reply)
         return;
     }
     if (store_error_of(reply) != STORE_OK) {
-        journal_doubt(j, "its record cannot be read");
+        log_line(LOG_ERROR, "the record of a journal cannot be read; trying again", "journal", "%s",
+                 j->name, "error", "%s", store_error_word(store_error_of(reply)), NULL);
+        journal_ask_later(j);
         return;
     }
     if (s.on_track != NULL) {

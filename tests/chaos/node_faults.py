@@ -4,10 +4,9 @@ import resource
 import signal
 import socket
 import subprocess
-import time
 
 from harness import PENSTOCK, wait_for
-from room import Broken, Skipped, faketime
+from room import Broken, faketime
 
 
 def kill_9_of_a_node(room):
@@ -228,7 +227,8 @@ def certificates_are_reloaded_under_load(room):
 
 def two_nodes_with_one_data_directory(room):
     """The second must say so and go; the first notices nothing."""
-    node = room.begin()
+    node = room.node(embedded=True)
+    room.begin()
     room.refuses_nothing = True
     for _ in range(3):
         second = subprocess.run([PENSTOCK, "run", "-c", node.config], capture_output=True, text=True, timeout=60)

@@ -7,7 +7,7 @@ import signal
 import time
 
 from harness import wait_for
-from room import Broken, faketime
+from room import COMMITTED_AFTER, Broken, faketime
 
 
 def kill_9_of_redis(room):
@@ -214,8 +214,9 @@ def disk_of_redis_is_full(room):
     room.begin()
     room.some_time(1, 2)
     sizes = [os.path.getsize(os.path.join(path, f)) for path, _, files in os.walk(room.store.folder) for f in files]
-    unlimited = resource.prlimit(room.store.process.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(room.store.process.pid, resource.RLIMIT_FSIZE, (max(sizes) + room.random.randrange(1, 5000), unlimited[1]))
+    _, hard = resource.prlimit(room.store.process.pid, resource.RLIMIT_FSIZE)
+    most = max(sizes) + room.random.randrange(1, 5000)
+    resource.prlimit(room.store.process.pid, resource.RLIMIT_FSIZE, (most, hard))
     room.store.process.wait(60)
     room.some_time(0.5, 2)
     room.healed()
@@ -313,7 +314,8 @@ def redis_is_flushed_with_a_backlog(room):
     down = [True]
     room.sink("a")
     room.sink("b", lambda request, before: {"status": 503} if down[0] else {})
-    node = room.begin(destination_more=", timeout: 5s, breaker: { open_after: 0 }", retry="{schedule: [30s, ...], jitter: 0%}")
+    node = room.begin(destination_more=", timeout: 5s, breaker: { open_after: 0 }",
+                      retry="{schedule: [30s, ...], jitter: 0%}")
     room.loud = ["moving events to a new journal"]
     room.some_time(1, 2)
     parked = node.metric("penstock_parked_total")
@@ -325,6 +327,40 @@ def redis_is_flushed_with_a_backlog(room):
     said = node.metric("penstock_deliveries_perhaps_lost_total")
     room.allowed_lost = int(said)
     room.note("%d parked, %d said to be lost" % (parked, said))
+
+
+def redis_comes_back_with_an_older_file(room):
+    """As after a failover: what it acknowledged in the last second is gone, but the node holds what matters of it."""
+    room.loud = ["moving events to a new journal"]
+    room.begin()
+    room.some_time(1, 2)
+    files, kept = os.path.join(room.store.folder, "appendonlydir"), os.path.join(room.flow.folder, "kept")
+    room.store.cli("CONFIG", "SET", "auto-aof-rewrite-percentage", 0)
+    copied = time.monotonic()
+    shutil.copytree(files, kept)
+    room.some_time(0.5, 1)
+    with room.may_repeat(before=time.monotonic() - copied + COMMITTED_AFTER):
+        room.store.kill()
+        shutil.rmtree(files)
+        os.rename(kept, files)
+        room.some_time(0.2, 0.5)
+    room.healed()
+    room.store.start()
+    room.more(300)
+
+
+def list_of_journals_is_deleted(room):
+    """DEL of `live` again and again, and a node dies: it was listed with its last renewal."""
+    first, second = room.begin(2)
+    for _ in range(3):
+        room.some_time(1, 2)
+        room.store.cli("DEL", "penstock:live")
+    room.while_load_runs(2.5)
+    with room.may_repeat():
+        first.kill()
+        room.some_time(0.2, 0.3)
+    room.healed()
+    room.wait_said(second, "adopting a journal")
 
 
 def _journals(room):

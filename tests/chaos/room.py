@@ -9,7 +9,6 @@ one that came twice without having been in one breaks it."""
 import asyncio
 import contextlib
 import glob
-import json
 import os
 import random
 import re
@@ -20,7 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../flow"))
-import harness  # noqa: E402
+import harness  # noqa: E402,F401 (chaos.py says which program)
 from harness import Flow, Sink, sign_stripe, wait_for  # noqa: E402
 
 COMMITTED_AFTER = 0.4  # s: a tick of 10 ms, a round trip with its fsync; the rest is for a busy machine
@@ -101,7 +100,8 @@ class Taker(Sink):
     def _received(self, request):
         answer = self.answers(request, self.tries)  # the request itself is not kept: a long run has many
         self.tries += 1
-        whole = answer.get("whole") or not (answer.get("reset") or answer.get("hang") or "raw" in answer or "drip" in answer)  # as Penstock sees it
+        odd = answer.get("reset") or answer.get("hang") or "raw" in answer or "drip" in answer
+        whole = answer.get("whole") or not odd  # as Penstock sees it
         if whole and 200 <= answer.get("status", 200) < 300:
             n = int(re.search(rb'"seq":(\d+)', request.body).group(1))
             self.taken.setdefault(n, []).append((request.at, request.at + answer.get("delay", 0)))
@@ -449,7 +449,7 @@ class Room:
 
     def row(self):
         if self.load is None:
-            return {"sent": 0, "accepted": 0, "refused": 0, "unknown": 0, "lost": 0, "again": 0, "bound": 0, "recovery": None}
+            return {}
         again, bound, _ = self.repeats()
         return {"sent": len(self.load.sent_at), "accepted": len(self.load.accepted), "refused": len(self.load.refused),
                 "unknown": len(self.load.unknown), "lost": len(self.lost()), "again": again, "bound": bound,

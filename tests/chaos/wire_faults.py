@@ -1,8 +1,6 @@
 """What happens between Penstock and Redis: a proxy of ours loses, delays, holds and cuts."""
 from proxy import Proxy
 
-from harness import wait_for
-
 
 def _begin(room, nodes=1, rate=300, senders=100, **more):
     """The first node reaches Redis through the proxy, the others do not need it."""

@@ -147,13 +147,23 @@ static void look_at(struct worker *w, struct candidate *c)
     buf_done(&key);
 }
 
+static void scan_if_due(struct worker *w);
+
 static void on_listed(void *user, const redisReply *reply)
 {
     struct worker *w = user;
     struct adoption *a = w->adoption;
-    if (a == NULL || reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+    if (a == NULL || reply == NULL) {
         return;
     }
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        log_line(LOG_ERROR, "the list of journals cannot be read, none is adopted", "key",
+                 "%.*slive", STR_ARG(w->conf->redis.prefix), "error", "%s",
+                 store_error_word(store_error_of(reply)), NULL);
+        a->scan_due = true; /* some may not have been listed meanwhile */
+        return;
+    }
+    scan_if_due(w);
     for (struct candidate *c = a->first; c != NULL; c = c->next) {
         c->listed = false;
     }
@@ -235,6 +245,13 @@ static void scan_from(struct worker *w, struct str cursor)
     buf_done(&pattern);
 }
 
+static void scan_if_due(struct worker *w)
+{
+    if (w->adoption->scan_due && !w->adoption->scanning) {
+        scan_from(w, STR("0"));
+    }
+}
+
 void adopt_start(struct worker *w, bool another_server)
 {
     if (w->adoption == NULL) {
@@ -242,9 +259,7 @@ void adopt_start(struct worker *w, bool another_server)
         ENSURE(w->adoption != NULL);
     }
     w->adoption->scan_due |= another_server;
-    if (w->adoption->scan_due && !w->adoption->scanning) {
-        scan_from(w, STR("0"));
-    }
+    scan_if_due(w);
 }
 
 void adopt_former(struct worker *w, uint64_t number, struct str token)

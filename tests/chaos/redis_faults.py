@@ -363,6 +363,21 @@ def list_of_journals_is_deleted(room):
     room.wait_said(second, "adopting a journal")
 
 
+def list_of_journals_has_a_foreign_type(room):
+    """SET of `live`: said; what has no owner is adopted when the key is gone."""
+    first, second = room.begin(2)
+    room.loud = ["the list of journals cannot be read"]
+    room.some_time(1, 2)
+    room.store.cli("SET", "penstock:live", "foreign")
+    room.while_load_runs(2.5)
+    with room.may_repeat():
+        first.kill()
+        room.some_time(0.2, 0.3)
+    room.wait_said(second, "the list of journals cannot be read")
+    room.store.cli("DEL", "penstock:live")
+    room.healed()
+
+
 def _journals(room):
     return sorted(key[:-len("settled")] for key in room.keys("penstock:*:settled"))
 

@@ -176,7 +176,8 @@ struct track {
     struct delivery *loaded_list; /* parked deliveries now in memory */
     struct numset in_hand; /* their n, until the commit with their outcome is written: the due set
                               still names them as due */
-    uint64_t dead_total;   /* as last counted, kept up by our own commits */
+    uint64_t due_total;    /* parked, loaded or not: as last counted, kept up by our own commits */
+    uint64_t dead_total;   /* dead letters, the same */
 };
 
 struct track *track_of(struct journal *j, struct lane *lane); /* finds or makes */
@@ -312,8 +313,9 @@ struct move {
     bool copy_lost; /* its journal was left, and lies below it now */
     bool dropped;   /* not wanted any more; the claim's answer frees it */
 };
-/* Everything that `j` holds unsettled above `top` becomes a move; the rest of its memory goes. */
-void move_out(struct journal *j, uint64_t top);
+/* Everything that `j` holds unsettled above `top` becomes a move; the rest of its memory goes.
+ * `all_lost`: Redis has nothing of it any more, so what was parked and is not in memory is lost. */
+void move_out(struct journal *j, uint64_t top, bool all_lost);
 bool move_holds_above(struct journal *j, uint64_t top);
 /* Recovery met an entry that says where it came from: whose it is must be claimed before any
  * attempt. */

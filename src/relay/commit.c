@@ -351,18 +351,21 @@ static struct batch *batch_build(struct journal *j)
 static void note_written(struct journal *j, const struct op *op)
 {
     struct track *t = op->track;
-    if (t != NULL) {
+    bool was_loaded = t != NULL && numset_has(&t->in_hand, op->n);
+    if (was_loaded) {
         numset_remove(&t->in_hand, op->n);
     }
     switch (op->kind) {
     case OP_PARK:
         ENSURE(t != NULL);
         j->recent_parks[j->recent_at++ % RECENT_PARKS] = op->n;
+        t->due_total += op->seq != TRACK_NO_SEQ; /* else it was parked before */
         stats_parked(j->w, t->lane);
         due_note(t, op->at_ms);
         break;
     case OP_BURY:
         ENSURE(t != NULL);
+        t->due_total -= op->seq == TRACK_NO_SEQ && t->due_total > 0;
         t->dead_total++;
         break;
     case OP_REQUEST_DONE:
@@ -373,7 +376,9 @@ static void note_written(struct journal *j, const struct op *op)
     case OP_TRIM:
         j->trimmed_n = op->n;
         break;
-    case OP_DROP:
+    case OP_DROP: /* of one that is not loaded: a dead letter */
+        ENSURE(t != NULL);
+        t->due_total -= was_loaded && t->due_total > 0;
         break;
     }
 }

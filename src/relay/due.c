@@ -205,6 +205,7 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
                      "n", "%llu", (unsigned long long)n, "destination", "%s", t->lane->name, NULL);
             stats_lost(j->w, 1);
             commit_drop(t, n);
+            t->due_total -= t->due_total > 0;
         } else {
             uint16_t to = (uint16_t)r->lane;
             struct event_parts parts = {
@@ -432,6 +433,7 @@ static void on_request_score(void *user, const redisReply *reply)
             } else if (dead) { /* a replay: a new budget, due at once */
                 struct record fresh = {.since_ms = worker_now_ms(j->w), .replay = true};
                 commit_park(t, r->n, TRACK_NO_SEQ, NULL, &fresh, fresh.since_ms);
+                t->due_total++;
             }
             if (dead && t->dead_total > 0) {
                 t->dead_total--;

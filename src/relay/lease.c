@@ -91,7 +91,7 @@ static void create(struct worker *w)
 
 static void forget(struct journal *j)
 {
-    log_line(LOG_INFO, "journal belongs to another now", "journal", "%s", j->name, NULL);
+    log_line(LOG_INFO, "journal is not mine any more", "journal", "%s", j->name, NULL);
     journal_free(j);
 }
 
@@ -111,7 +111,7 @@ static void recover(struct journal *j, const struct answer *a)
 /* The top of a journal that I no longer append to is certain: part with it. */
 static void left(struct journal *j, uint64_t top, const struct answer *owned)
 {
-    move_out(j, top);
+    move_out(j, top, false);
     if (owned != NULL) {
         recover(j, owned);
     } else {
@@ -275,7 +275,8 @@ static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms
     } else if (str_eq(a.word, STR("none"))) { /* all of it is lost: nothing to own */
         begin_leaving(j, "Redis has lost all of it");
         if (j->leaving) {
-            left(j, 0, NULL);
+            move_out(j, 0, true);
+            forget(j);
         } else { /* listed, but never made */
             journal_unlist(j->w, j->number);
             forget(j);

@@ -539,3 +539,24 @@ def a_due_set_of_a_foreign_type_is_not_read_in_a_loop(flow):
     down[0] = False
     a.wait(2)
     wait_for(lambda: redis.cli("KEYS", "*event:*") == "", "it to be settled")
+
+
+def says_how_many_deliveries_a_flushed_redis_had(flow):
+    """What was parked is in Redis only: all of it is counted, however much, and nothing that was delivered since."""
+    redis, b, down = flow.redis(), flow.sink(), [True]
+    b.answers = lambda r, before: {"status": 503} if down[0] else {}
+    p = flow.penstock({"b": b}, redis, workers=1, retry="{schedule: [1s, 1h], jitter: 0%}",
+                      destination_more=", breaker: { open_after: 0 }")
+    down[0] = False
+    load = Load(p, 1500)
+    wait_for(lambda: len(b.requests) >= 200, "some to be delivered")
+    down[0] = True
+    wait_for(lambda: p.metric("penstock_parked_total") >= 5000, "more to be parked than are remembered one by one", 60)
+    load.stop()
+    kept = lambda: sum(int(redis.cli("ZCARD", key)) for key in redis.cli("KEYS", "*due:b").split())
+    wait_for(lambda: kept() + p.metric("penstock_deliveries_total") == len(load.acknowledged), "all others to be parked")
+    parked = kept()
+    redis.cli("FLUSHALL")
+    wait_for(lambda: p.metric("penstock_journals_left_total") >= 1, "the loss to be noticed")
+    lost = p.metric("penstock_deliveries_perhaps_lost_total")
+    assert parked - 600 <= lost <= parked, (lost, parked)  # those in memory were not lost

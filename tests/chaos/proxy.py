@@ -63,6 +63,8 @@ class Proxy:
                     continue
                 step = self.trickle or len(data)
                 for at in range(0, len(data), step):
+                    if writer.is_closing():
+                        break
                     writer.write(data[at:at + step])
                     if self.trickle:
                         await asyncio.sleep(0.001)

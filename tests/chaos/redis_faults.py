@@ -398,7 +398,7 @@ def settled_record_of_a_journal_is_deleted(room):
     """DEL of what says which deliveries are done."""
     room.begin()
     room.some_time(1, 2)
-    with room.may_repeat(before=3):  # all that is still in the stream
+    with room.may_repeat(all_of_it=True):  # that is still in the stream
         for base in _journals(room):
             room.store.cli("DEL", base + "settled")
         room.some_time(0.5, 0.6)
@@ -503,7 +503,7 @@ def _foreign(room, kind):
     node = room.begin()
     room.errors_expected = True
     room.some_time(1, 2)
-    with room.may_repeat(before=3):
+    with room.may_repeat(all_of_it=True):  # nothing could be committed
         bases = _journals(room)
         here = room.here(node)
         for base in bases:

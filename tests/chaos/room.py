@@ -275,10 +275,11 @@ class Room:
         self.while_load_runs(self.random.uniform(least, most))
 
     @contextlib.contextmanager
-    def may_repeat(self, before=COMMITTED_AFTER):
-        """Attempts that are in flight, or whose outcome is not committed, from `before` until the end of the block."""
+    def may_repeat(self, before=COMMITTED_AFTER, all_of_it=False):
+        """Attempts that are in flight, or whose outcome is not committed, from `before` until the end of the block;
+        `all_of_it`: whatever has been taken by then, for the record of it is gone."""
         now = time.monotonic()
-        window = [now - before, float("inf"), now + SENT_UNTIL]
+        window = [0, float("inf"), float("inf")] if all_of_it else [now - before, float("inf"), now + SENT_UNTIL]
         self.windows.append(window)
         yield
         window[1] = time.monotonic()

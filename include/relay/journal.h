@@ -205,7 +205,8 @@ struct track {
     struct delivery *loaded_list; /* parked deliveries now in memory */
     struct numset in_hand; /* their n, until the commit with their outcome is written: the due set
                               still names them as due */
-    uint64_t dead_total;   /* as last counted, kept up by our own commits */
+    uint64_t due_total;    /* parked, loaded or not: as last counted, kept up by our own commits */
+    uint64_t dead_total;   /* dead letters, the same */
     uint64_t held_bytes, dead_bytes; /* parked and dead, as the journal's record says */
 };
 
@@ -298,6 +299,10 @@ bool script_send(struct journal *j, enum script_id id, size_t argc, const struct
 bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t argc,
                     const struct str *argv, store_on_reply on_reply, void *user);
 
+/* The server does not know the scripts any more, or is no master: that call has reset the
+ * connection already, and Coming back decides. */
+bool script_unfit(enum store_error e);
+
 /* What every script answers first. Slices are borrowed from the reply. */
 struct answer {
     enum store_error error; /* STORE_OK: the rest is set */
@@ -316,6 +321,9 @@ void lease_follow(struct worker *w); /* slots have changed hands: journals go wh
 void journal_doubt(struct journal *j, const char *why);
 extern const char JOURNAL_MOVES[];
 void journal_take(struct journal *j); /* the question of Coming back and of adoption */
+void journal_ask_later(
+    struct journal *j); /* the same in half a second; nothing is sent till then */
+void journal_say_foreign(const struct journal *j, const char *keys); /* one of them, in Redis */
 void lease_renew_all(struct worker *w);
 /* A planned stop: seals and frees every journal; on_freed when Redis has answered or is away. */
 void lease_free_all(struct worker *w, void (*on_freed)(struct worker *w));
@@ -347,8 +355,9 @@ struct move {
     move_on_decided on_decided;  /* once, or NULL */
     void *user;
 };
-/* Everything that `j` holds unsettled above `top` becomes a move; the rest of its memory goes. */
-void move_out(struct journal *j, uint64_t top);
+/* Everything that `j` holds unsettled above `top` becomes a move; the rest of its memory goes.
+ * `all_lost`: Redis has nothing of it any more, so what was parked and is not in memory is lost. */
+void move_out(struct journal *j, uint64_t top, bool all_lost);
 bool move_holds_above(struct journal *j, uint64_t top);
 /* Recovery met an entry that says where it came from: whose it is must be claimed before any
  * attempt. */

@@ -24,8 +24,8 @@
 #include <uv.h>
 
 #define BACKOFF_FIRST_MS 50u
-#define BACKOFF_MOST_MS 5000u
-#define LATE_MS 1000u /* a deadline this late saw a pause of the process, not of Redis */
+#define BACKOFF_MOST_MS 2000u /* all is to be well within 3 s of Redis' return */
+#define LATE_MS 1000u         /* a deadline this late saw a pause of the process, not of Redis */
 #define SCRATCH_KEEP (1024u * 1024) /* a greater scratch buffer is given back after use */
 
 enum store_state {
@@ -539,7 +539,7 @@ static void on_backoff(struct wheel_timer *t)
     start_dialling(CONTAINER_OF(t, struct store, timer));
 }
 
-/* Full jitter: anything up to 50 ms, 100 ms ... 5 s. Nothing gives up by counting. */
+/* Full jitter: anything up to 50 ms, 100 ms ... 2 s. Nothing gives up by counting. */
 static void dial_later(struct store *s)
 {
     s->state = STORE_WAITING;

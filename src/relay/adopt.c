@@ -147,13 +147,25 @@ static void look_at(struct worker *w, struct candidate *c)
     buf_done(&key);
 }
 
+static void scan_if_due(struct worker *w);
+
 static void on_listed(void *user, const redisReply *reply)
 {
     struct worker *w = user;
     struct adoption *a = w->adoption;
-    if (a == NULL || reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+    if (a == NULL || reply == NULL) {
         return;
     }
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        log_line(LOG_ERROR, "the list of journals cannot be read, none is adopted", "key",
+                 "%.*slive", STR_ARG(w->conf->redis.prefix), "error", "%s",
+                 store_error_word(store_error_of(reply)), NULL);
+        for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
+            m->scan_due = true; /* some may not have been listed meanwhile */
+        }
+        return;
+    }
+    scan_if_due(w);
     for (struct candidate *c = a->first; c != NULL; c = c->next) {
         c->listed = false;
     }
@@ -237,6 +249,15 @@ static void scan_from(struct master *m, struct str cursor)
     buf_done(&pattern);
 }
 
+static void scan_if_due(struct worker *w)
+{
+    for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
+        if (m->ready && m->scan_due && !m->scanning) {
+            scan_from(m, STR("0"));
+        }
+    }
+}
+
 void adopt_start(struct master *m, bool another_server)
 {
     struct worker *w = m->w;
@@ -245,9 +266,7 @@ void adopt_start(struct master *m, bool another_server)
         ENSURE(w->adoption != NULL);
     }
     m->scan_due |= another_server; /* until it has come to its end */
-    if (m->scan_due && !m->scanning) {
-        scan_from(m, STR("0"));
-    }
+    scan_if_due(m->w);
 }
 
 void adopt_former(struct worker *w, uint64_t number, struct str token)

@@ -351,18 +351,21 @@ static struct batch *batch_build(struct journal *j)
 static void note_written(struct journal *j, const struct op *op)
 {
     struct track *t = op->track;
-    if (t != NULL) {
+    bool was_loaded = t != NULL && numset_has(&t->in_hand, op->n);
+    if (was_loaded) {
         numset_remove(&t->in_hand, op->n);
     }
     switch (op->kind) {
     case OP_PARK:
         ENSURE(t != NULL);
         j->recent_parks[j->recent_at++ % RECENT_PARKS] = op->n;
+        t->due_total += op->seq != TRACK_NO_SEQ; /* else it was parked before */
         stats_parked(j->w, t->lane);
         due_note(t, op->at_ms);
         break;
     case OP_BURY:
         ENSURE(t != NULL);
+        t->due_total -= op->seq == TRACK_NO_SEQ && t->due_total > 0;
         t->dead_total++;
         break;
     case OP_REQUEST_DONE:
@@ -373,7 +376,9 @@ static void note_written(struct journal *j, const struct op *op)
     case OP_TRIM:
         j->trimmed_n = op->n;
         break;
-    case OP_DROP:
+    case OP_DROP: /* of one that is not loaded: a dead letter */
+        ENSURE(t != NULL);
+        t->due_total -= was_loaded && t->due_total > 0;
         break;
     }
 }
@@ -454,11 +459,9 @@ static void on_answer(struct journal *j, const redisReply *reply, int64_t sent_m
         return; /* Coming back decides, and sends it again */
     }
     if (a.error != STORE_OK) {
-        if (a.error == STORE_NOSCRIPT || a.error == STORE_READONLY) {
-            store_reset(j->master->main, store_error_word(a.error));
-        } else if (store_error_moves(a.error)) { /* sent again to whoever has it then */
+        if (store_error_moves(a.error)) { /* sent again to whoever has it then */
             journal_doubt(j, JOURNAL_MOVES);
-        } else {
+        } else if (!script_unfit(a.error)) {
             refused(j, a.error);
         }
         return;
@@ -471,9 +474,7 @@ static void on_answer(struct journal *j, const redisReply *reply, int64_t sent_m
         return;
     }
     if (str_eq(a.word, STR("type"))) {
-        log_line(LOG_ERROR,
-                 "a key of the journal has a foreign type; remove it, settling waits for that",
-                 "journal", "%s", j->name, NULL);
+        journal_say_foreign(j, "settled, journal, requests or lanes");
         wheel_arm(&j->w->wheel, &j->tick, 1000, on_tick);
         return;
     }

@@ -13,6 +13,7 @@ enum {
     READ_MOST = 512,
     EVENTS_MOST = 64, /* bodies asked for at once */
     BACK_MOST = 8,    /* of them such as are due only if time went back */
+    AGAIN_MS = 1000,  /* after Redis has refused a read */
 };
 
 static void on_due(struct wheel_timer *timer)
@@ -89,6 +90,7 @@ struct due_read {
     uint64_t *numbers;
     size_t count, got;
     bool missed;      /* an answer did not come: what was left out is still due */
+    bool refused;     /* an answer was an error: of a key that is foreign, say */
     bool expire;      /* too old: bury them without an attempt */
     bool went_back;   /* one that is not due was tried "later than now" */
     size_t due_count; /* of the numbers asked for; those behind are due only if time went back */
@@ -158,7 +160,7 @@ static void read_done(struct journal *j, struct due_read *r)
         t->due_reading = false;
         t->look_back |= r->went_back || (r->missed && !r->expire);
         if (r->missed || r->went_back) { /* the next push of the lane reads again */
-            t->next_due_ms = worker_now_ms(j->w);
+            t->next_due_ms = worker_now_ms(j->w) + (r->refused ? AGAIN_MS : 0);
         }
         lane_pump(t->lane);
         due_rearm(j->w);
@@ -172,13 +174,26 @@ static void read_done(struct journal *j, struct due_read *r)
     read_free(r);
 }
 
+static bool is_read(const struct journal *j, struct due_read *r, const redisReply *reply)
+{
+    enum store_error e = store_error_of(reply);
+    if (e != STORE_OK && e != STORE_UNKNOWN && !r->refused) {
+        r->refused = true;
+        log_line(LOG_ERROR, "parked deliveries cannot be read; trying again", "journal", "%s",
+                 j->name, "destination", "%s", j->w->lanes[r->lane]->name, "error", "%s",
+                 store_error_word(e), NULL);
+    }
+    return e == STORE_OK && reply->type == REDIS_REPLY_ARRAY;
+}
+
 /* HMGET of one parked delivery: id t src m h b, and its record. */
 static void on_event(struct journal *j, struct due_read *r, const redisReply *reply)
 {
     struct track *t = still(j, r);
     uint64_t n = r->numbers[r->got++];
-    r->missed |= t == NULL || reply == NULL || reply->type != REDIS_REPLY_ARRAY;
-    if (t != NULL && reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 7) {
+    bool read = is_read(j, r, reply);
+    r->missed |= t == NULL || !read;
+    if (t != NULL && read && reply->elements == 7) {
         struct record record;
         uint64_t received;
         struct str line = store_text(reply->element[3]), method, target;
@@ -190,6 +205,7 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
                      "n", "%llu", (unsigned long long)n, "destination", "%s", t->lane->name, NULL);
             stats_lost(j->w, 1);
             commit_drop(t, n);
+            t->due_total -= t->due_total > 0;
         } else {
             uint16_t to = (uint16_t)r->lane;
             struct event_parts parts = {
@@ -246,7 +262,7 @@ static void ask_event(struct journal *j, struct due_read *r, uint64_t n)
 static void on_numbers(struct journal *j, struct due_read *r, const redisReply *reply)
 {
     struct track *t = still(j, r);
-    if (t == NULL || reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+    if (!is_read(j, r, reply) || t == NULL) {
         r->missed = true;
         read_done(j, r);
         return;
@@ -439,6 +455,7 @@ static void on_request_score(void *user, const redisReply *reply)
             } else if (dead) { /* a replay: a new budget, due at once */
                 struct record fresh = {.since_ms = worker_now_ms(j->w), .replay = true};
                 commit_park(t, r->n, TRACK_NO_SEQ, NULL, &fresh, fresh.since_ms);
+                t->due_total++;
             }
             if (dead && t->dead_total > 0) {
                 t->dead_total--;

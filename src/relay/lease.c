@@ -135,7 +135,7 @@ static void choose_live(struct worker *w)
 
 static void forget(struct journal *j)
 {
-    log_line(LOG_INFO, "journal belongs to another now", "journal", "%s", j->name, NULL);
+    log_line(LOG_INFO, "journal is not mine any more", "journal", "%s", j->name, NULL);
     journal_free(j);
 }
 
@@ -155,15 +155,13 @@ static void recover(struct journal *j, const struct answer *a)
 /* The top of a journal that I no longer append to is certain: part with it. */
 static void left(struct journal *j, uint64_t top, const struct answer *owned)
 {
-    move_out(j, top);
+    move_out(j, top, false);
     if (owned != NULL) {
         recover(j, owned);
     } else {
         forget(j);
     }
 }
-
-static void ask_again(struct wheel_timer *t);
 
 static void on_sealed(struct journal *j, const redisReply *reply, int64_t sent_ms)
 {
@@ -176,8 +174,7 @@ static void on_sealed(struct journal *j, const redisReply *reply, int64_t sent_m
     if (a.error != STORE_OK || !str_eq(a.word, STR("ok")) || !a.sealed) {
         log_line(LOG_WARN, "a journal could not be sealed; asking again", "journal", "%s", j->name,
                  NULL);
-        j->state = JOURNAL_ASKING;
-        wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
+        journal_ask_later(j);
     } else if (j->leaving) {
         left(j, a.top, &a);
     } else {
@@ -222,6 +219,12 @@ static void ask_again(struct wheel_timer *t)
     if (j->state == JOURNAL_ASKING) {
         journal_take(j);
     }
+}
+
+void journal_ask_later(struct journal *j)
+{
+    j->state = JOURNAL_ASKING;
+    wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
 }
 
 static bool version_is_mine(const struct journal *j, struct str found)
@@ -289,7 +292,7 @@ static void not_mine(struct journal *j, const struct answer *a)
          * sealed, and there is nothing that only I hold. */
         left(j, a->top, NULL);
     } else { /* it will be sealed before anything else is done with it */
-        wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
+        journal_ask_later(j);
     }
 }
 
@@ -300,7 +303,11 @@ static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms
         return;
     }
     if (a.error != STORE_OK) {
-        wheel_arm(&j->w->wheel, &j->retry, ASK_AGAIN_MS, ask_again);
+        if (a.error == STORE_WRONGTYPE) { /* until somebody mends it, another one takes appends */
+            journal_say_foreign(j, "owner, journal or settled");
+            begin_leaving(j, "one of its keys has a foreign type");
+        }
+        journal_ask_later(j);
     } else if (str_eq(a.word, STR("ok"))) {
         memcpy(j->token, j->trial, sizeof j->token);
         j->trial[0] = '\0';
@@ -311,7 +318,8 @@ static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms
     } else if (str_eq(a.word, STR("none"))) { /* all of it is lost: nothing to own */
         begin_leaving(j, "Redis has lost all of it");
         if (j->leaving) {
-            left(j, 0, NULL);
+            move_out(j, 0, true);
+            forget(j);
         } else { /* listed, but never made */
             journal_unlist(j->w, j->number);
             forget(j);
@@ -358,6 +366,13 @@ void journal_take(struct journal *j)
     CRASH_POINT("take");
     script_send(j, SCRIPT_TAKE_ID, argc, argv, on_taken);
     CRASH_POINT("take_sent");
+}
+
+void journal_say_foreign(const struct journal *j, const char *keys)
+{
+    log_line(LOG_ERROR,
+             "a key of the journal has a foreign type; remove it, settling waits for that",
+             "journal", "%s", j->name, "keys", "%s", keys, NULL);
 }
 
 void journal_doubt(struct journal *j, const char *why)
@@ -412,9 +427,7 @@ static void on_renewed(struct journal *j, const redisReply *reply, int64_t sent_
         return;
     }
     if (a.error != STORE_OK) {
-        if (a.error == STORE_NOSCRIPT || a.error == STORE_READONLY) {
-            store_reset(j->master->main, store_error_word(a.error));
-        } else if (store_error_moves(a.error)) {
+        if (store_error_moves(a.error)) {
             journal_doubt(j, JOURNAL_MOVES);
         }
         return; /* the lease runs out by itself */

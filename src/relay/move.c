@@ -13,6 +13,7 @@
 #include "relay/delivery.h"
 #include "relay/stats.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,21 @@ static unsigned count_lost(const struct journal *j, const struct held_list *list
     return lost;
 }
 
+/* What only Redis had of it. */
+static unsigned count_parked(const struct journal *j)
+{
+    uint64_t parked = 0;
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        const struct track *t = j->tracks[i];
+        parked += t == NULL ? 0 : t->due_total;
+        for (const struct delivery *d = t == NULL ? NULL : t->loaded_list; d != NULL;
+             d = d->next_loaded) {
+            parked -= parked > 0; /* held: it is moved */
+        }
+    }
+    return parked < UINT_MAX ? (unsigned)parked : UINT_MAX;
+}
+
 static void tell(struct worker *w, struct move *m, enum move_verdict verdict, struct str first_id)
 {
     move_on_decided on_decided = m->on_decided;
@@ -179,9 +195,10 @@ static void leave_copies(struct journal *j, uint64_t top)
     }
 }
 
-void move_out(struct journal *j, uint64_t top)
+void move_out(struct journal *j, uint64_t top, bool all_lost)
 {
     struct held_list list = {.top = top};
+    unsigned parked = count_parked(j);
     journal_fail_pending(j, top);
     leave_copies(j, top);
     hold_tracks(j, &list);
@@ -191,7 +208,7 @@ void move_out(struct journal *j, uint64_t top)
     if (list.n > 0) {
         qsort(list.v, list.n, sizeof *list.v, by_n);
     }
-    unsigned lost = count_lost(j, &list);
+    unsigned lost = all_lost ? parked : count_lost(j, &list);
     size_t moved = 0;
     for (size_t i = 0, k; i < list.n; i = k) {
         for (k = i; k < list.n && list.v[k].n == list.v[i].n; k++) {

@@ -75,6 +75,11 @@ static void on_due_head(struct track *t, const redisReply *reply)
     }
 }
 
+static void on_due_count(struct track *t, const redisReply *reply)
+{
+    t->due_total = reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0;
+}
+
 static void on_dead_count(struct track *t, const redisReply *reply)
 {
     t->dead_total = reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0;
@@ -104,7 +109,9 @@ static void on_step(void *user, const redisReply *reply)
         return;
     }
     if (store_error_of(reply) != STORE_OK) {
-        journal_doubt(j, "its record cannot be read");
+        log_line(LOG_ERROR, "the record of a journal cannot be read; trying again", "journal", "%s",
+                 j->name, "error", "%s", store_error_word(store_error_of(reply)), NULL);
+        journal_ask_later(j);
         return;
     }
     if (s.on_track != NULL) {
@@ -139,7 +146,8 @@ static void ask_of_lane(struct journal *j, struct lane *lane)
     struct str due_key = journal_key(j, &due, "due:", str_of(lane->name));
     struct str dead_key = journal_key(j, &dead, "dead:", str_of(lane->name));
     struct str head[] = {STR("ZRANGE"), due_key, STR("0"), STR("0"), STR("WITHSCORES")};
-    struct str dead_count[] = {STR("ZCARD"), dead_key};
+    struct str due_count[] = {STR("ZCARD"), due_key}, dead_count[] = {STR("ZCARD"), dead_key};
+    ask(j, &(struct step){.lane = lane, .on_track = on_due_count}, 2, due_count);
     ask(j, &(struct step){.lane = lane, .on_track = on_due_head}, 5, head);
     ask(j, &(struct step){.lane = lane, .on_track = on_dead_count}, 2, dead_count);
     buf_done(&due);

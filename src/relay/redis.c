@@ -79,6 +79,9 @@ static void on_error(void *user, const redisReply *reply)
     struct worker *w = ((struct master *)user)->w;
     enum store_error e = store_error_of(reply);
     stats_store_error(w, e);
+    if (script_unfit(e)) { /* whoever it was that asked: nobody else may come to ask on it */
+        store_reset(((struct master *)user)->main, store_error_word(e));
+    }
     if (w->redis.cluster != NULL && (e == STORE_MOVED || e == STORE_CLUSTERDOWN)) {
         cluster_look(w);
     }

@@ -112,6 +112,9 @@ class _Connection(asyncio.Protocol):
             self.transport.write(answer["raw"])
             self.transport.close()
             return
+        if "drip" in answer:
+            self._drip(b"HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\nok", answer["drip"])
+            return
         body = answer.get("body", b"" if answer.get("status") == 204 else b"ok")
         head = "HTTP/1.1 %d X\r\nContent-Length: %d\r\n" % (answer.get("status", 200), len(body))
         for name, value in answer.get("headers", {}).items():
@@ -122,10 +125,15 @@ class _Connection(asyncio.Protocol):
         if self.buffer:
             self._next()
 
+    def _drip(self, data, pause):
+        if data and not self.transport.is_closing():
+            self.transport.write(data[:1])
+            asyncio.get_running_loop().call_later(pause, self._drip, data[1:], pause)
+
 
 class Sink:
     """A destination. `answers` is a function from (request, how many came before) to a dict: status,
-    headers, body, delay (s), reset, hang, raw."""
+    headers, body, delay (s), reset, hang, raw, drip (s between the bytes of a 200)."""
 
     def __init__(self, answers=None, port=None):
         self.requests, self.connections, self.open = [], 0, set()
@@ -188,9 +196,9 @@ class Sink:
 
 
 class Redis:
-    def __init__(self, folder, *options, program=SERVER):
+    def __init__(self, folder, *options, program=SERVER, env=None):
         self.folder, self.port, self.options, self.process = folder, free_port(), options, None
-        self.program = program
+        self.program, self.env = program, env or {}
         os.makedirs(folder, exist_ok=True)
         self.start()
 
@@ -202,7 +210,8 @@ class Redis:
         self.process = subprocess.Popen(
             [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--save", "",
              "--appendonly", "yes", "--appendfsync", "always", "--logfile", "redis.log", *self.options],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            env={**os.environ, **self.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            restore_signals=False)  # SIGXFSZ stays ignored: a limit of file sizes is to it a full disk
         wait_for(lambda: self.command("PING") == b"+PONG", "redis-server to answer")
 
     def command(self, *args):
@@ -472,8 +481,8 @@ class Flow:
         self.folder = tempfile.mkdtemp(prefix="penstock-flow.")
         self.parts = []
 
-    def redis(self, *options, program=SERVER):
-        redis = Redis(os.path.join(self.folder, "redis%d" % len(self.parts)), *options, program=program)
+    def redis(self, *options, program=SERVER, env=None):
+        redis = Redis(os.path.join(self.folder, "redis%d" % len(self.parts)), *options, program=program, env=env)
         self.parts.append(redis.stop)
         return redis
 

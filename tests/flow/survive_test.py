@@ -487,3 +487,76 @@ def a_destination_has_no_more_connections_than_its_concurrency(flow):
     wait_for(lambda: len(sequence(a)) == 60, "all to arrive")
     assert most[0] <= 2, most  # one that just ended may still be seen
     assert p.metric("penstock_parked_total") == 0
+
+
+def a_key_of_a_foreign_type_keeps_no_sender_waiting(flow):
+    """Another journal takes what comes; the first goes on when the key is gone."""
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, workers=1)
+    assert p.stripe(b'{"seq":1}').status == 200
+    a.wait(1)
+    settled = redis.cli("KEYS", "*settled")
+    redis.cli("SET", settled, "foreign")
+    p.wait_log("a key of the journal has a foreign type", 60)
+    assert p.stripe(b'{"seq":2}').status == 200
+    wait_for(lambda: 2 in sequence(a), "its delivery")
+    redis.cli("SCRIPT", "FLUSH")
+    redis.cli("DEL", settled)
+    p.wait_log("journal is recovered")
+    wait_for(lambda: p.stripe(b'{"seq":3}').status == 200, "to accept again")
+    wait_for(lambda: 3 in sequence(a), "its delivery")
+
+
+def a_settled_record_that_was_deleted_is_begun_anew(flow):
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, workers=1, retention="{ history: 1s }")
+    for i in range(5):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    a.wait(5)
+    redis.cli("DEL", redis.cli("KEYS", "*settled"))
+    p.wait_log("journal is recovered")
+    p.wait_log("journal is empty and deleted")
+    assert p.text().count("journal is in doubt") < 5, p.text()[-3000:]
+
+
+def a_due_set_of_a_foreign_type_is_not_read_in_a_loop(flow):
+    redis, a, down = flow.redis(), flow.sink(), [True]
+    a.answers = lambda r, before: {"status": 503} if down[0] else {}
+    p = flow.penstock({"a": a}, redis, workers=1, destination_more=", breaker: { open_after: 0 }",
+                      retry="{schedule: [1s, ...], jitter: 0%}")
+    assert p.stripe(b'{"seq":1}').status == 200
+    due = wait_for(lambda: redis.cli("KEYS", "*due:a"), "it to be parked")
+    redis.cli("RENAME", due, "kept")
+    redis.cli("SET", due, "foreign")
+    p.wait_log("parked deliveries cannot be read")
+    p.kill()
+    p.start()
+    p.wait_log("the record of a journal cannot be read")
+    began = time.monotonic()
+    wait_for(lambda: time.monotonic() - began > 2, "it to try again for a while")
+    assert p.text().count("cannot be read") < 20, p.text()[-3000:]
+    redis.cli("RENAME", "kept", due)
+    down[0] = False
+    a.wait(2)
+    wait_for(lambda: redis.cli("KEYS", "*event:*") == "", "it to be settled")
+
+
+def says_how_many_deliveries_a_flushed_redis_had(flow):
+    """What was parked is in Redis only: all of it is counted, however much, and nothing that was delivered since."""
+    redis, b, down = flow.redis(), flow.sink(), [True]
+    b.answers = lambda r, before: {"status": 503} if down[0] else {}
+    p = flow.penstock({"b": b}, redis, workers=1, retry="{schedule: [1s, 1h], jitter: 0%}",
+                      destination_more=", breaker: { open_after: 0 }")
+    down[0] = False
+    load = Load(p, 1500)
+    wait_for(lambda: len(b.requests) >= 200, "some to be delivered")
+    down[0] = True
+    wait_for(lambda: p.metric("penstock_parked_total") >= 5000, "more to be parked than are remembered one by one", 60)
+    load.stop()
+    kept = lambda: sum(int(redis.cli("ZCARD", key)) for key in redis.cli("KEYS", "*due:b").split())
+    wait_for(lambda: kept() + p.metric("penstock_deliveries_total") == len(load.acknowledged), "all others to be parked")
+    parked = kept()
+    redis.cli("FLUSHALL")
+    wait_for(lambda: p.metric("penstock_journals_left_total") >= 1, "the loss to be noticed")
+    lost = p.metric("penstock_deliveries_perhaps_lost_total")
+    assert parked - 600 <= lost <= parked, (lost, parked)  # those in memory were not lost

@@ -1,7 +1,7 @@
 -- ARGV: token, version before, version after, then operations, each a word and its arguments.
 -- Everything an owner writes besides appends goes through here; each operation may be repeated.
 if call('GET', owner_key) ~= token then return answer('lost') end
-local version = call('HGET', settled_key, 'version')
+local version = call('HGET', settled_key, 'version') or '' -- as answer() says it
 if version == ARGV[3] then return answer('ok') end
 if version ~= ARGV[2] then return answer('version') end
 

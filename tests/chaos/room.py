@@ -1,0 +1,457 @@
+"""What a scenario happens in: real nodes, Redis, destinations and a steady load, and a ledger of all events.
+
+The ledger knows of every event what the sender was told (accepted, refused, unknown), and of every destination when it
+took which event. So it can tell what was lost, and for what came twice whether promise 4 allows it: a delivery may be
+repeated if its node died, or lost its lease, while the attempt was in flight or its outcome not yet committed. A
+scenario says when that was (`may_repeat`); the window begins COMMITTED_AFTER before it, and only events that were sent
+before the fault have that excuse. The bound that the table shows is the number of deliveries that were in such a window;
+one that came twice without having been in one breaks it."""
+import asyncio
+import contextlib
+import glob
+import os
+import random
+import re
+import socket
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../flow"))
+import harness  # noqa: E402,F401 (chaos.py says which program)
+from harness import Flow, Sink, sign_stripe, wait_for  # noqa: E402
+
+COMMITTED_AFTER = 0.4  # s: a tick of 10 ms, a round trip with its fsync; the rest is for a busy machine
+SENT_UNTIL = 0.1       # s after a fault: what was on its way to the node when it struck
+ANSWER_WITHIN = 3.5    # s: 3 are promised, the rest is the machine's
+RECOVERED_WITHIN = 4   # s: the same
+MEMORY_SLACK = 3 << 20  # what Redis itself may keep: buffers of connections, a stream's last node
+PATIENCE = float(os.environ.get("PENSTOCK_PATIENCE", "60"))
+
+
+class Broken(AssertionError):
+    """A promise was not kept, or the scenario did not get where it wanted."""
+
+
+class Skipped(Exception):
+    """Something that it needs is not installed."""
+
+
+def faketime(folder):
+    """The environment of a process whose wall clock obeys turn(seconds); its monotonic one stays true."""
+    found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+    if not found:
+        raise Skipped("libfaketime is not installed: apt-get install faketime")
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "offset")
+
+    def turn(seconds):
+        with open(path + ".new", "w") as f:
+            f.write("%+d" % seconds)
+        os.rename(path + ".new", path)
+    turn(0)
+    return {"LD_PRELOAD": found[0], "FAKETIME_TIMESTAMP_FILE": path, "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}, turn
+
+
+class Client:
+    """One connection to Redis that stays: also where no new ones are let in."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+        self.file = self.socket.makefile("rb")
+
+    def __call__(self, *args):
+        words = [x if isinstance(x, bytes) else str(x).encode() for x in args]
+        self.socket.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
+        return self._reply()
+
+    def _reply(self):
+        line = self.file.readline()
+        if not line.endswith(b"\r\n"):
+            raise OSError("Redis closed the connection")
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"+":
+            return rest.decode()
+        if kind == b"-":
+            return Exception(rest.decode())
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            n = int(rest)
+            return None if n < 0 else self.file.read(n + 2)[:-2].decode("latin-1")
+        return [self._reply() for _ in range(max(int(rest), 0))]
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+class Taker(Sink):
+    """A destination that notes when it took what. `answers` as in Sink; what is not a whole 2xx is no taking."""
+
+    def __init__(self, name, answers=None):
+        self.name = name
+        self.taken = {}  # number: [(came, answered), ...]
+        self.tries = 0
+        super().__init__(answers)
+
+    def _received(self, request):
+        answer = self.answers(request, self.tries)  # the request itself is not kept: a long run has many
+        self.tries += 1
+        odd = answer.get("reset") or answer.get("hang") or "raw" in answer or "drip" in answer
+        whole = answer.get("whole") or not odd  # as Penstock sees it
+        if whole and 200 <= answer.get("status", 200) < 300:
+            n = int(re.search(rb'"seq":(\d+)', request.body).group(1))
+            self.taken.setdefault(n, []).append((request.at, request.at + answer.get("delay", 0)))
+        return answer
+
+
+class Load:
+    """Signed events with numbers of their own at a steady rate, from one thread; it never stops for one that hangs."""
+
+    def __init__(self, ports, rate, senders=100, pad=1000, first=0):
+        self.ports, self.rate, self.senders, self.pad = list(ports), rate, senders, b"x" * pad
+        self.accepted, self.refused, self.unknown = {}, {}, {}  # number: time of its answer, or of giving up
+        self.said = {}  # status or error: how often
+        self.sent_at = {}
+        self.slowest = 0
+        self.next, self.first, self.turn, self.running = first, first, 0, True
+        self.began = time.monotonic()
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_until_complete(self._all())
+
+    async def _all(self):
+        await asyncio.gather(*(self._sender() for _ in range(self.senders)))
+
+    def _take(self, now):
+        n = self.next
+        self.next += 1
+        due = self.began + (n - self.first) / self.rate
+        if now - due > 0.5:  # all senders were busy: those that were due meanwhile are not made up for
+            self.began += now - due
+            due = now
+        return n, due
+
+    async def _sender(self):
+        port, streams = None, None
+        while self.running:
+            n, due = self._take(time.monotonic())
+            await asyncio.sleep(max(0, due - time.monotonic()))
+            if not self.running:
+                break
+            self.turn += 1
+            ports = self.ports
+            wanted = ports[self.turn % len(ports)] if port not in ports else port
+            body = b'{"type":"load.test","seq":%d,"pad":"%s"}' % (n, self.pad)
+            request = (b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nStripe-Signature: %s\r\nContent-Length: %d\r\n\r\n" %
+                       (sign_stripe(body)["Stripe-Signature"].encode(), len(body))) + body
+            began = time.monotonic()
+            self.sent_at[n] = began
+            try:
+                if streams is None or wanted != port:
+                    self._close(streams)
+                    streams, port = None, wanted
+                    streams = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), 5)
+                status = await asyncio.wait_for(self._exchange(streams, request), 12)
+                now = time.monotonic()
+                self.slowest = max(self.slowest, now - began)
+                (self.accepted if status == 200 else self.refused)[n] = now
+                self.said[status] = self.said.get(status, 0) + 1
+            except (OSError, ValueError, EOFError, asyncio.TimeoutError) as e:
+                self.unknown[n] = time.monotonic()
+                self.said[type(e).__name__] = self.said.get(type(e).__name__, 0) + 1
+                self._close(streams)
+                streams = None
+                await asyncio.sleep(0.05)  # a refused connection is no reason to spin
+        self._close(streams)
+
+    @staticmethod
+    def _close(streams):
+        if streams is not None:
+            streams[1].transport.abort()
+
+    @staticmethod
+    async def _exchange(streams, request):
+        reader, writer = streams
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        await reader.readexactly(int(length.group(1)))
+        return int(head[9:12])
+
+    def stop(self):
+        self.running = False
+        self.thread.join(30)
+        if self.thread.is_alive():
+            raise Broken("a sender of the load hangs")
+
+
+class Room:
+    def __init__(self, name, seed, scale=1.0):
+        self.name, self.scale = name, scale
+        self.random = random.Random("%s %s" % (seed, name))
+        self.flow = Flow()
+        self.nodes, self.workers, self.clients, self.sinks = [], 2, [], {}
+        self.load = self.store = None
+        self.windows, self.allowed_lost, self.notes = [], 0, []
+        self.slow_answers = False  # a frozen node cannot answer in time
+        self.loud = []             # texts of error lines that belong to the scenario
+        self.errors_expected = False
+        self.healed_at = None
+        self.refuses_nothing = False
+        self.keeps_history = False
+        self.recovers_within = RECOVERED_WITHIN
+
+    # --- parts
+
+    def redis(self, *options, env=None):
+        self.store = self.flow.redis(*options, env=env)
+        self.base = self.store.memory()
+        return self.store
+
+    def client(self):
+        client = Client(self.store.port)
+        self.clients.append(client)
+        return client
+
+    def sink(self, name, answers=None):
+        sink = self.sinks[name] = Taker(name, answers)
+        self.flow.parts.append(sink.close)
+        return sink
+
+    def node(self, start=True, port=None, workers=None, name=None, destinations=None, **more):
+        """One more node; the first makes Redis and two destinations if there are none yet."""
+        embedded = more.pop("embedded", False)
+        if self.store is None and port is None and not embedded:
+            self.redis()
+        if not self.sinks:
+            self.sink("a")
+            self.sink("b")
+        more.setdefault("retention", "{ history: 1s }")
+        more.setdefault("retry", "{schedule: [300ms, 500ms, 1s, ...], jitter: 0%}")
+        more.setdefault("destination_more", ", timeout: 5s, breaker: { open_after: 20, probe_every: 1s }")
+        target = self.store if port is None else type("At", (), {"port": port})
+        p = self.flow.penstock(destinations or self.sinks, target, start=False, workers=workers or self.workers,
+                               name=name or "node%d" % len(self.nodes), **more)
+        with open(p.config) as f:
+            text = f.read()
+        with open(p.config, "w") as f:
+            f.write(text.replace("level: debug", "level: info"))
+        p.worker_count = workers or self.workers
+        self.nodes.append(p)
+        if start:
+            p.start()
+        return p
+
+    def begin(self, nodes=1, rate=300, warm=150, senders=100, **more):
+        """Nodes (unless there are some), a load over all of them, and the first events accepted."""
+        while len(self.nodes) < nodes:
+            self.node(**more)
+        self.load = Load([p.port for p in self.nodes], rate * self.scale, senders)
+        self.more(warm)
+        return self.nodes[0] if nodes == 1 else self.nodes
+
+    # --- the course of things
+
+    def more(self, n, seconds=None):
+        """Waits until n more events were accepted."""
+        n = max(1, int(n * self.scale))
+        goal = len(self.load.accepted) + n
+        wait_for(lambda: len(self.load.accepted) >= goal, "%d more events to be accepted (said: %s)" % (n, self.load.said),
+                 seconds or PATIENCE)
+
+    def while_load_runs(self, seconds):
+        """Lets the load run: how long a fault lasts is what a scenario is about."""
+        time.sleep(seconds)
+
+    def some_time(self, least, most):
+        self.while_load_runs(self.random.uniform(least, most))
+
+    @contextlib.contextmanager
+    def may_repeat(self, before=COMMITTED_AFTER, all_of_it=False):
+        """Attempts that are in flight, or whose outcome is not committed, from `before` until the end of the block;
+        `all_of_it`: whatever has been taken by then, for the record of it is gone."""
+        now = time.monotonic()
+        window = [0, float("inf"), float("inf")] if all_of_it else [now - before, float("inf"), now + SENT_UNTIL]
+        self.windows.append(window)
+        yield
+        window[1] = time.monotonic()
+
+    def healed(self):
+        """The fault is over: from here on the time to recover counts."""
+        self.load.ports = [p.port for p in self.alive()] or self.load.ports
+        self.healed_at = time.monotonic()
+
+    def restart(self, node, seconds=None):
+        node.start(seconds=seconds or PATIENCE)
+        self.load.ports = [p.port for p in self.alive()]
+
+    def wait_said(self, node, text, since=0, seconds=None):
+        wait_for(lambda: text in node.text(since), "a log line %r" % text, seconds or PATIENCE)
+
+    def note(self, text):
+        self.notes.append(text)
+
+    @staticmethod
+    def here(node):
+        """Where its log ends now."""
+        return os.path.getsize(node.log_path)
+
+    def keys(self, pattern):
+        client = Client(self.store.port)
+        try:
+            found, cursor = [], "0"
+            while True:
+                cursor, page = client("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+                found += page
+                if cursor == "0":
+                    return found
+        finally:
+            client.close()
+
+    # --- the ledger
+
+    def lost(self):
+        """(destination, number) of what was accepted and not taken; a dictionary is copied at once, in one step."""
+        accepted = list(self.load.accepted)
+        return [(name, n) for name, sink in self.sinks.items() for n in accepted if n not in sink.taken]
+
+    def repeats(self):
+        """How often a delivery came again, how many may have, and those that had no excuse."""
+        again, excusable, without = 0, 0, []
+        for name, sink in self.sinks.items():
+            for n, times in list(sink.taken.items()):
+                sent = self.load.sent_at.get(n, 0)
+                excuses = [any(came <= until and answered >= since and sent <= fault for since, until, fault in self.windows)
+                           for came, answered in times]
+                excusable += any(excuses)
+                again += len(times) - 1
+                if not all(excuses[:-1]):
+                    without.append((name, n, [round(came - self.load.began, 3) for came, _ in times]))
+        return again, excusable, without
+
+    def recovery(self):
+        """Seconds from the end of the fault until events were accepted again, and none was refused any more."""
+        if self.healed_at is None:
+            return None
+        since = {n: at for n, at in list(self.load.sent_at.items()) if at >= self.healed_at}
+        taken = [self.load.accepted[n] for n in since if n in self.load.accepted]
+        refused = [at for n, at in since.items() if n in self.load.refused or n in self.load.unknown]
+        return max([min(taken, default=float("inf")), *refused]) - self.healed_at
+
+    # --- quiet
+
+    def alive(self):
+        return [p for p in self.nodes if p.process is not None and p.process.poll() is None]
+
+    def settle_down(self):
+        """Waits until all that was accepted has arrived and nothing of it is left anywhere."""
+        deadline = time.monotonic() + PATIENCE
+        while len(self.lost()) > self.allowed_lost and time.monotonic() < deadline:
+            time.sleep(0.05)  # poll
+        if self.store is None or self.keeps_history:
+            return
+        wanted = sum(p.worker_count for p in self.alive())
+        client = self.client()
+        left = []
+
+        def is_quiet():
+            left.clear()
+            keys = self.keys("penstock:*")
+            for key in keys:
+                kind = key.rsplit("}:", 1)[-1].split(":")[0]
+                if kind in ("event", "due", "requests"):
+                    left.append(key)
+                if kind == "owner" and client("GET", key) == "free":
+                    left.append(key + " (free)")
+                if kind == "settled":
+                    base = key[:-len("settled")]
+                    if client("GET", base + "owner") is None:
+                        left.append(base + " has no owner")
+                    if client("XLEN", base + "journal") > 150:
+                        left.append("%sjournal is %d entries long" % (base, client("XLEN", base + "journal")))
+            journals = [key for key in keys if key.endswith(":settled")]
+            if len(journals) != wanted:
+                left.append("%d journals for %d workers" % (len(journals), wanted))
+            used = int(re.search(r"used_memory:(\d+)", client("INFO", "memory")).group(1))
+            if used > self.base + MEMORY_SLACK:
+                left.append("Redis uses %d KiB more than before" % ((used - self.base) >> 10))
+            return not left
+        deadline = time.monotonic() + PATIENCE
+        while not is_quiet():
+            if time.monotonic() > deadline:
+                raise Broken("left behind: " + "; ".join(left[:6]))
+            time.sleep(0.25)  # poll
+
+    def check_logs(self):
+        for p in self.nodes:
+            for line in p.text().splitlines():
+                bad = "impossible state" in line or "Sanitizer" in line or "runtime error:" in line
+                if '"level":"error"' in line and not self.errors_expected:
+                    bad = bad or not any(text in line for text in self.loud)
+                if bad:
+                    raise Broken("%s said: %s" % (os.path.basename(p.folder), line[:500]))
+
+    def verdict(self):
+        """What is wrong, or None."""
+        lost = self.lost()
+        again, bound, without = self.repeats()
+        if len(lost) > self.allowed_lost:
+            return "LOST %d, as %s" % (len(lost), lost[:5])
+        if without:
+            return "%d came again without an excuse, as %s" % (len(without), without[:3])
+        strange = {status: n for status, n in self.load.said.items() if isinstance(status, int) and status not in (200, 503)}
+        if strange:
+            return "answers other than 200 and 503: %s" % strange
+        if self.refuses_nothing and (self.load.refused or self.load.unknown):
+            return "nothing should have been refused: %s" % self.load.said
+        if self.load.slowest > ANSWER_WITHIN and not self.slow_answers:
+            return "an answer took %.1f s" % self.load.slowest
+        if self.recovery() is not None and self.recovery() > self.recovers_within:
+            return "it took %.1f s to recover" % self.recovery()
+        return None
+
+    def end(self):
+        """Quiet, the checks, an orderly stop. Returns what is wrong, or None."""
+        if self.load is not None:
+            if self.healed_at is not None:
+                self.more(50)
+            self.load.stop()
+            try:
+                self.settle_down()
+            except Broken as e:
+                return self.verdict() or str(e)
+            wrong = self.verdict()
+            if wrong:
+                return wrong
+        for p in self.alive():
+            if p.stop() != 0:
+                return "%s did not stop in order" % os.path.basename(p.folder)
+        self.check_logs()
+        return self.verdict() if self.load is not None else None
+
+    def close(self, failed):
+        if self.load is not None:
+            self.load.running = False
+        for client in self.clients:
+            client.close()
+        for p in self.nodes:
+            if failed and p.process is not None and p.process.poll() is None:
+                p.process.kill()
+                p.process.wait()
+        self.flow.close(failed=False)
+
+    def row(self):
+        if self.load is None:
+            return {}
+        again, bound, _ = self.repeats()
+        return {"sent": len(self.load.sent_at), "accepted": len(self.load.accepted), "refused": len(self.load.refused),
+                "unknown": len(self.load.unknown), "lost": len(self.lost()), "again": again, "bound": bound,
+                "recovery": self.recovery(), "notes": self.notes}

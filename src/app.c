@@ -152,7 +152,7 @@ static void announce(struct app *a)
              httpd_address(w->listener), "admin", "%s", api_address(a->api), "workers", "%u",
              a->node.worker_count, "sources", "%zu", w->conf->source_count, "destinations", "%zu",
              w->conf->destination_count, "durability", "%s",
-             w->conf->redis.durability == DURABILITY_FSYNC ? "fsync" : "memory", "store", "%s",
+             conf_durability_word(w->conf->redis.durability), "store", "%s",
              a->embedded != NULL ? "embedded" : "redis", NULL);
     notify("READY=1");
 }

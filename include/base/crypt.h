@@ -13,6 +13,7 @@ size_t crypt_digest_len(enum crypt_digest d);
 struct crypt_key;
 struct crypt_key *crypt_key_new(enum crypt_digest d, struct str secret); /* copies; never NULL */
 void crypt_key_free(struct crypt_key *k);                                /* wipes */
+void crypt_sha256(const struct str *parts, size_t n, unsigned char out[CRYPT_DIGEST_MAX]);
 /* HMAC over the concatenation of `n` parts; `out` gets crypt_digest_len bytes. */
 void crypt_hmac(struct crypt_key *k, const struct str *parts, size_t n,
                 unsigned char out[CRYPT_DIGEST_MAX]);

@@ -3,7 +3,8 @@
  *
  * Commands of one loop turn leave in one write: they are formatted into hiredis' buffer and flushed
  * by a uv_idle handle, which runs before the poll and keeps it from blocking while it is active: no
- * command waits, from whatever callback it was sent. Not for SUBSCRIBE and MONITOR. */
+ * command waits, from whatever callback it was sent. A connection that listens to a channel
+ * (store_listen) sends nothing else. */
 #ifndef IO_STORE_H
 #define IO_STORE_H
 
@@ -15,7 +16,8 @@
 struct store;
 
 struct store_conf {
-    struct str host; /* name or address; empty when unix_path is set */
+    const char *what; /* in sentences about it: "redis" if NULL */
+    struct str host;  /* name or address; empty when unix_path is set, or with on_find */
     uint16_t port;
     struct str unix_path;
     struct str user, password; /* empty: none */
@@ -35,6 +37,13 @@ struct store_handler {
     void *user;
     void (*on_up)(void *user); /* connected and authenticated: commands may be sent */
     void (*on_down)(void *user, const char *why); /* after every pending command got NULL */
+    /* The rest may be NULL. A turn's commands are about to leave: what is sent now leaves behind
+     * them, with them. */
+    void (*on_leaving)(void *user);
+    /* Where is it now? Asked at each try, answered with store_found, also from inside; without an
+     * answer the try ends like one that cannot connect. */
+    void (*on_find)(void *user);
+    void (*on_error)(void *user, const redisReply *reply); /* an error, before its on_reply */
 };
 
 struct store *store_new(uv_loop_t *loop, struct wheel *wheel, const struct store_conf *conf,
@@ -49,6 +58,15 @@ unsigned store_pending(const struct store *s); /* commands without an answer */
  */
 bool store_send(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
                 void *user);
+/* The answer to on_find; `host` is copied. Unasked it is news: a connection to anywhere else is
+ * dropped, and on_find comes soon. */
+void store_found(struct store *s, struct str host, uint16_t port);
+/* Up: hears what is published on `channel` (kept by the caller) until the connection ends; then
+ * listen again. Messages are borrowed. */
+void store_listen(struct store *s, struct str channel,
+                  void (*on_message)(void *user, struct str message));
+/* Ends the wait between two tries, if it waits: there is a reason to believe that it is back. */
+void store_hurry(struct store *s);
 /* Drops the connection now (pending get NULL, on_down comes from the loop) and reconnects. */
 void store_reset(struct store *s, const char *why);
 /* Ends for good; on_closed when memory is freed. Pending get NULL; on_down does not come. */

@@ -3,6 +3,7 @@
 #define IO_STORE_ERROR_H
 
 #include <hiredis/hiredis.h>
+#include <stdbool.h>
 
 /* Answers that mean trouble, one row each; the text is the log's and the metrics' word. */
 enum store_error {
@@ -30,5 +31,7 @@ enum store_error {
 };
 enum store_error store_error_of(const redisReply *reply); /* NULL gives STORE_UNKNOWN */
 const char *store_error_word(enum store_error e);
+/* In a cluster: not done, for the slot of the key has moved to another master or is on its way. */
+bool store_error_moves(enum store_error e);
 
 #endif

@@ -26,12 +26,23 @@ enum conf_method {
     CONF_HEAD = 32,
     CONF_OPTIONS = 64
 };
-enum conf_durability { DURABILITY_MEMORY, DURABILITY_FSYNC };
+/* What a 2xx promises. A source without a word of its own has redis.durability's. */
+enum conf_durability {
+    DURABILITY_INHERITED,
+    DURABILITY_MEMORY,  /* Redis has answered the append */
+    DURABILITY_FSYNC,   /* it is on its disk */
+    DURABILITY_REPLICA, /* redis.replicas have it as well */
+};
 enum conf_exhausted { EXHAUSTED_DEAD_LETTER, EXHAUSTED_DROP, EXHAUSTED_PAUSE };
 
 /* PEM files of one side of TLS; empty: none. */
 struct conf_tls {
     struct str ca_file, cert_file, key_file;
+};
+
+struct conf_address {
+    struct str host; /* without brackets */
+    uint16_t port;
 };
 
 struct conf_cidrs {
@@ -49,11 +60,14 @@ struct conf_source {
     struct conf_cidrs allow_from; /* none: everybody */
     struct conf_rate rate;        /* of genuine events */
     struct verify *verify;
-    unsigned methods;  /* bits of conf_method; POST by default */
-    size_t body_bytes; /* its limit: preset's or listen.limits.body */
+    enum conf_durability durability; /* never INHERITED once it is loaded */
+    unsigned methods;                /* bits of conf_method; POST by default */
+    size_t body_bytes;               /* its limit: preset's or listen.limits.body */
     bool keep_unrouted;
     struct pick event_type;  /* where the event's type is */
     struct pick delivery_id; /* where the sender's own id is; for dedupe and `penstock send` */
+    struct pick dedupe_key;  /* the same, unless `dedupe` names another */
+    int64_t dedupe_ms;       /* how long one is remembered; 0: no dedupe */
     unsigned respond_status; /* 200 */
     struct str respond_body; /* {} */
 };
@@ -73,6 +87,7 @@ struct conf_destination {
     struct retry_policy retry;
     struct breaker_policy breaker;
     enum conf_exhausted on_exhausted;
+    uint64_t buffer_bytes; /* what may wait for it in Redis before events for it are refused */
 };
 
 struct conf_route {
@@ -112,8 +127,14 @@ struct conf {
         unsigned db;
         bool tls; /* rediss:// */
         struct conf_tls files;
+        struct { /* they say where the master is; host and port above are then not used */
+            struct str master, user, password;
+            struct conf_address *nodes;
+            size_t node_count; /* 0: no sentinels */
+        } sentinel;
         struct str prefix;
         enum conf_durability durability;
+        unsigned replicas; /* that DURABILITY_REPLICA waits for */
         bool assume_fsync;
         int64_t history_ms, dead_ms;
         uint64_t history_bytes, dead_bytes, max_memory;
@@ -154,6 +175,9 @@ const struct conf_source *conf_find_source(const struct conf *c, struct str name
 const struct conf_source *conf_source_at(const struct conf *c, struct str path);
 const struct conf_destination *conf_find_destination(const struct conf *c, struct str name);
 bool conf_takes_method(const struct conf_source *s, struct str method);
+const char *conf_durability_word(enum conf_durability d);
+/* Does any source, or whatever comes by other ways, ask for it? */
+bool conf_wants(const struct conf *c, enum conf_durability d);
 /* The effective configuration with defaults, secrets as ***; YAML. */
 void conf_print(const struct conf *c, struct buf *out);
 

@@ -107,13 +107,14 @@ struct file_source {
     struct str secret;
     struct conf_texts secrets;
     uint64_t body; /* 0: the preset's or the listener's */
-    struct str event_type, event_id;
+    struct str event_type, event_id, dedupe_key;
 };
 
 struct file_destination {
     struct conf_item item;
     struct conf_destination d;
     struct str url;
+    struct conf_share buffer;
     struct conf_pairs headers;
 };
 
@@ -137,6 +138,7 @@ struct conf_file {
     struct conf_items certificates;
     struct str redis_url;
     struct str redis_password;
+    struct conf_texts sentinel_nodes;
     struct conf_share dead_bytes;
     struct file_destination defaults;
     struct conf_items sources, destinations, routes;

@@ -54,6 +54,7 @@ struct lane {
     struct wheel_timer stuck; /* in flight for 30 s: park them meanwhile */
     struct lane_stats *stats;
     int64_t last_ok_ms;
+    uint64_t held_by_others, held_bytes; /* of Redis: in journals of other workers; altogether */
     char last_error[64];
 };
 

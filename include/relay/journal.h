@@ -44,12 +44,30 @@ struct journal_keys {
 void journal_keys_init(struct journal_keys *k, struct str prefix, uint64_t number);
 
 /* One append in motion: a member of ingest's request, or a re-append's own. */
+#define DEDUPE_KEY 32 /* hex digits */
+
 struct append {
     struct append *next;
     struct event *event;
-    struct move *move; /* not NULL: a re-append of an event of another journal */
-    bool sent;         /* false: its connection died; the outcome is unknown */
-    bool in_stream;    /* the read-back found it */
+    char dedupe[DEDUPE_KEY + 1];     /* digest of source and delivery id; empty: none */
+    struct move *move;               /* not NULL: a re-append of an event of another journal */
+    enum conf_durability durability; /* that the sender is promised */
+    bool sent;                       /* false: its connection died; the outcome is unknown */
+    bool in_stream;                  /* the read-back found it */
+    bool answered;                   /* by Redis; `refusal` says how */
+    const char *refusal;             /* NULL: it is in the stream */
+    bool unproven;                   /* in the stream, but not as durable as was promised */
+};
+
+/* Proof that what was appended is as durable as promised, where the answer to XADD is none: WAIT
+ * and WAITAOF tell of all that their connection wrote before. One is under way at a time, and what
+ * was appended meanwhile shares the next one: a group commit. */
+struct proof {
+    unsigned awaited;  /* commands under way */
+    uint64_t covers_n; /* what they will tell of */
+    uint64_t proven_n; /* what the last ones told of */
+    bool synced;       /* what WAITAOF answered */
+    uint64_t replicas; /* what WAIT answered */
 };
 
 struct batch; /* the commit under way; commit.c */
@@ -62,11 +80,12 @@ struct history_mark {
 struct journal {
     struct worker *w;
     struct journal *next;
+    struct master *master; /* who was asked for it last; NULL: nobody yet, or it is gone */
     uint64_t number;
     const char *name; /* keys.name */
     struct journal_keys keys;
     enum journal_state state;
-    bool live;              /* appends go here */
+    bool live;              /* not sealed: it may take appends */
     bool adopted;           /* was never live in this life */
     bool leaving;           /* no longer live; what it holds above its top has not been moved yet */
     unsigned requests_busy; /* requests that were taken from a renewal and are not committed yet */
@@ -86,7 +105,10 @@ struct journal {
     uint64_t marker_n;    /* of a marker that was not answered yet; 0: none */
     uint64_t asked_low_n; /* present_n when the question was sent */
     struct append *pending, **pending_tail; /* in n order: unanswered or unknown */
+    struct append *unanswered;              /* the first of them that Redis has not answered */
     unsigned pending_count;
+    uint64_t sent_n; /* the last append's */
+    struct proof proof;
 
     struct track *tracks[LANES_MAX]; /* by lane number */
     uint64_t low;                    /* as last committed */
@@ -96,12 +118,15 @@ struct journal {
     size_t op_count;
     struct batch *batch;
     struct wheel_timer tick, retry;
+    int64_t oom_until_ms; /* boot clock: bodies are not sent before (Redis answered OOM) */
 
     uint64_t read_n;           /* recovery's cursor: entries below it were read */
     struct recovery *recovery; /* under way */
     bool recovered;            /* all of it was read, in this life */
     int64_t newest_ms;         /* receipt of its newest entry */
-    uint64_t bytes;            /* live: appended bytes still in the stream, estimated */
+    uint64_t bytes;            /* of the entries appended or found in this life, trimmed ones too */
+    uint64_t trimmed_bytes;    /* of those that were trimmed; an estimate */
+    uint64_t bodies_bytes;     /* of parked and dead events, as its record says */
     uint64_t trimmed_n, trim_asked_n;
     struct history_mark marks[128];
     unsigned mark_first, mark_count;
@@ -117,6 +142,9 @@ struct journal {
 struct journal *journal_new(struct worker *w, uint64_t number);
 void journal_free(struct journal *j); /* drops whatever it still holds */
 struct journal *journal_find(const struct worker *w, uint64_t number); /* among its own, or NULL */
+/* As store_send, to its master's main connection. */
+bool journal_send(struct journal *j, size_t argc, const struct str *argv, store_on_reply on_reply,
+                  void *user);
 /* A command is on its way whose answer names `j`. The answer calls release first: true = `j` was
  * freed meanwhile (and now is), leave it alone. */
 void journal_hold(struct journal *j);
@@ -139,6 +167,7 @@ uint64_t journal_next_n(struct journal *j);
 /* Parting: appends of unknown outcome at or below `top` are answered as refused, those above as
  * absent. */
 void journal_fail_pending(struct journal *j, uint64_t top);
+void journal_prove(struct journal *j);          /* behind a turn's appends, in the same write */
 void journal_appends_down(struct journal *j);   /* the connection died: outcomes are unknown */
 void journal_resume_appends(struct journal *j); /* marker, read-back, then JOURNAL_OPEN */
 
@@ -178,6 +207,7 @@ struct track {
                               still names them as due */
     uint64_t due_total;    /* parked, loaded or not: as last counted, kept up by our own commits */
     uint64_t dead_total;   /* dead letters, the same */
+    uint64_t held_bytes, dead_bytes; /* parked and dead, as the journal's record says */
 };
 
 struct track *track_of(struct journal *j, struct lane *lane); /* finds or makes */
@@ -244,7 +274,7 @@ void commit_each_body(const struct journal *j, void (*each)(void *user, const st
 void commit_abandon(struct journal *j, void (*keep)(void *user, const struct op *op), void *user);
 void commit_free(struct journal *j);
 
-/* --- redis.c: both connections, the checks at connect, scripts */
+/* --- script.c: what runs inside Redis */
 enum script_id {
     SCRIPT_CREATE_ID,
     SCRIPT_RENEW_ID,
@@ -260,8 +290,6 @@ enum script_id {
     SCRIPT_COUNT
 };
 
-void redis_start(struct worker *w);
-void redis_stop(struct worker *w, void (*on_closed)(void *user), void *user); /* both connections */
 /* Runs a script on the journal's keys. on_answer(user = j): the journal is alive, reply may be
  * NULL; false: not connected, no answer comes. `sent_ms` is the boot clock at sending. */
 typedef void (*script_on_answer)(struct journal *j, const redisReply *reply, int64_t sent_ms);
@@ -271,8 +299,8 @@ bool script_send(struct journal *j, enum script_id id, size_t argc, const struct
 bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t argc,
                     const struct str *argv, store_on_reply on_reply, void *user);
 
-/* The server does not know the scripts any more, or is no master: that call has reset the
- * connection already, and Coming back decides. */
+/* The server does not know the scripts any more, or is no master: the connection has been reset
+ * already, and Coming back decides. */
 bool script_unfit(enum store_error e);
 
 /* What every script answers first. Slices are borrowed from the reply. */
@@ -286,10 +314,12 @@ struct answer {
 struct answer answer_read(const redisReply *reply);
 
 /* --- lease.c: create, take, renew, seal, leave */
-void lease_up(struct worker *w);   /* Redis is ready: ask for every journal, make a live one */
-void lease_down(struct worker *w); /* it is not: all are in doubt, appends on their way unknown */
+void lease_up(struct master *m);     /* it is ready: ask for every journal of it, make a live one */
+void lease_down(struct master *m);   /* it is not: all are in doubt, appends on their way unknown */
+void lease_follow(struct worker *w); /* slots have changed hands: journals go where theirs is */
 /* Something does not fit: stop all sending for it and ask. Idempotent. */
 void journal_doubt(struct journal *j, const char *why);
+extern const char JOURNAL_MOVES[];
 void journal_take(struct journal *j); /* the question of Coming back and of adoption */
 void journal_ask_later(
     struct journal *j); /* the same in half a second; nothing is sent till then */
@@ -298,8 +328,17 @@ void lease_renew_all(struct worker *w);
 /* A planned stop: seals and frees every journal; on_freed when Redis has answered or is away. */
 void lease_free_all(struct worker *w, void (*on_freed)(struct worker *w));
 
-/* --- move.c: events that leave a lost journal for the live one */
+/* --- move.c: entries whose delivery is decided by a claim: events that leave a lost journal for
+ * the live one, and deliveries that their sender may have sent before */
 #define MOVE_PLACE_MAX 48 /* of "<journal>-<n>" */
+
+enum move_verdict {
+    MOVE_MINE,      /* it is delivered */
+    MOVE_DUPLICATE, /* the first one is, under the id that is told */
+    MOVE_UNKNOWN,   /* its journal was left: whoever recovers it asks again */
+};
+typedef void (*move_on_decided)(void *user, struct journal *j, enum move_verdict verdict,
+                                struct str first_id);
 
 struct move {
     struct move *next;
@@ -310,8 +349,11 @@ struct move {
     uint64_t copy_number;  /* of the journal that has it */
     uint64_t *seqs;        /* its slots, one a destination; owned */
     bool claiming;
-    bool copy_lost; /* its journal was left, and lies below it now */
-    bool dropped;   /* not wanted any more; the claim's answer frees it */
+    bool copy_lost;              /* its journal was left, and lies below it now */
+    bool dropped;                /* not wanted any more; the claim's answer frees it */
+    char dedupe[DEDUPE_KEY + 1]; /* not empty: the claim is of a delivery id */
+    move_on_decided on_decided;  /* once, or NULL */
+    void *user;
 };
 /* Everything that `j` holds unsettled above `top` becomes a move; the rest of its memory goes.
  * `all_lost`: Redis has nothing of it any more, so what was parked and is not in memory is lost. */
@@ -320,6 +362,10 @@ bool move_holds_above(struct journal *j, uint64_t top);
 /* Recovery met an entry that says where it came from: whose it is must be claimed before any
  * attempt. */
 void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n);
+/* An entry of a source with `dedupe` is in the stream: the first that claims its delivery id is
+ * delivered, the others are settled. `on_decided` may be NULL; never from inside. */
+void move_dedupe(struct journal *j, struct event *e, const char *key, move_on_decided on_decided,
+                 void *user);
 void move_appended(struct journal *j, struct append *a, const char *reason);
 size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX]);
 bool move_place_read(struct str place, uint64_t *number, uint64_t *n);
@@ -336,21 +382,36 @@ bool recover_has_record(const struct journal *j); /* what is settled is known */
 /* An entry of a stream, as XRANGE answers. Slices are borrowed from the reply. */
 struct entry {
     uint64_t n, received_ms;
-    struct str id, source, to, method, target, headers, body, from;
+    struct str id, source, to, method, target, headers, body, from, dedupe;
 };
 bool entry_read(const redisReply *r, struct entry *e); /* false: foreign */
 
 /* --- adopt.c: journals without an owner; care of those that are owned */
 /* After each connect; to another server (or if the last one was cut off): SCAN for what is not
  * listed. */
-void adopt_start(struct worker *w, bool another_server);
-void adopt_reset(struct worker *w); /* the connection broke: absence must be seen anew */
-void adopt_scan(struct worker *w);  /* every 2 s */
+void adopt_start(struct master *m, bool another_server);
+/* A connection broke, or journals changed masters: absence must be seen anew, of what lies on `m`
+ * (NULL: of everything). */
+void adopt_reset(struct worker *w, const struct master *m);
+void adopt_scan(struct worker *w); /* every 2 s */
 void adopt_done(struct worker *w);
 /* Of this node's former life, which is known to be dead: no need to wait for its lease. */
 void adopt_former(struct worker *w, uint64_t number, struct str token);
 void journal_unlist(struct worker *w, uint64_t number);
 void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what is empty */
+
+/* --- budget.c: what Penstock keeps in Redis, against retention.max_memory and each destination's
+ * share. Each owner counts its journals and publishes the figures in <prefix>usage; what others
+ * have is up to two seconds old, so the limits are soft by what comes in meanwhile. */
+void budget_committed(struct journal *j, const redisReply *reply, size_t at); /* commit's figures */
+void budget_field(struct journal *j, struct str name, struct str value); /* one of the record's */
+void budget_appended(struct worker *w, size_t bytes);
+void budget_update(struct worker *w); /* adds up what this worker's journals have */
+void budget_tend(struct worker *w);   /* every 2 s: publishes, reads the others', makes room */
+void budget_forget(struct worker *w, uint64_t number); /* that journal is no more */
+/* May an event for these lanes be taken? NULL, or why not, as a sentence. */
+const char *budget_refuses(const struct worker *w, const uint16_t *to, size_t n);
+bool budget_is_short(const struct worker *w); /* above four fifths: history goes first */
 
 /* --- due.c: parked deliveries and their times; requests of the API */
 void due_note(struct track *t, int64_t due_ms); /* something is parked until then */
@@ -362,6 +423,7 @@ void due_rearm(struct worker *w);
 void due_look(struct track *t);    /* reads the head of its due set */
 void due_expire(struct track *t);  /* buries what is older than max_age, untried */
 void dead_expire(struct track *t); /* forgets dead letters older than retention.dead */
+void dead_forget(struct track *t, uint64_t count);    /* the oldest of them */
 void due_request(struct journal *j, struct str text); /* of `requests`; ends in request_done */
 
 #endif

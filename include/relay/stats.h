@@ -16,6 +16,7 @@ void stats_sum(struct worker *w, struct metrics *sum);
 void stats_accepted(struct worker *w, struct str source, uint64_t took_us);
 void stats_rejected(struct worker *w, struct str source, const char *reason);
 void stats_unrouted(struct worker *w, struct str source);
+void stats_duplicate(struct worker *w, struct str source); /* one that dedupe saw */
 void stats_attempt(struct lane *lane, const struct outcome *o);
 void stats_delivered(struct lane *lane, int64_t took_ms);
 void stats_parked(struct worker *w, struct lane *lane);

@@ -9,8 +9,8 @@
 #include "base/wheel.h"
 #include "io/httpc.h"
 #include "io/httpd.h"
-#include "io/store.h"
 #include "model/conf.h"
+#include "relay/redis.h"
 
 #include <stdatomic.h>
 
@@ -24,24 +24,12 @@ struct op;
 #define WORKERS_MAX 64
 #define LANES_MAX 2048 /* destinations ever seen in one life, unknown ones included */
 
-/* The worker's side of Redis: two connections that must show the same server. */
-struct redis_side {
-    struct store *appends; /* XADD only */
-    struct store *main;    /* everything else */
-    bool appends_up, main_up;
-    bool ready;      /* both up, checked, same run id: journals may be asked for */
-    bool was_ready;  /* at least once */
-    bool unsuitable; /* it answers, but its settings could lose data: a human must act */
-    bool stopping;
-    char run_id[2][48];   /* of appends, of main */
-    char last_run_id[48]; /* of the server that was ready last */
-    char trouble[512];    /* why it is not ready, for /readyz and the log; "" when it is */
-    struct wheel_timer recheck;
-    unsigned checks;      /* answers still awaited by the check at connect */
-    int64_t offset_ms;    /* Redis time minus CLOCK_BOOTTIME; 0 until the first answer */
-    int64_t oom_until_ms; /* boot clock: bodies are not sent to Redis before (it answered OOM) */
-    struct script *scripts;
-    char socket[108]; /* of the embedded store; empty: conf names a server */
+/* Bytes in Redis, of all nodes: as last read, and as added up from this worker's own journals. */
+struct budget {
+    uint64_t others, others_dead; /* not of this worker's journals */
+    uint64_t total, dead;
+    bool over;    /* dead letters are being dropped; for the log */
+    bool hurried; /* room is about to be made */
 };
 
 /* At most so many lines a second; the rest are counted and said with the next one. */
@@ -106,7 +94,7 @@ struct worker {
     unsigned lane_count;
     struct map lane_by_name;
 
-    struct journal *live;     /* takes appends; NULL while none does */
+    struct journal *live;     /* the one that takes appends; NULL while none does */
     struct journal *journals; /* all that this worker owns or asks for, live included */
     struct move *moves;       /* events on their way from a lost journal to the live one */
     struct adoption *adoption;
@@ -114,11 +102,12 @@ struct worker {
     struct wheel_timer renewal; /* every 2 s: renew leases, look at listed journals, trim */
     unsigned inflight;          /* attempts running */
     unsigned waiting;           /* senders that wait for their append */
-    struct log_cap refusals;    /* of refused requests: nobody outside may fill the log */
-    struct log_cap broken;      /* of what was no request: TLS on a plain port, and such */
-    bool former_asked;          /* what a former life left was looked at */
-    bool stopping;              /* a signal came: /readyz is red */
-    bool draining;              /* no attempt starts, no append is taken */
+    struct budget budget;
+    struct log_cap refusals; /* of refused requests: nobody outside may fill the log */
+    struct log_cap broken;   /* of what was no request: TLS on a plain port, and such */
+    bool former_asked;       /* what a former life left was looked at */
+    bool stopping;           /* a signal came: /readyz is red */
+    bool draining;           /* no attempt starts, no append is taken */
 };
 
 /* --- worker.c: its life; all on its own thread, but for init before that runs and done after */

@@ -30,7 +30,7 @@ struct row {
     bool paused, parked;
     enum breaker_state breaker;
     unsigned in_memory, in_flight;
-    uint64_t dead;
+    uint64_t dead, bytes;
     int64_t last_ok_ms;
 };
 
@@ -111,7 +111,7 @@ static void call_fail(struct call *c, const char *reason)
         if (strcmp(reason, "not_found") == 0) {
             answer_problem(c->request, 404, reason, "no such event, or nothing of it waits there");
         } else {
-            answer_problem(c->request, 503, reason, c->api->w->redis.trouble);
+            answer_problem(c->request, 503, reason, redis_trouble(c->api->w));
         }
     }
     buf_done(&c->out);
@@ -181,7 +181,7 @@ static void at_ready(struct worker *w, struct visit *v)
     struct call *c = call_of(v);
     const char *why = w->stopping || w->draining ? "draining"
                       : w->listener == NULL      ? "starting"
-                      : !w->redis.ready          ? "redis_down"
+                      : !redis_is_ready(w)       ? "redis_down"
                                                  : journal_refuses(w);
     c->refusal = c->refusal == NULL ? why : c->refusal;
 }
@@ -249,6 +249,7 @@ static void at_destinations(struct worker *w, struct visit *v)
         }
         row->in_memory += lane_depth(lane);
         row->in_flight += lane->lists[DELIVERY_INFLIGHT].n;
+        row->bytes = lane->held_bytes > row->bytes ? lane->held_bytes : row->bytes;
         if (lane->last_ok_ms > row->last_ok_ms) {
             row->last_ok_ms = lane->last_ok_ms;
         }
@@ -278,8 +279,10 @@ static void add_row(struct buf *b, const struct row *row)
         buf_printf(b, ",\"url\":\"%s://%.*s%.*s\"", row->dest->tls ? "https" : "http",
                    STR_ARG(row->dest->host_field), STR_ARG(row->dest->target));
     }
-    buf_printf(b, ",\"in_memory\":%u,\"in_flight\":%u,\"parked\":%s,\"dead\":%llu,", row->in_memory,
-               row->in_flight, row->parked ? "true" : "false", (unsigned long long)row->dead);
+    buf_printf(
+        b, ",\"in_memory\":%u,\"in_flight\":%u,\"parked\":%s,\"dead\":%llu,\"redis_bytes\":%llu,",
+        row->in_memory, row->in_flight, row->parked ? "true" : "false",
+        (unsigned long long)row->dead, (unsigned long long)row->bytes);
     add_time(b, "last_ok_ms", row->last_ok_ms);
     buf_add_char(b, ',');
     add_text(b, "last_error", str_of(row->last_error));

@@ -72,6 +72,17 @@ static EVP_MAC_CTX *take(struct crypt_key *k)
     return c;
 }
 
+void crypt_sha256(const struct str *parts, size_t n, unsigned char out[CRYPT_DIGEST_MAX])
+{
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    ENSURE(c != NULL && EVP_DigestInit_ex(c, EVP_sha256(), NULL) == 1);
+    for (size_t i = 0; i < n; i++) {
+        ENSURE(EVP_DigestUpdate(c, parts[i].at, parts[i].len) == 1);
+    }
+    ENSURE(EVP_DigestFinal_ex(c, out, NULL) == 1);
+    EVP_MD_CTX_free(c);
+}
+
 void crypt_hmac(struct crypt_key *k, const struct str *parts, size_t n,
                 unsigned char out[CRYPT_DIGEST_MAX])
 {

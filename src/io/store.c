@@ -1,8 +1,8 @@
 /* One connection to Redis: hiredis parses and queues, libuv tells when, deadlines are our own.
  *
- *   WAITING --timer--> RESOLVING --> DIALLING --> GREETING --> UP
- *      ^                                                        |
- *      +------- any failure, on any way: lost(), backoff -------+
+ *   WAITING --timer--> (FINDING) --> RESOLVING --> DIALLING --> GREETING --> UP
+ *      ^                                                                      |
+ *      +-------------- any failure, on any way: lost(), backoff --------------+
  *
  * Redis answers in order, so pending commands are one ring: the reply that comes belongs to its
  * head. Nobody is called from inside the call that asks: what store_reset and store_close end, ends
@@ -30,6 +30,7 @@
 
 enum store_state {
     STORE_WAITING, /* for the backoff timer */
+    STORE_FINDING, /* the owner is asked where it is */
     STORE_RESOLVING,
     STORE_DIALLING,
     STORE_GREETING, /* AUTH, SELECT and PING are under way */
@@ -49,6 +50,7 @@ struct store {
     struct store_conf conf; /* its slices point into `text` */
     char *text;
     struct store_handler handler;
+    void (*on_message)(void *user, struct str message);
     enum store_state state;
     struct link *link; /* the connection in use, or NULL */
     struct resolve *resolve;
@@ -65,6 +67,7 @@ struct store {
     struct store_pending *ring; /* power of two */
     unsigned ring_cap, ring_head, ring_n;
     struct buf scratch; /* one command as Redis wants it */
+    char found[256];    /* the host that was found, if it is asked for */
     char trouble[512];
 };
 
@@ -109,12 +112,15 @@ static struct store_pending ring_pop(struct store *s)
 
 static void set_trouble(struct store *s, const char *what, const char *why)
 {
+    const char *name = s->conf.what;
     if (s->conf.unix_path.len > 0) {
-        snprintf(s->trouble, sizeof s->trouble, "redis at unix:%.*s: %s%s",
+        snprintf(s->trouble, sizeof s->trouble, "%s at unix:%.*s: %s%s", name,
                  STR_ARG(s->conf.unix_path), what, why);
-    } else {
-        snprintf(s->trouble, sizeof s->trouble, "redis at %.*s:%u: %s%s", STR_ARG(s->conf.host),
+    } else if (s->conf.host.len > 0) {
+        snprintf(s->trouble, sizeof s->trouble, "%s at %.*s:%u: %s%s", name, STR_ARG(s->conf.host),
                  s->conf.port, what, why);
+    } else { /* not found yet */
+        snprintf(s->trouble, sizeof s->trouble, "%s: %s%s", name, what, why);
     }
 }
 
@@ -195,8 +201,24 @@ static void on_hiredis_reply(redisAsyncContext *context, void *reply, void *data
         note_end(s, context);
     }
     struct store_pending p = ring_pop(s);
+    if (s->handler.on_error != NULL && s->state == STORE_UP && reply != NULL &&
+        ((const redisReply *)reply)->type == REDIS_REPLY_ERROR) {
+        s->handler.on_error(s->handler.user, reply);
+    }
     if (p.on_reply != NULL) {
         p.on_reply(p.user, reply);
+    }
+}
+
+/* NULL at its end: on_disconnect tells. */
+static void on_hiredis_message(redisAsyncContext *context, void *reply, void *data)
+{
+    (void)context;
+    struct store *s = data;
+    const redisReply *r = reply;
+    if (r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements == 3 &&
+        str_eq(store_text(r->element[0]), STR("message"))) {
+        s->on_message(s->handler.user, store_text(r->element[2]));
     }
 }
 
@@ -231,6 +253,7 @@ static void on_command_due(struct wheel_timer *t)
 static void on_connect_due(struct wheel_timer *t)
 {
     static const char *const where[] = {
+        [STORE_FINDING] = "where it is was not found in time",
         [STORE_RESOLVING] = "its name did not resolve in time",
         [STORE_DIALLING] = "it did not accept the connection in time",
         [STORE_GREETING] = "it did not answer the greeting in time",
@@ -291,6 +314,19 @@ bool store_send(struct store *s, size_t argc, const struct str *argv, store_on_r
         wheel_arm(s->wheel, &s->timer, s->conf.command_ms, on_command_due);
     }
     return true;
+}
+
+void store_listen(struct store *s, struct str channel,
+                  void (*on_message)(void *user, struct str message))
+{
+    ENSURE(store_is_up(s));
+    s->on_message = on_message;
+    const struct str argv[] = {STR("SUBSCRIBE"), channel};
+    struct str command = encode(&s->scratch, 2, argv);
+    if (redisAsyncFormattedCommand(s->link->context, on_hiredis_message, s, command.at,
+                                   command.len) != REDIS_OK) {
+        store_reset(s, "SUBSCRIBE could not be sent");
+    }
 }
 
 /* --- connecting --- */
@@ -453,11 +489,8 @@ static void on_resolved(struct resolve_query *q, const struct resolve_answer *a)
     dial(s, &a->v[s->tries % a->n]); /* each try takes the next address */
 }
 
-static void start_dialling(struct store *s)
+static void reach(struct store *s)
 {
-    s->tries++;
-    s->second_chance = false;
-    wheel_arm(s->wheel, &s->timer, s->conf.connect_ms, on_connect_due);
     struct sockaddr_storage address;
     if (s->conf.unix_path.len > 0) {
         dial(s, NULL);
@@ -467,6 +500,39 @@ static void start_dialling(struct store *s)
         s->state = STORE_RESOLVING;
         resolve_start(s->resolve, &s->query, s->conf.host, on_resolved);
     }
+}
+
+static void start_dialling(struct store *s)
+{
+    s->tries++;
+    s->second_chance = false;
+    wheel_arm(s->wheel, &s->timer, s->conf.connect_ms, on_connect_due);
+    if (s->handler.on_find != NULL) {
+        s->state = STORE_FINDING;
+        s->handler.on_find(s->handler.user);
+    } else {
+        reach(s);
+    }
+}
+
+void store_found(struct store *s, struct str host, uint16_t port)
+{
+    bool same = str_eq(host, s->conf.host) && port == s->conf.port;
+    if (host.len >= sizeof s->found || s->closing) {
+        return;
+    }
+    if (s->state != STORE_FINDING) { /* it finds out again by itself, from its beginning */
+        if (!same) {
+            store_hurry(s);
+            store_reset(s, "it is elsewhere now");
+        }
+        return;
+    }
+    memcpy(s->found, host.at, host.len);
+    s->found[host.len] = '\0';
+    s->conf.host = (struct str){s->found, host.len};
+    s->conf.port = port;
+    reach(s);
 }
 
 static void on_backoff(struct wheel_timer *t)
@@ -484,6 +550,14 @@ static void dial_later(struct store *s)
     }
     most_ms = most_ms > BACKOFF_MOST_MS ? BACKOFF_MOST_MS : most_ms;
     wheel_arm(s->wheel, &s->timer, 1 + crypt_random_u64() % most_ms, on_backoff);
+}
+
+void store_hurry(struct store *s)
+{
+    if (s->state == STORE_WAITING && !s->closing) {
+        s->tries = 0;
+        wheel_arm(s->wheel, &s->timer, 1, on_backoff);
+    }
 }
 
 /* --- life --- */
@@ -508,6 +582,7 @@ struct store *store_new(uv_loop_t *loop, struct wheel *wheel, const struct store
     s->wheel = wheel;
     s->handler = *handler;
     s->conf = *conf;
+    s->conf.what = conf->what == NULL ? "redis" : conf->what;
     const struct tls_files *files = &conf->files;
     size_t text = conf->host.len + conf->unix_path.len + conf->user.len + conf->password.len +
                   files->ca_file.len + files->cert_file.len + files->key_file.len + 7;
@@ -525,7 +600,11 @@ struct store *store_new(uv_loop_t *loop, struct wheel *wheel, const struct store
     uv_idle_init(loop, &s->turn);
     s->turn.data = s;
     set_trouble(s, "connecting", "");
-    start_dialling(s);
+    if (handler->on_find != NULL) {
+        dial_later(s); /* nobody is called from inside */
+    } else {
+        start_dialling(s);
+    }
     return s;
 }
 
@@ -602,6 +681,9 @@ static void on_turn(uv_idle_t *turn)
         }
         drop(s);
     } else if (s->link != NULL) {
+        if (s->handler.on_leaving != NULL && s->state == STORE_UP) {
+            s->handler.on_leaving(s->handler.user);
+        }
         link_flush(s->link);
     }
 }

@@ -52,3 +52,8 @@ const char *store_error_word(enum store_error e)
 {
     return errors[e].word;
 }
+
+bool store_error_moves(enum store_error e)
+{
+    return e == STORE_MOVED || e == STORE_ASK || e == STORE_TRYAGAIN;
+}

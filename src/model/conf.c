@@ -157,6 +157,20 @@ bool conf_takes_method(const struct conf_source *s, struct str method)
     return false;
 }
 
+const char *conf_durability_word(enum conf_durability d)
+{
+    return d == DURABILITY_MEMORY ? "memory" : d == DURABILITY_FSYNC ? "fsync" : "replica";
+}
+
+bool conf_wants(const struct conf *c, enum conf_durability d)
+{
+    bool wanted = c->redis.durability == d;
+    for (size_t i = 0; i < c->source_count; i++) {
+        wanted |= c->sources[i].durability == d;
+    }
+    return wanted;
+}
+
 void conf_print(const struct conf *c, struct buf *out)
 {
     conf_print_block(&CONF_TOP, c, 0, out); /* it is the first member of what the rows fill */

@@ -172,6 +172,11 @@ static const char *take_unix(struct conf_reader *r, struct conf_file *f)
     return take_db(str_from(query, 3), &f->c.redis.db);
 }
 
+static uint64_t share_of(const struct conf_share *s, uint64_t whole)
+{
+    return s->bytes > 0 ? s->bytes : whole / 100 * s->percent;
+}
+
 static const char *take_redis(struct conf_reader *r, struct conf_file *f)
 {
     struct url u;
@@ -202,6 +207,55 @@ static const char *take_redis(struct conf_reader *r, struct conf_file *f)
     return take_db(str_from(u.rest, 1), &f->c.redis.db);
 }
 
+static const struct node *sentinel_in(const struct conf_file *f)
+{
+    const struct node_pair *redis = node_find(f->root, "redis");
+    const struct node_pair *s = redis == NULL ? NULL : node_find(redis->value, "sentinel");
+    return s == NULL || node_is_nothing(s->value) ? NULL : s->value;
+}
+
+static void build_sentinel_nodes(struct conf_reader *r, struct conf_file *f)
+{
+    const struct conf_texts *t = &f->sentinel_nodes;
+    struct conf_address *v = arena_array(r->arena, t->n, sizeof *v);
+    for (size_t i = 0; i < t->n; i++) {
+        struct address a;
+        const char *why = address_parse(t->v[i].text, &a);
+        if (why == NULL && (a.is_unix || a.port == 0)) {
+            why = "a sentinel is written host:port";
+        }
+        if (why != NULL) {
+            report_error(r->report, &t->v[i].node->place, "\"nodes\": %s", why);
+            return;
+        }
+        v[i] = (struct conf_address){a.host, a.port};
+    }
+    f->c.redis.sentinel.nodes = v;
+    f->c.redis.sentinel.node_count = t->n;
+}
+
+/* It replaces the host of the URL; without one it stands for redis://. */
+static void build_sentinel(struct conf_reader *r, struct conf_file *f)
+{
+    const struct node *n = sentinel_in(f);
+    if (n == NULL) {
+        return;
+    }
+    if (f->c.redis.sentinel.master.len == 0 || f->sentinel_nodes.n == 0) {
+        report_error(r->report, &n->place, "\"sentinel\" needs \"master\" and \"nodes\"");
+        report_help(r->report, "sentinel: { master: mymaster, nodes: [s0:26379, s1:26379] }");
+        return;
+    }
+    if (f->c.redis.unix_path.len > 0) {
+        report_error(r->report, &n->place,
+                     "\"sentinel\" takes the place of a host, but the URL is a Unix socket");
+    }
+    if (f->c.redis.sentinel.user.len > 0 && f->c.redis.sentinel.password.len == 0) {
+        report_error(r->report, &n->place, "\"sentinel\" has a user, but no password");
+    }
+    build_sentinel_nodes(r, f);
+}
+
 static void build_redis(struct conf_reader *r, struct conf_file *f)
 {
     static const struct place nowhere = {.file = NULL};
@@ -212,11 +266,12 @@ static void build_redis(struct conf_reader *r, struct conf_file *f)
         f->redis_url = value == NULL ? STR_NONE : arena_str(r->arena, str_of(value));
         name = "$REDIS_URL";
     }
-    f->c.redis.embedded = f->redis_url.len == 0;
-    const char *why = f->c.redis.embedded ? NULL : take_redis(r, f);
+    f->c.redis.embedded = f->redis_url.len == 0 && sentinel_in(f) == NULL;
+    const char *why = f->redis_url.len == 0 ? NULL : take_redis(r, f);
     if (why != NULL) {
         report_error(r->report, p, "%s: %s", name, why);
     }
+    build_sentinel(r, f);
     if (f->redis_password.len > 0) {
         f->c.redis.password = f->redis_password;
         if (f->c.redis.embedded) {
@@ -234,9 +289,7 @@ static void build_redis(struct conf_reader *r, struct conf_file *f)
     } else if (tls != NULL) {
         check_files(r, tls, &f->c.redis.files);
     }
-    f->c.redis.dead_bytes = f->dead_bytes.bytes > 0
-                                ? f->dead_bytes.bytes
-                                : f->c.redis.max_memory / 100 * f->dead_bytes.percent;
+    f->c.redis.dead_bytes = share_of(&f->dead_bytes, f->c.redis.max_memory);
 }
 
 /* ---- destinations ---- */
@@ -356,6 +409,7 @@ static void build_destinations(struct conf_reader *r, struct conf_file *f)
         build_url(r, &v[i]);
         check_destination_tls(r, &v[i]);
         build_headers(r, &v[i]);
+        v[i].d.buffer_bytes = share_of(&v[i].buffer, f->c.redis.max_memory);
         f->c.destinations[i] = v[i].d;
     }
 }

@@ -279,7 +279,7 @@ static bool word_read(struct conf_reader *r, const struct conf_row *row, const s
             continue;
         }
         conf_guess_try(&g, word);
-        buf_add_str(&all, i == 0 ? STR_NONE : STR(", "));
+        buf_add_str(&all, all.len == 0 ? STR_NONE : STR(", "));
         buf_add_str(&all, word);
     }
     struct str shown = report_shown(text);

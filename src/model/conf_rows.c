@@ -12,7 +12,7 @@
 static const char *const worker_words[] = {"auto", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const log_formats[] = {"json", "text", NULL};
-static const char *const durabilities[] = {"memory", "fsync", "!replica", NULL};
+static const char *const durabilities[] = {"!inherited", "memory", "fsync", "replica", NULL};
 static const char *const exhausted_words[] = {"dead_letter", "drop", "pause", NULL};
 static const char *const digest_words[] = {"sha1", "sha256", "sha512", NULL};
 static const char *const encoding_words[] = {"hex", "base64", "base64url", NULL};
@@ -146,15 +146,32 @@ static const struct conf_row redis_tls_rows[] = {
 static const struct conf_block redis_tls_block = {"redis.tls", "tls", redis_tls_rows,
                                                   0,           NULL,  NULL};
 
+static const struct conf_row sentinel_rows[] = {
+    {"master", &KIND_TEXT, AT(c.redis.sentinel.master), NULL, 1, 255,
+     "the name that the sentinels know it by", .words = NULL},
+    {"nodes", &KIND_TEXTS, AT(sentinel_nodes), NULL, 1, 32,
+     "where the sentinels are: host:port, ...", .words = NULL},
+    VALUE("user", TEXT, AT(c.redis.sentinel.user), NULL, 1, 255, "the sentinels' user"),
+    VALUE("password", SECRET, AT(c.redis.sentinel.password), NULL, 0, 4096,
+          "the sentinels' own password; Redis' stands beside url"),
+    END};
+static const struct conf_block sentinel_block = {
+    "redis.sentinel", "sentinel", sentinel_rows, 0, NULL, NULL};
+
 static const struct conf_row redis_rows[] = {
     VALUE("url", REDIS_URL, AT(redis_url), NULL, 0, 2048,
-          "redis[s]://[user:password@]host[:port][/db] or unix:///path; $REDIS_URL unless given, "
+          "redis[s]://[user:password@]host[:port][/db], of a cluster any node, or unix:///path; "
+          "$REDIS_URL unless given, "
           "and without either a redis-server of Penstock's own"),
     VALUE("password", SECRET, AT(redis_password), NULL, 0, 4096, "Redis' password"),
     BLOCK("tls", 0, redis_tls, "how a rediss:// server is verified"),
+    BLOCK("sentinel", 0, sentinel, "who says where the master is, instead of the host in url"),
     VALUE("prefix", TEXT, AT(c.redis.prefix), "penstock:", 1, 64, "how every key begins"),
     WORD("durability", AT(c.redis.durability), "fsync", durabilities,
-         "what a 2xx promises: memory (Redis has it) or fsync (it is on disk)"),
+         "what a 2xx promises: memory (Redis has it), fsync (it is on disk) or replica (replicas "
+         "have it too)"),
+    {"replicas", &KIND_COUNT, AT(c.redis.replicas), "1", 1, 8,
+     "how many replicas that are, under durability: replica", .words = NULL},
     VALUE("assume_fsync", BOOL, AT(c.redis.assume_fsync), "false", 0, 0,
           "take it on trust that Redis syncs, where CONFIG is barred"),
     BLOCK("retention", 0, retention, "how much is kept, and how long"),
@@ -225,6 +242,15 @@ static const struct conf_row event_rows[] = {
 static const struct conf_block event_block = {
     "sources.*.event", "event", event_rows, 0, NULL, NULL};
 
+static const struct conf_row dedupe_rows[] = {
+    VALUE("window", DURATION, AT(s.dedupe_ms), NULL, 0, 30 * DAY,
+          "how long a delivery id is remembered: at least as long as its sender tries; 0s = off"),
+    VALUE("key", TEXT, AT(dedupe_key), NULL, 1, 256,
+          "where the id is: header.NAME or body./json/pointer; event.id unless given"),
+    END};
+static const struct conf_block dedupe_block = {"sources.*.dedupe", "dedupe", dedupe_rows, 0,
+                                               "window",           NULL};
+
 static const struct conf_row respond_rows[] = {VALUE("status", COUNT, AT(s.respond_status), "200",
                                                      200, 299, "the status of an accepted event"),
                                                {"body", &KIND_TEXT, AT(s.respond_body), "{}", 0,
@@ -244,6 +270,8 @@ static const struct conf_row source_rows[] = {
           "several of them while one is replaced: any may match, empty ones are dropped"),
     VALUE("allow_from", CIDRS, AT(s.allow_from), NULL, 1, 256,
           "addresses that it may post from; all unless given"),
+    WORD("durability", AT(s.durability), NULL, durabilities,
+         "what a 2xx to it promises; redis.durability unless given"),
     VALUE("rate", RATE, AT(s.rate), NULL, 0, 0,
           "the most genuine events it may post, such as 500/s; a second's worth at once"),
     {"methods", &KIND_METHODS, AT(s.methods), "POST", 1, 7, "the methods it may use",
@@ -252,6 +280,7 @@ static const struct conf_row source_rows[] = {
           "keep events that no route takes"),
     VALUE("body", BYTES, AT(body), NULL, 1, GIB, "the greatest body it sends"),
     BLOCK("event", 0, event, "where type and id are, if the preset does not know"),
+    BLOCK("dedupe", 0, dedupe, "take a delivery that comes again for the first one"),
     BLOCK("respond", 0, respond, "what an accepted event is answered with"),
     END};
 static const struct conf_block source_block = {
@@ -345,6 +374,15 @@ static const struct conf_block breaker_block = {
          SECOND,                                                                                    \
          366 * DAY,                                                                                 \
          "how long after its receipt an event is still tried",                                      \
+         .inherited = true},                                                                        \
+        {"buffer",                                                                                  \
+         &KIND_SHARE,                                                                               \
+         AT(buffer),                                                                                \
+         "50%",                                                                                     \
+         MIB,                                                                                       \
+         1024 * GIB,                                                                                \
+         "how many bytes may wait for it, or which part of retention.max_memory; then events for "  \
+         "it are refused",                                                                          \
          .inherited = true},                                                                        \
         {"on_exhausted",                                                                            \
          &KIND_WORD,                                                                                \

@@ -254,8 +254,8 @@ static bool pointer_is_good(struct str p)
 }
 
 /* "header.X-Event" or "body./json/pointer". */
-static void build_pick(struct conf_reader *r, const struct file_source *s, const char *key,
-                       struct str text, struct pick *out)
+static void build_pick(struct conf_reader *r, const struct file_source *s, const char *block,
+                       const char *key, struct str text, struct pick *out)
 {
     struct str header = str_from(text, 7), pointer = str_from(text, 5);
     if (text.len == 0) {
@@ -266,10 +266,27 @@ static void build_pick(struct conf_reader *r, const struct file_source *s, const
     } else if (str_starts(text, STR("body.")) && pointer_is_good(pointer)) {
         *out = (struct pick){.header = STR_NONE, .pointer = pointer};
     } else {
-        const struct node_pair *event = node_find(s->item.value, "event");
-        const struct node_pair *at = event == NULL ? NULL : node_find(event->value, key);
+        const struct node_pair *pair = node_find(s->item.value, block);
+        const struct node_pair *at = pair == NULL ? NULL : node_find(pair->value, key);
         report_error(r->report, at == NULL ? &s->item.place : &at->value->place,
                      "\"%s\" must be header.NAME or body./json/pointer", key);
+    }
+}
+
+static void build_dedupe(struct conf_reader *r, struct file_source *s)
+{
+    const struct node_pair *at = node_find(s->item.value, "dedupe");
+    if (at != NULL && at->value->kind == NODE_MAP && node_find(at->value, "window") == NULL) {
+        report_error(r->report, &at->value->place, "\"dedupe\" needs a window, such as 24h");
+    }
+    s->s.dedupe_key = s->s.delivery_id;
+    build_pick(r, s, "dedupe", "key", s->dedupe_key, &s->s.dedupe_key);
+    const struct pick *key = &s->s.dedupe_key;
+    if (s->s.dedupe_ms > 0 && key->header.len == 0 && key->pointer.len == 0) {
+        report_error(r->report, conf_place(&s->item, "dedupe"),
+                     "\"dedupe\" does not know where the id of a delivery is");
+        report_help(r->report, "name it: dedupe: {window: 24h, key: header.X-Delivery-Id}, or "
+                               "body./json/pointer");
     }
 }
 
@@ -277,6 +294,9 @@ static void build_body_limit(struct conf_reader *r, const struct conf *c, struct
 {
     s->body = s->body > 0 ? s->body : c->listen.body_bytes;
     s->s.body_bytes = s->body;
+    if (s->s.durability == DURABILITY_INHERITED) {
+        s->s.durability = c->redis.durability;
+    }
     if (s->body > c->listen.memory_bytes) {
         report_error(r->report, conf_place(&s->item, "body"),
                      "a body of \"%.*s\" may be larger than all of listen.limits.memory",
@@ -310,8 +330,9 @@ void conf_build_sources(struct conf_reader *r, struct conf_file *f)
         s->s.name = s->item.name;
         build_path(r, s);
         build_verify(r, s);
-        build_pick(r, s, "type", s->event_type, &s->s.event_type);
-        build_pick(r, s, "id", s->event_id, &s->s.delivery_id);
+        build_pick(r, s, "event", "type", s->event_type, &s->s.event_type);
+        build_pick(r, s, "event", "id", s->event_id, &s->s.delivery_id);
+        build_dedupe(r, s);
         build_body_limit(r, &f->c, s);
         f->c.sources[i] = s->s;
     }

@@ -22,7 +22,6 @@ struct candidate {
 
 struct adoption {
     struct candidate *first;
-    bool scanning, scan_due; /* due until it has come to its end */
 };
 
 static struct candidate *candidate_of(struct adoption *a, uint64_t number)
@@ -76,8 +75,9 @@ void journal_unlist(struct worker *w, uint64_t number)
     buf_init(&key, 128);
     journal_name(number, name);
     struct str argv[] = {STR("SREM"), live_key(w, &key), str_of(name)};
-    store_send(w->redis.main, 3, argv, NULL, NULL);
+    redis_send(w, 3, argv, NULL, NULL);
     buf_done(&key);
+    budget_forget(w, number);
 }
 
 struct looking {
@@ -140,7 +140,7 @@ static void look_at(struct worker *w, struct candidate *c)
     ENSURE(l != NULL);
     *l = (struct looking){w, c->number};
     struct str argv[] = {STR("GET"), buf_str(&key)};
-    c->asking = store_send(w->redis.main, 2, argv, on_owner, l);
+    c->asking = redis_send(w, 2, argv, on_owner, l);
     if (!c->asking) {
         free(l);
     }
@@ -160,7 +160,9 @@ static void on_listed(void *user, const redisReply *reply)
         log_line(LOG_ERROR, "the list of journals cannot be read, none is adopted", "key",
                  "%.*slive", STR_ARG(w->conf->redis.prefix), "error", "%s",
                  store_error_word(store_error_of(reply)), NULL);
-        a->scan_due = true; /* some may not have been listed meanwhile */
+        for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
+            m->scan_due = true; /* some may not have been listed meanwhile */
+        }
         return;
     }
     scan_if_due(w);
@@ -188,15 +190,16 @@ static void on_listed(void *user, const redisReply *reply)
 
 /* --- journals that fell out of the listing */
 
-static void scan_from(struct worker *w, struct str cursor);
+static void scan_from(struct master *m, struct str cursor);
 
 static void on_scanned(void *user, const redisReply *reply)
 {
-    struct worker *w = user;
+    struct master *m = user;
+    struct worker *w = m->w;
+    m->scanning = false;
     if (w->adoption == NULL) {
         return;
     }
-    w->adoption->scanning = false;
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
         return;
     }
@@ -210,7 +213,7 @@ static void on_scanned(void *user, const redisReply *reply)
         struct str name = str_head(str_from(key, w->conf->redis.prefix.len + 1), 9);
         if (journal_number(name, &number)) {
             struct str argv[] = {STR("SADD"), listing, name};
-            store_send(w->redis.main, 3, argv, NULL, NULL);
+            redis_send(w, 3, argv, NULL, NULL);
             if (journal_find(w, number) == NULL) { /* at Redis' OOM the listing may be refused */
                 struct candidate *c = candidate_of(w->adoption, number);
                 c->scanned = true;
@@ -221,14 +224,15 @@ static void on_scanned(void *user, const redisReply *reply)
     buf_done(&live);
     struct str cursor = {reply->element[0]->str, reply->element[0]->len};
     if (str_eq(cursor, STR("0"))) {
-        w->adoption->scan_due = false;
+        m->scan_due = false;
     } else {
-        scan_from(w, cursor);
+        scan_from(m, cursor);
     }
 }
 
-static void scan_from(struct worker *w, struct str cursor)
+static void scan_from(struct master *m, struct str cursor)
 {
+    const struct worker *w = m->w;
     struct buf pattern;
     buf_init(&pattern, 256);
     for (size_t i = 0; i < w->conf->redis.prefix.len; i++) { /* a glob: escape what is special */
@@ -241,24 +245,27 @@ static void scan_from(struct worker *w, struct str cursor)
     buf_add_str(&pattern, STR("{*}:settled"));
     struct str argv[] = {STR("SCAN"),       cursor,       STR("MATCH"),
                          buf_str(&pattern), STR("COUNT"), STR("1000")};
-    w->adoption->scanning = store_send(w->redis.main, 6, argv, on_scanned, w);
+    m->scanning = store_send(m->main, 6, argv, on_scanned, m);
     buf_done(&pattern);
 }
 
 static void scan_if_due(struct worker *w)
 {
-    if (w->adoption->scan_due && !w->adoption->scanning) {
-        scan_from(w, STR("0"));
+    for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
+        if (m->ready && m->scan_due && !m->scanning) {
+            scan_from(m, STR("0"));
+        }
     }
 }
 
-void adopt_start(struct worker *w, bool another_server)
+void adopt_start(struct master *m, bool another_server)
 {
+    struct worker *w = m->w;
     if (w->adoption == NULL) {
         w->adoption = calloc(1, sizeof *w->adoption);
         ENSURE(w->adoption != NULL);
     }
-    w->adoption->scan_due |= another_server;
+    m->scan_due |= another_server; /* until it has come to its end */
     scan_if_due(w);
 }
 
@@ -269,24 +276,28 @@ void adopt_former(struct worker *w, uint64_t number, struct str token)
     }
 }
 
-void adopt_reset(struct worker *w)
+void adopt_reset(struct worker *w, const struct master *m)
 {
     for (struct candidate *c = w->adoption == NULL ? NULL : w->adoption->first; c != NULL;
          c = c->next) {
-        c->absent_since_ms = c->take_at_ms = 0; /* the connection broke: the watch begins anew */
-        c->asking = false;
+        char name[12];
+        journal_name(c->number, name);
+        if (m == NULL || redis_master_of(w, str_of(name)) == m) {
+            c->absent_since_ms = c->take_at_ms = 0;
+            c->asking = false;
+        }
     }
 }
 
 void adopt_scan(struct worker *w)
 {
-    if (!w->redis.ready || w->adoption == NULL || w->draining) {
+    if (w->adoption == NULL || w->draining) {
         return;
     }
     struct buf key;
     buf_init(&key, 128);
     struct str argv[] = {STR("SMEMBERS"), live_key(w, &key)};
-    store_send(w->redis.main, 2, argv, on_listed, w);
+    redis_send(w, 2, argv, on_listed, w);
     buf_done(&key);
 }
 
@@ -321,6 +332,12 @@ static void trim_live(struct journal *j)
             (struct history_mark){now, j->known_n, j->bytes};
     }
     uint64_t below = 0;
+    if (budget_is_short(j->w)) { /* all history goes; what is not settled is in memory */
+        size_t kept = event_bytes_alive();
+        below = j->low;
+        j->trimmed_bytes = j->bytes > kept ? j->bytes - kept : 0;
+        j->mark_count = 0;
+    }
     while (j->mark_count > 0) {
         const struct history_mark *m = &j->marks[j->mark_first];
         bool old = now - m->at_ms > c->redis.history_ms;
@@ -331,6 +348,7 @@ static void trim_live(struct journal *j)
             break;
         }
         below = m->n + 1;
+        j->trimmed_bytes = m->bytes;
         j->mark_first = (j->mark_first + 1) % MARKS;
         j->mark_count--;
     }
@@ -371,7 +389,8 @@ static void on_deleted(struct journal *j, const redisReply *reply, int64_t sent_
 static void tend_old(struct journal *j)
 {
     int64_t age = worker_now_ms(j->w) - j->newest_ms;
-    bool history_over = age > j->w->conf->redis.history_ms || j->newest_ms == 0;
+    bool history_over = age > j->w->conf->redis.history_ms || j->newest_ms == 0 ||
+                        budget_is_short(j->w); /* its history is what goes first */
     if (history_over && j->low > j->top && is_empty(j)) {
         CRASH_POINT("delete");
         j->state = JOURNAL_DELETING;
@@ -386,9 +405,6 @@ static void tend_old(struct journal *j)
 
 void journals_tend(struct worker *w)
 {
-    if (!w->redis.ready) {
-        return;
-    }
     for (struct journal *j = w->journals, *next; j != NULL; j = next) {
         next = j->next;
         for (unsigned i = 0; i < w->lane_count; i++) {

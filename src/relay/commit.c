@@ -81,7 +81,7 @@ void commit_settle(struct track *t, uint64_t n)
     CRASH_POINT("settle");
     struct journal *j = t->journal;
     bool found = false;
-    for (struct op **at = &j->ops; boot_ms() < j->w->redis.oom_until_ms && *at != NULL;) {
+    for (struct op **at = &j->ops; boot_ms() < j->oom_until_ms && *at != NULL;) {
         struct op *op = *at;
         if (op->track != t || op->n != n || op->event == NULL) {
             at = &op->next;
@@ -218,7 +218,7 @@ static void add_op(struct batch *b, const struct op *op)
  * memory goes ahead of them. Order among the rest is kept. */
 static bool held_back(const struct journal *j, const struct op *op)
 {
-    return op->event != NULL && boot_ms() < j->w->redis.oom_until_ms;
+    return op->event != NULL && boot_ms() < j->oom_until_ms;
 }
 
 static void take_ops(struct journal *j, struct batch *b)
@@ -439,7 +439,7 @@ static void on_tick(struct wheel_timer *timer);
 static void refused(struct journal *j, enum store_error e)
 {
     if (e == STORE_OOM && j->batch->bodies) {
-        j->w->redis.oom_until_ms = boot_ms() + 1000;
+        j->oom_until_ms = boot_ms() + 1000;
         batch_undo(j);
     }
     log_line(LOG_WARN, "Redis refused a commit; trying again", "journal", "%s", j->name, "error",
@@ -459,13 +459,16 @@ static void on_answer(struct journal *j, const redisReply *reply, int64_t sent_m
         return; /* Coming back decides, and sends it again */
     }
     if (a.error != STORE_OK) {
-        if (!script_unfit(a.error)) {
+        if (store_error_moves(a.error)) { /* sent again to whoever has it then */
+            journal_doubt(j, JOURNAL_MOVES);
+        } else if (!script_unfit(a.error)) {
             refused(j, a.error);
         }
         return;
     }
     if (str_eq(a.word, STR("ok"))) {
         CRASH_POINT("committed");
+        budget_committed(j, reply, a.extra);
         batch_written(j);
         CRASH_POINT("commit_noted");
         return;
@@ -496,7 +499,7 @@ static bool may_commit(const struct journal *j)
 static void on_tick(struct wheel_timer *timer)
 {
     struct journal *j = CONTAINER_OF(timer, struct journal, tick);
-    if (!may_commit(j) || !j->w->redis.ready || (j->batch != NULL && j->batch->sent)) {
+    if (!may_commit(j) || !j->master->ready || (j->batch != NULL && j->batch->sent)) {
         return; /* its answer, or Coming back, will look again */
     }
     if (j->batch == NULL) {

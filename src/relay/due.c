@@ -141,7 +141,7 @@ static bool call(struct journal *j, struct due_read *r, size_t argc, const struc
     struct due_call *c = malloc(sizeof *c);
     ENSURE(c != NULL);
     *c = (struct due_call){j, r, on_reply};
-    if (!store_send(j->w->redis.main, argc, argv, on_call, c)) {
+    if (!journal_send(j, argc, argv, on_call, c)) {
         free(c);
         return false;
     }
@@ -177,7 +177,7 @@ static void read_done(struct journal *j, struct due_read *r)
 static bool is_read(const struct journal *j, struct due_read *r, const redisReply *reply)
 {
     enum store_error e = store_error_of(reply);
-    if (e != STORE_OK && e != STORE_UNKNOWN && !r->refused) {
+    if (e != STORE_OK && e != STORE_UNKNOWN && !store_error_moves(e) && !r->refused) {
         r->refused = true;
         log_line(LOG_ERROR, "parked deliveries cannot be read; trying again", "journal", "%s",
                  j->name, "destination", "%s", j->w->lanes[r->lane]->name, "error", "%s",
@@ -378,6 +378,19 @@ static void on_old_dead(void *user, const redisReply *reply)
     }
 }
 
+/* The answer to `argv`, a list of entries in the dead set of `t`, is forgotten. */
+static void forget_listed(struct track *t, size_t argc, const struct str *argv)
+{
+    struct dead_read *r = malloc(sizeof *r);
+    ENSURE(r != NULL);
+    *r = (struct dead_read){t->journal, t->lane->number};
+    if (journal_send(t->journal, argc, argv, on_old_dead, r)) {
+        journal_hold(t->journal);
+    } else {
+        free(r);
+    }
+}
+
 void dead_expire(struct track *t)
 {
     struct worker *w = t->journal->w;
@@ -385,9 +398,6 @@ void dead_expire(struct track *t)
     if (t->dead_total == 0 || before <= 0 || t->journal->op_count > 0) {
         return;
     }
-    struct dead_read *r = malloc(sizeof *r);
-    ENSURE(r != NULL);
-    *r = (struct dead_read){t->journal, t->lane->number};
     char score[20];
     struct buf key;
     buf_init(&key, 256);
@@ -398,11 +408,23 @@ void dead_expire(struct track *t)
                          STR("LIMIT"),
                          STR("0"),
                          STR("256")};
-    if (store_send(w->redis.main, 7, argv, on_old_dead, r)) {
-        journal_hold(t->journal);
-    } else {
-        free(r);
+    forget_listed(t, 7, argv);
+    buf_done(&key);
+}
+
+void dead_forget(struct track *t, uint64_t count)
+{
+    char last[20];
+    struct buf key;
+    if (count == 0 || t->journal->op_count > 0) {
+        return;
     }
+    buf_init(&key, 256);
+    struct str argv[] = {STR("ZRANGE"),
+                         journal_key(t->journal, &key, "dead:", str_of(t->lane->name)),
+                         STR("0"),
+                         {last, text_put_u64(last, count - 1)}};
+    forget_listed(t, 4, argv);
     buf_done(&key);
 }
 
@@ -469,7 +491,7 @@ void due_request(struct journal *j, struct str text)
     struct buf key;
     buf_init(&key, 256);
     struct str argv[] = {STR("ZSCORE"), journal_key(j, &key, "dead:", name), number};
-    if (store_send(j->w->redis.main, 3, argv, on_request_score, r)) {
+    if (journal_send(j, 3, argv, on_request_score, r)) {
         journal_hold(j);
     } else {
         j->requests_busy -= j->requests_busy > 0;

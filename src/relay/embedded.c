@@ -204,7 +204,7 @@ static const char *ensure(struct embedded *e)
 static void on_look(struct wheel_timer *t)
 {
     struct embedded *e = CONTAINER_OF(t, struct embedded, look);
-    if (!e->w->redis.ready) {
+    if (!redis_is_ready(e->w)) {
         const char *why = ensure(e);
         if (why != NULL) {
             log_line(LOG_ERROR, "the embedded store cannot be started", "why", "%s", why, NULL);
@@ -278,7 +278,8 @@ void embedded_stop(struct embedded *e, void (*on_stopped)(void *user), void *use
     e->user = user;
     e->stop_by_ms = boot_ms() + STOP_WITHIN_MS;
     struct str argv[] = {STR("SHUTDOWN")};
-    if (!store_send(e->w->redis.main, 1, argv, NULL, NULL) && e->process != NULL) {
+    struct master *m = e->w->redis.masters;
+    if ((m == NULL || !store_send(m->main, 1, argv, NULL, NULL)) && e->process != NULL) {
         uv_process_kill(e->process, SIGTERM);
     }
     wheel_arm(&e->w->wheel, &e->look, WHEEL_TICK_MS, on_stopping);

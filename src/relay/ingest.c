@@ -191,8 +191,7 @@ static void accept_event(struct inbound *in, struct str id)
     const struct conf_source *s = in->source;
     struct field fields[] = {
         {STR("penstock-event-id"), id},
-        {STR("penstock-durability"),
-         w->conf->redis.durability == DURABILITY_FSYNC ? STR("fsync") : STR("memory")},
+        {STR("penstock-durability"), str_of(conf_durability_word(s->durability))},
     };
     httpd_answer(in->request, &(struct httpd_answer){.status = (int)s->respond_status,
                                                      .content_type = STR("application/json"),
@@ -244,9 +243,40 @@ static void append_again(struct inbound *in)
     struct event *e = in->append.event;
     in->append.event =
         event_as(e, false, w->live->number, journal_next_n(w->live), e->to, e->to_count);
-    in->append.in_stream = false;
     event_unref(e);
     journal_append(w->live, &in->append);
+}
+
+/* It is in the stream, and will be delivered. */
+static void tell_durable(struct inbound *in, const struct journal *j)
+{
+    const struct event *e = in->append.event;
+    if (in->request != NULL && !in->append.unproven && journal_may_act(j)) {
+        CRASH_POINT("answer");
+        accept_event(in, (struct str){e->id, EVENT_ID_LEN});
+        CRASH_POINT("answered");
+        forget_sender(in);
+    } else { /* perhaps no longer mine, or less durable than promised */
+        refuse_inbound(in, "redis_down");
+    }
+}
+
+static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
+                       struct str first_id)
+{
+    struct inbound *in = user;
+    if (verdict == MOVE_MINE) {
+        tell_durable(in, j);
+    } else if (verdict == MOVE_DUPLICATE) {
+        stats_duplicate(in->w, in->source->name);
+        if (in->request != NULL) {
+            accept_event(in, first_id);
+            forget_sender(in);
+        }
+    } else {
+        refuse_inbound(in, "redis_down");
+    }
+    inbound_free(in);
 }
 
 void append_done(struct journal *j, struct append *a, const char *reason)
@@ -256,23 +286,33 @@ void append_done(struct journal *j, struct append *a, const char *reason)
         append_again(in);
         return;
     }
+    if (reason == NULL && a->dedupe[0] != '\0') {
+        move_dedupe(j, a->event, a->dedupe, on_decided, in);
+        return;
+    }
     if (reason != NULL) {
         refuse_inbound(in, reason == APPEND_ABSENT ? "redis_down" : reason);
     } else {
-        struct event *e = a->event;
-        if (in->request != NULL && journal_may_act(j)) {
-            CRASH_POINT("answer");
-            accept_event(in, (struct str){e->id, EVENT_ID_LEN});
-            CRASH_POINT("answered");
-            forget_sender(in);
-        } else { /* written, but perhaps no longer mine: it will be delivered, the sender told 503
-                  */
-            refuse_inbound(in, "redis_down");
-        }
-        dispatch_event(j, e);
+        tell_durable(in, j);
+        dispatch_event(j, a->event);
         CRASH_POINT("dispatched");
     }
     inbound_free(in);
+}
+
+/* A digest, so that no byte of a request ever stands in a key. Empty: it has no delivery id. */
+static void put_dedupe(const struct conf_source *source, const struct httpd_request *r,
+                       char out[DEDUPE_KEY + 1])
+{
+    struct buf id;
+    unsigned char digest[CRYPT_DIGEST_MAX];
+    buf_init(&id, TYPE_CEILING);
+    if (pick_text(&source->dedupe_key, r->fields, r->body, &id)) {
+        const struct str parts[] = {source->name, STR("\n"), buf_str(&id)};
+        crypt_sha256(parts, 3, digest);
+        out[text_put_hex(out, digest, DEDUPE_KEY / 2)] = '\0';
+    }
+    buf_done(&id);
 }
 
 static void append_request(struct worker *w, struct httpd_request *r,
@@ -302,6 +342,10 @@ static void append_request(struct worker *w, struct httpd_request *r,
         .to_count = to_count,
     };
     in->append.event = event_new(&parts);
+    in->append.durability = source->durability;
+    if (source->dedupe_ms > 0) {
+        put_dedupe(source, r, in->append.dedupe);
+    }
     buf_done(&headers);
     r->pending = in;
     w->waiting++;
@@ -350,11 +394,16 @@ static void on_request(void *user, struct httpd_request *r)
         }
     }
     const char *reason = journal_refuses(w);
+    const char *full = reason == NULL ? budget_refuses(w, to, n) : NULL;
+    if (full != NULL) {
+        refuse(w, r, source, "over_budget", full);
+        return;
+    }
     if (reason == NULL && event_bytes_alive() + r->body.len > w->conf->listen.memory_bytes) {
         reason = "overloaded";
     }
     if (reason != NULL) {
-        refuse(w, r, source, reason, w->redis.trouble);
+        refuse(w, r, source, reason, redis_trouble(w));
         return;
     }
     if (source->rate.per_s > 0) { /* of what would be accepted only: nothing else uses it up */

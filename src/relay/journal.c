@@ -13,7 +13,10 @@
 #include <string.h>
 #include <time.h>
 
+#define PROOF_WITHIN_MS "1000" /* well below what a sender waits, and a command may take */
+
 const char APPEND_ABSENT[] = "absent";
+const char JOURNAL_MOVES[] = "its slot moves to another master";
 
 int64_t boot_ms(void)
 {
@@ -113,6 +116,12 @@ struct str journal_key(const struct journal *j, struct buf *out, const char *kin
     return buf_str(out);
 }
 
+bool journal_send(struct journal *j, size_t argc, const struct str *argv, store_on_reply on_reply,
+                  void *user)
+{
+    return j->master != NULL && store_send(j->master->main, argc, argv, on_reply, user);
+}
+
 void journal_hold(struct journal *j)
 {
     j->calls++;
@@ -172,7 +181,7 @@ const char *journal_refuses(const struct worker *w)
     if (w->draining) {
         return "draining";
     }
-    if (j == NULL || j->state != JOURNAL_OPEN || !w->redis.ready ||
+    if (j == NULL || j->state != JOURNAL_OPEN || !j->master->ready ||
         boot_ms() >= j->lease_until_ms) {
         return "redis_down";
     }
@@ -195,6 +204,7 @@ static void complete(struct journal *j, struct append *a, const char *reason)
     if (reason == NULL) {
         j->present_n = a->event->n > j->present_n ? a->event->n : j->present_n;
         j->bytes += a->event->bytes;
+        budget_appended(j->w, a->event->bytes);
         j->newest_ms = a->event->received_ms;
     }
     if (a->move != NULL) {
@@ -222,29 +232,59 @@ static const char *refusal_of(enum store_error e)
     return e == STORE_OOM ? "over_budget" : "redis_down";
 }
 
+/* Does the answer to XADD not yet prove what was promised? */
+static bool needs_proof(const struct journal *j, const struct append *a)
+{
+    return a->durability == DURABILITY_REPLICA ||
+           (a->durability == DURABILITY_FSYNC && j->master != NULL && j->master->proves_sync);
+}
+
+static bool is_known(const struct journal *j, const struct append *a)
+{
+    return a->answered &&
+           (a->refusal != NULL || !needs_proof(j, a) || a->event->n <= j->proof.proven_n);
+}
+
+/* Outcomes are told in the order of appending. */
+static void complete_known(struct journal *j)
+{
+    journal_hold(j);
+    while (j->pending != NULL && is_known(j, j->pending)) {
+        struct append *a = pop(j);
+        complete(j, a, a->refusal);
+    }
+    (void)journal_release(j);
+}
+
 /* Answers come in order, so this is the first that was sent on this connection. */
 static void on_xadd(void *user, const redisReply *reply)
 {
     struct journal *j = user;
-    if (journal_release(j) || reply == NULL || j->pending == NULL || !j->pending->sent) {
+    if (journal_release(j) || reply == NULL || j->unanswered == NULL) {
         return; /* unknown: journal_appends_down marks them, Coming back finds out */
     }
+    struct append *a = j->unanswered;
     if (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS) {
         CRASH_POINT("appended");
-        complete(j, pop(j), NULL);
+        a->answered = true;
+        j->unanswered = a->next;
+        complete_known(j);
         return;
     }
     enum store_error e = store_error_of(reply);
     if (reply->type == REDIS_REPLY_NIL || e == STORE_BADID || e == STORE_WRONGTYPE) {
         /* Lost, or sealed by another. A new connection makes all that is on its way unknown. */
-        store_reset(j->w->redis.appends, "an append was refused: is the journal still mine?");
+        store_reset(j->master->appends, "an append was refused: is the journal still mine?");
         return;
     }
-    struct append *a = pop(j); /* a hole */
-    stats_store_error(j->w, e);
-    complete(j, a, refusal_of(e));
+    a->answered = true;
+    a->refusal = refusal_of(e); /* a hole */
+    j->unanswered = a->next;
+    complete_known(j);
     if (e == STORE_READONLY || e == STORE_NOAUTH || e == STORE_NOPERM) {
-        store_reset(j->w->redis.appends, store_error_word(e));
+        store_reset(j->master->appends, store_error_word(e));
+    } else if (store_error_moves(e)) {
+        journal_doubt(j, JOURNAL_MOVES);
     }
 }
 
@@ -290,17 +330,21 @@ static bool send_event(struct journal *j, const struct append *a)
         STR("m"),          line,
         STR("h"),          e->headers,
         STR("b"),          e->body,
-        STR("from"),       STR_NONE,
+        STR_NONE,          STR_NONE,
     };
     size_t argc = sizeof argv / sizeof *argv;
     if (a->move != NULL) {
+        argv[argc - 2] = STR("from");
         argv[argc - 1] =
             (struct str){from, move_place(a->move->from_journal, a->move->from_n, from)};
+    } else if (a->dedupe[0] != '\0') {
+        argv[argc - 2] = STR("k");
+        argv[argc - 1] = str_of(a->dedupe);
     } else {
         argc -= 2;
     }
     CRASH_POINT("append");
-    bool ok = store_send(j->w->redis.appends, argc, argv, on_xadd, j);
+    bool ok = store_send(j->master->appends, argc, argv, on_xadd, j);
     CRASH_POINT("append_sent");
     buf_done(&to);
     buf_done(&target);
@@ -313,16 +357,104 @@ static bool send_event(struct journal *j, const struct append *a)
 void journal_append(struct journal *j, struct append *a)
 {
     a->next = NULL;
+    a->in_stream = a->answered = a->unproven = false;
+    a->refusal = NULL;
     a->sent = send_event(j, a);
     *j->pending_tail = a;
     j->pending_tail = &a->next;
     j->pending_count++;
+    j->sent_n = a->event->n;
+    if (j->unanswered == NULL && a->sent) {
+        j->unanswered = a;
+    }
+}
+
+/* --- proof of durability */
+
+static bool is_proven(const struct journal *j, const struct append *a)
+{
+    return a->durability == DURABILITY_REPLICA ? j->proof.replicas >= j->w->conf->redis.replicas
+                                               : j->proof.synced;
+}
+
+static void proof_came(struct journal *j)
+{
+    if (j->proof.awaited == 0 || --j->proof.awaited > 0) {
+        return;
+    }
+    j->proof.proven_n = j->proof.covers_n;
+    for (struct append *a = j->pending; a != NULL && a->event->n <= j->proof.proven_n;
+         a = a->next) {
+        a->unproven = needs_proof(j, a) && !is_proven(j, a);
+    }
+    complete_known(j);
+    journal_prove(j);
+}
+
+/* An error (CONFIG SET appendonly no, a master that became a replica) is no proof. */
+static uint64_t count_of(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_INTEGER && reply->integer > 0 ? (uint64_t)reply->integer : 0;
+}
+
+static void on_wait(void *user, const redisReply *reply)
+{
+    struct journal *j = user;
+    if (!journal_release(j) && reply != NULL) {
+        j->proof.replicas = count_of(reply);
+        proof_came(j);
+    }
+}
+
+static void on_waitaof(void *user, const redisReply *reply)
+{
+    struct journal *j = user;
+    if (!journal_release(j) && reply != NULL) {
+        j->proof.synced = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+                          count_of(reply->element[0]) > 0;
+        proof_came(j);
+    }
+}
+
+static void ask_for_proof(struct journal *j, size_t argc, const struct str *argv,
+                          store_on_reply on_reply)
+{
+    if (store_send(j->master->appends, argc, argv, on_reply, j)) {
+        journal_hold(j);
+        j->proof.awaited++;
+    }
+}
+
+void journal_prove(struct journal *j)
+{
+    bool sync = false, replicas = false;
+    if (j->master == NULL || !j->master->proves || j->proof.awaited > 0) {
+        return;
+    }
+    for (const struct append *a = j->pending; a != NULL; a = a->next) {
+        if (a->sent && a->refusal == NULL && a->event->n > j->proof.proven_n && needs_proof(j, a)) {
+            sync |= a->durability == DURABILITY_FSYNC;
+            replicas |= a->durability == DURABILITY_REPLICA;
+        }
+    }
+    j->proof.covers_n = j->sent_n;
+    if (sync) {
+        const struct str argv[] = {STR("WAITAOF"), STR("1"), STR("0"), STR(PROOF_WITHIN_MS)};
+        ask_for_proof(j, 4, argv, on_waitaof);
+    }
+    if (replicas) {
+        char count[20];
+        const struct str argv[] = {STR("WAIT"),
+                                   {count, text_put_u64(count, j->w->conf->redis.replicas)},
+                                   STR(PROOF_WITHIN_MS)};
+        ask_for_proof(j, 3, argv, on_wait);
+    }
 }
 
 void journal_fail_pending(struct journal *j, uint64_t top)
 {
     struct append *list = j->pending;
-    j->pending = NULL;
+    j->pending = j->unanswered = NULL;
     j->pending_tail = &j->pending;
     j->pending_count = 0;
     while (list != NULL) {
@@ -338,6 +470,8 @@ void journal_appends_down(struct journal *j)
     for (struct append *a = j->pending; a != NULL; a = a->next) {
         a->sent = false;
     }
+    j->unanswered = NULL;
+    j->proof.awaited = 0;
 }
 
 /* --- unknown outcomes: a marker above them, and the read-back with it is final */
@@ -365,11 +499,8 @@ static void settle_unknown(struct journal *j)
         struct append *a = list;
         list = a->next;
         a->next = NULL;
-        if (a->in_stream) {
-            complete(j, a, NULL);
-        } else {
-            complete(j, a, APPEND_ABSENT);
-        }
+        a->unproven = needs_proof(j, a); /* none came */
+        complete(j, a, a->in_stream ? NULL : APPEND_ABSENT);
     }
 }
 

@@ -19,7 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ASK_AGAIN_MS = 500, BACK_MS = 1000 /* less is jitter of the answers */ };
+enum {
+    ASK_AGAIN_MS = 500,
+    FOLLOW_MS = 20, /* a journal that moves waits so long for its last answers */
+    BACK_MS = 1000, /* less is jitter of the answers */
+};
 
 static void new_token(char out[33])
 {
@@ -42,8 +46,6 @@ static struct str lease_arg(void)
 _Static_assert(LEASE_MS == 6000, "lease_arg says so too");
 
 /* --- create */
-
-static void create(struct worker *w);
 
 static void on_created(struct journal *j, const redisReply *reply, int64_t sent_ms)
 {
@@ -69,9 +71,29 @@ static void on_created(struct journal *j, const redisReply *reply, int64_t sent_
     journal_resume_appends(j);
 }
 
+/* A number of nobody's, on a master that is up; NULL: none is. */
+static struct journal *draw(struct worker *w)
+{
+    for (int tries = 0; tries < 1000; tries++) {
+        uint64_t number = crypt_random_u64() & EVENT_JOURNAL_MAX;
+        char name[12];
+        journal_name(number, name);
+        struct master *m = redis_master_of(w, str_of(name));
+        if (m != NULL && m->ready) {
+            struct journal *j = journal_new(w, number);
+            j->master = m;
+            return j;
+        }
+    }
+    return NULL;
+}
+
 static void create(struct worker *w)
 {
-    struct journal *j = journal_new(w, crypt_random_u64() & EVENT_JOURNAL_MAX);
+    struct journal *j = draw(w);
+    if (j == NULL) {
+        return;
+    }
     new_token(j->token);
     j->live = true;
     w->live = j;
@@ -80,11 +102,33 @@ static void create(struct worker *w)
     buf_add_str(&key, w->conf->redis.prefix);
     buf_add_str(&key, STR("live"));
     struct str listing[] = {STR("SADD"), buf_str(&key), str_of(j->name)};
-    store_send(w->redis.main, 3, listing, NULL, NULL);
+    redis_send(w, 3, listing, NULL, NULL);
     buf_done(&key);
     struct str argv[] = {str_of(j->token), lease_arg()};
     CRASH_POINT("create");
     script_send(j, SCRIPT_CREATE_ID, 2, argv, on_created);
+}
+
+static bool is_away(const struct journal *j)
+{
+    return j->master == NULL || !j->master->ready;
+}
+
+/* Which one takes appends. In a cluster a worker does not wait for a master that is away: it goes
+ * on with another journal, and the one there is resumed, like any, when its master is back. */
+static void choose_live(struct worker *w)
+{
+    if (w->live != NULL && (w->redis.cluster == NULL || !is_away(w->live))) {
+        return;
+    }
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
+        if (j->live && j->state == JOURNAL_OPEN && !is_away(j)) {
+            w->live = j;
+            moves_pump(w);
+            return;
+        }
+    }
+    create(w);
 }
 
 /* --- leaving */
@@ -160,10 +204,10 @@ static void begin_leaving(struct journal *j, const char *why)
     j->leaving = true;
     j->recovered = false;
     recover_stop(j);
-    if (j->live) {
-        j->live = false;
+    j->live = false;
+    if (w->live == j) {
         w->live = NULL;
-        create(w); /* also while draining: what is held needs a place */
+        choose_live(w); /* also while draining: what is held needs a place */
     }
 }
 
@@ -172,7 +216,7 @@ static void begin_leaving(struct journal *j, const char *why)
 static void ask_again(struct wheel_timer *t)
 {
     struct journal *j = CONTAINER_OF(t, struct journal, retry);
-    if (j->w->redis.ready && j->state == JOURNAL_ASKING) {
+    if (j->state == JOURNAL_ASKING) {
         journal_take(j);
     }
 }
@@ -259,7 +303,6 @@ static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms
         return;
     }
     if (a.error != STORE_OK) {
-        stats_store_error(j->w, a.error);
         if (a.error == STORE_WRONGTYPE) { /* until somebody mends it, another one takes appends */
             journal_say_foreign(j, "owner, journal or settled");
             begin_leaving(j, "one of its keys has a foreign type");
@@ -286,13 +329,30 @@ static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms
     }
 }
 
+/* To another master it goes only when nothing of it is on its way to the old one: answers come in
+ * the order of the questions on one connection alone. False: not now; who is up, or the timer, asks
+ * again. */
+static bool settle_master(struct journal *j)
+{
+    struct master *m = redis_master_of(j->w, str_of(j->name));
+    if (m != j->master && j->calls > 0) {
+        wheel_arm(&j->w->wheel, &j->retry, FOLLOW_MS, ask_again);
+        return false;
+    }
+    j->master = m;
+    return !is_away(j);
+}
+
 void journal_take(struct journal *j)
 {
+    j->state = JOURNAL_ASKING;
+    if (!settle_master(j)) {
+        return;
+    }
     if (j->trial[0] == '\0') {
         new_token(
             j->trial); /* kept until it is answered: a taking of unknown outcome may be mine */
     }
-    j->state = JOURNAL_ASKING;
     j->asked_low_n = j->present_n;
     struct str argv[] = {str_of(j->trial), lease_arg(), str_of(j->trial), str_of(j->token),
                          str_of(j->former)};
@@ -321,10 +381,7 @@ void journal_doubt(struct journal *j, const char *why)
         return;
     }
     log_line(LOG_WARN, "journal is in doubt", "journal", "%s", j->name, "why", "%s", why, NULL);
-    j->state = JOURNAL_ASKING;
-    if (j->w->redis.ready) {
-        journal_take(j);
-    }
+    journal_take(j);
 }
 
 /* --- renewal */
@@ -370,10 +427,14 @@ static void on_renewed(struct journal *j, const redisReply *reply, int64_t sent_
         return;
     }
     if (a.error != STORE_OK) {
-        stats_store_error(j->w, a.error);
+        if (store_error_moves(a.error)) {
+            journal_doubt(j, JOURNAL_MOVES);
+        }
         return; /* the lease runs out by itself */
     }
-    keep_time(j->w, reply, a.extra);
+    if (j == j->w->live) { /* one clock: those of several masters differ */
+        keep_time(j->w, reply, a.extra);
+    }
     bool fits = str_eq(a.word, STR("ok")) &&
                 (j->state == JOURNAL_SEALING || version_is_mine(j, a.version)) &&
                 (j->live ? !a.sealed && a.top >= j->asked_low_n && a.top < j->next_n : true);
@@ -414,19 +475,24 @@ static void list_again(struct worker *w)
             argv[argc++] = str_of(j->name);
         }
         if (argc == 64) {
-            store_send(w->redis.main, argc, argv, NULL, NULL);
+            redis_send(w, argc, argv, NULL, NULL);
             argc = 2;
         }
     }
     if (argc > 2) {
-        store_send(w->redis.main, argc, argv, NULL, NULL);
+        redis_send(w, argc, argv, NULL, NULL);
     }
     buf_done(&key);
 }
 
+static bool wants_live(const struct worker *w)
+{
+    return !w->draining || w->moves != NULL;
+}
+
 void lease_renew_all(struct worker *w)
 {
-    if (!w->redis.ready) {
+    if (!redis_is_ready(w)) {
         return;
     }
     for (struct journal *j = w->journals, *next; j != NULL; j = next) {
@@ -436,38 +502,75 @@ void lease_renew_all(struct worker *w)
         }
     }
     list_again(w);
-    if (w->live == NULL && (!w->draining || w->moves != NULL)) {
-        create(w);
+    if (w->redis.cluster != NULL && w->live != NULL && w->live->state == JOURNAL_ASKING) {
+        w->live = NULL; /* its slot moves slowly, or stands half moved */
+    }
+    if (wants_live(w)) {
+        choose_live(w);
     }
 }
 
 /* --- Redis comes and goes */
 
-void lease_up(struct worker *w)
+void lease_up(struct master *m)
 {
+    struct worker *w = m->w;
     for (struct journal *j = w->journals, *next; j != NULL; j = next) {
         next = j->next;
+        if (redis_master_of(w, str_of(j->name)) != m) {
+            continue;
+        }
         if (j->state == JOURNAL_CREATING) {
             journal_free(j);
         } else {
             journal_take(j);
         }
     }
-    if (w->live == NULL && (!w->draining || w->moves != NULL)) {
-        create(w);
+    /* At the start of a cluster the first journal may lie on any of its masters: once all are up,
+     * or at the next renewal. */
+    if (wants_live(w) && redis_is_whole(w)) {
+        choose_live(w);
     }
     moves_pump(w);
 }
 
-void lease_down(struct worker *w)
+void lease_down(struct master *m)
 {
-    adopt_reset(w);
+    struct worker *w = m->w;
+    adopt_reset(w, m);
     for (struct journal *j = w->journals; j != NULL; j = j->next) {
-        journal_appends_down(j);
-        j->renewing = false;
-        if (j->state != JOURNAL_CREATING) {
-            j->state = JOURNAL_ASKING;
+        if (j->master == m) {
+            journal_appends_down(j);
+            j->renewing = false;
+            if (j->state != JOURNAL_CREATING) {
+                j->state = JOURNAL_ASKING;
+            }
         }
+    }
+    if (w->redis.cluster != NULL && wants_live(w)) {
+        choose_live(w);
+    }
+}
+
+void lease_follow(struct worker *w)
+{
+    bool moved = false;
+    for (struct journal *j = w->journals, *next; j != NULL; j = next) {
+        next = j->next;
+        if (j->master == redis_master_of(w, str_of(j->name))) {
+            continue;
+        }
+        moved = true;
+        if (j->state == JOURNAL_CREATING) { /* another is drawn */
+            journal_free(j);
+        } else if (j->state == JOURNAL_ASKING) {
+            journal_take(j);
+        } else {
+            journal_doubt(j, JOURNAL_MOVES);
+        }
+    }
+    if (moved) {
+        adopt_reset(w, NULL);
     }
 }
 
@@ -491,7 +594,7 @@ void lease_free_all(struct worker *w, void (*on_freed)(struct worker *w))
     w->on_freed = on_freed;
     for (struct journal *j = w->journals; j != NULL; j = j->next) {
         struct str argv[] = {str_of(j->token)};
-        if (w->redis.ready && j->state >= JOURNAL_MARKING && j->state != JOURNAL_DELETING) {
+        if (!is_away(j) && j->state >= JOURNAL_MARKING && j->state != JOURNAL_DELETING) {
             w->freeing += script_send_to(w, j->number, SCRIPT_FREE_ID, 1, argv, one_freed, w);
         }
     }

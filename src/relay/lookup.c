@@ -72,7 +72,7 @@ static void dead_ask(struct dead_search *s, const struct dead_step *from, size_t
     ENSURE(step != NULL);
     *step = *from;
     step->s = s;
-    if (store_send(s->w->redis.main, argc, argv, on_dead_step, step)) {
+    if (redis_send(s->w, argc, argv, on_dead_step, step)) {
         s->asked++;
     } else {
         s->failed = true;
@@ -275,7 +275,7 @@ static void on_entry(void *user, const redisReply *reply)
     struct str argv[] = {STR("HGET"),
                          key_of(s->w, &key, str_of(s->journal), "moved", STR_NONE),
                          {n, text_put_u64(n, s->n)}};
-    if (!store_send(s->w->redis.main, 3, argv, on_moved, s)) {
+    if (!redis_send(s->w, 3, argv, on_moved, s)) {
         event_end(s, NULL, "redis_down");
     }
     buf_done(&key);
@@ -302,7 +302,7 @@ static void on_hash(void *user, const redisReply *reply)
     struct str entry = {id, len + 2};
     struct str argv[] = {STR("XRANGE"), key_of(s->w, &key, str_of(s->journal), "journal", STR_NONE),
                          entry, entry};
-    if (!store_send(s->w->redis.main, 4, argv, on_entry, s)) {
+    if (!redis_send(s->w, 4, argv, on_entry, s)) {
         event_end(s, NULL, "redis_down");
     }
     buf_done(&key);
@@ -314,7 +314,7 @@ static void search_hash(struct event_search *s)
     char n[20];
     struct str number = {n, text_put_u64(n, s->n)};
     struct str argv[] = {STR("HGETALL"), key_of(s->w, &key, str_of(s->journal), "event:", number)};
-    if (!store_send(s->w->redis.main, 2, argv, on_hash, s)) {
+    if (!redis_send(s->w, 2, argv, on_hash, s)) {
         event_end(s, NULL, "redis_down");
     }
     buf_done(&key);
@@ -409,7 +409,7 @@ static void on_record(void *user, const redisReply *reply)
         struct str argv[] = {STR("HGET"),
                              key_of(p->w, &key, str_of(p->journal), "moved", STR_NONE),
                              {n, text_put_u64(n, p->n)}};
-        if (!store_send(p->w->redis.main, 3, argv, on_push_moved, p)) {
+        if (!redis_send(p->w, 3, argv, on_push_moved, p)) {
             push_end(p, "redis_down");
         }
         buf_done(&key);
@@ -423,7 +423,7 @@ static void look_for_record(struct request_push *p)
     struct str argv[] = {STR("ZSCORE"),
                          key_of(p->w, &key, str_of(p->journal), "dead:", str_of(p->destination)),
                          {n, text_put_u64(n, p->n)}};
-    if (!store_send(p->w->redis.main, 3, argv, on_record, p)) {
+    if (!redis_send(p->w, 3, argv, on_record, p)) {
         push_end(p, "redis_down");
     }
     buf_done(&key);
@@ -485,7 +485,7 @@ void lookup_pause(struct worker *w, struct lane *lane, bool paused,
     struct pausing *p = malloc(sizeof *p);
     ENSURE(p != NULL);
     *p = (struct pausing){lane, paused, on_done, user};
-    if (!store_send(w->redis.main, paused ? 4 : 3, paused ? pause : resume, on_paused, p)) {
+    if (!redis_send(w, paused ? 4 : 3, paused ? pause : resume, on_paused, p)) {
         free(p);
         if (on_done != NULL) {
             on_done(user, "redis_down");

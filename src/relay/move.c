@@ -1,8 +1,12 @@
-/* Events that leave a lost journal for the live one.
+/* Entries whose delivery is decided by a claim, made when they are in the stream and before any
+ * attempt. Several may be appended for one thing, but only one claim is written; the others are
+ * settled. A claim of unknown outcome is made again, also by whoever recovers the journal.
  *
- * Append the copy first, then claim it in the old journal's `moved`, and only then start attempts:
- * two holders of one event (an old owner, and the adopter that had recovered it before the tail was
- * lost) may both append, but only one claim is written. */
+ * Events that leave a lost journal for the live one are claimed in the old journal's `moved`: an
+ * old owner, and the adopter that had recovered it before the tail was lost, may both hold one.
+ * Events of sources with `dedupe` are claimed by their delivery id, <prefix>{<digest>}:seen.
+ * Because the claim comes behind the append, the event that holds one is durable: a duplicate can
+ * be answered with its id at once, and no claim is ever left pending. */
 #include "relay/journal.h"
 
 #include "base/log.h"
@@ -13,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define DEDUPE_WINDOW_MS (24 * 3600 * 1000) /* of a source that is not configured any more */
 
 /* --- gathering what is held */
 
@@ -145,8 +151,18 @@ static unsigned count_parked(const struct journal *j)
     return parked < UINT_MAX ? (unsigned)parked : UINT_MAX;
 }
 
+static void tell(struct worker *w, struct move *m, enum move_verdict verdict, struct str first_id)
+{
+    move_on_decided on_decided = m->on_decided;
+    m->on_decided = NULL;
+    if (on_decided != NULL) {
+        on_decided(m->user, journal_find(w, m->copy_number), verdict, first_id);
+    }
+}
+
 static void move_free(struct worker *w, struct move *m)
 {
+    tell(w, m, MOVE_UNKNOWN, STR_NONE);
     for (struct move **at = &w->moves; *at != NULL; at = &(*at)->next) {
         if (*at == m) {
             *at = m->next;
@@ -240,50 +256,103 @@ static void decide(struct journal *j, struct move *m, bool mine)
     }
 }
 
+/* Whose the claim is, by the answer. False: it was none, moves_pump asks again. */
+static bool read_claim(const struct move *m, const redisReply *reply, struct str *holder)
+{
+    if (m->dedupe[0] == '\0') {
+        struct answer a = answer_read(reply);
+        *holder = a.error == STORE_OK && reply->elements > a.extra
+                      ? store_text(reply->element[a.extra])
+                      : STR_NONE;
+        return holder->len > 0;
+    }
+    bool free = reply != NULL && reply->type == REDIS_REPLY_NIL; /* until now */
+    *holder = free ? (struct str){m->copy->id, EVENT_ID_LEN} : store_text(reply);
+    return holder->len > 0;
+}
+
+static bool is_holder(const struct move *m, struct str holder)
+{
+    char text[MOVE_PLACE_MAX];
+    struct str place = {text, move_place(m->copy_number, m->copy->n, text)};
+    return str_eq(holder, m->dedupe[0] == '\0' ? place : (struct str){m->copy->id, EVENT_ID_LEN});
+}
+
 static void on_claimed(void *user, const redisReply *reply)
 {
     struct claim c = *(struct claim *)user;
     struct move *m = c.m;
+    struct str holder;
     free(user);
     m->claiming = false;
     if (m->dropped) {
         move_free(c.w, m);
         return;
     }
-    struct answer a = answer_read(reply);
-    if (a.error != STORE_OK || reply->elements <= a.extra) {
-        return; /* moves_pump asks again */
+    if (!read_claim(m, reply, &holder)) {
+        return;
     }
-    char text[MOVE_PLACE_MAX];
-    struct str place = {text, move_place(m->copy_number, m->copy->n, text)};
-    bool mine = str_eq(place, store_text(reply->element[a.extra]));
+    bool mine = is_holder(m, holder);
     struct journal *j = journal_find(c.w, m->copy_number);
     if (mine && m->copy_lost) { /* mine, but gone: once more, from where it was */
+        tell(c.w, m, MOVE_UNKNOWN, STR_NONE);
         event_unref(m->event);
         m->event = m->copy;
         m->from_journal = m->copy_number;
         m->from_n = m->copy->n;
         m->copy = NULL;
         m->copy_lost = false;
+        m->dedupe[0] = '\0';
         moves_pump(c.w);
         return;
     }
     if (j != NULL && !m->copy_lost) {
+        tell(c.w, m, mine ? MOVE_MINE : MOVE_DUPLICATE, holder);
         decide(j, m, mine);
     }
     move_free(c.w, m);
 }
 
-static void claim(struct worker *w, struct move *m)
+static int64_t window_of(const struct worker *w, struct str source)
+{
+    const struct conf_source *s = conf_find_source(w->conf, source);
+    return s != NULL && s->dedupe_ms > 0 ? s->dedupe_ms : DEDUPE_WINDOW_MS;
+}
+
+static bool claim_id(struct worker *w, struct move *m, struct claim *c)
+{
+    char window[20];
+    struct buf key;
+    buf_init(&key, 256);
+    buf_add_str(&key, w->conf->redis.prefix);
+    buf_printf(&key, "{%s}:seen", m->dedupe);
+    struct str argv[] = {STR("SET"),
+                         buf_str(&key),
+                         {m->copy->id, EVENT_ID_LEN},
+                         STR("NX"),
+                         STR("GET"),
+                         STR("PX"),
+                         {window, text_put_u64(window, (uint64_t)window_of(w, m->copy->source))}};
+    bool sent = redis_send(w, sizeof argv / sizeof *argv, argv, on_claimed, c);
+    buf_done(&key);
+    return sent;
+}
+
+static bool claim_place(struct worker *w, const struct move *m, struct claim *c)
 {
     char n[20], place[MOVE_PLACE_MAX];
     struct str argv[] = {STR_NONE,
                          {n, text_put_u64(n, m->from_n)},
                          {place, move_place(m->copy_number, m->copy->n, place)}};
+    return script_send_to(w, m->from_journal, SCRIPT_CLAIM_ID, 3, argv, on_claimed, c);
+}
+
+static void claim(struct worker *w, struct move *m)
+{
     struct claim *c = malloc(sizeof *c);
     ENSURE(c != NULL);
     *c = (struct claim){w, m};
-    m->claiming = script_send_to(w, m->from_journal, SCRIPT_CLAIM_ID, 3, argv, on_claimed, c);
+    m->claiming = m->dedupe[0] != '\0' ? claim_id(w, m, c) : claim_place(w, m, c);
     if (!m->claiming) {
         free(c);
     }
@@ -309,6 +378,19 @@ void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal
     claim(j->w, m);
 }
 
+void move_dedupe(struct journal *j, struct event *e, const char *key, move_on_decided on_decided,
+                 void *user)
+{
+    struct move *m = move_new(j->w, event_ref(e), j->number, e->n);
+    m->copy = event_ref(e);
+    m->copy_number = j->number;
+    m->on_decided = on_decided;
+    m->user = user;
+    snprintf(m->dedupe, sizeof m->dedupe, "%s", key);
+    reserve(j, m);
+    claim(j->w, m);
+}
+
 static void append_copy(struct worker *w, struct move *m)
 {
     struct journal *j = w->live;
@@ -318,6 +400,7 @@ static void append_copy(struct worker *w, struct move *m)
     ENSURE(m->append != NULL);
     m->append->event = event_as(e, true, j->number, journal_next_n(j), e->to, e->to_count);
     m->append->move = m;
+    m->append->durability = j->w->conf->redis.durability;
     journal_append(j, m->append);
 }
 
@@ -336,7 +419,7 @@ void move_appended(struct journal *j, struct append *a, const char *reason)
 
 void moves_pump(struct worker *w)
 {
-    if (!w->redis.ready) {
+    if (!redis_is_ready(w)) {
         return;
     }
     bool open = w->live != NULL && w->live->state == JOURNAL_OPEN;

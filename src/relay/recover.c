@@ -37,6 +37,7 @@ static void take_field(struct journal *j, struct str name, struct str value)
         return;
     }
     if (!str_starts(name, STR("f:"))) {
+        budget_field(j, name, value);
         return;
     }
     struct lane *lane = lane_find(j->w, str_from(name, 2));
@@ -107,9 +108,14 @@ static void on_step(void *user, const redisReply *reply)
         j->recovery->page = j->recovery->page > 1 ? j->recovery->page / 2 : 1;
         return;
     }
-    if (store_error_of(reply) != STORE_OK) {
+    enum store_error e = store_error_of(reply);
+    if (store_error_moves(e)) {
+        journal_doubt(j, JOURNAL_MOVES);
+        return;
+    }
+    if (e != STORE_OK) {
         log_line(LOG_ERROR, "the record of a journal cannot be read; trying again", "journal", "%s",
-                 j->name, "error", "%s", store_error_word(store_error_of(reply)), NULL);
+                 j->name, "error", "%s", store_error_word(e), NULL);
         journal_ask_later(j);
         return;
     }
@@ -129,7 +135,7 @@ static void ask(struct journal *j, const struct step *step, size_t argc, const s
     ENSURE(s != NULL);
     *s = *step;
     s->j = j;
-    if (store_send(j->w->redis.main, argc, argv, on_step, s)) {
+    if (journal_send(j, argc, argv, on_step, s)) {
         journal_hold(j);
         j->recovery->waiting++;
     } else {
@@ -198,6 +204,8 @@ bool entry_read(const redisReply *r, struct entry *e)
             e->body = value;
         } else if (str_eq(name, STR("from"))) {
             e->from = value;
+        } else if (str_eq(name, STR("k"))) {
+            e->dedupe = value;
         }
     }
     str_cut(line, ' ', &e->method, &e->target);
@@ -250,6 +258,10 @@ static void take_entry(struct journal *j, const struct entry *e)
     uint64_t from_journal, from_n;
     if (move_place_read(e->from, &from_journal, &from_n)) {
         move_recovered(j, event, from_journal, from_n);
+    } else if (e->dedupe.len == DEDUPE_KEY) {
+        char key[DEDUPE_KEY + 1];
+        snprintf(key, sizeof key, "%.*s", STR_ARG(e->dedupe));
+        move_dedupe(j, event, key, NULL, NULL);
     } else {
         for (size_t i = 0; i < count; i++) {
             dispatch_recovered(j, event, j->w->lanes[to[i]]);
@@ -288,6 +300,7 @@ static void on_entries(struct journal *j, const redisReply *reply)
             break;
         }
         j->read_n = e.n;
+        j->bytes += e.headers.len + e.body.len;
         take_entry(j, &e);
         CRASH_POINT("recover_entry");
         j->read_n = e.n + 1;

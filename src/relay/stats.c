@@ -8,23 +8,24 @@
 
 struct stats {
     struct metrics all;
-    struct metric_family *accepted, *rejected, *unrouted, *accept_latency, *attempts, *delivered,
-        *parked, *dead, *depth, *inflight, *breaker, *paused, *delivery_latency, *store_errors,
-        *expiry;
+    struct metric_family *accepted, *rejected, *unrouted, *duplicate, *accept_latency, *attempts,
+        *delivered, *parked, *dead, *depth, *inflight, *breaker, *paused, *held, *delivery_latency,
+        *store_errors, *expiry;
     struct metric *redis_up, *lease_valid, *journals, *left, *moved, *lost, *recovered, *overdue,
-        *memory, *connections, *waiting;
+        *memory, *connections, *waiting, *kept, *kept_dead;
     struct map sources; /* struct source_stats by name */
     struct map lanes;   /* struct lane_stats by name */
     uint64_t accepted_total;
 };
 
 struct source_stats {
-    struct metric *accepted, *latency, *unrouted;
+    struct metric *accepted, *latency, *unrouted, *duplicate;
 };
 
 struct lane_stats {
     const char *name;
-    struct metric *ok, *parked, *dead, *depth, *inflight, *breaker, *paused, *latency, *attempts_ok;
+    struct metric *ok, *parked, *dead, *depth, *inflight, *breaker, *paused, *held, *latency,
+        *attempts_ok;
 };
 
 static struct metric *single(struct stats *s, enum metric_kind kind, const char *name,
@@ -57,6 +58,8 @@ struct stats *stats_new(void)
                                  "Requests refused, by reason.");
     s->unrouted =
         metrics_family(m, count, "penstock_events_unrouted_total", "Events that no route wanted.");
+    s->duplicate = metrics_family(m, count, "penstock_events_duplicate_total",
+                                  "Events answered with the id of an earlier one.");
     s->accept_latency = metrics_family(m, hist, "penstock_accept_seconds",
                                        "First byte of a request to its answer.");
     s->attempts =
@@ -72,6 +75,8 @@ struct stats *stats_new(void)
     s->breaker =
         metrics_family(m, gauge, "penstock_breaker_open", "1 while a destination counts as down.");
     s->paused = metrics_family(m, gauge, "penstock_destination_paused", "1 while paused.");
+    s->held = metrics_family(m, gauge, "penstock_destination_redis_bytes",
+                             "What waits for it in Redis, of all nodes, against its buffer.");
     s->store_errors =
         metrics_family(m, count, "penstock_redis_errors_total", "Error answers of Redis, by kind.");
     s->redis_up = single_of(s, METRIC_LEAST, "penstock_redis_up", "1 while Redis can be used.");
@@ -88,12 +93,16 @@ struct stats *stats_new(void)
     s->overdue = single_of(s, METRIC_GREATEST, "penstock_oldest_overdue_seconds",
                            "How long the oldest due delivery waits.");
     s->memory = single_of(s, METRIC_GREATEST, "penstock_event_bytes", "Bytes of events in memory.");
+    s->kept = single_of(s, METRIC_GREATEST, "penstock_redis_bytes",
+                        "What all nodes keep in Redis, against retention.max_memory.");
+    s->kept_dead = single_of(s, METRIC_GREATEST, "penstock_redis_dead_letter_bytes",
+                             "Dead letters of it, against retention.dead_bytes.");
     s->connections = single(s, gauge, "penstock_connections", "Open connections of senders.");
     s->waiting = single(s, gauge, "penstock_appends_pending", "Senders waiting for Redis.");
     s->expiry = metrics_family(m, gauge, "penstock_tls_certificate_expiry_seconds",
                                "When the listener's first certificate to expire does, Unix time.");
     s->expiry->sum = METRIC_LEAST;
-    s->breaker->sum = s->paused->sum = METRIC_GREATEST;
+    s->breaker->sum = s->paused->sum = s->held->sum = METRIC_GREATEST;
     return s;
 }
 
@@ -126,6 +135,7 @@ static struct source_stats *source_of(struct worker *w, struct str name)
         source->accepted = metric_of(s->accepted, "source", text, NULL);
         source->latency = metric_of(s->accept_latency, "source", text, NULL);
         source->unrouted = metric_of(s->unrouted, "source", text, NULL);
+        source->duplicate = metric_of(s->duplicate, "source", text, NULL);
         map_set(&s->sources, name, source);
     }
     return source;
@@ -146,6 +156,7 @@ struct lane_stats *stats_lane(struct worker *w, const char *name)
         l->inflight = metric_of(s->inflight, "destination", name, NULL);
         l->breaker = metric_of(s->breaker, "destination", name, NULL);
         l->paused = metric_of(s->paused, "destination", name, NULL);
+        l->held = metric_of(s->held, "destination", name, NULL);
         l->name = name;
         map_set(&s->lanes, str_of(name), l);
     }
@@ -174,6 +185,11 @@ void stats_rejected(struct worker *w, struct str source, const char *reason)
 void stats_unrouted(struct worker *w, struct str source)
 {
     metric_add(source_of(w, source)->unrouted, 1);
+}
+
+void stats_duplicate(struct worker *w, struct str source)
+{
+    metric_add(source_of(w, source)->duplicate, 1);
 }
 
 void stats_attempt(struct lane *lane, const struct outcome *o)
@@ -273,12 +289,15 @@ void stats_sum(struct worker *w, struct metrics *sum)
         metric_set(lane->stats->inflight, lane->lists[DELIVERY_INFLIGHT].n);
         metric_set(lane->stats->breaker, lane->breaker.state == BREAKER_OPEN);
         metric_set(lane->stats->paused, lane->paused);
+        metric_set(lane->stats->held, lane->held_bytes);
     }
-    metric_set(s->redis_up, w->redis.ready);
+    metric_set(s->redis_up, redis_is_whole(w));
     metric_set(s->lease_valid, w->live != NULL && journal_may_act(w->live));
     metric_set(s->journals, journals);
     metric_set(s->overdue, (uint64_t)oldest_overdue_ms(w, worker_now_ms(w)) / 1000);
     metric_set(s->memory, event_bytes_alive());
+    metric_set(s->kept, w->budget.total);
+    metric_set(s->kept_dead, w->budget.dead);
     metric_set(s->connections, w->listener == NULL ? 0 : httpd_connections(w->listener));
     metric_set(s->waiting, w->waiting);
     metrics_sum(sum, &s->all);

@@ -52,7 +52,7 @@ static void read_destinations(struct worker *w)
     buf_add_str(&key, w->conf->redis.prefix);
     buf_add_str(&key, STR("destinations"));
     struct str argv[] = {STR("HGETALL"), buf_str(&key)};
-    store_send(w->redis.main, 2, argv, on_destinations, w);
+    redis_send(w, 2, argv, on_destinations, w);
     buf_done(&key);
 }
 
@@ -65,9 +65,8 @@ static void on_renewal(struct wheel_timer *t)
     journals_tend(w);
     lanes_tend(w);
     moves_pump(w);
-    if (w->redis.ready) {
-        read_destinations(w);
-    }
+    read_destinations(w);
+    budget_tend(w);
 }
 
 /* --- starting */
@@ -78,24 +77,35 @@ static void fail(struct worker *w, const char *why)
     set_state(w, WORKER_FAILED);
 }
 
+/* Nothing to do for the operator but to wait: it is loading its file, or there are several machines
+ * that need not come up together. */
+static bool may_still_come(struct worker *w)
+{
+    const char *why = redis_trouble(w);
+    bool several = w->redis.sentinel != NULL || w->redis.cluster != NULL;
+    if (several && boot_ms() > w->until_ms) {
+        w->until_ms = boot_ms() + START_WITHIN_MS;
+        log_line(LOG_WARN, "waiting for Redis", "why", "%s", why, NULL);
+    }
+    return several || strstr(why, "LOADING") != NULL;
+}
+
 static void look_at_start(struct wheel_timer *t)
 {
     struct worker *w = CONTAINER_OF(t, struct worker, look);
-    if (w->redis.unsuitable) {
-        fail(w, w->redis.trouble);
+    if (redis_unsuitable(w)) {
+        fail(w, redis_trouble(w));
         return;
     }
     if (w->live != NULL && w->live->state == JOURNAL_OPEN) {
         set_state(w, WORKER_READY);
         return;
     }
-    bool loading = strstr(store_trouble(w->redis.main), "LOADING") != NULL;
-    if (!loading && boot_ms() > w->until_ms) {
+    if (boot_ms() > w->until_ms && !may_still_come(w)) {
         char text[sizeof w->failure];
-        const char *trouble = store_trouble(w->redis.main);
         snprintf(text, sizeof text,
-                 "cannot use Redis: %s; start it, or correct redis.url (or $REDIS_URL)",
-                 trouble[0] != '\0' ? trouble : w->redis.trouble);
+                 "cannot use Redis: %.500s; start it, or correct redis.url (or $REDIS_URL)",
+                 redis_trouble(w));
         fail(w, text);
         return;
     }
@@ -202,7 +212,7 @@ void worker_end(struct worker *w, void (*on_ended)(struct worker *w))
     }
     lanes_free(w);
     httpc_close(w->httpc, closed_one, w);
-    if (w->redis.main != NULL) {
+    if (w->redis.started) {
         redis_stop(w, closed_one, w);
     } else {
         closed_one(w);
@@ -234,7 +244,7 @@ static void look_at_close(struct wheel_timer *t)
     struct worker *w = CONTAINER_OF(t, struct worker, look);
     if (!dispatch_idle(w)) { /* cancelled attempts complete from the loop */
         wheel_arm(&w->wheel, &w->look, LOOK_MS / 2, look_at_close);
-    } else if (w->redis.main != NULL) {
+    } else if (w->redis.started) {
         lease_free_all(w, w->on_freed);
     } else {
         w->on_freed(w);

@@ -19,6 +19,7 @@ import threading
 import time
 
 PENSTOCK = os.environ.get("PENSTOCK", os.path.join(os.path.dirname(__file__), "../../build/release/penstock"))
+SERVER = os.environ.get("PENSTOCK_REDIS_SERVER", "redis-server")  # or valkey-server
 SECRET = "whsec_flow_test"
 # Sanitized and loaded machines are slow: a deadline says "never", not "fast".
 PATIENCE = float(os.environ.get("PENSTOCK_PATIENCE", "30"))
@@ -195,15 +196,19 @@ class Sink:
 
 
 class Redis:
-    def __init__(self, folder, *options, env=None):
+    def __init__(self, folder, *options, program=SERVER, env=None):
         self.folder, self.port, self.options, self.process = folder, free_port(), options, None
-        self.env = env or {}
+        self.program, self.env = program, env or {}
         os.makedirs(folder, exist_ok=True)
         self.start()
 
+    def directive(self):
+        """What names it in Penstock's configuration."""
+        return "url: 'redis://127.0.0.1:%d'" % self.port
+
     def start(self):
         self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--save", "",
+            [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--save", "",
              "--appendonly", "yes", "--appendfsync", "always", "--logfile", "redis.log", *self.options],
             env={**os.environ, **self.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             restore_signals=False)  # SIGXFSZ stays ignored: a limit of file sizes is to it a full disk
@@ -223,8 +228,16 @@ class Redis:
         out = subprocess.run(["redis-cli", "-p", str(self.port), *map(str, args)], capture_output=True, text=True)
         return out.stdout.strip()
 
+    def info(self, name):
+        found = re.search(r"^%s:(.*?)\r?$" % name, self.cli("INFO", "everything"), re.M)
+        return found.group(1) if found else None
+
+    def cluster(self, name):
+        found = re.search(r"^%s:(.*?)\r?$" % name, self.cli("CLUSTER", "INFO"), re.M)
+        return found.group(1) if found else None
+
     def memory(self):
-        return int(re.search(r"used_memory:(\d+)", self.cli("INFO", "memory")).group(1))
+        return int(self.info("used_memory"))
 
     def kill(self, number=signal.SIGKILL):
         self.process.send_signal(number)
@@ -233,6 +246,134 @@ class Redis:
     def stop(self):
         if self.process.poll() is None:
             self.kill()
+
+
+class Sentinels:
+    """A master, its replicas and the sentinels over them; `master` is whichever the sentinels name."""
+
+    def __init__(self, flow, replicas=1, down_after_ms=1000):
+        self.flow, self.name = flow, "main"
+        self.servers = [flow.redis("--repl-diskless-sync-delay", "0")]
+        for _ in range(replicas):
+            self.servers.append(flow.redis("--replicaof", "127.0.0.1 %d" % self.servers[0].port))
+        for replica in self.servers[1:]:
+            wait_for(lambda: replica.info("master_link_status") == "up", "the replica to be in sync")
+        self.sentinels = []
+        for i in range(3):
+            folder = os.path.join(flow.folder, "sentinel%d" % i)
+            os.makedirs(folder)
+            path = os.path.join(folder, "sentinel.conf")
+            with open(path, "w") as f:
+                f.write("sentinel monitor main 127.0.0.1 %d 2\nsentinel down-after-milliseconds main %d\n"
+                        "sentinel failover-timeout main 10000\n" % (self.servers[0].port, down_after_ms))
+            self.sentinels.append(_SentinelProcess(folder, path))
+            flow.parts.append(self.sentinels[-1].stop)
+        for s in self.sentinels:
+            wait_for(lambda: self._knows_all(s, replicas), "the sentinels to know each other")
+
+    @staticmethod
+    def _knows_all(sentinel, replicas):
+        words = sentinel.cli("SENTINEL", "MASTER", "main").split("\n")
+        known = dict(zip(words[::2], words[1::2]))
+        return known.get("num-other-sentinels") == "2" and known.get("num-slaves") == str(replicas)
+
+    @property
+    def master(self):
+        port = int(self.sentinels[-1].cli("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main").split("\n")[1])
+        return next(r for r in self.servers if r.port == port)
+
+    def directive(self):
+        return "sentinel: { master: main, nodes: ['%s'] }" % "', '".join(
+            "127.0.0.1:%d" % s.port for s in self.sentinels)
+
+
+class _SentinelProcess(Redis):
+    def __init__(self, folder, path):
+        self.path = path
+        super().__init__(folder)
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [SERVER, self.path, "--sentinel", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder,
+             "--logfile", "sentinel.log"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda: self.command("PING") == b"+PONG", "a sentinel to answer")
+
+
+class Cluster:
+    """A Redis Cluster of three masters, each perhaps with a replica. Slots are given out unless `made` is False."""
+
+    def __init__(self, flow, replicas=0, made=True, *options):
+        self.flow = flow
+        self.servers = []
+        for _ in range(3 * (1 + replicas)):
+            self.servers.append(flow.redis(
+                "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "1500",
+                "--cluster-require-full-coverage", "no", "--cluster-port", str(free_port()),
+                "--repl-diskless-sync-delay", "0", "--cluster-allow-replica-migration", "no", *options))
+        self.masters, self.replicas = self.servers[:3], self.servers[3:]
+        if made:
+            self.make()
+
+    def make(self):
+        for i, m in enumerate(self.masters):
+            m.cli("CLUSTER", "ADDSLOTSRANGE", i * 5461, 16383 if i == 2 else i * 5461 + 5460)
+            m.cli("CLUSTER", "SET-CONFIG-EPOCH", i + 1)
+        first = self.servers[0]
+        bus = first.options[first.options.index("--cluster-port") + 1]
+        for s in self.servers[1:]:
+            s.cli("CLUSTER", "MEET", "127.0.0.1", first.port, bus)
+        for s in self.servers:
+            wait_for(lambda: s.cluster("cluster_known_nodes") == str(len(self.servers)), "the cluster to meet")
+        for i, s in enumerate(self.replicas):
+            ident = self.masters[i % 3].cli("CLUSTER", "MYID")
+            wait_for(lambda: s.cli("CLUSTER", "REPLICATE", ident) == "OK", "a replica to be one")
+        for s in self.servers:
+            wait_for(lambda: s.cluster("cluster_state") == "ok" and s.cluster("cluster_slots_ok") == "16384",
+                     "the cluster to be up")
+        for s in self.replicas:
+            wait_for(lambda: s.info("master_link_status") == "up", "a replica to be in sync")
+
+    def directive(self):
+        return self.servers[0].directive()
+
+    def owner_of(self, slot):
+        """The server that has the slot, as most of those alive see it."""
+        for s in self.servers:
+            if s.command("PING") != b"+PONG":
+                continue
+            for line in s.cli("CLUSTER", "NODES").split("\n"):
+                words = line.split(" ")
+                for part in words[8:]:
+                    first, _, last = part.partition("-")
+                    if first.isdigit() and int(first) <= slot <= int(last or first):
+                        port = int(words[1].split("@")[0].rsplit(":", 1)[1])
+                        return next(r for r in self.servers if r.port == port)
+        return None
+
+    def journals(self):
+        """Where each journal lies: {name: server}."""
+        found = {}
+        for m in self.masters + self.replicas:
+            if m.command("PING") == b"+PONG" and m.info("role") == "master":
+                for key in m.cli("--scan", "--pattern", "*:owner").split():
+                    if len(m.cli("GET", key)) == 32:  # an owner's token, not "free"
+                        found[key.split("{")[1].split("}")[0]] = m
+        return found
+
+    def move(self, slot, to):
+        """Reshards one slot with all of its keys."""
+        source = self.owner_of(slot)
+        names = source.cli("CLUSTER", "MYID"), to.cli("CLUSTER", "MYID")
+        assert to.cli("CLUSTER", "SETSLOT", slot, "IMPORTING", names[0]) == "OK"
+        assert source.cli("CLUSTER", "SETSLOT", slot, "MIGRATING", names[1]) == "OK"
+        while True:
+            keys = source.cli("CLUSTER", "GETKEYSINSLOT", slot, 3).split()
+            if not keys:
+                break
+            said = source.cli("MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "KEYS", *keys)
+            assert said in ("OK", "NOKEY"), said
+        for m in [to, source] + [m for m in self.masters if m not in (to, source)]:
+            m.cli("CLUSTER", "SETSLOT", slot, "NODE", names[1])
 
 
 class Penstock:
@@ -340,8 +481,8 @@ class Flow:
         self.folder = tempfile.mkdtemp(prefix="penstock-flow.")
         self.parts = []
 
-    def redis(self, *options, env=None):
-        redis = Redis(os.path.join(self.folder, "redis%d" % len(self.parts)), *options, env=env)
+    def redis(self, *options, program=SERVER, env=None):
+        redis = Redis(os.path.join(self.folder, "redis%d" % len(self.parts)), *options, program=program, env=env)
         self.parts.append(redis.stop)
         return redis
 
@@ -359,8 +500,8 @@ class Flow:
                  "admin: { address: '127.0.0.1:0' }",
                  "data_dir: %s" % os.path.join(self.folder, name, "data")]
         if redis is not None:
-            lines.append("redis: { url: 'redis://127.0.0.1:%d', durability: %s%s }" % (
-                redis.port, durability, ", retention: %s" % retention if retention else ""))
+            lines.append("redis: { %s, durability: %s%s }" % (
+                redis.directive(), durability, ", retention: %s" % retention if retention else ""))
         elif retention:
             lines.append("redis: { retention: %s }" % retention)
         lines.append("log: { level: debug, format: json }")

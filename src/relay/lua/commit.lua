@@ -1,12 +1,12 @@
 -- ARGV: token, version before, version after, then operations, each a word and its arguments.
 -- Everything an owner writes besides appends goes through here; each operation may be repeated.
-if redis.call('GET', owner_key) ~= token then return answer('lost') end
-local version = redis.call('HGET', settled_key, 'version') or '' -- as answer() says it
+if call('GET', owner_key) ~= token then return answer('lost') end
+local version = call('HGET', settled_key, 'version') or '' -- as answer() says it
 if version == ARGV[3] then return answer('ok') end
 if version ~= ARGV[2] then return answer('version') end
 
 local function kind_is(key, kind)
-    local found = redis.call('TYPE', key).ok
+    local found = call('TYPE', key).ok
     return found == 'none' or found == kind
 end
 if not (kind_is(settled_key, 'hash') and kind_is(journal_key, 'stream') and
@@ -14,57 +14,90 @@ if not (kind_is(settled_key, 'hash') and kind_is(journal_key, 'stream') and
     return answer('type')
 end
 
+-- What is kept besides the stream, in bytes: `bodies` of all events' hashes, and what each destination
+-- holds of them, `b:<name>` due and `x:<name>` dead. A body is charged to everyone who holds it.
+local touched, charged = {}, false
+local function charge(field, bytes)
+    if bytes ~= 0 then call('HINCRBY', settled_key, field, bytes) end
+end
+local function size_of(event)
+    return tonumber(call('HGET', event, 'z') or 0)
+end
+local function enter(kind, field, name, n, score, bytes)
+    if call('ZADD', base .. kind .. name, score, n) == 1 then charge(field .. name, bytes) end
+    touched[name], charged = true, true
+end
+local function leave(kind, field, name, n, bytes)
+    if call('ZREM', base .. kind .. name, n) == 1 then charge(field .. name, -bytes) end
+    touched[name], charged = true, true
+end
+
 -- A record goes when its delivery is done; the event's hash goes with its last record.
 local function forget(n, name)
-    redis.call('ZREM', base .. 'due:' .. name, n)
-    redis.call('ZREM', base .. 'dead:' .. name, n)
     local event = base .. 'event:' .. n
-    redis.call('HDEL', event, 'd:' .. name)
-    local fields = redis.call('HKEYS', event)
+    local bytes = size_of(event)
+    leave('due:', 'b:', name, n, bytes)
+    leave('dead:', 'x:', name, n, bytes)
+    call('HDEL', event, 'd:' .. name)
+    local fields = call('HKEYS', event)
     for i = 1, #fields do
         if string.sub(fields[i], 1, 2) == 'd:' then return end
     end
-    redis.call('DEL', event)
+    call('DEL', event)
+    charge('bodies', -bytes)
 end
 
-local function record(n, name, text, from, to, score)
-    redis.call('HSET', base .. 'event:' .. n, 'd:' .. name, text)
-    redis.call('ZREM', base .. from .. name, n)
-    redis.call('ZADD', base .. to .. name, score, n)
-    redis.call('SADD', lanes_key, name)
+local function record(n, name, text)
+    local event = base .. 'event:' .. n
+    call('HSET', event, 'd:' .. name, text)
+    call('SADD', lanes_key, name)
+    return size_of(event)
 end
 
 local i = 4
 while i <= #ARGV do
     local op = ARGV[i]
     if op == 'set' then -- field, value
-        redis.call('HSET', settled_key, ARGV[i + 1], ARGV[i + 2])
+        call('HSET', settled_key, ARGV[i + 1], ARGV[i + 2])
         i = i + 3
     elseif op == 'body' then -- n, id, t, src, m, h, b
         local event = base .. 'event:' .. ARGV[i + 1]
-        if redis.call('HEXISTS', event, 'id') == 0 then
-            redis.call('HSET', event, 'id', ARGV[i + 2], 't', ARGV[i + 3], 'src', ARGV[i + 4],
-                       'm', ARGV[i + 5], 'h', ARGV[i + 6], 'b', ARGV[i + 7])
+        if call('HEXISTS', event, 'id') == 0 then
+            local bytes = 300 + #ARGV[i + 6] + #ARGV[i + 7] -- about what the rest of it takes
+            call('HSET', event, 'id', ARGV[i + 2], 't', ARGV[i + 3], 'src', ARGV[i + 4],
+                       'm', ARGV[i + 5], 'h', ARGV[i + 6], 'b', ARGV[i + 7], 'z', bytes)
+            charge('bodies', bytes)
         end
         i = i + 8
     elseif op == 'park' then -- n, destination, due, record
-        record(ARGV[i + 1], ARGV[i + 2], ARGV[i + 4], 'dead:', 'due:', ARGV[i + 3])
+        local bytes = record(ARGV[i + 1], ARGV[i + 2], ARGV[i + 4])
+        leave('dead:', 'x:', ARGV[i + 2], ARGV[i + 1], bytes)
+        enter('due:', 'b:', ARGV[i + 2], ARGV[i + 1], ARGV[i + 3], bytes)
         i = i + 5
     elseif op == 'bury' then -- n, destination, time, record
-        record(ARGV[i + 1], ARGV[i + 2], ARGV[i + 4], 'due:', 'dead:', ARGV[i + 3])
+        local bytes = record(ARGV[i + 1], ARGV[i + 2], ARGV[i + 4])
+        leave('due:', 'b:', ARGV[i + 2], ARGV[i + 1], bytes)
+        enter('dead:', 'x:', ARGV[i + 2], ARGV[i + 1], ARGV[i + 3], bytes)
         i = i + 5
     elseif op == 'drop' then -- n, destination
         forget(ARGV[i + 1], ARGV[i + 2])
         i = i + 3
     elseif op == 'trim' then -- n: everything below it goes
-        redis.call('XTRIM', journal_key, 'MINID', ARGV[i + 1] .. '-0')
+        call('XTRIM', journal_key, 'MINID', ARGV[i + 1] .. '-0')
         i = i + 2
     elseif op == 'done' then -- a request's text: it was carried out by this commit
-        redis.call('LREM', requests_key, 1, ARGV[i + 1])
+        call('LREM', requests_key, 1, ARGV[i + 1])
         i = i + 2
     else
         return redis.error_reply('ERR unknown operation in commit: ' .. op)
     end
 end
-redis.call('HSET', settled_key, 'version', ARGV[3])
-return answer('ok')
+call('HSET', settled_key, 'version', ARGV[3])
+if not charged then return answer('ok') end
+local names, fields = {}, {'bodies'}
+for name in pairs(touched) do
+    names[#names + 1] = name
+    fields[#fields + 1] = 'b:' .. name
+    fields[#fields + 1] = 'x:' .. name
+end
+return answer('ok', names, call('HMGET', settled_key, unpack(fields)))

@@ -1,6 +1,6 @@
 -- ARGV: token, lease ms. A journal's number is used once: any trace of an earlier one refuses.
-if redis.call('EXISTS', owner_key, journal_key, settled_key) > 0 then return answer('exists') end
-redis.call('SET', owner_key, token, 'PX', ARGV[2])
-redis.call('XADD', journal_key, '1-0', 'to', '')
-redis.call('HSET', settled_key, 'low', '2', 'version', token .. ':0')
+if call('EXISTS', owner_key, journal_key, settled_key) > 0 then return answer('exists') end
+call('SET', owner_key, token, 'PX', ARGV[2])
+call('XADD', journal_key, '1-0', 'to', '')
+call('HSET', settled_key, 'low', '2', 'version', token .. ':0')
 return answer('ok')

@@ -1,15 +1,15 @@
 -- ARGV: token. Only when nothing is left and it is sealed. 'gone' keeps the top for 30 days: an owner
 -- that wakes up late may hold events above it, whose tail Redis had lost.
-if redis.call('GET', owner_key) ~= token then return answer('lost') end
-if redis.call('EXISTS', requests_key) == 1 then return answer('busy') end
-local names = redis.call('SMEMBERS', lanes_key)
+if call('GET', owner_key) ~= token then return answer('lost') end
+if call('EXISTS', requests_key) == 1 then return answer('busy') end
+local names = call('SMEMBERS', lanes_key)
 for i = 1, #names do
-    if redis.call('EXISTS', base .. 'due:' .. names[i], base .. 'dead:' .. names[i]) > 0 then
+    if call('EXISTS', base .. 'due:' .. names[i], base .. 'dead:' .. names[i]) > 0 then
         return answer('busy')
     end
 end
-local top = redis.call('HGET', settled_key, 'top')
-redis.call('DEL', journal_key, settled_key, lanes_key)
-redis.call('EXPIRE', moved_key, 2592000)
-redis.call('SET', owner_key, 'gone:' .. (top or '0'), 'EX', 2592000)
+local top = call('HGET', settled_key, 'top')
+call('DEL', journal_key, settled_key, lanes_key)
+call('EXPIRE', moved_key, 2592000)
+call('SET', owner_key, 'gone:' .. (top or '0'), 'EX', 2592000)
 return answer('ok')

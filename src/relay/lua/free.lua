@@ -1,5 +1,5 @@
 -- ARGV: token. A planned stop: sealed and settled, whoever comes next need not wait for the lease.
-if redis.call('GET', owner_key) ~= token then return answer('lost') end
+if call('GET', owner_key) ~= token then return answer('lost') end
 seal_now()
-redis.call('SET', owner_key, 'free')
+call('SET', owner_key, 'free')
 return answer('ok')

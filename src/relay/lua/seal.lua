@@ -1,4 +1,4 @@
 -- ARGV: token.
-if redis.call('GET', owner_key) ~= token then return answer('lost') end
+if call('GET', owner_key) ~= token then return answer('lost') end
 seal_now()
 return answer('ok')

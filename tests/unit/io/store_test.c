@@ -78,7 +78,7 @@ static void open_fixture(struct fixture *f)
 
 static void start_store(struct fixture *f, struct store_conf conf)
 {
-    const struct store_handler handler = {f, on_up, on_down};
+    const struct store_handler handler = {f, on_up, on_down, NULL, NULL, NULL};
     if (conf.host.len == 0) {
         conf.unix_path = str_of(f->socket);
     }

@@ -242,6 +242,36 @@ static void redis_urls(void **state)
     conf_unref(c);
 }
 
+static void sentinels(void **state)
+{
+    (void)state;
+    struct conf *c = conf_good(LEAST "redis: {url: 'rediss://u:p@ignored/2', sentinel: {master: m, "
+                                     "nodes: ['s0:26379', '[::1]:1'], password: x}}\n");
+    room_text(c->redis.sentinel.master, "m", "master");
+    assert_int_equal(c->redis.sentinel.node_count, 2);
+    room_text(c->redis.sentinel.nodes[0].host, "s0", "host");
+    room_text(c->redis.sentinel.nodes[1].host, "::1", "host");
+    assert_int_equal(c->redis.sentinel.nodes[1].port, 1);
+    room_text(c->redis.sentinel.password, "x", "the sentinels' password");
+    room_text(c->redis.password, "p", "password");
+    assert_true(c->redis.tls);
+    assert_int_equal(c->redis.db, 2);
+    conf_unref(c);
+    c = conf_good(LEAST "redis: {sentinel: {master: m, nodes: 's0:26379'}}\n");
+    assert_false(c->redis.embedded);
+    assert_false(c->redis.tls);
+    conf_unref(c);
+    conf_bad(LEAST "redis: {sentinel: {master: m}}\n",
+             "\"sentinel\" needs \"master\" and \"nodes\"");
+    conf_bad(LEAST "redis: {sentinel: {nodes: 's0:1'}}\n", "\"sentinel\" needs \"master\"");
+    conf_bad(LEAST "redis: {sentinel: {master: m, nodes: s0}}\n", "the port is missing");
+    conf_bad(LEAST "redis: {sentinel: {master: m, nodes: 'unix:/x'}}\n", "is written host:port");
+    conf_bad(LEAST "redis: {url: 'unix:/r', sentinel: {master: m, nodes: 's0:1'}}\n",
+             "takes the place of a host");
+    conf_bad(LEAST "redis: {sentinel: {master: m, nodes: 's0:1', user: u}}\n",
+             "has a user, but no password");
+}
+
 static void interpolation(void **state)
 {
     (void)state;
@@ -460,6 +490,7 @@ int main(void)
         cmocka_unit_test(a_full_file_is_read),
         cmocka_unit_test(empty_blocks_are_defaults),
         cmocka_unit_test(redis_urls),
+        cmocka_unit_test(sentinels),
         cmocka_unit_test(interpolation),
         cmocka_unit_test(secrets_from_files),
         cmocka_unit_test(takes_a_ca_file_as_large_as_the_systems),

@@ -1,0 +1,22 @@
+/* Redis Cluster: which master has which slot (redis.io, "Redis cluster specification"). */
+#ifndef RELAY_CLUSTER_H
+#define RELAY_CLUSTER_H
+
+#include "relay/redis.h"
+
+#define CLUSTER_SLOTS 16384
+
+/* CRC16 (XMODEM) of the key, or of what stands between its first { and the next }. */
+unsigned cluster_slot(struct str key);
+
+/* A server has said that it belongs to a cluster: from now on slots decide. What it knows of the
+ * cluster is part of the check at connect: one answer more. */
+void cluster_check(struct master *m);
+struct master *cluster_master_of(const struct cluster *c, struct str key);
+/* The map may be old, or a master is away: asks, now and then at most, until all are there. */
+void cluster_look(struct worker *w);
+const char *
+cluster_trouble(const struct cluster *c); /* what is wrong with it; "" when nothing is */
+void cluster_free(struct worker *w);
+
+#endif

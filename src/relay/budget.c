@@ -1,0 +1,246 @@
+/* What Penstock keeps in Redis, counted and bounded. */
+#include "relay/journal.h"
+
+#include "base/log.h"
+#include "relay/delivery.h"
+#include "relay/stats.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FIGURES_CEILING = 64 << 10, HURRY_MS = 250, DROP_MOST = 512 };
+
+static struct str usage_key(const struct worker *w, struct buf *key)
+{
+    buf_init(key, 128);
+    buf_add_str(key, w->conf->redis.prefix);
+    buf_add_str(key, STR("usage"));
+    return buf_str(key);
+}
+
+/* --- what the scripts counted */
+
+void budget_field(struct journal *j, struct str name, struct str value)
+{
+    uint64_t v;
+    bool due = str_starts(name, STR("b:")), dead = str_starts(name, STR("x:"));
+    if (text_u64(value, INT64_MAX, &v) != NULL) {
+        return; /* of another kind, or foreign: not counted */
+    }
+    struct lane *lane = due || dead ? lane_find(j->w, str_from(name, 2)) : NULL;
+    if (str_eq(name, STR("bodies"))) {
+        j->bodies_bytes = v;
+    } else if (lane != NULL) {
+        struct track *t = track_of(j, lane);
+        *(due ? &t->held_bytes : &t->dead_bytes) = v;
+    }
+}
+
+void budget_committed(struct journal *j, const redisReply *reply, size_t at)
+{
+    if (reply->elements < at + 2 || reply->element[at + 1]->type != REDIS_REPLY_ARRAY) {
+        return; /* nothing was parked, buried or dropped */
+    }
+    const redisReply *names = reply->element[at], *figures = reply->element[at + 1];
+    if (figures->elements != 2 * names->elements + 1) {
+        return;
+    }
+    budget_field(j, STR("bodies"), store_text(figures->element[0]));
+    for (size_t i = 0; i < names->elements; i++) {
+        struct str name = store_text(names->element[i]);
+        char field[80];
+        for (size_t k = 0; k < 2; k++) {
+            int n = snprintf(field, sizeof field, "%c:%.*s", k == 0 ? 'b' : 'x', STR_ARG(name));
+            struct str value = store_text(figures->element[1 + 2 * i + k]);
+            if (n > 0 && (size_t)n < sizeof field) {
+                budget_field(j, (struct str){field, (size_t)n}, value.len > 0 ? value : STR("0"));
+            }
+        }
+    }
+    budget_update(j->w);
+}
+
+/* --- adding up */
+
+static uint64_t stream_bytes(const struct journal *j)
+{
+    return j->bytes > j->trimmed_bytes ? j->bytes - j->trimmed_bytes : 0;
+}
+
+void budget_update(struct worker *w)
+{
+    struct budget *b = &w->budget;
+    b->total = b->others;
+    b->dead = b->others_dead;
+    for (unsigned i = 0; i < w->lane_count; i++) {
+        w->lanes[i]->held_bytes = w->lanes[i]->held_by_others;
+    }
+    for (const struct journal *j = w->journals; j != NULL; j = j->next) {
+        b->total += stream_bytes(j) + j->bodies_bytes;
+        for (unsigned i = 0; i < w->lane_count; i++) {
+            if (j->tracks[i] != NULL) {
+                w->lanes[i]->held_bytes += j->tracks[i]->held_bytes;
+                b->dead += j->tracks[i]->dead_bytes;
+            }
+        }
+    }
+}
+
+/* Until it is added up again. Room is made before there is none. */
+void budget_appended(struct worker *w, size_t bytes)
+{
+    w->budget.total += bytes;
+    if (budget_is_short(w) && !w->budget.hurried) {
+        w->budget.hurried = true;
+        wheel_arm(&w->wheel, &w->renewal, HURRY_MS, w->renewal.on_due);
+    }
+}
+
+/* --- for the others: "<all>" then " <destination> <due> <dead>" for each that has any */
+
+static void put_figures(const struct journal *j, struct buf *out)
+{
+    buf_printf(out, "%llu", (unsigned long long)(stream_bytes(j) + j->bodies_bytes));
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        const struct track *t = j->tracks[i];
+        if (t != NULL && (t->held_bytes > 0 || t->dead_bytes > 0)) {
+            buf_printf(out, " %s %llu %llu", t->lane->name, (unsigned long long)t->held_bytes,
+                       (unsigned long long)t->dead_bytes);
+        }
+    }
+}
+
+static bool take_number(struct str *rest, uint64_t *v)
+{
+    struct str word;
+    str_cut(*rest, ' ', &word, rest);
+    return text_u64(word, INT64_MAX, v) == NULL;
+}
+
+static void add_figures(struct worker *w, struct str rest)
+{
+    uint64_t all, due, dead;
+    struct str name;
+    if (!take_number(&rest, &all)) {
+        return;
+    }
+    w->budget.others += all;
+    while (str_cut(rest, ' ', &name, &rest) && take_number(&rest, &due) &&
+           take_number(&rest, &dead)) {
+        struct lane *lane = map_find(&w->lane_by_name, name);
+        w->budget.others_dead += dead;
+        if (lane != NULL) {
+            lane->held_by_others += due;
+        }
+    }
+}
+
+static void on_usage(void *user, const redisReply *reply)
+{
+    struct worker *w = user;
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+    w->budget.others = w->budget.others_dead = 0;
+    for (unsigned i = 0; i < w->lane_count; i++) {
+        w->lanes[i]->held_by_others = 0;
+    }
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        uint64_t number;
+        if (journal_number(store_text(reply->element[i]), &number) &&
+            journal_find(w, number) == NULL) {
+            add_figures(w, store_text(reply->element[i + 1]));
+        }
+    }
+    budget_update(w);
+}
+
+static void publish(struct worker *w)
+{
+    for (const struct journal *j = w->journals; j != NULL; j = j->next) {
+        struct buf key, figures;
+        if (j->state != JOURNAL_OPEN && j->state != JOURNAL_OLD) {
+            continue;
+        }
+        buf_init(&figures, FIGURES_CEILING);
+        put_figures(j, &figures);
+        struct str argv[] = {STR("HSET"), usage_key(w, &key), str_of(j->name), buf_str(&figures)};
+        redis_send(w, 4, argv, NULL, NULL);
+        buf_done(&figures);
+        buf_done(&key);
+    }
+}
+
+void budget_forget(struct worker *w, uint64_t number)
+{
+    char name[12];
+    struct buf key;
+    journal_name(number, name);
+    struct str argv[] = {STR("HDEL"), usage_key(w, &key), str_of(name)};
+    redis_send(w, 3, argv, NULL, NULL);
+    buf_done(&key);
+}
+
+/* --- making room, and refusing */
+
+/* Its part of what is too much, in dead letters: every owner drops its own part. */
+static uint64_t excess_of(const struct track *t)
+{
+    const struct worker *w = t->journal->w;
+    double excess = (double)(w->budget.dead - w->conf->redis.dead_bytes) / (double)w->budget.dead;
+    uint64_t n = (uint64_t)((double)t->dead_total * excess) + 1;
+    return t->dead_total == 0 ? 0 : n < DROP_MOST ? n : DROP_MOST;
+}
+
+/* The oldest dead letters of each destination go until their share is kept again. */
+static void drop_dead(struct worker *w)
+{
+    bool over = w->budget.dead > w->conf->redis.dead_bytes;
+    if (over != w->budget.over) {
+        w->budget.over = over;
+        log_line(over ? LOG_ERROR : LOG_INFO,
+                 over ? "dead letters take more than retention.dead_bytes: the oldest are dropped"
+                      : "dead letters are within retention.dead_bytes again",
+                 "bytes", "%llu", (unsigned long long)w->budget.dead, NULL);
+    }
+    for (struct journal *j = w->journals; over && j != NULL; j = j->next) {
+        for (unsigned i = 0; i < w->lane_count; i++) {
+            if (j->tracks[i] != NULL && (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD)) {
+                dead_forget(j->tracks[i], excess_of(j->tracks[i]));
+            }
+        }
+    }
+}
+
+void budget_tend(struct worker *w)
+{
+    struct buf key;
+    w->budget.hurried = false;
+    budget_update(w);
+    drop_dead(w);
+    publish(w);
+    struct str argv[] = {STR("HGETALL"), usage_key(w, &key)};
+    redis_send(w, 2, argv, on_usage, w);
+    buf_done(&key);
+}
+
+bool budget_is_short(const struct worker *w)
+{
+    return w->budget.total > w->conf->redis.max_memory / 5 * 4;
+}
+
+const char *budget_refuses(const struct worker *w, const uint16_t *to, size_t n)
+{
+    static _Thread_local char why[160];
+    if (w->budget.total >= w->conf->redis.max_memory) {
+        return "what is kept in Redis has reached retention.max_memory";
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct lane *lane = w->lanes[to[i]];
+        if (lane->dest != NULL && lane->held_bytes >= lane->dest->buffer_bytes) {
+            snprintf(why, sizeof why, "the buffer of destination %s is full", lane->name);
+            return why;
+        }
+    }
+    return NULL;
+}

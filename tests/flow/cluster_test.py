@@ -1,0 +1,143 @@
+"""Promises about Redis Cluster: a journal lies on one master, the others do not care."""
+from harness import Cluster, Load, sequence, wait_for
+
+
+def check(load, *sinks, twice=0):
+    for sink in sinks:
+        wait_for(lambda: load.acknowledged <= set(sequence(sink)), "every acknowledged event to arrive")
+        again = sum(n - 1 for n in sequence(sink).values())
+        assert again <= twice, "%d duplicates, %d allowed" % (again, twice)
+
+
+def slot_of(cluster, journal):
+    return int(cluster.servers[0].cli("CLUSTER", "KEYSLOT", "{%s}" % journal))
+
+
+def accepts_and_delivers_on_a_cluster(flow):
+    cluster, a, b = Cluster(flow), flow.sink(), flow.sink()
+    p = flow.penstock({"a": a, "b": b}, cluster, workers=4)
+    load = Load(p, 300)
+    wait_for(lambda: len(load.acknowledged) >= 300, "load")
+    load.stop()
+    check(load, a, b)
+    journals = cluster.journals()
+    assert len(journals) == 4 and all(cluster.owner_of(slot_of(cluster, j)) is m for j, m in journals.items())
+    assert p.api("/api/v1/destinations/a/pause", "POST"), "keys of no journal have their place too"
+    assert p.stripe(b'{"seq":5000}').status == 200
+    assert p.api("/api/v1/destinations/a/resume", "POST")
+    wait_for(lambda: 5000 in sequence(a) and 5000 in sequence(b), "the last event")
+    assert p.stop() == 0
+    p.start()
+    assert p.stripe(b'{"seq":5001}').status == 200
+    wait_for(lambda: 5001 in sequence(a), "an event of the next life")
+    assert max(sequence(a).values()) == 1, "what the first life had settled stays settled"
+
+
+def goes_on_while_a_master_of_the_cluster_is_away(flow):
+    cluster, a = Cluster(flow), flow.sink(lambda r, before: {"status": 503} if before % 10 == 0 else {})
+    p = flow.penstock({"a": a}, cluster, destination_more=", breaker: { open_after: 0 }")
+    load = Load(p, 200)
+    wait_for(lambda: len(load.acknowledged) >= 200, "load")
+    dead = next(iter(cluster.journals().values()))
+    dead.kill()
+    so_far = len(load.acknowledged)
+    wait_for(lambda: len(load.acknowledged) >= so_far + 300, "the others to go on")
+    wait_for(lambda: p.admin("/readyz")[0] == 200, "readyz to be green without it")
+    dead.start()
+    so_far = len(load.acknowledged)
+    wait_for(lambda: len(load.acknowledged) >= so_far + 200, "more load")
+    load.stop()
+    # Every tenth answer is a 503, so that something waits in the journal of the dead one.
+    check(load, a, twice=len(a.requests) // 10 + 60)
+    wait_for(lambda: p.metric("penstock_redis_up") == 1, "all masters to be up again")
+    assert p.metric("penstock_deliveries_perhaps_lost_total") == 0
+    assert p.stop() == 0
+
+
+def a_journal_comes_back_with_the_replica_of_its_master(flow):
+    cluster, down = Cluster(flow, replicas=1), [True]
+    a = flow.sink(lambda r, before: {"status": 503} if down[0] else {})
+    p = flow.penstock({"a": a}, cluster, workers=1, destination_more=", breaker: { open_after: 0 }")
+    for i in range(20):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    wait_for(lambda: p.metric("penstock_parked_total") >= 20, "all to be parked")
+    journal, dead = next(iter(cluster.journals().items()))
+    replica = cluster.replicas[cluster.masters.index(dead)]
+    wait_for(lambda: replica.info("slave_repl_offset") == dead.info("master_repl_offset"), "the replica to have it")
+    dead.kill()
+    wait_for(lambda: p.stripe(b'{"seq":20}').status == 200, "another journal to take over")
+    wait_for(lambda: replica.info("role") == "master", "the replica to be promoted", 60)
+    down[0] = False
+    wait_for(lambda: set(range(21)) <= set(sequence(a)), "what was parked on the dead master", 60)
+    assert "{%s}" % journal in replica.cli("--scan", "--pattern", "*:owner")
+    assert p.stop() == 0
+
+
+def a_slot_moves_under_load(flow):
+    cluster, a = Cluster(flow), flow.sink()
+    p = flow.penstock({"a": a}, cluster)
+    load = Load(p, 300)
+    wait_for(lambda: len(load.acknowledged) >= 300, "load")
+    for _ in range(3):
+        journal, master = next(iter(cluster.journals().items()))
+        to = next(m for m in cluster.masters if m is not master)
+        cluster.move(slot_of(cluster, journal), to)
+        so_far = len(load.acknowledged)
+        wait_for(lambda: len(load.acknowledged) >= so_far + 200, "load after the move")
+    load.stop()
+    check(load, a)
+    assert not load.unknown
+    assert p.metric("penstock_journals_left_total") == 0, "moved as they are, not left"
+    assert p.stop() == 0
+
+
+def goes_on_while_a_slot_stands_half_moved(flow):
+    """Whoever resharded it died midway: the journal waits, another one takes the events."""
+    cluster, a = Cluster(flow), flow.sink()
+    p = flow.penstock({"a": a}, cluster, workers=1)
+    load = Load(p, 100)
+    wait_for(lambda: len(load.acknowledged) >= 100, "load")
+    journal, source = next(iter(cluster.journals().items()))
+    slot = slot_of(cluster, journal)
+    to = next(m for m in cluster.masters if m is not source)
+    names = source.cli("CLUSTER", "MYID"), to.cli("CLUSTER", "MYID")
+    assert to.cli("CLUSTER", "SETSLOT", slot, "IMPORTING", names[0]) == "OK"
+    assert source.cli("CLUSTER", "SETSLOT", slot, "MIGRATING", names[1]) == "OK"
+    key = [k for k in source.cli("CLUSTER", "GETKEYSINSLOT", slot, 100).split() if k.endswith(":journal")][0]
+    assert source.cli("MIGRATE", "127.0.0.1", to.port, key, 0, 5000) == "OK"
+    so_far = len(load.acknowledged)
+    wait_for(lambda: len(load.acknowledged) >= so_far + 300, "another journal to take events")
+    cluster.move(slot, to)
+    load.stop()
+    check(load, a)
+    wait_for(lambda: p.text().count('journal is open","journal":"%s"' % journal) == 2, "the journal to be resumed")
+    assert p.stop() == 0
+
+
+def waits_for_a_cluster_that_is_half_up(flow):
+    cluster, a = Cluster(flow, made=False), flow.sink()
+    p = flow.penstock({"a": a}, cluster, start=False)
+    p.start(ready=False)
+    p.wait_log("no slots are assigned in this cluster yet")
+    p.wait_log("waiting for Redis")
+    assert p.process.poll() is None
+    cluster.make()
+    wait_for(p._look_ready, "penstock to be ready")
+    assert p.stripe(b'{"seq":1}').status == 200
+    a.wait(1)
+
+
+def a_node_adopts_journals_on_every_master(flow):
+    cluster, a = Cluster(flow), flow.sink(lambda r, before: {"status": 503})
+    first = flow.penstock({"a": a}, cluster, name="first", workers=4, retry="{schedule: [1s, ...], jitter: 0%}",
+                          destination_more=", breaker: { open_after: 0 }")
+    for i in range(40):
+        assert first.stripe(b'{"seq":%d}' % i).status == 200
+    a.wait(40)
+    first.kill()
+    for m in cluster.masters:
+        m.cli("DEL", "penstock:live")  # as if its master had lost it: they are found by their keys
+    a.answers = lambda r, before: {}
+    before = len(a.requests)
+    flow.penstock({"a": a}, cluster, name="second")
+    wait_for(lambda: len(a.requests) >= before + 40 and len(sequence(a)) == 40, "the second node to deliver them", 60)

@@ -1,0 +1,102 @@
+"""A delivery that its sender makes again is one event: answered with the first one's id, delivered once."""
+import threading
+
+from harness import SECRET, sign_github, wait_for
+
+SOURCE = ["github: { verify: github, secret: '%s', dedupe: %s }"]
+
+
+def github(p, delivery, body=None):
+    body = body or b'{"delivery":"%s"}' % delivery.encode()
+    return p.post("/hooks/github", body, {**sign_github(body), "X-GitHub-Delivery": delivery})
+
+
+def event_of(r):
+    assert r.status == 200, (r.status, r.body)
+    return r.getheader("penstock-event-id")
+
+
+def a_delivery_that_comes_again_is_the_first_event(flow):
+    sink = flow.sink()
+    p = flow.penstock({"ci": sink}, flow.redis(), sources=[SOURCE[0] % (SECRET, "10m")])
+    first, other = event_of(github(p, "one")), event_of(github(p, "two"))
+    assert first != other
+    assert event_of(github(p, "one")) == first and event_of(github(p, "two")) == other
+    assert event_of(github(p, "one", b"another body")) == first
+    event_of(github(p, "three"))
+    assert [r.header("x-github-delivery") for r in sink.wait(3)] == ["one", "two", "three"]
+    assert p.metric("penstock_events_duplicate_total") == 3
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be left")
+    assert len(sink.requests) == 3
+
+
+def of_many_at_once_on_two_nodes_one_is_delivered(flow):
+    sink, redis = flow.sink(), flow.redis()
+    nodes = [flow.penstock({"ci": sink}, redis, sources=[SOURCE[0] % (SECRET, "10m")], name=n) for n in ("a", "b")]
+    answers = [set() for _ in range(20)]
+
+    def post(k):
+        for i in range(20):
+            answers[i].add(event_of(github(nodes[k % 2], "d%d" % i)))
+
+    threads = [threading.Thread(target=post, args=(k,)) for k in range(12)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert all(len(a) == 1 for a in answers), answers
+    sink.wait(20)
+    for p in nodes:
+        wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be left")
+    assert sorted(r.header("x-github-delivery") for r in sink.requests) == sorted("d%d" % i for i in range(20))
+
+
+def a_delivery_is_new_again_when_its_window_has_passed(flow):
+    sink = flow.sink()
+    p = flow.penstock({"ci": sink}, flow.redis(), sources=[SOURCE[0] % (SECRET, "{ window: 1s, key: body./id }")])
+    body = b'{"id":"x-1"}'
+    first = event_of(p.post("/hooks/github", body, sign_github(body)))
+    assert event_of(p.post("/hooks/github", body, sign_github(body))) == first
+    wait_for(lambda: event_of(p.post("/hooks/github", body, sign_github(body))) != first, "the window to pass")
+    sink.wait(2)
+
+
+def a_crash_between_append_and_claim_delivers_one_event(flow):
+    """The sender tries each delivery until it is acknowledged, across kills; all that arrives of it is one event."""
+    sink, redis = flow.sink(), flow.redis()
+    p = flow.penstock({"ci": sink}, redis, sources=[SOURCE[0] % (SECRET, "10m")])
+    events, lock = {}, threading.Lock()
+    running = True
+
+    def post(k):
+        i = 0
+        while running:
+            delivery = "%d-%d" % (k, i)
+            try:
+                r = github(p, delivery)
+            except OSError:
+                continue
+            if r.status == 200:
+                with lock:
+                    events[delivery] = event_of(r)
+                i += 1
+
+    threads = [threading.Thread(target=post, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for _ in range(3):
+        before = len(events)
+        wait_for(lambda: len(events) > before + 100, "events to be accepted")
+        p.kill()
+        p.start()
+    running = False
+    for t in threads:
+        t.join()
+    wait_for(lambda: len({r.header("x-github-delivery") for r in list(sink.requests)}) >= len(events), "all to arrive")
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be left")
+    arrived = {}
+    for r in list(sink.requests):
+        arrived.setdefault(r.header("x-github-delivery"), set()).add(r.header("webhook-id"))
+    assert set(events) <= set(arrived)
+    assert all(len(ids) == 1 for ids in arrived.values()), {d: i for d, i in arrived.items() if len(i) > 1}
+    assert all(arrived[d] == {e} for d, e in events.items())

@@ -1,0 +1,89 @@
+"""What a 2xx promises: memory, fsync or replica; and that nobody is promised what does not hold."""
+import json
+import os
+import re
+import signal
+import threading
+
+from harness import SECRET, Redis, wait_for
+
+SOURCES = ["stripe: { verify: stripe, secret: '%s' }" % SECRET,
+           "cheap: { verify: stripe, secret: '%s', durability: memory }" % SECRET]
+
+
+def with_replica(flow, name="replica"):
+    """A master, and a replica that has caught up."""
+    master = flow.redis("--repl-diskless-sync-delay", "0")
+    replica = Redis(os.path.join(flow.folder, name), "--replicaof", "127.0.0.1 %d" % master.port)
+    flow.parts.append(replica.stop)
+    wait_for(lambda: "state=online" in master.cli("INFO", "replication"), "the replica to be online")
+    return master, replica
+
+
+def a_replica_has_what_was_acknowledged(flow):
+    master, replica = with_replica(flow)
+    sink = flow.sink()
+    p = flow.penstock({"billing": sink}, master, durability="replica", workers=1)
+    for i in range(50):
+        r = p.stripe(b'{"i":%d}' % i)
+        assert r.status == 200 and r.getheader("penstock-durability") == "replica", (r.status, r.body)
+        key = replica.cli("KEYS", "penstock:*:journal")
+        assert r.getheader("penstock-event-id") in replica.cli("XREVRANGE", key, "+", "-", "COUNT", 1)
+    assert len({q.body for q in sink.wait(50)}) == 50
+
+
+def is_honest_when_replicas_are_missing(flow):
+    master, replica = with_replica(flow)
+    sink = flow.sink()
+    p = flow.penstock({"billing": sink}, master, durability="replica", sources=SOURCES)
+    assert p.stripe(b'{"i":1}').status == 200
+    replica.process.send_signal(signal.SIGSTOP)
+    r = p.stripe(b'{"i":2}')
+    assert r.status == 503 and json.loads(r.body) == {"error": "redis_down"} and r.getheader("Retry-After")
+    r = p.stripe(b'{"i":3}', path="/hooks/cheap")  # another source is promised less, and gets it
+    assert r.status == 200 and r.getheader("penstock-durability") == "memory"
+    assert {q.body for q in sink.wait(3)} == {b'{"i":1}', b'{"i":2}', b'{"i":3}'}  # what is kept is delivered
+    replica.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: p.stripe(b'{"i":4}').status == 200, "the replica to confirm again")
+
+
+def many_senders_share_the_proof_of_durability(flow):
+    master, _ = with_replica(flow)
+    sink = flow.sink()
+    p = flow.penstock({"billing": sink}, master, durability="replica", workers=1)
+
+    def calls(kind):
+        m = re.search(r"cmdstat_%s:calls=(\d+)" % kind, master.cli("INFO", "commandstats"))
+        return int(m.group(1)) if m else 0
+
+    def post(k):
+        for i in range(20):
+            if p.stripe(b'{"i":%d}' % (k * 20 + i)).status != 200:
+                bad.append(k)
+
+    bad = []
+    threads = [threading.Thread(target=post, args=(k,)) for k in range(16)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert bad == [] and len({q.body for q in sink.wait(320)}) == 320
+    assert 0 < calls("wait") < calls("xadd"), (calls("wait"), calls("xadd"))
+
+
+def fsync_takes_proof_where_redis_syncs_once_a_second(flow):
+    redis = flow.redis("--appendfsync", "everysec")
+    version = tuple(int(x) for x in re.search(r"redis_version:(\d+)\.(\d+)", redis.cli("INFO", "server")).groups())
+    if version < (7, 2):
+        p = flow.penstock({"billing": flow.sink()}, redis, start=False)
+        p.start(ready=False)
+        p.wait_log("(or Redis 7.2)")
+        return
+    sink = flow.sink()
+    p = flow.penstock({"billing": sink}, redis)
+    for i in range(20):
+        r = p.stripe(b'{"i":%d}' % i)
+        assert r.status == 200 and r.getheader("penstock-durability") == "fsync", (r.status, r.body)
+    calls = int(re.search(r"cmdstat_waitaof:calls=(\d+)", redis.cli("INFO", "commandstats")).group(1))
+    assert calls >= 20, calls
+    assert len({q.body for q in sink.wait(20)}) == 20

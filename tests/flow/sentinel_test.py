@@ -1,0 +1,169 @@
+"""Promises about Redis under Sentinel: who is the master is asked, and asked again."""
+import json
+import socket
+import threading
+
+from harness import Load, Sentinels, free_port, sequence, wait_for
+
+
+def check(load, *sinks, twice=0):
+    for sink in sinks:
+        wait_for(lambda: load.acknowledged <= set(sequence(sink)), "every acknowledged event to arrive")
+        again = sum(n - 1 for n in sequence(sink).values())
+        assert again <= twice, "%d duplicates, %d allowed" % (again, twice)
+
+
+class FakeSentinel:
+    """Answers with what it is told: (host, port), None for an unknown name, or raw bytes."""
+
+    def __init__(self, flow, names, port=0):
+        self.names, self.asked = names, 0
+        self.server = socket.create_server(("127.0.0.1", port))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+        flow.parts.append(self.close)
+
+    def close(self):
+        try:
+            self.server.shutdown(socket.SHUT_RDWR)  # wakes the accept
+        except OSError:
+            pass
+        self.server.close()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        stream = connection.makefile("rb")
+        with connection:
+            while True:
+                head = stream.readline()
+                if not head:
+                    return
+                words = []
+                for _ in range(int(head[1:])):
+                    words.append(stream.read(int(stream.readline()[1:]) + 2)[:-2])
+                if words[0] == b"SENTINEL":
+                    self.asked += 1
+                    connection.sendall(self._answer())
+                elif words[0] == b"SUBSCRIBE":
+                    connection.sendall(b"*3\r\n$9\r\nsubscribe\r\n$%d\r\n%s\r\n:1\r\n" % (len(words[1]), words[1]))
+                else:
+                    connection.sendall(b"+PONG\r\n")
+
+    def _answer(self):
+        if self.names is None:
+            return b"*-1\r\n"
+        if isinstance(self.names, bytes):
+            return self.names
+        host, port = self.names[0].encode(), b"%d" % self.names[1]
+        return b"*2\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (len(host), host, len(port), port)
+
+
+class Named:
+    """Sentinels by their ports alone."""
+
+    def __init__(self, *ports):
+        self.ports = ports
+
+    def directive(self):
+        return "sentinel: { master: main, nodes: [%s] }" % ", ".join("'127.0.0.1:%d'" % p for p in self.ports)
+
+
+def finds_the_master_through_the_sentinels(flow):
+    sentinels, a = Sentinels(flow), flow.sink()
+    p = flow.penstock({"a": a}, sentinels)
+    load = Load(p, 200)
+    wait_for(lambda: len(load.acknowledged) >= 200, "load")
+    load.stop()
+    check(load, a)
+    assert p.metric("penstock_redis_up") == 1
+    assert p.stop() == 0
+
+
+def survives_a_failover_under_load(flow):
+    sentinels, a = Sentinels(flow), flow.sink()
+    p = flow.penstock({"a": a}, sentinels)
+    load = Load(p, 200)
+    wait_for(lambda: len(load.acknowledged) >= 200, "load")
+    old = sentinels.master
+    old.kill()
+    wait_for(lambda: p.admin("/readyz")[0] == 503, "readyz to be red")
+    before = len(load.acknowledged)
+    wait_for(lambda: len(load.acknowledged) >= before + 200, "new events to be accepted")
+    assert sentinels.master is not old
+    assert load.refused, "503 meanwhile"
+    old.start()  # comes back with what the others never had: it must not be used
+    so_far = len(load.acknowledged)
+    wait_for(lambda: old.info("role") == "slave", "the old master to be made a replica", 60)
+    wait_for(lambda: len(load.acknowledged) >= so_far + 200, "events to be accepted all the while")
+    load.stop()
+    check(load, a, twice=100)  # what was settled in the lost tail
+    assert p.metric("penstock_deliveries_perhaps_lost_total") == 0
+    assert p.stop() == 0
+
+
+def a_planned_failover_loses_nothing(flow):
+    sentinels, a = Sentinels(flow), flow.sink()
+    p = flow.penstock({"a": a}, sentinels)
+    load = Load(p, 200)
+    wait_for(lambda: len(load.acknowledged) >= 200, "load")
+    old = sentinels.master
+    assert sentinels.sentinels[0].cli("SENTINEL", "FAILOVER", "main") == "OK"
+    wait_for(lambda: sentinels.master is not old, "the sentinels to name another")
+    so_far = len(load.acknowledged)
+    wait_for(lambda: len(load.acknowledged) >= so_far + 200, "new events to be accepted")
+    load.stop()
+    check(load, a, twice=100)
+    assert p.stop() == 0
+
+
+def a_master_that_hangs_is_left_when_the_sentinels_switch(flow):
+    sentinels, a = Sentinels(flow), flow.sink()
+    p = flow.penstock({"a": a}, sentinels)
+    load = Load(p, 100)
+    wait_for(lambda: len(load.acknowledged) >= 100, "load")
+    old = sentinels.master
+    old.process.send_signal(19)  # SIGSTOP: its connections stay open
+    wait_for(lambda: sentinels.master is not old, "the sentinels to name another")
+    so_far = len(load.acknowledged)
+    wait_for(lambda: len(load.acknowledged) >= so_far + 100, "new events to be accepted")
+    old.process.send_signal(18)
+    load.stop()
+    check(load, a, twice=100)
+    assert "the sentinels have switched to another master" in p.text()
+    assert p.stop() == 0
+
+
+def waits_for_sentinels_that_are_silent(flow):
+    redis, a, port = flow.redis(), flow.sink(), free_port()
+    p = flow.penstock({"a": a}, Named(1, port), start=False)
+    p.start(ready=False)
+    p.wait_log("no sentinel answers; the last one tried: sentinel at 127.0.0.1:")
+    assert p.process.poll() is None, "it goes on asking"
+    FakeSentinel(flow, ("127.0.0.1", redis.port), port)
+    wait_for(p._look_ready, "one of two to be enough")
+    assert p.stripe(b'{"seq":1}').status == 200
+    a.wait(1)
+
+
+def believes_no_sentinel_blindly(flow):
+    """One knows no such master, one talks nonsense, one names a replica; the last one is right."""
+    master, a = flow.redis(), flow.sink()
+    replica = flow.redis("--replicaof", "127.0.0.1 %d" % master.port)
+    wait_for(lambda: replica.info("master_link_status") == "up", "the replica to be in sync")
+    fakes = [FakeSentinel(flow, None), FakeSentinel(flow, b"*2\r\n$1\r\nx\r\n$4\r\nport\r\n"),
+             FakeSentinel(flow, ("127.0.0.1", replica.port)), FakeSentinel(flow, ("127.0.0.1", master.port))]
+    p = flow.penstock({"a": a}, Named(*(f.port for f in fakes)), workers=1)
+    assert all(f.asked for f in fakes)
+    assert sum(f.asked for f in fakes[:3]) < 12, "asked in turn, not at a run: %r" % [f.asked for f in fakes]
+    assert p.stripe(b'{"seq":1}').status == 200
+    a.wait(1)
+    said = [json.loads(line) for line in p.text().splitlines() if "Redis cannot be used" in line]
+    assert any("replica" in line["why"] for line in said), said
+    assert p.stop() == 0

@@ -299,8 +299,8 @@ bool script_send(struct journal *j, enum script_id id, size_t argc, const struct
 bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t argc,
                     const struct str *argv, store_on_reply on_reply, void *user);
 
-/* The server does not know the scripts any more, or is no master: that call has reset the
- * connection already, and Coming back decides. */
+/* The server does not know the scripts any more, or is no master: the connection has been reset
+ * already, and Coming back decides. */
 bool script_unfit(enum store_error e);
 
 /* What every script answers first. Slices are borrowed from the reply. */

@@ -177,7 +177,7 @@ static void read_done(struct journal *j, struct due_read *r)
 static bool is_read(const struct journal *j, struct due_read *r, const redisReply *reply)
 {
     enum store_error e = store_error_of(reply);
-    if (e != STORE_OK && e != STORE_UNKNOWN && !r->refused) {
+    if (e != STORE_OK && e != STORE_UNKNOWN && !store_error_moves(e) && !r->refused) {
         r->refused = true;
         log_line(LOG_ERROR, "parked deliveries cannot be read; trying again", "journal", "%s",
                  j->name, "destination", "%s", j->w->lanes[r->lane]->name, "error", "%s",

@@ -108,9 +108,14 @@ static void on_step(void *user, const redisReply *reply)
         j->recovery->page = j->recovery->page > 1 ? j->recovery->page / 2 : 1;
         return;
     }
-    if (store_error_of(reply) != STORE_OK) {
+    enum store_error e = store_error_of(reply);
+    if (store_error_moves(e)) {
+        journal_doubt(j, JOURNAL_MOVES);
+        return;
+    }
+    if (e != STORE_OK) {
         log_line(LOG_ERROR, "the record of a journal cannot be read; trying again", "journal", "%s",
-                 j->name, "error", "%s", store_error_word(store_error_of(reply)), NULL);
+                 j->name, "error", "%s", store_error_word(e), NULL);
         journal_ask_later(j);
         return;
     }

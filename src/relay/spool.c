@@ -23,7 +23,7 @@ enum {
     SEGMENT_BYTES = 8 << 20, /* a greater one is followed by a new one: room comes back in steps */
     KEPT_BYTES = 1 << 20,    /* of a batch's memory, for the next one */
     HEADERS_ROOM = 80 << 10, /* of a record, beside the body */
-    AT_ONCE = 256,           /* events between the spool and their lanes */
+    AT_ONCE = 64,            /* events between the spool and their lanes */
     OPS_ENOUGH = 1024,       /* of the live journal's next commits */
     HOLD_MS = 1000,          /* after a disk that failed */
 };

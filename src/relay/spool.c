@@ -570,7 +570,7 @@ static char (*find_segments(int dir, size_t *count))[SEGMENT_NAME_MAX]
     if (d != NULL) {
         closedir(d);
     }
-    if (*count > 0) {
+    if (names != NULL) {
         qsort(names, *count, sizeof *names, by_name);
     }
     return names;

@@ -20,6 +20,7 @@ struct node_slots {
 };
 
 struct node {
+    char id[9]; /* drawn at start: for people */
     struct conf *conf;
     bool has_data_dir;            /* it is locked by this process */
     _Atomic uint64_t spool_bytes; /* on disk, all workers' */

@@ -7,6 +7,7 @@
 #include "relay/ingest.h"
 #include "relay/lookup.h"
 #include "relay/node.h"
+#include "relay/roster.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
@@ -360,6 +361,25 @@ static void post_destination(struct api *api, struct httpd_request *r, struct st
     lookup_pause(api->w, lane, pause, on_paused, c);
 }
 
+/* --- nodes */
+
+static void on_roster(void *user, const char *reason)
+{
+    struct call *c = user;
+    if (reason != NULL) {
+        call_fail(c, reason);
+    } else {
+        call_end(c, 200);
+    }
+}
+
+static void get_nodes(struct api *api, struct httpd_request *r, struct str rest)
+{
+    struct call *c = call_new(api, r);
+    (void)rest;
+    roster_list(api->w, &c->out, on_roster, c);
+}
+
 /* --- dead letters and events */
 
 /* The value of `name` in the query; percent-encoding is not undone (names and ids need none). */
@@ -518,6 +538,7 @@ static const struct {
     {"GET", "/readyz", false, true, get_ready},
     {"GET", "/metrics", false, false, get_metrics},
     {"GET", "/api/v1/destinations", false, false, get_destinations},
+    {"GET", "/api/v1/nodes", false, false, get_nodes},
     {"POST", "/api/v1/destinations/", true, false, post_destination},
     {"GET", "/api/v1/dead", false, false, get_dead},
     {"POST", "/api/v1/dead/", true, false, post_dead},

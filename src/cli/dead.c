@@ -1,4 +1,4 @@
-/* dead ls|show|replay|purge and destinations ls|pause|resume: they ask the running Penstock. */
+/* dead, destinations, nodes: rows that the admin API lists, and what can be done with them. */
 #include "cli/cli.h"
 
 #include <getopt.h>
@@ -333,3 +333,58 @@ const struct verb verb_destinations = {
     "  -c, --config FILE   supplies the admin address and token\n"
     "While a destination is paused, its deliveries wait in Redis; the others go on.\n",
     destinations};
+
+/* --- nodes */
+
+static void print_worker(yyjson_val *v)
+{
+    yyjson_val *journals = yyjson_obj_get(v, "journals"), *j;
+    uint64_t bytes = 0;
+    size_t i, n, old = 0;
+    const char *live = "-";
+    yyjson_arr_foreach(journals, i, n, j)
+    {
+        bytes += yyjson_get_uint(yyjson_obj_get(j, "bytes"));
+        if (strcmp(text(j, "kind"), "live") == 0) {
+            live = text(j, "name");
+        } else {
+            old++;
+        }
+    }
+    printf("%s/%-3" PRIu64 " %-8s %-20s pid %-8" PRIu64
+           " journal %-10s %3zu older %8.1f MiB  seen %.1f s ago\n",
+           text(v, "node"), yyjson_get_uint(yyjson_obj_get(v, "worker")), text(v, "state"),
+           text(v, "host"), yyjson_get_uint(yyjson_obj_get(v, "pid")), live, old,
+           (double)bytes / (1 << 20),
+           (double)yyjson_get_uint(yyjson_obj_get(v, "seen_ms_ago")) / 1000);
+}
+
+static void print_unowned(yyjson_val *v)
+{
+    printf("journal %s has no owner; whoever is there takes it when its lease has ended\n",
+           yyjson_get_str(v));
+}
+
+static int nodes_with(const struct conf *conf, const struct args *a)
+{
+    size_t count;
+    if (a->rest_count > 0) {
+        return usage_error(&verb_nodes, "unexpected argument", a->rest[0]);
+    }
+    struct admin_call call = {conf, NULL, "GET", STR("/api/v1/nodes")};
+    int rc = each_row(&call, "nodes", a->json, print_worker, &count);
+    return rc != EXIT_FINE || a->json ? rc
+                                      : each_row(&call, "unowned", false, print_unowned, &count);
+}
+
+static int nodes(int argc, char **argv)
+{
+    return with_conf(&verb_nodes, argc, argv, nodes_with);
+}
+
+const struct verb verb_nodes = {
+    "nodes", "List all nodes on this Redis: their workers, journals and bytes.",
+    "usage: penstock nodes [--json]\n\n"
+    "  -c, --config FILE   supplies the admin address and token; any node will do\n"
+    "A worker that is silent for 6 s is shown as such: its journals are being taken over.\n",
+    nodes};

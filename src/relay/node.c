@@ -1,13 +1,16 @@
 /* What workers share: slots, mailboxes, visits. */
 #include "relay/node.h"
 
+#include "base/crypt.h"
 #include "base/log.h"
 #include "relay/delivery.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void node_init(struct node *n, struct conf *conf, unsigned worker_count)
 {
+    snprintf(n->id, sizeof n->id, "%08x", (unsigned)(crypt_random_u64() >> 32));
     n->conf = conf;
     n->worker_count = worker_count;
     n->slots = calloc(conf->destination_count + 1, sizeof *n->slots);

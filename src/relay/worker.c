@@ -9,6 +9,7 @@
 #include "relay/ingest.h"
 #include "relay/lookup.h"
 #include "relay/node.h"
+#include "relay/roster.h"
 #include "relay/spool.h"
 #include "relay/stats.h"
 
@@ -68,6 +69,7 @@ static void on_renewal(struct wheel_timer *t)
     moves_pump(w);
     read_destinations(w);
     budget_tend(w);
+    roster_publish(w);
     spool_pump(w);
 }
 
@@ -152,6 +154,7 @@ void worker_listen(struct worker *w)
     if (why != NULL) {
         fail(w, why);
     } else {
+        roster_publish(w);
         set_state(w, WORKER_LISTENING);
     }
 }
@@ -258,6 +261,7 @@ static void look_at_close(struct wheel_timer *t)
     if (!dispatch_idle(w)) { /* cancelled attempts complete from the loop */
         wheel_arm(&w->wheel, &w->look, LOOK_MS / 2, look_at_close);
     } else if (w->redis.started) {
+        roster_leave(w);
         lease_free_all(w, w->on_freed);
     } else {
         w->on_freed(w);

@@ -78,6 +78,9 @@ const char *lanes_apply(struct worker *w) MUST_CHECK; /* gives every lane its co
 void lanes_put_names(const struct worker *w, const uint16_t *to, size_t count, struct buf *out);
 void lanes_free(struct worker *w);
 void lane_pause(struct lane *lane, bool paused);
+/* Nobody configures it any more, and the operator wants nothing of it: forgets some of what is for
+ * it, in memory and in Redis; again every 2 s. */
+void lane_drop(struct lane *lane);
 unsigned lane_depth(const struct lane *lane); /* deliveries in memory */
 
 /* An event is durable: one delivery to each of its lanes. */

@@ -344,10 +344,38 @@ static void on_paused(void *user, const char *reason)
     }
 }
 
+static void on_dropped(void *user, const char *reason)
+{
+    struct call *c = user;
+    if (reason != NULL) {
+        call_fail(c, reason);
+    } else {
+        buf_add_str(&c->out, STR("{\"ok\":true}\n"));
+        call_end(c, 200);
+    }
+}
+
+static void drop_destination(struct api *api, struct httpd_request *r, struct str name)
+{
+    if (conf_find_destination(api->w->conf, name) != NULL) {
+        answer_problem(r, 409, "configured",
+                       "this node still delivers to it; take it out of the configuration first");
+    } else if (name.len == 0 || map_find(&api->w->lane_by_name, name) == NULL) {
+        answer_problem(r, 404, "not_found",
+                       "no such destination; GET /api/v1/destinations lists them");
+    } else {
+        lookup_drop(api->w, name, on_dropped, call_new(api, r));
+    }
+}
+
 static void post_destination(struct api *api, struct httpd_request *r, struct str rest)
 {
     struct str name, verb;
     str_cut(rest, '/', &name, &verb);
+    if (str_eq(verb, STR("drop"))) {
+        drop_destination(api, r, name);
+        return;
+    }
     struct lane *lane = name.len == 0 ? NULL : map_find(&api->w->lane_by_name, name);
     bool pause = str_eq(verb, STR("pause"));
     if (lane == NULL || (!pause && !str_eq(verb, STR("resume")))) {

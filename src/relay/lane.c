@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DROP_AT_ONCE = 4096 }; /* of a dropped destination, for each journal and tick */
+
 enum { UNKNOWN_MAX_AGE_MS = 3 * 86400000 };
 
 unsigned lane_number(const struct lane *lane)
@@ -110,6 +112,22 @@ unsigned lane_depth(const struct lane *lane)
         n += lane->lists[s].n;
     }
     return n;
+}
+
+void lane_drop(struct lane *lane)
+{
+    for (int s = 0; s < DELIVERY_INFLIGHT; s++) {
+        while (lane->lists[s].first != NULL) {
+            delivery_settle(lane->lists[s].first);
+        }
+    }
+    for (struct journal *j = lane->w->journals; j != NULL; j = j->next) {
+        struct track *t = j->tracks[lane->number];
+        if (t != NULL && (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD)) {
+            dead_forget(t, DROP_AT_ONCE);
+            due_forget(t, DROP_AT_ONCE);
+        }
+    }
 }
 
 void lane_pause(struct lane *lane, bool paused)

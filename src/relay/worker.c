@@ -33,11 +33,16 @@ static void on_destinations(void *user, const redisReply *reply)
         return;
     }
     for (unsigned i = 0; i < w->lane_count; i++) {
-        bool paused = false;
+        bool paused = false, dropped = false;
         for (size_t k = 0; k + 1 < reply->elements; k += 2) {
             struct str name = {reply->element[k]->str, reply->element[k]->len};
             struct str state = {reply->element[k + 1]->str, reply->element[k + 1]->len};
-            paused |= str_eq(name, str_of(w->lanes[i]->name)) && str_eq(state, STR("paused"));
+            bool here = str_eq(name, str_of(w->lanes[i]->name));
+            paused |= here && str_eq(state, STR("paused"));
+            dropped |= here && str_eq(state, STR("dropped"));
+        }
+        if (dropped && w->lanes[i]->dest == NULL) {
+            lane_drop(w->lanes[i]);
         }
         if (w->lanes[i]->pause_wanted && !paused) {
             lookup_pause(w, w->lanes[i], true, NULL, NULL);

@@ -212,7 +212,11 @@ class Redis:
              "--appendonly", "yes", "--appendfsync", "always", "--logfile", "redis.log", *self.options],
             env={**os.environ, **self.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             restore_signals=False)  # SIGXFSZ stays ignored: a limit of file sizes is to it a full disk
-        wait_for(lambda: self.command("PING") == b"+PONG", "redis-server to answer")
+        try:
+            wait_for(lambda: self.command("PING") == b"+PONG", "redis-server to answer")
+        except AssertionError:
+            self.process.kill()
+            raise
 
     def command(self, *args):
         """One command, the raw first line of its answer; None when nobody answers."""

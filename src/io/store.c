@@ -321,10 +321,9 @@ void store_listen(struct store *s, struct str channel,
 {
     ENSURE(store_is_up(s));
     s->on_message = on_message;
-    const struct str argv[] = {STR("SUBSCRIBE"), channel};
-    struct str command = encode(&s->scratch, 2, argv);
-    if (redisAsyncFormattedCommand(s->link->context, on_hiredis_message, s, command.at,
-                                   command.len) != REDIS_OK) {
+    const char *argv[] = {"SUBSCRIBE", channel.at};
+    const size_t lens[] = {sizeof "SUBSCRIBE" - 1, channel.len};
+    if (redisAsyncCommandArgv(s->link->context, on_hiredis_message, s, 2, argv, lens) != REDIS_OK) {
         store_reset(s, "SUBSCRIBE could not be sent");
     }
 }

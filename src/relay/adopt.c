@@ -267,7 +267,7 @@ void adopt_start(struct master *m, bool another_server)
         ENSURE(w->adoption != NULL);
     }
     m->scan_due |= another_server; /* until it has come to its end */
-    scan_if_due(w);
+    scan_if_due(m->w);
 }
 
 void adopt_former(struct worker *w, uint64_t number, struct str token)

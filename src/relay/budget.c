@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FIGURES_CEILING = 64 << 10, HURRY_MS = 250, DROP_MOST = 512 };
+enum { FIGURES_CEILING = 64 << 10, HURRY_MS = 50, DROP_MOST = 512 };
 
 static struct str usage_key(const struct worker *w, struct buf *key)
 {

@@ -76,12 +76,11 @@ static void on_main_down(void *user, const char *why)
 /* What every command may meet; what it means for that command is its callback's. */
 static void on_error(void *user, const redisReply *reply)
 {
-    struct master *m = user;
-    struct worker *w = m->w;
+    struct worker *w = ((struct master *)user)->w;
     enum store_error e = store_error_of(reply);
     stats_store_error(w, e);
-    if (script_unfit(e)) { /* whoever asked: nobody else may come to ask here */
-        store_reset(m->main, store_error_word(e));
+    if (script_unfit(e)) { /* whoever it was that asked: nobody else may come to ask on it */
+        store_reset(((struct master *)user)->main, store_error_word(e));
     }
     if (w->redis.cluster != NULL && (e == STORE_MOVED || e == STORE_CLUSTERDOWN)) {
         cluster_look(w);

@@ -67,6 +67,11 @@ void scripts_load(struct master *m)
 
 /* --- calling */
 
+bool script_unfit(enum store_error e)
+{
+    return e == STORE_NOSCRIPT || e == STORE_READONLY;
+}
+
 struct script_call {
     struct journal *j;
     script_on_answer on_answer;

@@ -101,7 +101,6 @@ static void later_keys(void **state)
         LEAST "tests: []\n",
         LEAST "include: [x]\n",
         LEAST "admin: {dashboard: true}\n",
-        LEAST "defaults: {destination: {buffer: 50%}}\n",
         LEAST "destinations: {d: {url: http://d, sign: {}}}\n",
         LEAST "destinations: {d: {url: http://d, rate: 1/s}}\n",
         LEAST "destinations: {d: {url: http://d, order: key}}\n",

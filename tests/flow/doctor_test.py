@@ -1,0 +1,29 @@
+"""penstock doctor looks at the Redis of the configuration and names the line to change."""
+import subprocess
+
+from harness import PENSTOCK
+
+
+def doctor(p):
+    r = subprocess.run([PENSTOCK, "doctor", "-c", p.config], capture_output=True, text=True, timeout=30)
+    return r.returncode, r.stdout + r.stderr
+
+
+def doctor_names_the_line_to_change(flow):
+    redis = flow.redis("--maxmemory", "4gb")
+    p = flow.penstock({"billing": flow.sink()}, redis, start=False)
+    code, text = doctor(p)
+    assert code == 0 and "ok       Redis" in text and "change:" not in text, text
+    redis.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    redis.cli("CONFIG", "SET", "appendfsync", "no")
+    code, text = doctor(p)
+    assert code == 1 and "change: maxmemory-policy noeviction" in text and "WRONG" in text, text
+    redis.kill()
+    code, text = doctor(p)
+    assert code == 3 and "not reachable" in text, text
+
+
+def doctor_looks_at_the_embedded_store(flow):
+    p = flow.penstock({"billing": flow.sink()})
+    code, text = doctor(p)
+    assert code == 0 and "synced before every answer" in text and "disk:" in text, text

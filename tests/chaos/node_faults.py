@@ -5,8 +5,8 @@ import signal
 import socket
 import subprocess
 
-from harness import PENSTOCK, wait_for
-from room import Broken, wrong_clock
+from harness import PENSTOCK, wait_for, wrong_clock
+from room import Broken
 
 
 def kill_9_of_a_node(room):

@@ -6,8 +6,8 @@ import shutil
 import signal
 import time
 
-from harness import wait_for
-from room import COMMITTED_AFTER, Broken, wrong_clock
+from harness import wait_for, wrong_clock
+from room import COMMITTED_AFTER, Broken
 
 
 def kill_9_of_redis(room):

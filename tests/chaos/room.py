@@ -12,7 +12,6 @@ import os
 import random
 import re
 import socket
-import struct
 import sys
 import threading
 import time
@@ -20,7 +19,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../flow"))
 import harness  # noqa: E402
-from harness import Flow, Sink, sign_stripe, wait_for  # noqa: E402
+from harness import Flow, NoClock, Sink, sign_stripe, wait_for  # noqa: E402
 
 COMMITTED_AFTER = 0.4  # s: a tick of 10 ms, a round trip with its fsync; the rest is for a busy machine
 SENT_UNTIL = 0.1       # s after a fault: what was on its way to the node when it struck
@@ -32,25 +31,6 @@ PATIENCE = float(os.environ.get("PENSTOCK_PATIENCE", "60"))
 
 class Broken(AssertionError):
     """A promise was not kept, or the scenario did not get where it wanted."""
-
-
-class Skipped(Exception):
-    """Something that it needs is not there."""
-
-
-def wrong_clock(folder):
-    """The environment of a process whose wall clock obeys turn(seconds); its other clocks stay true (clock.c)."""
-    library = os.path.join(os.path.dirname(os.path.abspath(harness.PENSTOCK)), "tests", "libchaos_clock.so")
-    if not os.path.exists(library):
-        raise Skipped("%s is missing: build it (cmake --build --preset release)" % library)
-    os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, "offset")
-
-    def turn(seconds):
-        with open(path, "r+b" if os.path.exists(path) else "w+b") as f:  # in place: it is mapped
-            f.write(struct.pack("=q", seconds))
-    turn(0)
-    return {"LD_PRELOAD": library, "CHAOS_CLOCK": path}, turn
 
 
 class Client:

@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -193,6 +194,25 @@ class Sink:
         self.down()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(PATIENCE)
+
+
+class NoClock(Exception):
+    """There is none that could be turned."""
+
+
+def wrong_clock(folder):
+    """The environment of a process whose wall clock obeys turn(seconds); its other clocks stay true (chaos/clock.c)."""
+    library = os.path.join(os.path.dirname(os.path.abspath(PENSTOCK)), "tests", "libchaos_clock.so")
+    if not os.path.exists(library):
+        raise NoClock("%s was not built, as under sanitizers, which want to be loaded first" % library)
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "offset")
+
+    def turn(seconds):
+        with open(path, "r+b" if os.path.exists(path) else "w+b") as f:  # in place: it is mapped
+            f.write(struct.pack("=q", seconds))
+    turn(0)
+    return {"LD_PRELOAD": library, "CHAOS_CLOCK": path}, turn
 
 
 class Redis:

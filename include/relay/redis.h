@@ -49,7 +49,7 @@ struct redis_side {
     struct cluster *cluster;   /* which slot is whose; NULL: no cluster */
     struct sentinel *sentinel; /* says where the master is; NULL: the configuration does */
     bool started, stopping;
-    int64_t offset_ms; /* Redis time minus CLOCK_BOOTTIME; 0 until the first answer */
+    int64_t offset_ms; /* Redis time minus CLOCK_BOOTTIME; 0 until a journal is made */
     char socket[108];  /* of the embedded store; empty: conf names a server */
     unsigned closing;
     void (*on_closed)(void *user);

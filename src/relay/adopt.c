@@ -157,9 +157,10 @@ static void on_listed(void *user, const redisReply *reply)
         return;
     }
     if (reply->type != REDIS_REPLY_ARRAY) {
-        log_line(LOG_ERROR, "the list of journals cannot be read, none is adopted", "key",
-                 "%.*slive", STR_ARG(w->conf->redis.prefix), "error", "%s",
-                 store_error_word(store_error_of(reply)), NULL);
+        enum store_error e = store_error_of(reply);
+        log_line(e == STORE_WRONGTYPE ? LOG_ERROR : LOG_WARN,
+                 "the list of journals cannot be read, none is adopted", "key", "%.*slive",
+                 STR_ARG(w->conf->redis.prefix), "error", "%s", store_error_word(e), NULL);
         for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
             m->scan_due = true; /* some may not have been listed meanwhile */
         }

@@ -22,7 +22,7 @@
 enum {
     ASK_AGAIN_MS = 500,
     FOLLOW_MS = 20, /* a journal that moves waits so long for its last answers */
-    BACK_MS = 1000, /* less is jitter of the answers */
+    BACK_MS = 1000, /* by less no clock is set back: it drifts */
 };
 
 static void new_token(char out[33])
@@ -45,6 +45,32 @@ static struct str lease_arg(void)
 }
 _Static_assert(LEASE_MS == 6000, "lease_arg says so too");
 
+/* --- time */
+
+/* Redis' time was read between the sending of the question and now. The offset that is kept changes
+ * only if that shows it to be wrong: an answer that was long on its way is no step of the clock. */
+static void keep_time(struct worker *w, const redisReply *reply, size_t at, int64_t sent_ms)
+{
+    uint64_t s, us;
+    if (reply->elements < at + 2 ||
+        text_u64(store_text(reply->element[at]), INT64_MAX / 1000 - 1, &s) != NULL ||
+        text_u64(store_text(reply->element[at + 1]), 999999, &us) != NULL) {
+        return;
+    }
+    int64_t time_ms = (int64_t)(s * 1000 + us / 1000);
+    int64_t least = time_ms - boot_ms(), most = time_ms - sent_ms, before = w->redis.offset_ms;
+    if (before == 0) {
+        w->redis.offset_ms = least + (most - least) / 2;
+        return;
+    }
+    w->redis.offset_ms = before < least ? least : before > most ? most : before;
+    if (w->redis.offset_ms < before - BACK_MS) {
+        log_line(LOG_WARN, "Redis' time went back: what was tried after it is due at once", "ms",
+                 "%lld", (long long)(before - w->redis.offset_ms), NULL);
+        due_time_went_back(w);
+    }
+}
+
 /* --- create */
 
 static void on_created(struct journal *j, const redisReply *reply, int64_t sent_ms)
@@ -62,6 +88,9 @@ static void on_created(struct journal *j, const redisReply *reply, int64_t sent_
         return;
     }
     j->lease_until_ms = sent_ms + LEASE_VALID_MS;
+    if (j == w->live) {
+        keep_time(w, reply, a.extra, sent_ms);
+    }
     set_version(j, a.version);
     j->known_n = j->present_n = 1;
     j->next_n = 2;
@@ -386,26 +415,6 @@ void journal_doubt(struct journal *j, const char *why)
 
 /* --- renewal */
 
-static void keep_time(struct worker *w, const redisReply *reply, size_t at)
-{
-    uint64_t s, us;
-    if (reply->elements < at + 2 ||
-        text_u64((struct str){reply->element[at]->str, reply->element[at]->len}, 1u << 31 << 2,
-                 &s) != NULL ||
-        text_u64((struct str){reply->element[at + 1]->str, reply->element[at + 1]->len}, 1000000,
-                 &us) != NULL) {
-        return;
-    }
-    bool known = w->redis.offset_ms != 0;
-    int64_t before = worker_now_ms(w);
-    w->redis.offset_ms = (int64_t)(s * 1000 + us / 1000) - boot_ms();
-    if (known && worker_now_ms(w) < before - BACK_MS) {
-        log_line(LOG_WARN, "Redis' time went back: what was tried after it is due at once", "ms",
-                 "%lld", (long long)(before - worker_now_ms(w)), NULL);
-        due_time_went_back(w);
-    }
-}
-
 static void take_requests(struct journal *j, const redisReply *reply, size_t at)
 {
     if (reply->elements <= at || reply->element[at]->type != REDIS_REPLY_ARRAY ||
@@ -433,7 +442,7 @@ static void on_renewed(struct journal *j, const redisReply *reply, int64_t sent_
         return; /* the lease runs out by itself */
     }
     if (j == j->w->live) { /* one clock: those of several masters differ */
-        keep_time(j->w, reply, a.extra);
+        keep_time(j->w, reply, a.extra, sent_ms);
     }
     bool fits = str_eq(a.word, STR("ok")) &&
                 (j->state == JOURNAL_SEALING || version_is_mine(j, a.version)) &&

@@ -47,27 +47,26 @@ def run(name, function, seed, scale):
     try:
         function(room)
         verdict = room.end()
-    except rooms.Skipped as e:
+    except rooms.NoClock as e:
         verdict = "skipped: %s" % e
     except AssertionError as e:
         verdict = "%s" % (str(e) or traceback.format_exc()[-400:])
     except Exception:
         verdict = traceback.format_exc()[-800:]
-    try:
-        row = room.row()
-        if verdict is not None and not verdict.startswith("skipped"):
-            keep_logs(name, seed, room)
-        room.close(verdict is not None)
-    except Exception:
-        verdict = verdict or traceback.format_exc()[-800:]
+    for last in (room.stop_load, lambda: row.update(room.row()), lambda: keep_logs(name, seed, room, verdict),
+                 lambda: room.close(verdict is not None)):
+        try:
+            last()
+        except Exception:
+            verdict = verdict or traceback.format_exc()[-800:]
     row["took"] = time.monotonic() - began
     return verdict, row
 
 
-def keep_logs(name, seed, room):
-    """Of what failed: the end of every log, beside the results."""
+def keep_logs(name, seed, room, verdict):
+    """Of what failed: every log, in $CHAOS_LOGS."""
     folder = os.environ.get("CHAOS_LOGS")
-    if folder:
+    if folder and verdict is not None and not verdict.startswith("skipped"):
         os.makedirs(folder, exist_ok=True)
         for p in room.nodes:
             with open(os.path.join(folder, "%s.%s.%s" % (name, seed, os.path.basename(p.folder))), "w") as f:

@@ -5,8 +5,8 @@ import signal
 import socket
 import subprocess
 
-from harness import PENSTOCK, wait_for
-from room import Broken, faketime
+from harness import PENSTOCK, wait_for, wrong_clock
+from room import Broken
 
 
 def kill_9_of_a_node(room):
@@ -274,7 +274,7 @@ def node_loses_its_descriptors_while_it_runs(room):
 def clock_of_a_node_jumps(room):
     """Its wall clock goes 200 s ahead, back, and 200 s behind (a signature is good for 300 s)."""
     folder = os.path.join(room.flow.folder, "clock")
-    env, turn = faketime(folder)
+    env, turn = wrong_clock(folder)
     node = room.node(start=False)
     node.env = env
     node.start()
@@ -288,7 +288,7 @@ def clock_of_a_node_jumps(room):
 
 def clock_of_a_node_is_wrong_from_the_start(room):
     """200 s behind Redis, and retries are due by Redis' clock."""
-    env, turn = faketime(os.path.join(room.flow.folder, "clock"))
+    env, turn = wrong_clock(os.path.join(room.flow.folder, "clock"))
     turn(-200)
     room.sink("a", lambda request, before: {"status": 503} if before % 2 else {})
     room.sink("b")
@@ -338,8 +338,8 @@ def embedded_store_is_killed_with_its_node(room):
     node = room.node(embedded=True)
     room.begin()
     room.some_time(1, 2)
+    store = _redis_of(node)
     with room.may_repeat():
-        store = _redis_of(node)
         os.kill(store, signal.SIGKILL)
         node.kill()
         room.some_time(0.2, 0.3)

@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -195,6 +196,25 @@ class Sink:
         self.thread.join(PATIENCE)
 
 
+class NoClock(Exception):
+    """There is none that could be turned."""
+
+
+def wrong_clock(folder):
+    """The environment of a process whose wall clock obeys turn(seconds); its other clocks stay true (chaos/clock.c)."""
+    library = os.path.join(os.path.dirname(os.path.abspath(PENSTOCK)), "tests", "libchaos_clock.so")
+    if not os.path.exists(library):
+        raise NoClock("%s was not built, as under sanitizers, which want to be loaded first" % library)
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "offset")
+
+    def turn(seconds):
+        with open(path, "r+b" if os.path.exists(path) else "w+b") as f:  # in place: it is mapped
+            f.write(struct.pack("=q", seconds))
+    turn(0)
+    return {"LD_PRELOAD": library, "CHAOS_CLOCK": path}, turn
+
+
 class Redis:
     def __init__(self, folder, *options, program=SERVER, env=None):
         self.folder, self.port, self.options, self.process = folder, free_port(), options, None
@@ -212,7 +232,11 @@ class Redis:
              "--appendonly", "yes", "--appendfsync", "always", "--logfile", "redis.log", *self.options],
             env={**os.environ, **self.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             restore_signals=False)  # SIGXFSZ stays ignored: a limit of file sizes is to it a full disk
-        wait_for(lambda: self.command("PING") == b"+PONG", "redis-server to answer")
+        try:
+            wait_for(lambda: self.command("PING") == b"+PONG", "redis-server to answer")
+        except AssertionError:
+            self.process.kill()
+            raise
 
     def command(self, *args):
         """One command, the raw first line of its answer; None when nobody answers."""

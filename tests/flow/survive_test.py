@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from harness import PENSTOCK, Load, sequence, wait_for
+from harness import PENSTOCK, Load, NoClock, sequence, wait_for, wrong_clock
 
 
 def check(load, *sinks, twice=0):
@@ -582,3 +582,27 @@ def says_how_many_deliveries_a_flushed_redis_had(flow):
     wait_for(lambda: p.metric("penstock_journals_left_total") >= 1, "the loss to be noticed")
     lost = p.metric("penstock_deliveries_perhaps_lost_total")
     assert parked - 600 <= lost <= parked, (lost, parked)  # those in memory were not lost
+
+
+def keeps_time_by_the_clock_of_redis(flow):
+    """A node's own may be a day behind: what it writes is dated as Redis has it, from the first event on."""
+    redis, a = flow.redis(), flow.sink(lambda r, before: {"status": 503})
+    try:
+        env, turn = wrong_clock(os.path.join(flow.folder, "clock"))
+    except NoClock:
+        raise SystemExit(77)
+    turn(-86400)
+    p = flow.penstock({"a": a}, redis, workers=1, start=False, retry="{schedule: [1h, 1h], jitter: 0%}",
+                      sources=["open: { verify: none }"])
+    p.env = env
+    p.start()
+    assert '"time":"%s' % time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86400)) in p.text(), "its clock is wrong"
+    assert p.post("/hooks/open", b'{"seq":1}').status == 200
+    due = wait_for(lambda: redis.cli("KEYS", "*due:a"), "it to be parked")
+    ahead = int(redis.cli("ZRANGE", due, 0, 0, "WITHSCORES").split()[1]) / 1000 - time.time()
+    assert 3500 < ahead < 3700, ahead
+    turn(86400)
+    assert p.post("/hooks/open", b'{"seq":2}').status == 200
+    wait_for(lambda: redis.cli("ZCARD", due) == "2", "the next one")
+    ahead = int(redis.cli("ZRANGE", due, 1, 1, "WITHSCORES").split()[1]) / 1000 - time.time()
+    assert 3500 < ahead < 3700, ahead

@@ -3,4 +3,5 @@ if call('EXISTS', owner_key, journal_key, settled_key) > 0 then return answer('e
 call('SET', owner_key, token, 'PX', ARGV[2])
 call('XADD', journal_key, '1-0', 'to', '')
 call('HSET', settled_key, 'low', '2', 'version', token .. ':0')
-return answer('ok')
+local time = call('TIME')
+return answer('ok', time[1], time[2])

@@ -97,11 +97,14 @@ static bool take_range(struct cluster *c, const struct master *asked, const redi
 static void close_unlisted(struct worker *w)
 {
     for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
-        if (!m->listed && m->closing == 0) {
+        if (m->listed || m->closing > 0) {
+            continue;
+        }
+        if (m->last_run_id[0] != '\0') { /* else it only told us of the others */
             log_line(LOG_INFO, "no master of the cluster any more", "host", "%s", m->host, "port",
                      "%u", m->port, NULL);
-            master_close(m);
         }
+        master_close(m);
     }
 }
 

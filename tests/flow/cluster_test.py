@@ -1,6 +1,8 @@
 """Promises about Redis Cluster: a journal lies on one master, the others do not care."""
+import json
 import re
 
+from certificates import Authority
 from harness import Cluster, Load, sequence, wait_for
 
 
@@ -144,3 +146,24 @@ def a_node_adopts_journals_on_every_master(flow):
     before = len(a.requests)
     flow.penstock({"a": a}, cluster, name="second")
     wait_for(lambda: len(a.requests) >= before + 40 and len(sequence(a)) == 40, "the second node to deliver them", 60)
+
+
+def accepts_and_delivers_on_a_cluster_over_tls(flow):
+    """The addresses that the cluster names are the encrypted ones, and each certificate is verified."""
+    ca, a = Authority(flow.folder), flow.sink()
+    cert, key = ca.make("redis")
+    cluster = Cluster(flow, 0, True, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca.cert,
+                      "--tls-auth-clients", "no", "--tls-cluster", "yes", tls=True)
+
+    class OverTls:
+        def directive(self):
+            return "url: 'rediss://127.0.0.1:%d', tls: { ca_file: %s }" % (cluster.tls_ports[0], ca.cert)
+
+    p = flow.penstock({"a": a}, OverTls(), workers=3)
+    load = Load(p, 200)
+    wait_for(lambda: len(load.acknowledged) >= 200, "load")
+    load.stop()
+    check(load, a)
+    ready = [json.loads(line)["port"] for line in p.text().splitlines() if "Redis is ready" in line]
+    assert set(ready) == set(cluster.tls_ports), ready
+    assert p.stop() == 0

@@ -329,9 +329,9 @@ class Cluster:
     def directive(self):
         return self.servers[0].directive()
 
-    def owner_of(self, slot):
-        """The server that has the slot, as most of those alive see it."""
-        for s in self.servers:
+    def owner_of(self, slot, asked=None):
+        """The server that has the slot, as the first of `asked` sees it that is alive."""
+        for s in asked or self.servers:
             if s.command("PING") != b"+PONG":
                 continue
             for line in s.cli("CLUSTER", "NODES").split("\n"):

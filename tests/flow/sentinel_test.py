@@ -4,7 +4,7 @@ import socket
 import threading
 
 from certificates import Authority
-from harness import Load, SentinelProcess, Sentinels, free_port, sequence, wait_for
+from harness import PATIENCE, Load, SentinelProcess, Sentinels, free_port, sequence, wait_for
 
 
 def check(load, *sinks, twice=0):
@@ -133,7 +133,8 @@ def a_master_that_hangs_is_left_when_the_sentinels_switch(flow):
     old.process.send_signal(19)  # SIGSTOP: its connections stay open
     wait_for(lambda: sentinels.master is not old, "the sentinels to name another")
     so_far = len(load.acknowledged)
-    wait_for(lambda: len(load.acknowledged) >= so_far + 100, "new events to be accepted")
+    wait_for(lambda: len(load.acknowledged) > so_far, "new events to be accepted at once", PATIENCE / 10)
+    wait_for(lambda: len(load.acknowledged) >= so_far + 100, "more of them")
     old.process.send_signal(18)
     load.stop()
     check(load, a, twice=100)

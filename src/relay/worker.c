@@ -86,17 +86,29 @@ static void fail(struct worker *w, const char *why)
     set_state(w, WORKER_FAILED);
 }
 
+static void look_at_start(struct wheel_timer *t);
+
 /* Nothing to do for the operator but to wait: it is loading its file, or there are several machines
  * that need not come up together. */
 static bool may_still_come(struct worker *w)
 {
-    const char *why = redis_trouble(w);
-    bool several = w->redis.sentinel != NULL || w->redis.cluster != NULL;
-    if (several && boot_ms() > w->until_ms) {
-        w->until_ms = boot_ms() + START_WITHIN_MS;
-        log_line(LOG_WARN, "waiting for Redis", "why", "%s", why, NULL);
+    return w->redis.sentinel != NULL || w->redis.cluster != NULL ||
+           strstr(redis_trouble(w), "LOADING") != NULL;
+}
+
+static void look_again_at_start(struct worker *w)
+{
+    char text[sizeof w->failure];
+    if (!may_still_come(w)) {
+        snprintf(text, sizeof text,
+                 "cannot use Redis: %.500s; start it, or correct redis.url (or $REDIS_URL)",
+                 redis_trouble(w));
+        fail(w, text);
+        return;
     }
-    return several || strstr(why, "LOADING") != NULL;
+    log_line(LOG_WARN, "waiting for Redis", "why", "%s", redis_trouble(w), NULL);
+    w->until_ms = boot_ms() + START_WITHIN_MS;
+    wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_start);
 }
 
 static void look_at_start(struct wheel_timer *t)
@@ -114,12 +126,8 @@ static void look_at_start(struct wheel_timer *t)
         set_state(w, WORKER_READY);
         return;
     }
-    if (boot_ms() > w->until_ms && !may_still_come(w)) {
-        char text[sizeof w->failure];
-        snprintf(text, sizeof text,
-                 "cannot use Redis: %.500s; start it, or correct redis.url (or $REDIS_URL)",
-                 redis_trouble(w));
-        fail(w, text);
+    if (boot_ms() > w->until_ms) {
+        look_again_at_start(w);
         return;
     }
     wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_start);

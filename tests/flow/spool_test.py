@@ -113,6 +113,31 @@ def a_kill_9_amid_the_drain_loses_nothing(flow):
     assert again <= 100, "%d duplicates after %d deliveries" % (again, seen)
 
 
+def a_drain_that_another_node_has_taken_over_delivers_nothing_twice(flow):
+    """What the dead life had moved is the other node's; what is still in its files goes on when it returns."""
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, more=SPOOL)
+    _redis_away(redis, p)
+    load = Load(p, 600)
+    wait_for(lambda: len(load.acknowledged) >= 1500, "events to be spooled")
+    load.stop()
+    redis.start()
+    a.wait(20)
+    p.kill()
+    assert _files(p), "the drain was over too soon to say anything"
+    other = flow.penstock({"a": a}, redis, name="other")
+    wait_for(lambda: other.text().count("journal is recovered") >= 2, "the other node to have both journals")
+    found = other.metric("penstock_events_recovered_total")
+    assert found > 0
+    wait_for(lambda: other.metric("penstock_deliveries_total") == found, "the other node to have delivered what it found")
+    before = sum(n - 1 for n in sequence(a).values())
+    p.start()
+    _drained(p)
+    wait_for(lambda: load.acknowledged <= set(sequence(a)), "every acknowledged event to arrive")
+    assert p.stop() == 0 and other.stop() == 0
+    assert sum(n - 1 for n in sequence(a).values()) == before <= 100
+
+
 def answers_503_when_the_spool_is_full_and_comes_back(flow):
     redis, a = flow.redis(), flow.sink()
     p = flow.penstock({"a": a}, redis, more="spool: { size: 1MiB }", workers=1)

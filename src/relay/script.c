@@ -127,6 +127,11 @@ bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t
 
 /* --- answers */
 
+bool script_unfit(enum store_error e)
+{
+    return e == STORE_NOSCRIPT || e == STORE_READONLY;
+}
+
 struct answer answer_read(const redisReply *reply)
 {
     struct answer a = {.error = store_error_of(reply)};

@@ -246,15 +246,15 @@ static bool is_known(const struct journal *j, const struct append *a)
            (a->refusal != NULL || !needs_proof(j, a) || a->event->n <= j->proof.proven_n);
 }
 
-/* Outcomes are told in the order of appending. */
-static void complete_known(struct journal *j)
+/* Outcomes are told in the order of appending. False: that has ended the journal. */
+static bool complete_known(struct journal *j)
 {
     journal_hold(j);
     while (j->pending != NULL && is_known(j, j->pending)) {
         struct append *a = pop(j);
         complete(j, a, a->refusal);
     }
-    (void)journal_release(j);
+    return !journal_release(j);
 }
 
 /* Answers come in order, so this is the first that was sent on this connection. */
@@ -269,7 +269,7 @@ static void on_xadd(void *user, const redisReply *reply)
         CRASH_POINT("appended");
         a->answered = true;
         j->unanswered = a->next;
-        complete_known(j);
+        (void)complete_known(j);
         return;
     }
     enum store_error e = store_error_of(reply);
@@ -281,7 +281,9 @@ static void on_xadd(void *user, const redisReply *reply)
     a->answered = true;
     a->refusal = refusal_of(e); /* a hole */
     j->unanswered = a->next;
-    complete_known(j);
+    if (!complete_known(j)) {
+        return;
+    }
     if (e == STORE_READONLY || e == STORE_NOAUTH || e == STORE_NOPERM) {
         store_reset(j->master->appends, store_error_word(e));
     } else if (store_error_moves(e)) {
@@ -384,8 +386,9 @@ static void proof_came(struct journal *j)
          a = a->next) {
         a->unproven = needs_proof(j, a) && !is_proven(j, a);
     }
-    complete_known(j);
-    journal_prove(j);
+    if (complete_known(j)) {
+        journal_prove(j);
+    }
 }
 
 /* An error (CONFIG SET appendonly no, a master that became a replica) is no proof. */

@@ -53,9 +53,11 @@ static void on_appends_down(void *user, const char *why)
 
 static void on_appends_leaving(void *user)
 {
-    struct master *m = user;
-    if (m->w->live != NULL && m->w->live->master == m) {
-        journal_prove(m->w->live);
+    const struct master *m = user;
+    for (struct journal *j = m->w->journals; m->proves && j != NULL; j = j->next) {
+        if (j->master == m && j->pending != NULL) { /* perhaps of one that is live no more */
+            journal_prove(j);
+        }
     }
 }
 

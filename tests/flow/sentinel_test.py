@@ -198,3 +198,23 @@ def speaks_to_sentinels_as_to_redis_but_with_their_own_password(flow):
     q.start(ready=False)
     q.wait_log("no sentinel answers; the last one tried: sentinel at 127.0.0.1:%d: it answered: WRONGPASS" % sentinel_port)
     assert p.stop() == 0
+
+
+def what_a_replica_has_survives_master_and_penstock(flow):
+    """With `durability: replica` a 2xx says that another machine has it: both may die at once."""
+    sentinels, a = Sentinels(flow), flow.sink(lambda r, before: {"status": 503})
+    p = flow.penstock({"a": a}, sentinels, durability="replica")
+    load = Load(p, 200)
+    wait_for(lambda: len(load.acknowledged) >= 300, "load")
+    old = sentinels.master
+    old.kill()
+    p.kill()
+    load.stop()
+    a.answers = lambda r, before: {}
+    wait_for(lambda: sentinels.master is not old, "the sentinels to name another")
+    old.start()  # without a replica nothing can be acknowledged
+    wait_for(lambda: old.info("role") == "slave", "the old master to be made a replica", 60)
+    p.start()
+    wait_for(lambda: p.stripe(b'{"seq":100000}').status == 200, "the replica to have what comes now")
+    wait_for(lambda: load.acknowledged <= set(sequence(a)), "every acknowledged event to arrive")
+    assert p.stop() == 0

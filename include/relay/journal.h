@@ -290,7 +290,7 @@ void lease_renew_all(struct worker *w);
 /* A planned stop: seals and frees every journal; on_freed when Redis has answered or is away. */
 void lease_free_all(struct worker *w, void (*on_freed)(struct worker *w));
 
-/* --- move.c: events that leave a lost journal for the live one */
+/* --- move.c: events that leave a lost journal, or the spool, for the live one */
 #define MOVE_PLACE_MAX 48 /* of "<journal>-<n>" */
 
 struct move {
@@ -302,6 +302,8 @@ struct move {
     uint64_t copy_number;  /* of the journal that has it */
     uint64_t *seqs;        /* its slots, one a destination; owned */
     bool claiming;
+    bool spooled;   /* it comes from the spool ... */
+    bool durable;   /* ... which need not keep it any more */
     bool copy_lost; /* its journal was left, and lies below it now */
     bool dropped;   /* not wanted any more; the claim's answer frees it */
 };
@@ -312,6 +314,10 @@ bool move_holds_above(struct journal *j, uint64_t top);
  * attempt. */
 void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n);
 void move_appended(struct journal *j, struct append *a, const char *reason);
+/* An event of the spool (taken over), when the live journal takes appends. */
+void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n);
+/* Does any event move that no disk holds? */
+bool moves_pending(const struct worker *w);
 size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX]);
 bool move_place_read(struct str place, uint64_t *number, uint64_t *n);
 void moves_pump(struct worker *w);

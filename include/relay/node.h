@@ -21,7 +21,8 @@ struct node_slots {
 
 struct node {
     struct conf *conf;
-    bool has_data_dir;       /* it is locked by this process */
+    bool has_data_dir;            /* it is locked by this process */
+    _Atomic uint64_t spool_bytes; /* on disk, all workers' */
     struct tls_context *tls; /* the listener's at start, later the main thread's own; NULL: plain */
     int64_t drain_until_ms;  /* boot clock: set before workers are told to drain */
     unsigned worker_count;

@@ -20,6 +20,7 @@ struct node;
 struct worker;
 struct move;
 struct op;
+struct spool;
 
 #define WORKERS_MAX 64
 #define LANES_MAX 2048 /* destinations ever seen in one life, unknown ones included */
@@ -109,6 +110,7 @@ struct worker {
     struct journal *live;     /* takes appends; NULL while none does */
     struct journal *journals; /* all that this worker owns or asks for, live included */
     struct move *moves;       /* events on their way from a lost journal to the live one */
+    struct spool *spool;      /* NULL: none is configured */
     struct adoption *adoption;
     struct wheel_timer due;     /* the earliest due time of all parked deliveries */
     struct wheel_timer renewal; /* every 2 s: renew leases, look at listed journals, trim */

@@ -181,8 +181,7 @@ static void at_ready(struct worker *w, struct visit *v)
     struct call *c = call_of(v);
     const char *why = w->stopping || w->draining ? "draining"
                       : w->listener == NULL      ? "starting"
-                      : !w->redis.ready          ? "redis_down"
-                                                 : journal_refuses(w);
+                                                 : ingest_refuses(w);
     c->refusal = c->refusal == NULL ? why : c->refusal;
 }
 

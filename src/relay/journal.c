@@ -6,6 +6,7 @@
 #include "relay/delivery.h"
 #include "relay/ingest.h"
 #include "relay/node.h"
+#include "relay/spool.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
@@ -261,12 +262,7 @@ static bool send_event(struct journal *j, const struct append *a)
     char id[24], t[20], m[64], from[MOVE_PLACE_MAX];
     struct buf to, target;
     buf_init(&to, LANES_MAX * 80);
-    for (size_t i = 0; i < e->to_count; i++) {
-        if (i > 0) {
-            buf_add_char(&to, ' ');
-        }
-        buf_add_str(&to, str_of(j->w->lanes[e->to[i]]->name));
-    }
+    lanes_put_names(j->w, e->to, e->to_count, &to);
     buf_init(&target, 64 << 10);
     struct str line;
     if (e->method.len + 1 + e->target.len <= sizeof m) {
@@ -348,6 +344,7 @@ static void open_journal(struct journal *j)
     log_line(LOG_INFO, "journal is open", "journal", "%s", j->name, NULL);
     commit_soon(j);
     moves_pump(j->w);
+    spool_pump(j->w);
     lanes_pump(j->w);
 }
 

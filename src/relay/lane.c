@@ -69,6 +69,16 @@ const char *lanes_apply(struct worker *w)
     return NULL;
 }
 
+void lanes_put_names(const struct worker *w, const uint16_t *to, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) {
+            buf_add_char(out, ' ');
+        }
+        buf_add_str(out, str_of(w->lanes[to[i]]->name));
+    }
+}
+
 void lanes_free(struct worker *w)
 {
     for (unsigned i = 0; i < w->lane_count; i++) {

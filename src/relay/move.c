@@ -1,4 +1,4 @@
-/* Events that leave a lost journal for the live one.
+/* Events that leave a lost journal, or the spool, for the live one.
  *
  * Append the copy first, then claim it in the old journal's `moved`, and only then start attempts:
  * two holders of one event (an old owner, and the adopter that had recovered it before the tail was
@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "relay/delivery.h"
+#include "relay/spool.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
@@ -137,6 +138,9 @@ static void move_free(struct worker *w, struct move *m)
             break;
         }
     }
+    if (m->spooled) {
+        spool_event_moved(w);
+    }
     event_unref(m->event);
     event_unref(m->copy);
     free(m->seqs);
@@ -223,14 +227,11 @@ static void decide(struct journal *j, struct move *m, bool mine)
     }
 }
 
-static void on_claimed(void *user, const redisReply *reply)
+static void claim_answered(struct worker *w, struct move *m, const redisReply *reply)
 {
-    struct claim c = *(struct claim *)user;
-    struct move *m = c.m;
-    free(user);
     m->claiming = false;
     if (m->dropped) {
-        move_free(c.w, m);
+        move_free(w, m);
         return;
     }
     struct answer a = answer_read(reply);
@@ -240,7 +241,7 @@ static void on_claimed(void *user, const redisReply *reply)
     char text[MOVE_PLACE_MAX];
     struct str place = {text, move_place(m->copy_number, m->copy->n, text)};
     bool mine = str_eq(place, store_text(reply->element[a.extra]));
-    struct journal *j = journal_find(c.w, m->copy_number);
+    struct journal *j = journal_find(w, m->copy_number);
     if (mine && m->copy_lost) { /* mine, but gone: once more, from where it was */
         event_unref(m->event);
         m->event = m->copy;
@@ -248,13 +249,21 @@ static void on_claimed(void *user, const redisReply *reply)
         m->from_n = m->copy->n;
         m->copy = NULL;
         m->copy_lost = false;
-        moves_pump(c.w);
+        moves_pump(w);
         return;
     }
     if (j != NULL && !m->copy_lost) {
         decide(j, m, mine);
     }
-    move_free(c.w, m);
+    move_free(w, m);
+}
+
+static void on_claimed(void *user, const redisReply *reply)
+{
+    struct claim c = *(struct claim *)user;
+    free(user);
+    claim_answered(c.w, c.m, reply);
+    spool_pump(c.w); /* there may be room for the next one */
 }
 
 static void claim(struct worker *w, struct move *m)
@@ -308,6 +317,10 @@ void move_appended(struct journal *j, struct append *a, const char *reason)
 {
     struct move *m = a->move;
     m->append = NULL;
+    if (reason == NULL && m->spooled && !m->durable) {
+        m->durable = true;
+        spool_event_durable(j->w);
+    }
     if (reason == NULL) {
         m->copy = event_ref(a->event);
         reserve(j, m);
@@ -315,6 +328,22 @@ void move_appended(struct journal *j, struct append *a, const char *reason)
     }
     event_unref(a->event);
     free(a);
+}
+
+void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n)
+{
+    struct move *m = move_new(w, e, from_journal, from_n);
+    m->spooled = true;
+    append_copy(w, m);
+}
+
+bool moves_pending(const struct worker *w)
+{
+    const struct move *m = w->moves;
+    while (m != NULL && m->spooled && !m->durable) {
+        m = m->next;
+    }
+    return m != NULL;
 }
 
 void moves_pump(struct worker *w)
@@ -340,7 +369,7 @@ void moves_free(struct worker *w)
     unsigned left = 0;
     while (w->moves != NULL) {
         struct move *m = w->moves;
-        left += m->copy == NULL;
+        left += m->copy == NULL && (!m->spooled || m->durable);
         if (m->claiming) { /* its answer frees it */
             w->moves = m->next;
             m->dropped = true;

@@ -9,12 +9,13 @@
 #include "relay/ingest.h"
 #include "relay/lookup.h"
 #include "relay/node.h"
+#include "relay/spool.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { START_WITHIN_MS = 5000, LOOK_MS = 20 };
+enum { START_WITHIN_MS = 5000, SPOOL_WITHIN_MS = 1000, LOOK_MS = 20 };
 
 static void set_state(struct worker *w, enum worker_state state)
 {
@@ -65,6 +66,7 @@ static void on_renewal(struct wheel_timer *t)
     journals_tend(w);
     lanes_tend(w);
     moves_pump(w);
+    spool_pump(w);
     if (w->redis.ready) {
         read_destinations(w);
     }
@@ -86,6 +88,10 @@ static void look_at_start(struct wheel_timer *t)
         return;
     }
     if (w->live != NULL && w->live->state == JOURNAL_OPEN) {
+        set_state(w, WORKER_READY);
+        return;
+    }
+    if (w->spool != NULL && boot_ms() > w->until_ms) { /* it takes what comes meanwhile */
         set_state(w, WORKER_READY);
         return;
     }
@@ -119,9 +125,12 @@ const char *worker_start(struct worker *w)
 {
     const char *why = lanes_apply(w);
     if (why == NULL) {
+        why = spool_start(w);
+    }
+    if (why == NULL) {
         redis_start(w);
         wheel_arm(&w->wheel, &w->renewal, RENEW_EVERY_MS, on_renewal);
-        w->until_ms = boot_ms() + START_WITHIN_MS;
+        w->until_ms = boot_ms() + (w->spool != NULL ? SPOOL_WITHIN_MS : START_WITHIN_MS);
         wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_start);
     }
     return why;
@@ -146,7 +155,7 @@ static bool is_drained(const struct worker *w)
             return false;
         }
     }
-    return ingest_waiting(w) == 0 && dispatch_idle(w) && w->moves == NULL;
+    return ingest_waiting(w) == 0 && dispatch_idle(w) && !moves_pending(w);
 }
 
 static void look_at_drain(struct wheel_timer *t)
@@ -194,8 +203,12 @@ void worker_end(struct worker *w, void (*on_ended)(struct worker *w))
         journal_free(w->journals);
     }
     moves_free(w);
-    w->closing = 3u + (w->listener != NULL); /* 3: mailbox, httpc, redis */
+    /* 3: mailbox, httpc, redis */
+    w->closing = 3u + (w->spool != NULL) + (w->listener != NULL);
     mailbox_close(w, closed_one, w);
+    if (w->spool != NULL) {
+        spool_close(w, closed_one, w);
+    }
     if (w->listener != NULL) {
         httpd_close(w->listener, closed_one, w);
         w->listener = NULL;
@@ -254,6 +267,7 @@ void worker_close(struct worker *w, void (*on_freed)(struct worker *w))
 void worker_done(struct worker *w)
 {
     adopt_done(w);
+    spool_free(w);
     uv_mutex_destroy(&w->mail.lock);
     stats_free(w->stats);
 }

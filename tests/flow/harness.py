@@ -405,7 +405,7 @@ class Load:
     def __init__(self, penstock, rate, connections=8, first=0):
         self.port, self.rate, self.connections = penstock.port, rate, connections
         self.acknowledged, self.refused, self.unknown = set(), set(), set()
-        self.latencies, self.next, self.running = [], first, True
+        self.latencies, self.first, self.next, self.running = [], first, first, True
         self.lock = threading.Lock()
         self.began = time.monotonic()
         self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(connections)]
@@ -416,7 +416,7 @@ class Load:
         with self.lock:
             n = self.next
             self.next += 1
-            return n, self.began + n / self.rate
+            return n, self.began + (n - self.first) / self.rate
 
     def _run(self):
         connection = None

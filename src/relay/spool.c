@@ -71,7 +71,8 @@ struct spool {
     uv_work_t read;
     char reading[SEGMENT_NAME_MAX];
     const char *read_failed;
-    struct buf loaded; /* the first file's bytes */
+    int64_t read_from_ms; /* boot clock: no try before */
+    struct buf loaded;    /* the first file's bytes */
     struct segment_reader reader;
     bool read_all;         /* every event of it was fed */
     uint64_t fed, durable; /* of its events */
@@ -171,23 +172,35 @@ uint64_t spool_bytes(const struct worker *w)
 
 /* --- segments */
 
+static void push_file(struct spool *s, struct spool_file *f)
+{
+    f->next = NULL;
+    *s->files_tail = f;
+    s->files_tail = &f->next;
+}
+
 static void add_file(struct spool *s, const char *name, uint64_t bytes)
 {
     struct spool_file *f = calloc(1, sizeof *f);
     ENSURE(f != NULL);
     snprintf(f->name, sizeof f->name, "%s", name);
     f->bytes = bytes;
-    *s->files_tail = f;
-    s->files_tail = &f->next;
+    push_file(s, f);
 }
 
-static void forget_first_file(struct spool *s)
+static struct spool_file *pop_file(struct spool *s)
 {
     struct spool_file *f = s->files;
     s->files = f->next;
     if (s->files == NULL) {
         s->files_tail = &s->files;
     }
+    return f;
+}
+
+static void forget_first_file(struct spool *s)
+{
+    struct spool_file *f = pop_file(s);
     atomic_fetch_sub(&s->w->node->spool_bytes, f->bytes);
     s->full_said = false;
     free(f);
@@ -400,16 +413,28 @@ static void remove_file(struct spool *s)
     start_work(s, DRAIN_REMOVING, remove_in_thread, on_removed);
 }
 
+/* The others first; spool_pump comes back to it, every 2 s at the latest. */
+static void read_later(struct spool *s, const char *why)
+{
+    say_of_file(s, "a spool file cannot be read; trying again", why, s->files->bytes);
+    buf_done(&s->loaded);
+    push_file(s, pop_file(s));
+    s->drain = DRAIN_IDLE;
+    s->read_from_ms = boot_ms() + HOLD_MS;
+    look_closed(s);
+}
+
 static void on_read(uv_work_t *work, int status)
 {
     struct spool *s = CONTAINER_OF(work, struct spool, read);
-    const char *why = status == 0 ? s->read_failed : uv_strerror(status);
+    if (status != 0 || s->read_failed != NULL) {
+        read_later(s, status == 0 ? s->read_failed : uv_strerror(status));
+        return;
+    }
+    const char *why = segment_open(&s->reader, buf_str(&s->loaded));
     s->drain = DRAIN_FEEDING;
     s->fed = s->durable = 0;
     s->read_all = false;
-    if (why == NULL) {
-        why = segment_open(&s->reader, buf_str(&s->loaded));
-    }
     if (why == SEGMENT_EMPTY) {
         s->reader.left = STR_NONE;
         why = NULL;
@@ -519,7 +544,7 @@ void spool_pump(struct worker *w)
     if (!s->writing && s->next.count == 0) {
         close_segment(s);
     }
-    if (s->drain == DRAIN_IDLE && s->files != NULL) {
+    if (s->drain == DRAIN_IDLE && s->files != NULL && boot_ms() >= s->read_from_ms) {
         buf_init(&s->loaded, SIZE_MAX); /* it is a segment and a batch at most */
         start_work(s, DRAIN_READING, read_in_thread, on_read);
     } else if (s->drain == DRAIN_FEEDING) {

@@ -196,7 +196,6 @@ class Room:
         self.errors_expected = False
         self.healed_at = None
         self.refuses_nothing = False
-        self.keeps_history = False
         self.recovers_within = RECOVERED_WITHIN
 
     # --- parts
@@ -359,7 +358,7 @@ class Room:
         deadline = time.monotonic() + PATIENCE
         while len(self.lost()) > self.allowed_lost and time.monotonic() < deadline:
             time.sleep(0.05)  # poll
-        if self.store is None or self.keeps_history:
+        if self.store is None:
             return
         wanted = sum(p.worker_count for p in self.alive())
         left = []

@@ -285,6 +285,9 @@ static void finish(struct journal *j)
     commit_soon(j);
     lanes_pump(j->w);
     due_rearm(j->w);
+    if (j->newest_ms > worker_now_ms(j->w)) { /* written by a clock that was set back since */
+        due_time_went_back(j);
+    }
 }
 
 static void on_entries(struct journal *j, const redisReply *reply)

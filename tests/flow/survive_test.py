@@ -498,7 +498,7 @@ def a_key_of_a_foreign_type_keeps_no_sender_waiting(flow):
     settled = redis.cli("KEYS", "*settled")
     redis.cli("SET", settled, "foreign")
     p.wait_log("a key of the journal has a foreign type", 60)
-    assert p.stripe(b'{"seq":2}').status == 200
+    wait_for(lambda: p.stripe(b'{"seq":2}').status == 200, "another journal")
     wait_for(lambda: 2 in sequence(a), "its delivery")
     redis.cli("SCRIPT", "FLUSH")
     redis.cli("DEL", settled)

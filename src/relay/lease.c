@@ -284,8 +284,8 @@ static void resume(struct journal *j, const struct answer *a)
         return;
     }
     j->state = j->recovery != NULL ? JOURNAL_READING : JOURNAL_OLD;
+    recover_again(j); /* first: a commit that is found written asks recovery to go on */
     commit_resume(j, a->version);
-    recover_again(j);
     lanes_pump(j->w);
 }
 

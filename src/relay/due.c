@@ -12,8 +12,9 @@
 enum {
     READ_MOST = 512,
     EVENTS_MOST = 64, /* bodies asked for at once */
-    BACK_MOST = 8,    /* of those that are due only if time went back, on a mere suspicion */
-    AGAIN_MS = 1000,  /* after Redis has refused a read */
+    BYTES_MOST = 8 << 20,
+    BACK_MOST = 8,   /* of those that are due only if time went back, on a mere suspicion */
+    AGAIN_MS = 1000, /* after Redis has refused a read */
 };
 
 static void on_due(struct wheel_timer *timer)
@@ -273,6 +274,15 @@ static void ask_event(struct journal *j, struct due_read *r, uint64_t n)
     buf_done(&field);
 }
 
+/* So many that they come to a few MiB, as what is parked goes. */
+static unsigned bodies_at_once(const struct track *t)
+{
+    uint64_t each = t->due_total > 0 ? t->held_bytes / t->due_total : 0;
+    return each <= BYTES_MOST / EVENTS_MOST ? EVENTS_MOST
+           : each < BYTES_MOST              ? (unsigned)(BYTES_MOST / each)
+                                            : 1;
+}
+
 /* ZRANGEBYSCORE: n, score, n, score ... in order of due time. */
 static void on_numbers(struct journal *j, struct due_read *r, const redisReply *reply)
 {
@@ -286,7 +296,8 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
     int64_t now = worker_now_ms(j->w);
     int64_t next = INT64_MAX, last = 0;
     unsigned room = r->kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane);
-    room = room > EVENTS_MOST ? EVENTS_MOST : room;
+    unsigned most = bodies_at_once(t);
+    room = room > most ? most : room;
     r->numbers = malloc((pairs + 1) * sizeof *r->numbers);
     ENSURE(r->numbers != NULL);
     for (size_t i = 0; i < pairs; i++) {

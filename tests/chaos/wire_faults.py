@@ -137,36 +137,6 @@ def bytes_trickle(room):
     room.more(50)
 
 
-def answers_of_redis_are_lost_while_a_node_recovers(room):
-    """It reads back thousands of entries; every few pages what it has committed is not answered."""
-    hanging = [True]
-    room.redis()
-    proxy = Proxy(room.store.port)
-    room.flow.parts.append(proxy.close)
-    room.sink("a", lambda request, before: {"hang": True} if hanging[0] else {})
-    room.sink("b")
-    node = room.node(port=proxy.port, workers=1, destination_more=", timeout: 60s, breaker: { open_after: 0 }")
-    room.begin(rate=800, warm=3000)
-    with room.may_repeat():
-        node.kill()
-        room.some_time(0.2, 0.3)
-    hanging[0] = False
-    proxy.slow(0.02, "down")
-    here = room.here(node)
-    room.restart(node)
-    room.wait_said(node, "adopting a journal", here)
-    for _ in range(12):
-        room.some_time(0.05, 0.3)
-        proxy.lose("down")
-        room.some_time(0.02, 0.1)
-        proxy.heal()
-        proxy.slow(0.02, "down")
-        proxy.cut()
-    proxy.heal()
-    room.healed()
-    room.more(100)
-
-
 def network_is_bad(room):
     """Cuts, lost answers, delays and short partitions in random order, for 15 s, with two nodes behind it."""
     room.redis()

@@ -10,6 +10,7 @@
 #include "relay/ingest.h"
 #include "relay/journal.h"
 #include "relay/node.h"
+#include "relay/spool.h"
 #include "relay/stats.h"
 #include "relay/trust.h"
 
@@ -468,7 +469,10 @@ static void raise_limits(void)
 static const char *lock_data_dir(struct app *a)
 {
     int lock; /* held until the end */
-    if (!a->node.conf->redis.embedded) {
+    if (a->node.conf->spool.size == 0) {
+        spool_warn_of_leftovers(a->node.conf);
+    }
+    if (!conf_uses_data_dir(a->node.conf)) {
         return NULL;
     }
     const char *why = data_dir_lock(a->node.conf->data_dir, &lock);

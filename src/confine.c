@@ -87,6 +87,8 @@ void confine(const struct conf *conf)
     allow_socket(&s, conf->admin.address);
     if (conf->redis.embedded) {
         allow_programs(&s);
+    }
+    if (conf_uses_data_dir(conf)) {
         sandbox_allow(&s, conf->data_dir.at, SANDBOX_WRITE);
     }
     sandbox_enter(&s, conf->redis.embedded);

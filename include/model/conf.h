@@ -121,6 +121,9 @@ struct conf {
     } admin;
     struct str data_dir;
     struct {
+        uint64_t size; /* 0: no spool */
+    } spool;
+    struct {
         bool embedded; /* no URL anywhere: a private server in data_dir */
         struct str host, unix_path, user, password;
         uint16_t port;
@@ -174,6 +177,7 @@ const struct conf_source *conf_find_source(const struct conf *c, struct str name
 /* The source that has this path (exact match), or NULL. */
 const struct conf_source *conf_source_at(const struct conf *c, struct str path);
 const struct conf_destination *conf_find_destination(const struct conf *c, struct str name);
+bool conf_uses_data_dir(const struct conf *c); /* embedded store, spool */
 bool conf_takes_method(const struct conf_source *s, struct str method);
 const char *conf_durability_word(enum conf_durability d);
 /* Does any source, or whatever comes by other ways, ask for it? */

@@ -74,8 +74,13 @@ unsigned lane_number(const struct lane *lane);
 /* Finds or makes the lane of that name; NULL when LANES_MAX destinations were seen already. */
 struct lane *lane_find(struct worker *w, struct str name);
 const char *lanes_apply(struct worker *w) MUST_CHECK; /* gives every lane its configuration */
+/* Their names, a blank between them: what journal and spool keep of an event's destinations. */
+void lanes_put_names(const struct worker *w, const uint16_t *to, size_t count, struct buf *out);
 void lanes_free(struct worker *w);
 void lane_pause(struct lane *lane, bool paused);
+/* Nobody configures it any more, and the operator wants nothing of it: forgets some of what is for
+ * it, in memory and in Redis; again every 2 s. */
+void lane_drop(struct lane *lane);
 unsigned lane_depth(const struct lane *lane); /* deliveries in memory */
 
 /* An event is durable: one delivery to each of its lanes. */

@@ -44,8 +44,6 @@ struct journal_keys {
 void journal_keys_init(struct journal_keys *k, struct str prefix, uint64_t number);
 
 /* One append in motion: a member of ingest's request, or a re-append's own. */
-#define DEDUPE_KEY 32 /* hex digits */
-
 struct append {
     struct append *next;
     struct event *event;
@@ -331,8 +329,8 @@ void lease_renew_all(struct worker *w);
 /* A planned stop: seals and frees every journal; on_freed when Redis has answered or is away. */
 void lease_free_all(struct worker *w, void (*on_freed)(struct worker *w));
 
-/* --- move.c: entries whose delivery is decided by a claim: events that leave a lost journal for
- * the live one, and deliveries that their sender may have sent before */
+/* --- move.c: entries whose delivery is decided by a claim: events that leave a lost journal, or
+ * the spool, for the live one, and deliveries that their sender may have sent before */
 #define MOVE_PLACE_MAX 48 /* of "<journal>-<n>" */
 
 enum move_verdict {
@@ -352,10 +350,13 @@ struct move {
     uint64_t copy_number;  /* of the journal that has it */
     uint64_t *seqs;        /* its slots, one a destination; owned */
     bool claiming;
-    bool copy_lost;              /* its journal was left, and lies below it now */
-    bool dropped;                /* not wanted any more; the claim's answer frees it */
-    char dedupe[DEDUPE_KEY + 1]; /* not empty: the claim is of a delivery id */
-    move_on_decided on_decided;  /* once, or NULL */
+    bool spooled;                     /* it comes from the spool ... */
+    bool durable;                     /* ... which need not keep it any more */
+    bool copy_lost;                   /* its journal was left, and lies below it now */
+    bool dropped;                     /* not wanted any more; the claim's answer frees it */
+    char dedupe[DEDUPE_KEY + 1];      /* not empty: the claim is of a delivery id */
+    char then_dedupe[DEDUPE_KEY + 1]; /* ... that is claimed when the event itself is */
+    move_on_decided on_decided;       /* once, or NULL */
     void *user;
 };
 /* Everything that `j` holds unsettled above `top` becomes a move; the rest of its memory goes.
@@ -363,13 +364,19 @@ struct move {
 void move_out(struct journal *j, uint64_t top, bool all_lost);
 bool move_holds_above(struct journal *j, uint64_t top);
 /* Recovery met an entry that says where it came from: whose it is must be claimed before any
- * attempt. */
-void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n);
+ * attempt; then its delivery id, if `dedupe` is not empty. */
+void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n,
+                    const char *dedupe);
 /* An entry of a source with `dedupe` is in the stream: the first that claims its delivery id is
  * delivered, the others are settled. `on_decided` may be NULL; never from inside. */
 void move_dedupe(struct journal *j, struct event *e, const char *key, move_on_decided on_decided,
                  void *user);
 void move_appended(struct journal *j, struct append *a, const char *reason);
+/* An event of the spool (taken over), when the live journal takes appends. */
+void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
+                  const char *dedupe);
+/* Does any event move that no disk holds? */
+bool moves_pending(const struct worker *w);
 size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX]);
 bool move_place_read(struct str place, uint64_t *number, uint64_t *n);
 void moves_pump(struct worker *w);
@@ -426,7 +433,8 @@ void due_rearm(struct worker *w);
 void due_look(struct track *t);    /* reads the head of its due set */
 void due_expire(struct track *t);  /* buries what is older than max_age, untried */
 void dead_expire(struct track *t); /* forgets dead letters older than retention.dead */
-void dead_forget(struct track *t, uint64_t count);    /* the oldest of them */
+void dead_forget(struct track *t, uint64_t count); /* the oldest of them */
+void due_forget(struct track *t, uint64_t count);  /* parked ones: their destination is dropped */
 void due_request(struct journal *j, struct str text); /* of `requests`; ends in request_done */
 
 #endif

@@ -46,5 +46,9 @@ void lookup_request(struct worker *w, const char *verb, struct str id, struct st
 /* Writes the destination's state for all nodes, and then obeys it here. on_done may be NULL. */
 void lookup_pause(struct worker *w, struct lane *lane, bool paused,
                   void (*on_done)(void *user, const char *reason), void *user);
+/* Says for all nodes that nothing is wanted of a destination that is not configured any more: what
+ * is parked or dead for it is forgotten, by whoever owns the journals. */
+void lookup_drop(struct worker *w, struct str destination,
+                 void (*on_done)(void *user, const char *reason), void *user);
 
 #endif

@@ -4,24 +4,29 @@
 #ifndef RELAY_NODE_H
 #define RELAY_NODE_H
 
+#include "model/breaker.h"
 #include "relay/worker.h"
 
 #include <stdatomic.h>
 
 struct lane;
 
-/* One destination's attempts in flight, over all workers. A slot that is given back while another
- * worker waits for one is handed over to it, in turn, so that none starves. */
+/* One destination's attempts in flight, over all workers, and its breaker. A slot that is given
+ * back while another worker waits for one is handed over to it, in turn, so that none starves. */
 struct node_slots {
     unsigned most;
     atomic_uint taken;
     _Atomic uint64_t waiting;             /* a bit a worker */
     atomic_uint handed_over[WORKERS_MAX]; /* taken for that worker, not yet in use by it */
+    uv_mutex_t lock;                      /* of the breaker */
+    struct breaker breaker;
 };
 
 struct node {
+    char id[9]; /* drawn at start: for people */
     struct conf *conf;
-    bool has_data_dir;       /* it is locked by this process */
+    bool has_data_dir;            /* it is locked by this process */
+    _Atomic uint64_t spool_bytes; /* on disk, all workers' */
     struct tls_context *tls; /* the listener's at start, later the main thread's own; NULL: plain */
     int64_t drain_until_ms;  /* boot clock: set before workers are told to drain */
     unsigned worker_count;
@@ -33,10 +38,14 @@ struct node {
 void node_init(struct node *n, struct conf *conf, unsigned worker_count);
 void node_done(struct node *n);
 
-/* May this lane start one more attempt? True: it has taken a slot. False: it is pumped when one is
- * handed over to it. */
-bool node_slot_take(struct lane *lane) MUST_CHECK;
+/* May this lane start one more attempt, where the breaker allows so many in the whole node? True:
+ * it has taken a slot. False: it is pumped when one is handed over to it, and every 2 s. */
+bool node_slot_take(struct lane *lane, unsigned allowed) MUST_CHECK;
 void node_slot_give(struct lane *lane);
+/* The breaker is the node's; lane->breaker is what this worker last saw of it. As in
+ * model/breaker.h; true: this report has changed its state. */
+unsigned node_breaker_allows(struct lane *lane, int64_t now_ms);
+bool node_breaker_report(struct lane *lane, bool ok, int64_t now_ms);
 
 /* One more event of the source with that index at `now_us` (monotonic): 0 = within its rate, else
  * after how many microseconds it would be. */

@@ -26,6 +26,7 @@ void stats_journal_left(struct worker *w);
 void stats_moved(struct worker *w, size_t events, unsigned perhaps_lost);
 void stats_recovered(struct worker *w, uint64_t events);
 void stats_lost(struct worker *w, unsigned deliveries);
+void stats_spooled(struct worker *w, unsigned events);
 void stats_certificate(struct worker *w, int64_t expires_s); /* the listener's, Unix time */
 /* Since the start, for /api/v1 and the log at exit. */
 uint64_t stats_accepted_total(const struct worker *w);

@@ -20,8 +20,10 @@ struct node;
 struct worker;
 struct move;
 struct op;
+struct spool;
 
 #define WORKERS_MAX 64
+#define DEDUPE_KEY 32  /* hex digits of the digest that stands for a delivery id */
 #define LANES_MAX 2048 /* destinations ever seen in one life, unknown ones included */
 
 /* Bytes in Redis, of all nodes: as last read, and as added up from this worker's own journals. */
@@ -97,6 +99,7 @@ struct worker {
     struct journal *live;     /* the one that takes appends; NULL while none does */
     struct journal *journals; /* all that this worker owns or asks for, live included */
     struct move *moves;       /* events on their way from a lost journal to the live one */
+    struct spool *spool;      /* NULL: none is configured */
     struct adoption *adoption;
     struct wheel_timer due;     /* the earliest due time of all parked deliveries */
     struct wheel_timer renewal; /* every 2 s: renew leases, look at listed journals, trim */

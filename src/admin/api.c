@@ -7,6 +7,7 @@
 #include "relay/ingest.h"
 #include "relay/lookup.h"
 #include "relay/node.h"
+#include "relay/roster.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
@@ -181,8 +182,7 @@ static void at_ready(struct worker *w, struct visit *v)
     struct call *c = call_of(v);
     const char *why = w->stopping || w->draining ? "draining"
                       : w->listener == NULL      ? "starting"
-                      : !redis_is_ready(w)       ? "redis_down"
-                                                 : journal_refuses(w);
+                                                 : ingest_refuses(w);
     c->refusal = c->refusal == NULL ? why : c->refusal;
 }
 
@@ -344,10 +344,38 @@ static void on_paused(void *user, const char *reason)
     }
 }
 
+static void on_dropped(void *user, const char *reason)
+{
+    struct call *c = user;
+    if (reason != NULL) {
+        call_fail(c, reason);
+    } else {
+        buf_add_str(&c->out, STR("{\"ok\":true}\n"));
+        call_end(c, 200);
+    }
+}
+
+static void drop_destination(struct api *api, struct httpd_request *r, struct str name)
+{
+    if (conf_find_destination(api->w->conf, name) != NULL) {
+        answer_problem(r, 409, "configured",
+                       "this node still delivers to it; take it out of the configuration first");
+    } else if (name.len == 0 || map_find(&api->w->lane_by_name, name) == NULL) {
+        answer_problem(r, 404, "not_found",
+                       "no such destination; GET /api/v1/destinations lists them");
+    } else {
+        lookup_drop(api->w, name, on_dropped, call_new(api, r));
+    }
+}
+
 static void post_destination(struct api *api, struct httpd_request *r, struct str rest)
 {
     struct str name, verb;
     str_cut(rest, '/', &name, &verb);
+    if (str_eq(verb, STR("drop"))) {
+        drop_destination(api, r, name);
+        return;
+    }
     struct lane *lane = name.len == 0 ? NULL : map_find(&api->w->lane_by_name, name);
     bool pause = str_eq(verb, STR("pause"));
     if (lane == NULL || (!pause && !str_eq(verb, STR("resume")))) {
@@ -359,6 +387,25 @@ static void post_destination(struct api *api, struct httpd_request *r, struct st
     memcpy(c->destination, lane->name, sizeof c->destination);
     c->pause = pause;
     lookup_pause(api->w, lane, pause, on_paused, c);
+}
+
+/* --- nodes */
+
+static void on_roster(void *user, const char *reason)
+{
+    struct call *c = user;
+    if (reason != NULL) {
+        call_fail(c, reason);
+    } else {
+        call_end(c, 200);
+    }
+}
+
+static void get_nodes(struct api *api, struct httpd_request *r, struct str rest)
+{
+    struct call *c = call_new(api, r);
+    (void)rest;
+    roster_list(api->w, &c->out, on_roster, c);
 }
 
 /* --- dead letters and events */
@@ -519,6 +566,7 @@ static const struct {
     {"GET", "/readyz", false, true, get_ready},
     {"GET", "/metrics", false, false, get_metrics},
     {"GET", "/api/v1/destinations", false, false, get_destinations},
+    {"GET", "/api/v1/nodes", false, false, get_nodes},
     {"POST", "/api/v1/destinations/", true, false, post_destination},
     {"GET", "/api/v1/dead", false, false, get_dead},
     {"POST", "/api/v1/dead/", true, false, post_dead},

@@ -1,4 +1,4 @@
-/* dead ls|show|replay|purge and destinations ls|pause|resume: they ask the running Penstock. */
+/* dead, destinations, nodes: rows that the admin API lists, and what can be done with them. */
 #include "cli/cli.h"
 
 #include <getopt.h>
@@ -208,16 +208,16 @@ static int dead_request_all(const struct conf *conf, const char *verb, const str
     return rc;
 }
 
-static bool sure(const struct args *a, const char *what)
+static bool sure(const struct args *a, const char *verb, const char *what, const char *of)
 {
     if (a->yes) {
         return true;
     }
     if (!isatty(STDIN_FILENO)) {
-        fprintf(stderr, "penstock dead: %s needs --yes when nobody can be asked\n", what);
+        fprintf(stderr, "penstock: %s needs --yes when nobody can be asked\n", verb);
         return false;
     }
-    printf("%s dead letters for %s? [y/N] ", what, a->destination);
+    printf("%s %s for %s? [y/N] ", verb, what, of);
     fflush(stdout);
     return getchar() == 'y';
 }
@@ -238,12 +238,13 @@ static int dead_with(const struct conf *conf, const struct args *a)
         return usage_error(&verb_dead, "--destination NAME is needed", NULL);
     }
     if (a->rest_count == 2) {
-        return strcmp(verb, "purge") == 0 && !sure(a, "purge")
+        return strcmp(verb, "purge") == 0 && !sure(a, "purge", "dead letters", a->destination)
                    ? EXIT_FAILED
                    : dead_request(conf, verb, a->rest[1], a->destination);
     }
     if (a->rest_count == 1 && a->all) {
-        return sure(a, verb) ? dead_request_all(conf, verb, a) : EXIT_FAILED;
+        return sure(a, verb, "dead letters", a->destination) ? dead_request_all(conf, verb, a)
+                                                             : EXIT_FAILED;
     }
     return usage_error(&verb_dead, "name an event id, or --all", NULL);
 }
@@ -303,8 +304,14 @@ static int destinations_with(const struct conf *conf, const struct args *a)
         struct admin_call call = {conf, NULL, "GET", STR("/api/v1/destinations")};
         return each_row(&call, "destinations", a->json, print_destination, &count);
     }
-    if ((strcmp(verb, "pause") != 0 && strcmp(verb, "resume") != 0) || a->rest_count != 2) {
-        return usage_error(&verb_destinations, "it is ls, pause NAME or resume NAME", NULL);
+    bool drop = strcmp(verb, "drop") == 0;
+    if ((strcmp(verb, "pause") != 0 && strcmp(verb, "resume") != 0 && !drop) ||
+        a->rest_count != 2) {
+        return usage_error(&verb_destinations, "it is ls, pause NAME, resume NAME or drop NAME",
+                           NULL);
+    }
+    if (drop && !sure(a, "drop", "all that waits", a->rest[1])) {
+        return EXIT_FAILED;
     }
     struct buf path, body;
     buf_init(&path, 1024);
@@ -313,7 +320,10 @@ static int destinations_with(const struct conf *conf, const struct args *a)
     struct admin_call call = {conf, NULL, "POST", buf_str(&path)};
     int rc = admin_ask(&call, &body);
     if (rc == EXIT_FINE) {
-        printf("%s is %s\n", a->rest[1], strcmp(verb, "pause") == 0 ? "paused" : "resumed");
+        printf("%s is %s\n", a->rest[1],
+               drop ? "dropped: what waits for it is forgotten within seconds"
+               : strcmp(verb, "pause") == 0 ? "paused"
+                                            : "resumed");
     }
     buf_done(&path);
     buf_done(&body);
@@ -326,10 +336,68 @@ static int destinations(int argc, char **argv)
 }
 
 const struct verb verb_destinations = {
-    "destinations", "List destinations; pause or resume one.",
+    "destinations", "List destinations; pause or resume one, or drop what is left of one.",
     "usage: penstock destinations ls [--json]\n"
     "       penstock destinations pause NAME\n"
-    "       penstock destinations resume NAME\n\n"
+    "       penstock destinations resume NAME\n"
+    "       penstock destinations drop NAME [--yes]\n\n"
     "  -c, --config FILE   supplies the admin address and token\n"
-    "While a destination is paused, its deliveries wait in Redis; the others go on.\n",
+    "While a destination is paused, its deliveries wait in Redis; the others go on.\n"
+    "What is left of one that no node configures any more is kept until its time is over;\n"
+    "drop forgets it, dead letters too.\n",
     destinations};
+
+/* --- nodes */
+
+static void print_worker(yyjson_val *v)
+{
+    yyjson_val *journals = yyjson_obj_get(v, "journals"), *j;
+    uint64_t bytes = 0;
+    size_t i, n, old = 0;
+    const char *live = "-";
+    yyjson_arr_foreach(journals, i, n, j)
+    {
+        bytes += yyjson_get_uint(yyjson_obj_get(j, "bytes"));
+        if (strcmp(text(j, "kind"), "live") == 0) {
+            live = text(j, "name");
+        } else {
+            old++;
+        }
+    }
+    printf("%s/%-3" PRIu64 " %-8s %-20s pid %-8" PRIu64
+           " journal %-10s %3zu older %8.1f MiB  seen %.1f s ago\n",
+           text(v, "node"), yyjson_get_uint(yyjson_obj_get(v, "worker")), text(v, "state"),
+           text(v, "host"), yyjson_get_uint(yyjson_obj_get(v, "pid")), live, old,
+           (double)bytes / (1 << 20),
+           (double)yyjson_get_uint(yyjson_obj_get(v, "seen_ms_ago")) / 1000);
+}
+
+static void print_unowned(yyjson_val *v)
+{
+    printf("journal %s has no owner; whoever is there takes it when its lease has ended\n",
+           yyjson_get_str(v));
+}
+
+static int nodes_with(const struct conf *conf, const struct args *a)
+{
+    size_t count;
+    if (a->rest_count > 0) {
+        return usage_error(&verb_nodes, "unexpected argument", a->rest[0]);
+    }
+    struct admin_call call = {conf, NULL, "GET", STR("/api/v1/nodes")};
+    int rc = each_row(&call, "nodes", a->json, print_worker, &count);
+    return rc != EXIT_FINE || a->json ? rc
+                                      : each_row(&call, "unowned", false, print_unowned, &count);
+}
+
+static int nodes(int argc, char **argv)
+{
+    return with_conf(&verb_nodes, argc, argv, nodes_with);
+}
+
+const struct verb verb_nodes = {
+    "nodes", "List all nodes on this Redis: their workers, journals and bytes.",
+    "usage: penstock nodes [--json]\n\n"
+    "  -c, --config FILE   supplies the admin address and token; any node will do\n"
+    "A worker that is silent for 6 s is shown as such: its journals are being taken over.\n",
+    nodes};

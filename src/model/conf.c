@@ -140,6 +140,11 @@ const struct conf_destination *conf_find_destination(const struct conf *c, struc
     return NULL;
 }
 
+bool conf_uses_data_dir(const struct conf *c)
+{
+    return c->redis.embedded || c->spool.size > 0;
+}
+
 bool conf_takes_method(const struct conf_source *s, struct str method)
 {
     static const struct {

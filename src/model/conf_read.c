@@ -10,7 +10,6 @@
 static const struct {
     const char *block, *key;
 } later[] = {
-    {"", "spool"},
     {"", "network"},
     {"", "tests"},
     {"", "include"},

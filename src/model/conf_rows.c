@@ -467,6 +467,12 @@ static const struct conf_row shutdown_rows[] = {
 static const struct conf_block shutdown_block = {"shutdown", "shutdown", shutdown_rows,
                                                  0,          NULL,       NULL};
 
+static const struct conf_row spool_rows[] = {
+    {"size", &KIND_BYTES, AT(c.spool.size), NULL, MIB, 1024 * GIB,
+     "how many bytes of events it takes, such as 1GiB; then senders get 503", .required = true},
+    END};
+static const struct conf_block spool_block = {"spool", "spool", spool_rows, 0, NULL, NULL};
+
 static const struct conf_row top_rows[] = {
     VALUE("version", COUNT, AT(version), "1", 1, 1, "the version of this language"),
     {"workers", &KIND_COUNT, AT(c.workers), "auto", 1, 64,
@@ -475,6 +481,7 @@ static const struct conf_row top_rows[] = {
     BLOCK("admin", 0, admin, "the side of the operator"),
     VALUE("data_dir", TEXT, AT(c.data_dir), "/var/lib/penstock", 1, 4000,
           "what is kept outside of Redis, or Penstock's own Redis"),
+    BLOCK("spool", 0, spool, "takes events to the disk while Redis is away; off unless given"),
     BLOCK("redis", 0, redis, "the store"),
     {"sources", &KIND_NAMED, AT(sources), NULL, 0, CONF_SOURCES_MAX, "who sends",
      .block = &source_block},

@@ -97,21 +97,29 @@ static bool take_range(struct cluster *c, const struct master *asked, const redi
 static void close_unlisted(struct worker *w)
 {
     for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
-        if (!m->listed && m->closing == 0) {
+        if (m->listed || m->closing > 0) {
+            continue;
+        }
+        if (m->last_run_id[0] != '\0') { /* else it only told us of the others */
             log_line(LOG_INFO, "no master of the cluster any more", "host", "%s", m->host, "port",
                      "%u", m->port, NULL);
-            master_close(m);
         }
+        master_close(m);
     }
 }
 
-/* False: there is nothing in it. */
-static bool take_map(struct cluster *c, const struct master *asked, const redisReply *reply)
+/* NULL, or why it cannot be used. */
+static const char *take_map(struct cluster *c, const struct master *asked, const redisReply *reply)
 {
     struct worker *w = c->w;
-    if (store_error_of(reply) != STORE_OK || reply->type != REDIS_REPLY_ARRAY ||
-        reply->elements == 0) {
-        return false;
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return "CLUSTER SLOTS was refused; its user needs +cluster|slots and +cluster|info";
+    }
+    if (asked->is_behind) {
+        return "it knows an older cluster than the others do";
+    }
+    if (reply->elements == 0) {
+        return "no slots are assigned in this cluster yet: redis-cli --cluster create";
     }
     for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
         m->listed = false;
@@ -127,7 +135,7 @@ static bool take_map(struct cluster *c, const struct master *asked, const redisR
     }
     close_unlisted(w);
     lease_follow(w);
-    return true;
+    return NULL;
 }
 
 static bool other_is_ready(const struct master *m)
@@ -174,9 +182,10 @@ static void on_info(void *user, const redisReply *reply)
     if (reply == NULL || c == NULL) {
         return;
     }
-    const char *why = text_u64(redis_info(reply, STR("cluster_current_epoch")), UINT64_MAX, &epoch);
-    m->is_behind = why != NULL || is_old_news(c, m, epoch);
-    if (!m->is_behind) {
+    bool good =
+        text_u64(redis_info(reply, STR("cluster_current_epoch")), UINT64_MAX, &epoch) == NULL;
+    m->is_behind = good && is_old_news(c, m, epoch);
+    if (good && !m->is_behind) {
         c->epoch = epoch;
         take_info(c, m, reply);
     }
@@ -191,10 +200,7 @@ static void on_slots(void *user, const redisReply *reply)
     if (reply == NULL || c == NULL) {
         return;
     }
-    const char *why = m->is_behind ? "it knows an older cluster than the others do"
-                      : !take_map(c, m, reply)
-                          ? "no slots are assigned in this cluster yet: redis-cli --cluster create"
-                          : NULL;
+    const char *why = take_map(c, m, reply);
     look_in(c, LOOK_AGAIN_MS);
     if (checking && why == NULL) {
         master_check_passed(m);

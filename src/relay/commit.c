@@ -8,6 +8,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "relay/delivery.h"
+#include "relay/spool.h"
 #include "relay/stats.h"
 
 #include <stdlib.h>
@@ -404,6 +405,9 @@ static void batch_written(struct journal *j)
     }
     if (j->state == JOURNAL_READING) {
         recover_more(j);
+    }
+    if (j == j->w->live) {
+        spool_pump(j->w); /* it waits while too much is queued here */
     }
 }
 

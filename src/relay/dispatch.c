@@ -213,13 +213,12 @@ void lane_pump(struct lane *lane)
     }
     for (;;) {
         int64_t now = boot_ms(); /* anew for each attempt: the lease rule */
-        unsigned allowed =
-            breaker_allows(&lane->breaker, &lane->dest->breaker, lane->dest->concurrency, now);
+        unsigned allowed = node_breaker_allows(lane, now);
         if (lane->lists[DELIVERY_INFLIGHT].n >= allowed) {
             break;
         }
         struct delivery *d = choose(lane, now);
-        if (d == NULL || !node_slot_take(lane)) {
+        if (d == NULL || !node_slot_take(lane, allowed)) {
             break;
         }
         start(d, now);
@@ -240,7 +239,7 @@ static void on_probe(struct wheel_timer *t)
     struct lane *lane = CONTAINER_OF(t, struct lane, probe);
     expire(lane);
     if (lane->dest != NULL && !lane->paused) {
-        breaker_allows(&lane->breaker, &lane->dest->breaker, lane->dest->concurrency, boot_ms());
+        (void)node_breaker_allows(lane, boot_ms());
     }
     lane_pump(lane);
     if (stands(lane)) {
@@ -343,9 +342,7 @@ static void try_again(struct delivery *d, const struct outcome *o)
 static void note_outcome(struct lane *lane, const struct outcome *o, int64_t boot)
 {
     bool ok = o->kind != OUTCOME_RETRY; /* a refusal for good is an answer: the destination lives */
-    enum breaker_state before = lane->breaker.state;
-    breaker_report(&lane->breaker, &lane->dest->breaker, lane->dest->concurrency, ok, boot);
-    if (lane->breaker.state != before && lane->breaker.state != BREAKER_HALF_OPEN) {
+    if (node_breaker_report(lane, ok, boot)) {
         log_line(lane->breaker.state == BREAKER_OPEN ? LOG_WARN : LOG_INFO,
                  lane->breaker.state == BREAKER_OPEN ? "destination is down: breaker opened"
                                                      : "destination is back: breaker closed",

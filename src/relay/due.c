@@ -387,6 +387,7 @@ void due_expire(struct track *t)
 struct dead_read {
     struct journal *j;
     unsigned lane;
+    bool due; /* of the due set: their destination is dropped */
 };
 
 static void on_old_dead(void *user, const redisReply *reply)
@@ -402,19 +403,27 @@ static void on_old_dead(void *user, const redisReply *reply)
     }
     for (size_t i = 0; i < reply->elements; i++) {
         uint64_t n;
-        if (text_u64(store_text(reply->element[i]), UINT64_MAX, &n) == NULL) {
-            commit_drop(t, n);
+        if (text_u64(store_text(reply->element[i]), UINT64_MAX, &n) != NULL) {
+            continue;
+        }
+        if (r.due) {
+            numset_add(&t->in_hand, n); /* until that is written */
+        } else {
             t->dead_total -= t->dead_total > 0;
         }
+        commit_drop(t, n);
+    }
+    if (r.due && reply->elements == 0) {
+        t->next_due_ms = INT64_MAX;
     }
 }
 
 /* The answer to `argv`, a list of entries in the dead set of `t`, is forgotten. */
-static void forget_listed(struct track *t, size_t argc, const struct str *argv)
+static void forget_listed(struct track *t, size_t argc, const struct str *argv, bool due)
 {
     struct dead_read *r = malloc(sizeof *r);
     ENSURE(r != NULL);
-    *r = (struct dead_read){t->journal, t->lane->number};
+    *r = (struct dead_read){t->journal, t->lane->number, due};
     if (journal_send(t->journal, argc, argv, on_old_dead, r)) {
         journal_hold(t->journal);
     } else {
@@ -439,24 +448,36 @@ void dead_expire(struct track *t)
                          STR("LIMIT"),
                          STR("0"),
                          STR("256")};
-    forget_listed(t, 7, argv);
+    forget_listed(t, 7, argv, false);
+    buf_done(&key);
+}
+
+static void forget_first(struct track *t, const char *kind, uint64_t count)
+{
+    char last[20];
+    struct buf key;
+    buf_init(&key, 256);
+    struct str argv[] = {STR("ZRANGE"),
+                         journal_key(t->journal, &key, kind, str_of(t->lane->name)),
+                         STR("0"),
+                         {last, text_put_u64(last, count - 1)}};
+    forget_listed(t, 4, argv, kind[1] == 'u');
     buf_done(&key);
 }
 
 void dead_forget(struct track *t, uint64_t count)
 {
-    char last[20];
-    struct buf key;
-    if (count == 0 || t->journal->op_count > 0) {
-        return;
+    if (count > 0 && t->dead_total > 0 && t->journal->op_count == 0) {
+        forget_first(t, "dead:", count);
     }
-    buf_init(&key, 256);
-    struct str argv[] = {STR("ZRANGE"),
-                         journal_key(t->journal, &key, "dead:", str_of(t->lane->name)),
-                         STR("0"),
-                         {last, text_put_u64(last, count - 1)}};
-    forget_listed(t, 4, argv);
-    buf_done(&key);
+}
+
+void due_forget(struct track *t, uint64_t count)
+{
+    if (count > 0 && t->next_due_ms != INT64_MAX && !t->due_reading && t->in_hand.n == 0 &&
+        t->journal->op_count == 0) {
+        forget_first(t, "due:", count);
+    }
 }
 
 /* --- requests: "replay <n> <destination> <nonce>", "purge <n> <destination> <nonce>" */

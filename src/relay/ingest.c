@@ -2,7 +2,7 @@
  *
  * Order of checks: size cap (httpd), source and method, signature, timestamp, routes, append,
  * answer. The sender gets its 200 only after Redis has answered the append, and while the lease is
- * valid. */
+ * valid; or, while Redis is away, after the spool has synced it. */
 #include "relay/ingest.h"
 
 #include "base/crash.h"
@@ -10,6 +10,7 @@
 #include "model/route.h"
 #include "relay/delivery.h"
 #include "relay/node.h"
+#include "relay/spool.h"
 #include "relay/stats.h"
 #include "relay/trust.h"
 
@@ -24,9 +25,11 @@ enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024, REFUSAL_LINES = 10, ALLO
 
 #define HEAD_MS 10000u /* for a whole head, unless the whole request has less */
 
-/* A request on its way into the journal; it outlives its sender when the outcome is unknown. */
+/* A request on its way into the journal, or the spool; it outlives its sender when the outcome is
+ * unknown. */
 struct inbound {
     struct append append;
+    struct spooling spooling;
     struct worker *w;
     struct httpd_request *request; /* NULL: answered, or the sender has gone */
     const struct conf_source *source;
@@ -185,13 +188,18 @@ static void refuse(struct worker *w, struct httpd_request *r, const struct conf_
     refuse_as(w, r, source, &(struct refusal){reason, detail, &client, 1});
 }
 
-static void accept_event(struct inbound *in, struct str id)
+static struct str promised(const struct inbound *in)
+{
+    return str_of(conf_durability_word(in->source->durability));
+}
+
+static void accept_event(struct inbound *in, struct str id, struct str durable)
 {
     struct worker *w = in->w;
     const struct conf_source *s = in->source;
     struct field fields[] = {
         {STR("penstock-event-id"), id},
-        {STR("penstock-durability"), str_of(conf_durability_word(s->durability))},
+        {STR("penstock-durability"), durable},
     };
     httpd_answer(in->request, &(struct httpd_answer){.status = (int)s->respond_status,
                                                      .content_type = STR("application/json"),
@@ -253,7 +261,7 @@ static void tell_durable(struct inbound *in, const struct journal *j)
     const struct event *e = in->append.event;
     if (in->request != NULL && !in->append.unproven && journal_may_act(j)) {
         CRASH_POINT("answer");
-        accept_event(in, (struct str){e->id, EVENT_ID_LEN});
+        accept_event(in, (struct str){e->id, EVENT_ID_LEN}, promised(in));
         CRASH_POINT("answered");
         forget_sender(in);
     } else { /* perhaps no longer mine, or less durable than promised */
@@ -270,7 +278,7 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
     } else if (verdict == MOVE_DUPLICATE) {
         stats_duplicate(in->w, in->source->name);
         if (in->request != NULL) {
-            accept_event(in, first_id);
+            accept_event(in, first_id, promised(in));
             forget_sender(in);
         }
     } else {
@@ -315,23 +323,48 @@ static void put_dedupe(const struct conf_source *source, const struct httpd_requ
     buf_done(&id);
 }
 
-static void append_request(struct worker *w, struct httpd_request *r,
-                           const struct conf_source *source, const uint16_t *to, size_t to_count)
+static void on_spooled(struct spooling *x, const char *reason)
 {
-    CRASH_POINT("routed");
+    struct inbound *in = CONTAINER_OF(x, struct inbound, spooling);
+    if (reason != NULL) {
+        refuse_inbound(in, reason);
+    } else if (in->request != NULL) {
+        accept_event(in, (struct str){x->id, EVENT_ID_LEN}, STR("spool"));
+    }
+    inbound_free(in);
+}
+
+static struct inbound *inbound_new(struct worker *w, struct httpd_request *r,
+                                   const struct conf_source *source)
+{
     struct inbound *in = calloc(1, sizeof *in);
-    struct buf headers;
     ENSURE(in != NULL);
-    buf_init(&headers, HEADERS_CEILING);
-    event_render_fields(r->fields, &headers);
+    in->spooling.on_spooled = on_spooled;
     in->w = w;
     in->request = r;
     in->source = source;
     in->client = client_of(w->conf, r);
     in->began_us = r->began_us;
+    r->pending = in;
+    w->waiting++;
+    wheel_arm(&w->wheel, &in->deadline, ANSWER_WITHIN_MS, on_deadline);
+    return in;
+}
+
+static void keep_request(struct worker *w, struct httpd_request *r,
+                         const struct conf_source *source, const uint16_t *to, size_t to_count,
+                         bool spool)
+{
+    CRASH_POINT("routed");
+    struct inbound *in = inbound_new(w, r, source);
+    struct buf headers;
+    char dedupe[DEDUPE_KEY + 1] = "";
+    if (source->dedupe_ms > 0) {
+        put_dedupe(source, r, dedupe);
+    }
+    buf_init(&headers, HEADERS_CEILING);
+    event_render_fields(r->fields, &headers);
     struct event_parts parts = {
-        .journal = w->live->number,
-        .n = journal_next_n(w->live),
         .received_ms = worker_now_ms(w),
         .source = source->name,
         .method = r->method,
@@ -341,17 +374,33 @@ static void append_request(struct worker *w, struct httpd_request *r,
         .to = to,
         .to_count = to_count,
     };
-    in->append.event = event_new(&parts);
-    in->append.durability = source->durability;
-    if (source->dedupe_ms > 0) {
-        put_dedupe(source, r, in->append.dedupe);
+    if (spool) {
+        memcpy(in->spooling.dedupe, dedupe, sizeof dedupe);
+        spool_append(w, &parts, &in->spooling);
+    } else {
+        parts.journal = w->live->number;
+        parts.n = journal_next_n(w->live);
+        in->append.event = event_new(&parts);
+        in->append.durability = source->durability;
+        memcpy(in->append.dedupe, dedupe, sizeof dedupe);
     }
     buf_done(&headers);
-    r->pending = in;
-    w->waiting++;
-    wheel_arm(&w->wheel, &in->deadline, ANSWER_WITHIN_MS, on_deadline);
     httpd_release(r);
-    journal_append(w->live, &in->append);
+    if (!spool) {
+        journal_append(w->live, &in->append);
+    }
+}
+
+/* What the journal refuses because Redis is away is the spool's, if there is one. */
+static bool is_for_spool(const struct worker *w, const char *reason)
+{
+    return reason != NULL && w->spool != NULL && strcmp(reason, "redis_down") == 0;
+}
+
+const char *ingest_refuses(const struct worker *w)
+{
+    const char *reason = journal_refuses(w);
+    return is_for_spool(w, reason) ? spool_refuses(w, 0) : reason;
 }
 
 static size_t find_routes(struct worker *w, struct httpd_request *r,
@@ -389,7 +438,7 @@ static void on_request(void *user, struct httpd_request *r)
         stats_unrouted(w, source->name);
         if (!source->keep_unrouted) {
             struct inbound in = {.w = w, .request = r, .source = source, .began_us = r->began_us};
-            accept_event(&in, STR_NONE);
+            accept_event(&in, STR_NONE, STR_NONE);
             return;
         }
     }
@@ -398,6 +447,10 @@ static void on_request(void *user, struct httpd_request *r)
     if (full != NULL) {
         refuse(w, r, source, "over_budget", full);
         return;
+    }
+    bool spool = is_for_spool(w, reason);
+    if (spool) {
+        reason = spool_refuses(w, r->body.len);
     }
     if (reason == NULL && event_bytes_alive() + r->body.len > w->conf->listen.memory_bytes) {
         reason = "overloaded";
@@ -416,7 +469,7 @@ static void on_request(void *user, struct httpd_request *r)
             return;
         }
     }
-    append_request(w, r, source, to, n);
+    keep_request(w, r, source, to, n, spool);
 }
 
 static size_t on_head(void *user, struct httpd_request *r)

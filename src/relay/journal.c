@@ -6,6 +6,7 @@
 #include "relay/delivery.h"
 #include "relay/ingest.h"
 #include "relay/node.h"
+#include "relay/spool.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
@@ -245,15 +246,15 @@ static bool is_known(const struct journal *j, const struct append *a)
            (a->refusal != NULL || !needs_proof(j, a) || a->event->n <= j->proof.proven_n);
 }
 
-/* Outcomes are told in the order of appending. */
-static void complete_known(struct journal *j)
+/* Outcomes are told in the order of appending. False: that has ended the journal. */
+static bool complete_known(struct journal *j)
 {
     journal_hold(j);
     while (j->pending != NULL && is_known(j, j->pending)) {
         struct append *a = pop(j);
         complete(j, a, a->refusal);
     }
-    (void)journal_release(j);
+    return !journal_release(j);
 }
 
 /* Answers come in order, so this is the first that was sent on this connection. */
@@ -268,7 +269,7 @@ static void on_xadd(void *user, const redisReply *reply)
         CRASH_POINT("appended");
         a->answered = true;
         j->unanswered = a->next;
-        complete_known(j);
+        (void)complete_known(j);
         return;
     }
     enum store_error e = store_error_of(reply);
@@ -280,7 +281,9 @@ static void on_xadd(void *user, const redisReply *reply)
     a->answered = true;
     a->refusal = refusal_of(e); /* a hole */
     j->unanswered = a->next;
-    complete_known(j);
+    if (!complete_known(j)) {
+        return;
+    }
     if (e == STORE_READONLY || e == STORE_NOAUTH || e == STORE_NOPERM) {
         store_reset(j->master->appends, store_error_word(e));
     } else if (store_error_moves(e)) {
@@ -301,12 +304,7 @@ static bool send_event(struct journal *j, const struct append *a)
     char id[24], t[20], m[64], from[MOVE_PLACE_MAX];
     struct buf to, target;
     buf_init(&to, LANES_MAX * 80);
-    for (size_t i = 0; i < e->to_count; i++) {
-        if (i > 0) {
-            buf_add_char(&to, ' ');
-        }
-        buf_add_str(&to, str_of(j->w->lanes[e->to[i]]->name));
-    }
+    lanes_put_names(j->w, e->to, e->to_count, &to);
     buf_init(&target, 64 << 10);
     struct str line;
     if (e->method.len + 1 + e->target.len <= sizeof m) {
@@ -331,17 +329,18 @@ static bool send_event(struct journal *j, const struct append *a)
         STR("h"),          e->headers,
         STR("b"),          e->body,
         STR_NONE,          STR_NONE,
+        STR_NONE,          STR_NONE,
     };
-    size_t argc = sizeof argv / sizeof *argv;
+    size_t argc = sizeof argv / sizeof *argv - 4;
+    const char *dedupe = a->dedupe;
     if (a->move != NULL) {
-        argv[argc - 2] = STR("from");
-        argv[argc - 1] =
-            (struct str){from, move_place(a->move->from_journal, a->move->from_n, from)};
-    } else if (a->dedupe[0] != '\0') {
-        argv[argc - 2] = STR("k");
-        argv[argc - 1] = str_of(a->dedupe);
-    } else {
-        argc -= 2;
+        argv[argc++] = STR("from");
+        argv[argc++] = (struct str){from, move_place(a->move->from_journal, a->move->from_n, from)};
+        dedupe = a->move->then_dedupe;
+    }
+    if (dedupe[0] != '\0') {
+        argv[argc++] = STR("k");
+        argv[argc++] = str_of(dedupe);
     }
     CRASH_POINT("append");
     bool ok = store_send(j->master->appends, argc, argv, on_xadd, j);
@@ -387,8 +386,9 @@ static void proof_came(struct journal *j)
          a = a->next) {
         a->unproven = needs_proof(j, a) && !is_proven(j, a);
     }
-    complete_known(j);
-    journal_prove(j);
+    if (complete_known(j)) {
+        journal_prove(j);
+    }
 }
 
 /* An error (CONFIG SET appendonly no, a master that became a replica) is no proof. */
@@ -482,6 +482,7 @@ static void open_journal(struct journal *j)
     log_line(LOG_INFO, "journal is open", "journal", "%s", j->name, NULL);
     commit_soon(j);
     moves_pump(j->w);
+    spool_pump(j->w);
     lanes_pump(j->w);
 }
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DROP_AT_ONCE = 4096 }; /* of a dropped destination, for each journal and tick */
+
 enum { UNKNOWN_MAX_AGE_MS = 3 * 86400000 };
 
 unsigned lane_number(const struct lane *lane)
@@ -69,6 +71,16 @@ const char *lanes_apply(struct worker *w)
     return NULL;
 }
 
+void lanes_put_names(const struct worker *w, const uint16_t *to, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) {
+            buf_add_char(out, ' ');
+        }
+        buf_add_str(out, str_of(w->lanes[to[i]]->name));
+    }
+}
+
 void lanes_free(struct worker *w)
 {
     for (unsigned i = 0; i < w->lane_count; i++) {
@@ -100,6 +112,22 @@ unsigned lane_depth(const struct lane *lane)
         n += lane->lists[s].n;
     }
     return n;
+}
+
+void lane_drop(struct lane *lane)
+{
+    for (int s = 0; s < DELIVERY_INFLIGHT; s++) {
+        while (lane->lists[s].first != NULL) {
+            delivery_settle(lane->lists[s].first);
+        }
+    }
+    for (struct journal *j = lane->w->journals; j != NULL; j = j->next) {
+        struct track *t = j->tracks[lane->number];
+        if (t != NULL && (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD)) {
+            dead_forget(t, DROP_AT_ONCE);
+            due_forget(t, DROP_AT_ONCE);
+        }
+    }
 }
 
 void lane_pause(struct lane *lane, bool paused)

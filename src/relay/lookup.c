@@ -493,3 +493,33 @@ void lookup_pause(struct worker *w, struct lane *lane, bool paused,
     }
     buf_done(&key);
 }
+
+struct dropping {
+    void (*on_done)(void *user, const char *reason);
+    void *user;
+};
+
+static void on_dropped(void *user, const redisReply *reply)
+{
+    struct dropping d = *(struct dropping *)user;
+    free(user);
+    d.on_done(d.user, store_error_of(reply) == STORE_OK ? NULL : "redis_down");
+}
+
+void lookup_drop(struct worker *w, struct str destination,
+                 void (*on_done)(void *user, const char *reason), void *user)
+{
+    struct buf key;
+    buf_init(&key, 128);
+    buf_add_str(&key, w->conf->redis.prefix);
+    buf_add_str(&key, STR("destinations"));
+    struct str argv[] = {STR("HSET"), buf_str(&key), destination, STR("dropped")};
+    struct dropping *d = malloc(sizeof *d);
+    ENSURE(d != NULL);
+    *d = (struct dropping){on_done, user};
+    if (!redis_send(w, 4, argv, on_dropped, d)) {
+        free(d);
+        on_done(user, "redis_down");
+    }
+    buf_done(&key);
+}

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "relay/delivery.h"
+#include "relay/spool.h"
 #include "relay/stats.h"
 
 #include <limits.h>
@@ -169,6 +170,9 @@ static void move_free(struct worker *w, struct move *m)
             break;
         }
     }
+    if (m->spooled) {
+        spool_event_moved(w);
+    }
     event_unref(m->event);
     event_unref(m->copy);
     free(m->seqs);
@@ -278,39 +282,55 @@ static bool is_holder(const struct move *m, struct str holder)
     return str_eq(holder, m->dedupe[0] == '\0' ? place : (struct str){m->copy->id, EVENT_ID_LEN});
 }
 
-static void on_claimed(void *user, const redisReply *reply)
+static void claim(struct worker *w, struct move *m);
+
+static void claim_answered(struct worker *w, struct move *m, const redisReply *reply)
 {
-    struct claim c = *(struct claim *)user;
-    struct move *m = c.m;
     struct str holder;
-    free(user);
     m->claiming = false;
     if (m->dropped) {
-        move_free(c.w, m);
+        move_free(w, m);
         return;
     }
     if (!read_claim(m, reply, &holder)) {
         return;
     }
     bool mine = is_holder(m, holder);
-    struct journal *j = journal_find(c.w, m->copy_number);
+    struct journal *j = journal_find(w, m->copy_number);
     if (mine && m->copy_lost) { /* mine, but gone: once more, from where it was */
-        tell(c.w, m, MOVE_UNKNOWN, STR_NONE);
+        tell(w, m, MOVE_UNKNOWN, STR_NONE);
         event_unref(m->event);
         m->event = m->copy;
         m->from_journal = m->copy_number;
         m->from_n = m->copy->n;
         m->copy = NULL;
         m->copy_lost = false;
-        m->dedupe[0] = '\0';
-        moves_pump(c.w);
+        if (m->dedupe[0] != '\0') { /* asked again, when it is there again */
+            memcpy(m->then_dedupe, m->dedupe, sizeof m->dedupe);
+            m->dedupe[0] = '\0';
+        }
+        moves_pump(w);
+        return;
+    }
+    if (mine && m->then_dedupe[0] != '\0') {
+        memcpy(m->dedupe, m->then_dedupe, sizeof m->dedupe);
+        m->then_dedupe[0] = '\0';
+        claim(w, m);
         return;
     }
     if (j != NULL && !m->copy_lost) {
-        tell(c.w, m, mine ? MOVE_MINE : MOVE_DUPLICATE, holder);
+        tell(w, m, mine ? MOVE_MINE : MOVE_DUPLICATE, holder);
         decide(j, m, mine);
     }
-    move_free(c.w, m);
+    move_free(w, m);
+}
+
+static void on_claimed(void *user, const redisReply *reply)
+{
+    struct claim c = *(struct claim *)user;
+    free(user);
+    claim_answered(c.w, c.m, reply);
+    spool_pump(c.w); /* there may be room for the next one */
 }
 
 static int64_t window_of(const struct worker *w, struct str source)
@@ -369,9 +389,11 @@ static void reserve(struct journal *j, struct move *m)
     }
 }
 
-void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n)
+void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n,
+                    const char *dedupe)
 {
     struct move *m = move_new(j->w, event_ref(copy), from_journal, from_n);
+    snprintf(m->then_dedupe, sizeof m->then_dedupe, "%s", dedupe);
     m->copy = event_ref(copy);
     m->copy_number = j->number;
     reserve(j, m);
@@ -408,6 +430,10 @@ void move_appended(struct journal *j, struct append *a, const char *reason)
 {
     struct move *m = a->move;
     m->append = NULL;
+    if (reason == NULL && m->spooled && !m->durable) {
+        m->durable = true;
+        spool_event_durable(j->w);
+    }
     if (reason == NULL) {
         m->copy = event_ref(a->event);
         reserve(j, m);
@@ -415,6 +441,24 @@ void move_appended(struct journal *j, struct append *a, const char *reason)
     }
     event_unref(a->event);
     free(a);
+}
+
+void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
+                  const char *dedupe)
+{
+    struct move *m = move_new(w, e, from_journal, from_n);
+    snprintf(m->then_dedupe, sizeof m->then_dedupe, "%s", dedupe);
+    m->spooled = true;
+    append_copy(w, m);
+}
+
+bool moves_pending(const struct worker *w)
+{
+    const struct move *m = w->moves;
+    while (m != NULL && m->spooled && !m->durable) {
+        m = m->next;
+    }
+    return m != NULL;
 }
 
 void moves_pump(struct worker *w)
@@ -440,7 +484,7 @@ void moves_free(struct worker *w)
     unsigned left = 0;
     while (w->moves != NULL) {
         struct move *m = w->moves;
-        left += m->copy == NULL;
+        left += m->copy == NULL && (!m->spooled || m->durable);
         if (m->claiming) { /* its answer frees it */
             w->moves = m->next;
             m->dropped = true;

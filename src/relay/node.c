@@ -1,13 +1,16 @@
 /* What workers share: slots, mailboxes, visits. */
 #include "relay/node.h"
 
+#include "base/crypt.h"
 #include "base/log.h"
 #include "relay/delivery.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void node_init(struct node *n, struct conf *conf, unsigned worker_count)
 {
+    snprintf(n->id, sizeof n->id, "%08x", (unsigned)(crypt_random_u64() >> 32));
     n->conf = conf;
     n->worker_count = worker_count;
     n->slots = calloc(conf->destination_count + 1, sizeof *n->slots);
@@ -15,11 +18,16 @@ void node_init(struct node *n, struct conf *conf, unsigned worker_count)
     ENSURE(n->slots != NULL && n->rates != NULL && worker_count > 0 && worker_count <= WORKERS_MAX);
     for (size_t i = 0; i < conf->destination_count; i++) {
         n->slots[i].most = conf->destinations[i].concurrency;
+        breaker_init(&n->slots[i].breaker);
+        ENSURE(uv_mutex_init(&n->slots[i].lock) == 0);
     }
 }
 
 void node_done(struct node *n)
 {
+    for (size_t i = 0; i < n->conf->destination_count; i++) {
+        uv_mutex_destroy(&n->slots[i].lock);
+    }
     free(n->slots);
     free(n->rates);
     tls_context_unref(n->tls);
@@ -27,10 +35,10 @@ void node_done(struct node *n)
 
 /* --- slots */
 
-static bool take_one(struct node_slots *s)
+static bool take_one(struct node_slots *s, unsigned allowed)
 {
     unsigned taken = atomic_load(&s->taken);
-    while (taken < s->most) {
+    while (taken < s->most && taken < allowed) {
         if (atomic_compare_exchange_weak(&s->taken, &taken, taken + 1)) {
             return true;
         }
@@ -47,7 +55,7 @@ static bool take_handed_over(struct node_slots *s, unsigned worker)
     return true;
 }
 
-bool node_slot_take(struct lane *lane)
+bool node_slot_take(struct lane *lane, unsigned allowed)
 {
     struct worker *w = lane->w;
     if (w->node->worker_count == 1) {
@@ -55,12 +63,18 @@ bool node_slot_take(struct lane *lane)
     }
     struct node_slots *s = &w->node->slots[lane->number];
     uint64_t me = UINT64_C(1) << w->index;
-    if (take_handed_over(s, w->index) || take_one(s)) {
+    if (take_handed_over(s, w->index)) {
+        if (atomic_load(&s->taken) <= allowed) {
+            return true;
+        }
+        atomic_fetch_sub(&s->taken, 1); /* it was handed over before the breaker said otherwise */
+    }
+    if (take_one(s, allowed)) {
         return true;
     }
     /* Who gives one back from here on sees the bit; who did before left it to be taken. */
     atomic_fetch_or(&s->waiting, me);
-    if (take_one(s)) {
+    if (take_one(s, allowed)) {
         atomic_fetch_and(&s->waiting, ~me);
         return true;
     }
@@ -99,7 +113,7 @@ static void give(struct worker *w, struct node_slots *s)
         unsigned k = next_waiting(waiting, w->index, w->node->worker_count);
         if (k == WORKERS_MAX) { /* leave it first, then look who came meanwhile */
             atomic_fetch_sub(&s->taken, 1);
-            if (atomic_load(&s->waiting) == 0 || !take_one(s)) {
+            if (atomic_load(&s->waiting) == 0 || !take_one(s, s->most)) {
                 return;
             }
             continue;
@@ -137,6 +151,45 @@ static void use_slots(struct worker *w)
             }
         }
     }
+}
+
+/* --- breakers */
+
+/* The node's, held; or with one worker the lane's own. */
+static struct breaker *hold_breaker(struct lane *lane)
+{
+    struct node *n = lane->w->node;
+    if (n->worker_count == 1) {
+        return &lane->breaker;
+    }
+    uv_mutex_lock(&n->slots[lane->number].lock);
+    return &n->slots[lane->number].breaker;
+}
+
+static void release_breaker(struct lane *lane, const struct breaker *b)
+{
+    if (b != &lane->breaker) {
+        lane->breaker = *b;
+        uv_mutex_unlock(&lane->w->node->slots[lane->number].lock);
+    }
+}
+
+unsigned node_breaker_allows(struct lane *lane, int64_t now_ms)
+{
+    struct breaker *b = hold_breaker(lane);
+    unsigned n = breaker_allows(b, &lane->dest->breaker, lane->dest->concurrency, now_ms);
+    release_breaker(lane, b);
+    return n;
+}
+
+bool node_breaker_report(struct lane *lane, bool ok, int64_t now_ms)
+{
+    struct breaker *b = hold_breaker(lane);
+    enum breaker_state before = b->state;
+    breaker_report(b, &lane->dest->breaker, lane->dest->concurrency, ok, now_ms);
+    bool changed = b->state != before;
+    release_breaker(lane, b);
+    return changed;
 }
 
 /* --- rates: a bucket of a second's worth, as the one time at which it would be empty (GCRA) */

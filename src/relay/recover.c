@@ -256,11 +256,13 @@ static void take_entry(struct journal *j, const struct entry *e)
     struct event *event = event_new(&parts);
     j->recovery->events++;
     uint64_t from_journal, from_n;
+    char key[DEDUPE_KEY + 1] = "";
+    if (e->dedupe.len == DEDUPE_KEY) {
+        memcpy(key, e->dedupe.at, DEDUPE_KEY);
+    }
     if (move_place_read(e->from, &from_journal, &from_n)) {
-        move_recovered(j, event, from_journal, from_n);
-    } else if (e->dedupe.len == DEDUPE_KEY) {
-        char key[DEDUPE_KEY + 1];
-        snprintf(key, sizeof key, "%.*s", STR_ARG(e->dedupe));
+        move_recovered(j, event, from_journal, from_n, key);
+    } else if (key[0] != '\0') {
         move_dedupe(j, event, key, NULL, NULL);
     } else {
         for (size_t i = 0; i < count; i++) {

@@ -67,11 +67,6 @@ void scripts_load(struct master *m)
 
 /* --- calling */
 
-bool script_unfit(enum store_error e)
-{
-    return e == STORE_NOSCRIPT || e == STORE_READONLY;
-}
-
 struct script_call {
     struct journal *j;
     script_on_answer on_answer;
@@ -131,6 +126,11 @@ bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t
 }
 
 /* --- answers */
+
+bool script_unfit(enum store_error e)
+{
+    return e == STORE_NOSCRIPT || e == STORE_READONLY;
+}
 
 struct answer answer_read(const redisReply *reply)
 {

@@ -2,6 +2,7 @@
 #include "relay/stats.h"
 
 #include "base/log.h"
+#include "relay/spool.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@ struct stats {
         *delivered, *parked, *dead, *depth, *inflight, *breaker, *paused, *held, *delivery_latency,
         *store_errors, *expiry;
     struct metric *redis_up, *lease_valid, *journals, *left, *moved, *lost, *recovered, *overdue,
-        *memory, *connections, *waiting, *kept, *kept_dead;
+        *memory, *connections, *waiting, *kept, *kept_dead, *spooled, *spool_bytes;
     struct map sources; /* struct source_stats by name */
     struct map lanes;   /* struct lane_stats by name */
     uint64_t accepted_total;
@@ -99,6 +100,10 @@ struct stats *stats_new(void)
                              "Dead letters of it, against retention.dead_bytes.");
     s->connections = single(s, gauge, "penstock_connections", "Open connections of senders.");
     s->waiting = single(s, gauge, "penstock_appends_pending", "Senders waiting for Redis.");
+    s->spooled = single(s, count, "penstock_events_spooled_total",
+                        "Events written to the spool while Redis was away.");
+    s->spool_bytes =
+        single(s, gauge, "penstock_spool_bytes", "Bytes of the spool that wait for Redis.");
     s->expiry = metrics_family(m, gauge, "penstock_tls_certificate_expiry_seconds",
                                "When the listener's first certificate to expire does, Unix time.");
     s->expiry->sum = METRIC_LEAST;
@@ -252,6 +257,11 @@ void stats_lost(struct worker *w, unsigned deliveries)
     metric_add(w->stats->lost, deliveries);
 }
 
+void stats_spooled(struct worker *w, unsigned events)
+{
+    metric_add(w->stats->spooled, events);
+}
+
 void stats_certificate(struct worker *w, int64_t expires_s)
 {
     metric_set(metric_of(w->stats->expiry, NULL), expires_s > 0 ? (uint64_t)expires_s : 0);
@@ -300,5 +310,6 @@ void stats_sum(struct worker *w, struct metrics *sum)
     metric_set(s->kept_dead, w->budget.dead);
     metric_set(s->connections, w->listener == NULL ? 0 : httpd_connections(w->listener));
     metric_set(s->waiting, w->waiting);
+    metric_set(s->spool_bytes, spool_bytes(w));
     metrics_sum(sum, &s->all);
 }

@@ -9,12 +9,14 @@
 #include "relay/ingest.h"
 #include "relay/lookup.h"
 #include "relay/node.h"
+#include "relay/roster.h"
+#include "relay/spool.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { START_WITHIN_MS = 5000, LOOK_MS = 20 };
+enum { START_WITHIN_MS = 5000, SPOOL_WITHIN_MS = 1000, LOOK_MS = 20 };
 
 static void set_state(struct worker *w, enum worker_state state)
 {
@@ -31,11 +33,16 @@ static void on_destinations(void *user, const redisReply *reply)
         return;
     }
     for (unsigned i = 0; i < w->lane_count; i++) {
-        bool paused = false;
+        bool paused = false, dropped = false;
         for (size_t k = 0; k + 1 < reply->elements; k += 2) {
             struct str name = {reply->element[k]->str, reply->element[k]->len};
             struct str state = {reply->element[k + 1]->str, reply->element[k + 1]->len};
-            paused |= str_eq(name, str_of(w->lanes[i]->name)) && str_eq(state, STR("paused"));
+            bool here = str_eq(name, str_of(w->lanes[i]->name));
+            paused |= here && str_eq(state, STR("paused"));
+            dropped |= here && str_eq(state, STR("dropped"));
+        }
+        if (dropped && w->lanes[i]->dest == NULL) {
+            lane_drop(w->lanes[i]);
         }
         if (w->lanes[i]->pause_wanted && !paused) {
             lookup_pause(w, w->lanes[i], true, NULL, NULL);
@@ -67,6 +74,8 @@ static void on_renewal(struct wheel_timer *t)
     moves_pump(w);
     read_destinations(w);
     budget_tend(w);
+    roster_publish(w);
+    spool_pump(w);
 }
 
 /* --- starting */
@@ -77,17 +86,29 @@ static void fail(struct worker *w, const char *why)
     set_state(w, WORKER_FAILED);
 }
 
+static void look_at_start(struct wheel_timer *t);
+
 /* Nothing to do for the operator but to wait: it is loading its file, or there are several machines
  * that need not come up together. */
 static bool may_still_come(struct worker *w)
 {
-    const char *why = redis_trouble(w);
-    bool several = w->redis.sentinel != NULL || w->redis.cluster != NULL;
-    if (several && boot_ms() > w->until_ms) {
-        w->until_ms = boot_ms() + START_WITHIN_MS;
-        log_line(LOG_WARN, "waiting for Redis", "why", "%s", why, NULL);
+    return w->redis.sentinel != NULL || w->redis.cluster != NULL ||
+           strstr(redis_trouble(w), "LOADING") != NULL;
+}
+
+static void look_again_at_start(struct worker *w)
+{
+    char text[sizeof w->failure];
+    if (!may_still_come(w)) {
+        snprintf(text, sizeof text,
+                 "cannot use Redis: %.500s; start it, or correct redis.url (or $REDIS_URL)",
+                 redis_trouble(w));
+        fail(w, text);
+        return;
     }
-    return several || strstr(why, "LOADING") != NULL;
+    log_line(LOG_WARN, "waiting for Redis", "why", "%s", redis_trouble(w), NULL);
+    w->until_ms = boot_ms() + START_WITHIN_MS;
+    wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_start);
 }
 
 static void look_at_start(struct wheel_timer *t)
@@ -101,12 +122,12 @@ static void look_at_start(struct wheel_timer *t)
         set_state(w, WORKER_READY);
         return;
     }
-    if (boot_ms() > w->until_ms && !may_still_come(w)) {
-        char text[sizeof w->failure];
-        snprintf(text, sizeof text,
-                 "cannot use Redis: %.500s; start it, or correct redis.url (or $REDIS_URL)",
-                 redis_trouble(w));
-        fail(w, text);
+    if (w->spool != NULL && boot_ms() > w->until_ms) { /* it takes what comes meanwhile */
+        set_state(w, WORKER_READY);
+        return;
+    }
+    if (boot_ms() > w->until_ms) {
+        look_again_at_start(w);
         return;
     }
     wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_start);
@@ -129,9 +150,12 @@ const char *worker_start(struct worker *w)
 {
     const char *why = lanes_apply(w);
     if (why == NULL) {
+        why = spool_start(w);
+    }
+    if (why == NULL) {
         redis_start(w);
         wheel_arm(&w->wheel, &w->renewal, RENEW_EVERY_MS, on_renewal);
-        w->until_ms = boot_ms() + START_WITHIN_MS;
+        w->until_ms = boot_ms() + (w->spool != NULL ? SPOOL_WITHIN_MS : START_WITHIN_MS);
         wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_start);
     }
     return why;
@@ -143,6 +167,7 @@ void worker_listen(struct worker *w)
     if (why != NULL) {
         fail(w, why);
     } else {
+        roster_publish(w);
         set_state(w, WORKER_LISTENING);
     }
 }
@@ -156,7 +181,7 @@ static bool is_drained(const struct worker *w)
             return false;
         }
     }
-    return ingest_waiting(w) == 0 && dispatch_idle(w) && w->moves == NULL;
+    return ingest_waiting(w) == 0 && dispatch_idle(w) && !moves_pending(w);
 }
 
 static void look_at_drain(struct wheel_timer *t)
@@ -204,8 +229,12 @@ void worker_end(struct worker *w, void (*on_ended)(struct worker *w))
         journal_free(w->journals);
     }
     moves_free(w);
-    w->closing = 3u + (w->listener != NULL); /* 3: mailbox, httpc, redis */
+    /* 3: mailbox, httpc, redis */
+    w->closing = 3u + (w->spool != NULL) + (w->listener != NULL);
     mailbox_close(w, closed_one, w);
+    if (w->spool != NULL) {
+        spool_close(w, closed_one, w);
+    }
     if (w->listener != NULL) {
         httpd_close(w->listener, closed_one, w);
         w->listener = NULL;
@@ -245,6 +274,7 @@ static void look_at_close(struct wheel_timer *t)
     if (!dispatch_idle(w)) { /* cancelled attempts complete from the loop */
         wheel_arm(&w->wheel, &w->look, LOOK_MS / 2, look_at_close);
     } else if (w->redis.started) {
+        roster_leave(w);
         lease_free_all(w, w->on_freed);
     } else {
         w->on_freed(w);
@@ -264,6 +294,7 @@ void worker_close(struct worker *w, void (*on_freed)(struct worker *w))
 void worker_done(struct worker *w)
 {
     adopt_done(w);
+    spool_free(w);
     uv_mutex_destroy(&w->mail.lock);
     stats_free(w->stats);
 }

@@ -163,6 +163,34 @@ int open(const char *path, int flags, ...)
     return must_fail("open", EMFILE) ? -1 : next(path, flags, mode);
 }
 
+int openat(int dir, const char *path, int flags, ...)
+{
+    NEXT(openat)
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    return must_fail("openat", ENOSPC) ? -1 : next(dir, path, flags, mode);
+}
+
+int unlinkat(int dir, const char *path, int flags)
+{
+    NEXT(unlinkat)
+    return must_fail("unlinkat", EROFS) ? -1 : next(dir, path, flags);
+}
+
+int fsync(int fd)
+{
+    NEXT(fsync)
+    return must_fail("fsync", EIO) ? -1 : next(fd);
+}
+
+int fdatasync(int fd)
+{
+    NEXT(fdatasync)
+    return must_fail("fdatasync", EIO) ? -1 : next(fd);
+}
+
 FILE *fopen(const char *path, const char *mode)
 {
     NEXT(fopen)

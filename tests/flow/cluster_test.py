@@ -1,6 +1,9 @@
 """Promises about Redis Cluster: a journal lies on one master, the others do not care."""
+import json
 import re
+import signal
 
+from certificates import Authority
 from harness import Cluster, Load, sequence, wait_for
 
 
@@ -12,7 +15,7 @@ def check(load, *sinks, twice=0):
 
 
 def slot_of(cluster, journal):
-    return int(cluster.servers[0].cli("CLUSTER", "KEYSLOT", "{%s}" % journal))
+    return int(cluster.servers[-1].cli("CLUSTER", "KEYSLOT", "{%s}" % journal))
 
 
 def accepts_and_delivers_on_a_cluster(flow):
@@ -37,13 +40,14 @@ def accepts_and_delivers_on_a_cluster(flow):
 
 def goes_on_while_a_master_of_the_cluster_is_away(flow):
     cluster, a = Cluster(flow), flow.sink(lambda r, before: {"status": 503} if before % 10 == 0 else {})
-    p = flow.penstock({"a": a}, cluster, destination_more=", breaker: { open_after: 0 }")
+    p = flow.penstock({"a": a}, cluster, workers=1, destination_more=", breaker: { open_after: 0 }")
     load = Load(p, 200)
     wait_for(lambda: len(load.acknowledged) >= 200, "load")
     dead = next(iter(cluster.journals().values()))
     dead.kill()
     so_far = len(load.acknowledged)
     wait_for(lambda: len(load.acknowledged) >= so_far + 300, "the others to go on")
+    assert len(load.refused) < 40, "at once, not with the next renewal: %d refused" % len(load.refused)
     wait_for(lambda: p.admin("/readyz")[0] == 200, "readyz to be green without it")
     dead.start()
     so_far = len(load.acknowledged)
@@ -72,6 +76,31 @@ def a_journal_comes_back_with_the_replica_of_its_master(flow):
     down[0] = False
     wait_for(lambda: set(range(21)) <= set(sequence(a)), "what was parked on the dead master", 60)
     assert "{%s}" % journal in replica.cli("--scan", "--pattern", "*:owner")
+    assert p.stop() == 0
+
+
+def a_replica_takes_over_from_a_master_that_hangs(flow):
+    """Appends are still on their way to the old one when the new one is asked: no answer may be mixed up."""
+    cluster, a = Cluster(flow, replicas=1), flow.sink()
+    p = flow.penstock({"a": a}, cluster, workers=1)
+    load = Load(p, 200)
+    wait_for(lambda: len(load.acknowledged) >= 200, "load")
+    journal, old = next(iter(cluster.journals().items()))
+    replica = cluster.replicas[cluster.masters.index(old)]
+    old.process.send_signal(signal.SIGSTOP)
+    seen = len(load.acknowledged) + len(load.refused)
+    assert replica.cli("CLUSTER", "FAILOVER", "TAKEOVER") == "OK"
+    others = [m for m in cluster.masters if m is not old]
+    for m in others:
+        wait_for(lambda: cluster.owner_of(slot_of(cluster, journal), [m]) is replica, "the others to know")
+        m.cli("CLIENT", "KILL", "TYPE", "normal")  # Penstock connects anew, and hears of it at once
+    opened = re.compile('journal is open","journal":"?%s' % journal)
+    wait_for(lambda: len(opened.findall(p.text())) == 2, "the journal to be resumed on the other")
+    wait_for(lambda: len(load.acknowledged) + len(load.refused) >= seen + 200, "events to be accepted")
+    old.process.send_signal(signal.SIGCONT)
+    load.stop()
+    check(load, a, twice=100)
+    assert p.metric("penstock_deliveries_perhaps_lost_total") == 0
     assert p.stop() == 0
 
 
@@ -144,3 +173,24 @@ def a_node_adopts_journals_on_every_master(flow):
     before = len(a.requests)
     flow.penstock({"a": a}, cluster, name="second")
     wait_for(lambda: len(a.requests) >= before + 40 and len(sequence(a)) == 40, "the second node to deliver them", 60)
+
+
+def accepts_and_delivers_on_a_cluster_over_tls(flow):
+    """The addresses that the cluster names are the encrypted ones, and each certificate is verified."""
+    ca, a = Authority(flow.folder), flow.sink()
+    cert, key = ca.make("redis")
+    cluster = Cluster(flow, 0, True, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca.cert,
+                      "--tls-auth-clients", "no", "--tls-cluster", "yes", tls=True)
+
+    class OverTls:
+        def directive(self):
+            return "url: 'rediss://127.0.0.1:%d', tls: { ca_file: %s }" % (cluster.tls_ports[0], ca.cert)
+
+    p = flow.penstock({"a": a}, OverTls(), workers=3)
+    load = Load(p, 200)
+    wait_for(lambda: len(load.acknowledged) >= 200, "load")
+    load.stop()
+    check(load, a)
+    ready = [json.loads(line)["port"] for line in p.text().splitlines() if "Redis is ready" in line]
+    assert set(ready) == set(cluster.tls_ports), ready
+    assert p.stop() == 0

@@ -100,3 +100,22 @@ def a_crash_between_append_and_claim_delivers_one_event(flow):
     assert set(events) <= set(arrived)
     assert all(len(ids) == 1 for ids in arrived.values()), {d: i for d, i in arrived.items() if len(i) > 1}
     assert all(arrived[d] == {e} for d, e in events.items())
+
+
+def what_was_spooled_is_compared_when_redis_is_back(flow):
+    sink, redis = flow.sink(), flow.redis()
+    p = flow.penstock({"ci": sink}, redis, sources=[SOURCE[0] % (SECRET, "10m")], more="spool: { size: 64MiB }")
+    first = event_of(github(p, "before"))
+    redis.kill()
+    wait_for(lambda: p.text().count('"Redis is away"') >= 2, "both workers to see that Redis is away")
+    spooled = [github(p, d) for d in ("before", "during", "during", "during")]
+    assert all(r.status == 200 and r.getheader("penstock-durability") == "spool" for r in spooled), spooled
+    redis.start()
+    wait_for(lambda: p.admin("/readyz")[0] == 200 and p.metric("penstock_redis_up") == 1, "Redis to be used again")
+    wait_for(lambda: {r.header("x-github-delivery") for r in list(sink.requests)} == {"before", "during"}, "both to come")
+    wait_for(lambda: p.metric("penstock_spool_bytes") == 0 and p.metric("penstock_lane_depth") == 0, "the spool to end")
+    assert event_of(github(p, "before")) == first
+    assert event_of(github(p, "during")) in {event_of(r) for r in spooled[1:]}
+    event_of(github(p, "after"))
+    wait_for(lambda: len(sink.requests) >= 3, "the last one")
+    assert sorted(r.header("x-github-delivery") for r in sink.requests) == ["after", "before", "during"]

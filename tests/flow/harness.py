@@ -284,14 +284,7 @@ class Sentinels:
             wait_for(lambda: replica.info("master_link_status") == "up", "the replica to be in sync")
         self.sentinels = []
         for i in range(3):
-            folder = os.path.join(flow.folder, "sentinel%d" % i)
-            os.makedirs(folder)
-            path = os.path.join(folder, "sentinel.conf")
-            with open(path, "w") as f:
-                f.write("sentinel monitor main 127.0.0.1 %d 2\nsentinel down-after-milliseconds main %d\n"
-                        "sentinel failover-timeout main 10000\n" % (self.servers[0].port, down_after_ms))
-            self.sentinels.append(_SentinelProcess(folder, path))
-            flow.parts.append(self.sentinels[-1].stop)
+            self.sentinels.append(SentinelProcess(flow, "sentinel%d" % i, self.servers[0].port, down_after_ms))
         for s in self.sentinels:
             wait_for(lambda: self._knows_all(s, replicas), "the sentinels to know each other")
 
@@ -311,29 +304,38 @@ class Sentinels:
             "127.0.0.1:%d" % s.port for s in self.sentinels)
 
 
-class _SentinelProcess(Redis):
-    def __init__(self, folder, path):
-        self.path = path
-        super().__init__(folder)
+class SentinelProcess(Redis):
+    def __init__(self, flow, name, master_port, down_after_ms, quorum=2, options=()):
+        folder = os.path.join(flow.folder, name)
+        os.makedirs(folder)
+        self.path = os.path.join(folder, "sentinel.conf")
+        with open(self.path, "w") as f:
+            f.write("sentinel monitor main 127.0.0.1 %d %d\nsentinel down-after-milliseconds main %d\n"
+                    "sentinel failover-timeout main 10000\n" % (master_port, quorum, down_after_ms))
+        super().__init__(folder, *options)
+        flow.parts.append(self.stop)
 
     def start(self):
         self.process = subprocess.Popen(
             [SERVER, self.path, "--sentinel", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder,
-             "--logfile", "sentinel.log"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             "--logfile", "sentinel.log", *self.options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(lambda: self.command("PING") == b"+PONG", "a sentinel to answer")
 
 
 class Cluster:
     """A Redis Cluster of three masters, each perhaps with a replica. Slots are given out unless `made` is False."""
 
-    def __init__(self, flow, replicas=0, made=True, *options):
+    def __init__(self, flow, replicas=0, made=True, *options, tls=False):
         self.flow = flow
-        self.servers = []
+        self.servers, self.tls_ports = [], []
         for _ in range(3 * (1 + replicas)):
+            if tls:
+                self.tls_ports.append(free_port())
             self.servers.append(flow.redis(
                 "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "1500",
                 "--cluster-require-full-coverage", "no", "--cluster-port", str(free_port()),
-                "--repl-diskless-sync-delay", "0", "--cluster-allow-replica-migration", "no", *options))
+                "--repl-diskless-sync-delay", "0", "--cluster-allow-replica-migration", "no", *options,
+                *(("--tls-port", str(self.tls_ports[-1])) if tls else ())))
         self.masters, self.replicas = self.servers[:3], self.servers[3:]
         if made:
             self.make()
@@ -360,9 +362,9 @@ class Cluster:
     def directive(self):
         return self.servers[0].directive()
 
-    def owner_of(self, slot):
-        """The server that has the slot, as most of those alive see it."""
-        for s in self.servers:
+    def owner_of(self, slot, asked=None):
+        """The server that has the slot, as the first of `asked` sees it that is alive."""
+        for s in asked or self.servers:
             if s.command("PING") != b"+PONG":
                 continue
             for line in s.cli("CLUSTER", "NODES").split("\n"):
@@ -580,7 +582,7 @@ class Load:
     def __init__(self, penstock, rate, connections=8, first=0):
         self.port, self.rate, self.connections = penstock.port, rate, connections
         self.acknowledged, self.refused, self.unknown = set(), set(), set()
-        self.latencies, self.next, self.running = [], first, True
+        self.latencies, self.first, self.next, self.running = [], first, first, True
         self.lock = threading.Lock()
         self.began = time.monotonic()
         self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(connections)]
@@ -591,7 +593,7 @@ class Load:
         with self.lock:
             n = self.next
             self.next += 1
-            return n, self.began + n / self.rate
+            return n, self.began + (n - self.first) / self.rate
 
     def _run(self):
         connection = None

@@ -3,7 +3,8 @@ import json
 import socket
 import threading
 
-from harness import Load, Sentinels, free_port, sequence, wait_for
+from certificates import Authority
+from harness import PATIENCE, Load, SentinelProcess, Sentinels, free_port, sequence, wait_for
 
 
 def check(load, *sinks, twice=0):
@@ -132,7 +133,8 @@ def a_master_that_hangs_is_left_when_the_sentinels_switch(flow):
     old.process.send_signal(19)  # SIGSTOP: its connections stay open
     wait_for(lambda: sentinels.master is not old, "the sentinels to name another")
     so_far = len(load.acknowledged)
-    wait_for(lambda: len(load.acknowledged) >= so_far + 100, "new events to be accepted")
+    wait_for(lambda: len(load.acknowledged) > so_far, "new events to be accepted at once", PATIENCE / 10)
+    wait_for(lambda: len(load.acknowledged) >= so_far + 100, "more of them")
     old.process.send_signal(18)
     load.stop()
     check(load, a, twice=100)
@@ -166,4 +168,33 @@ def believes_no_sentinel_blindly(flow):
     a.wait(1)
     said = [json.loads(line) for line in p.text().splitlines() if "Redis cannot be used" in line]
     assert any("replica" in line["why"] for line in said), said
+    assert p.stop() == 0
+
+
+def speaks_to_sentinels_as_to_redis_but_with_their_own_password(flow):
+    """TLS to both, each with a password of its own."""
+    ca, a = Authority(flow.folder), flow.sink()
+    cert, key = ca.make("redis")
+    tls = ["--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca.cert, "--tls-auth-clients", "no",
+           "--tls-replication", "yes"]
+    port, sentinel_port = free_port(), free_port()
+    redis = flow.redis("--tls-port", str(port), *tls)
+    redis.cli("CONFIG", "SET", "requirepass", "redis-pass")
+    sentinel = SentinelProcess(flow, "sentinel", port, 1000, quorum=1, options=("--tls-port", str(sentinel_port), *tls))
+    sentinel.cli("SENTINEL", "SET", "main", "auth-pass", "redis-pass")
+    sentinel.cli("ACL", "SETUSER", "default", "resetpass", ">sentinel-pass")
+
+    class Both:
+        def directive(self):
+            return ("url: 'rediss://:redis-pass@nowhere.invalid', tls: { ca_file: %s }, sentinel: { master: main, "
+                    "nodes: ['127.0.0.1:%d'], password: %s }" % (ca.cert, sentinel_port, self.password))
+
+    right, wrong = Both(), Both()
+    right.password, wrong.password = "sentinel-pass", "redis-pass"
+    p = flow.penstock({"a": a}, right)
+    assert p.stripe(b'{"seq":1}').status == 200
+    a.wait(1)
+    q = flow.penstock({"a": a}, wrong, start=False, name="wrong")
+    q.start(ready=False)
+    q.wait_log("no sentinel answers; the last one tried: sentinel at 127.0.0.1:%d: it answered: WRONGPASS" % sentinel_port)
     assert p.stop() == 0

@@ -392,6 +392,28 @@ def keeps_what_is_for_a_destination_it_does_not_know(flow):
     assert sequence(a) == {i: 1 for i in range(5)}
 
 
+def forgets_a_destination_that_is_dropped(flow):
+    redis, a, b = flow.redis(), flow.sink(), flow.sink(lambda r, before: {"status": 503 if before % 2 else 400})
+    p = flow.penstock({"a": a, "b": b}, redis, destination_more=", breaker: { open_after: 0 }")
+    for i in range(40):
+        p.stripe(b'{"seq":%d}' % i)
+    a.wait(40), b.wait(40)
+    assert p.admin("/api/v1/destinations/b/drop", "POST")[0] == 409  # it is configured
+    p.stop()
+    with open(p.config) as f:
+        full = f.read()
+    with open(p.config, "w") as f:
+        f.write("\n".join(line for line in full.splitlines() if not line.startswith("  b:")).replace("[a, b]", "[a]"))
+    p.start()
+    state = lambda: {d["name"]: d for d in p.api("/api/v1/destinations")["destinations"]}.get("b", {})
+    wait_for(lambda: state().get("parked") and state().get("dead"), "what is for it to be found", 60)
+    assert p.admin("/api/v1/destinations/c/drop", "POST")[0] == 404
+    assert p.admin("/api/v1/destinations/b/drop", "POST")[0] == 200
+    wait_for(lambda: not state().get("parked") and not state().get("dead"), "it to be forgotten", 60)
+    wait_for(lambda: redis.cli("KEYS", "*:event:*") == "" and redis.cli("KEYS", "*:due:*") == "", "Redis to have nothing of it")
+    assert sequence(a) == {i: 1 for i in range(40)}
+
+
 def cannot_start_without_a_writable_data_directory(flow):
     p = flow.penstock({"a": "http://127.0.0.1:9/"}, start=False)
     with open(os.path.join(flow.folder, "file"), "w"):

@@ -521,6 +521,71 @@ static void a_real_server_says_badid(void **state)
     shut_fixture(&f);
 }
 
+/* --- where it is, by whoever knows */
+
+struct finder {
+    struct fixture *f;
+    struct store *store;
+    uint16_t ports[2];
+    unsigned asked, errors;
+    bool up;
+};
+
+static void on_find(void *user)
+{
+    struct finder *x = user;
+    x->asked++;
+    store_found(x->store, STR("127.0.0.1"), x->ports[x->asked > 2]);
+}
+
+static void on_finder_up(void *user)
+{
+    ((struct finder *)user)->up = true;
+}
+
+static void on_finder_down(void *user, const char *why)
+{
+    (void)why;
+    ((struct finder *)user)->up = false;
+}
+
+static void on_error(void *user, const redisReply *reply)
+{
+    struct finder *x = user;
+    assert_int_equal(reply->type, REDIS_REPLY_ERROR);
+    assert_int_equal(x->f->answers, 0); /* before the command's own answer */
+    x->errors++;
+}
+
+static void asks_where_it_is_at_each_try_and_tells_of_errors(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    char option[32];
+    struct finder x = {.f = &f, .ports = {room_free_port(), room_free_port()}};
+    snprintf(option, sizeof option, "--port %u", x.ports[1]);
+    spawn_redis(&f, option);
+    struct store_conf conf = {.connect_ms = 5000, .command_ms = 5000};
+    struct store_handler handler = {&x, on_finder_up, on_finder_down, NULL, on_find, on_error};
+    f.store = x.store = store_new(&f.room.loop, &f.room.wheel, &conf, &handler);
+    assert_int_equal(x.asked, 0); /* never from inside */
+    room_wait(&f.room, &x.up);
+    assert_true(x.asked > 2);                      /* the first two led nowhere */
+    assert_true(send_text(&f, "GET", NULL, NULL)); /* too few arguments */
+    room_wait_n(&f.room, &f.answers, 1);
+    assert_int_equal(x.errors, 1);
+    store_found(x.store, STR("127.0.0.1"), x.ports[1]); /* no news */
+    assert_true(store_is_up(x.store));
+    store_found(x.store, STR("127.0.0.1"), x.ports[0]); /* elsewhere: on_find says where */
+    assert_false(store_is_up(x.store));
+    unsigned before = x.asked;
+    while (x.asked == before || !x.up) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    shut_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -541,6 +606,7 @@ int main(void)
         cmocka_unit_test(loading_is_not_up),
         cmocka_unit_test(a_silent_redis_is_given_up),
         cmocka_unit_test(a_real_server_says_badid),
+        cmocka_unit_test(asks_where_it_is_at_each_try_and_tells_of_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

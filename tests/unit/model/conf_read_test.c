@@ -96,7 +96,6 @@ static void later_keys(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        LEAST "spool: {size: 1GiB}\n",
         LEAST "network: {}\n",
         LEAST "tests: []\n",
         LEAST "include: [x]\n",
@@ -162,6 +161,10 @@ static void values(void **state)
         {LEAST "listen: {limits: {idle_timeout: 1ms}}\n", "must be from 100ms to 1h"},
         {LEAST "listen: {limits: {idle_timeout: 1w}}\n", "expected a duration"},
         {LEAST "listen: {limits: {idle_timeout: 99999999999999999999d}}\n", "expected a duration"},
+        {LEAST "spool: {}\n", "\"size\" is missing in spool"},
+        {LEAST "spool: 1GiB\n", "expected a mapping for spool, not text"},
+        {LEAST "spool: {size: 1}\n", "expected a size with a unit"},
+        {LEAST "spool: {size: 1023KiB}\n", "\"size\" must be from 1MiB to"},
         {LEAST "redis: {assume_fsync: yes}\n",
          "\"assume_fsync\": expected true or false, not \"yes\""},
         {LEAST "redis: {assume_fsync: True}\n", "expected true or false"},

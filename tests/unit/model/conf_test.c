@@ -31,7 +31,8 @@ static void the_simplest_file_has_every_default(void **state)
     room_text(c->admin.address, "127.0.0.1:8081", "admin");
     assert_int_equal(c->admin.token.len, 0);
     room_text(c->data_dir, "/var/lib/penstock", "data_dir");
-    assert_true(c->redis.embedded);
+    assert_int_equal(c->spool.size, 0);
+    assert_true(c->redis.embedded && conf_uses_data_dir(c));
     room_text(c->redis.prefix, "penstock:", "prefix");
     assert_int_equal(c->redis.durability, DURABILITY_FSYNC);
     assert_false(c->redis.assume_fsync);
@@ -95,7 +96,7 @@ static void a_full_file_is_read(void **state)
     conf_room_variables = NULL;
     struct conf *c = conf_good(
         "version: 1\n"
-        "data_dir: /srv/p\n"
+        "data_dir: /srv/p\nspool: {size: 1GiB}\n"
         "listen: {address: \"[::]:80\", limits: {body: 2MiB, headers: 8KiB, connections: 5, "
         "pending: 6,"
         " memory: 300MiB, lane: 7, request_timeout: 1s, idle_timeout: 1m30s}}\n"
@@ -135,7 +136,8 @@ static void a_full_file_is_read(void **state)
     room_text(c->redis.password, "p@ss", "password");
     assert_int_equal(c->redis.port, 6380);
     assert_int_equal(c->redis.db, 3);
-    assert_false(c->redis.embedded);
+    assert_int_equal(c->spool.size, 1 << 30);
+    assert_true(!c->redis.embedded && conf_uses_data_dir(c));
     assert_int_equal(c->redis.durability, DURABILITY_MEMORY);
     assert_int_equal(c->redis.dead_bytes, 3 << 20);
     room_text(c->admin.token, "abc", "token");
@@ -407,6 +409,7 @@ static void prints_what_it_reads_back(void **state)
         "listen: {address: unix:/run/p.sock}\n"
         "redis: {url: 'redis://u:hidden@h/1', durability: memory}\n"
         "admin: {token: hidden}\n"
+        "spool: {size: 3MiB}\n"
         "sources:\n"
         "  s: {verify: stripe, secrets: [hidden, hidden], respond: {body: 'a \"$in\" "
         "${TOKEN:-x}'}}\n"
@@ -428,6 +431,7 @@ static void prints_what_it_reads_back(void **state)
     room_holds(buf_str(&first), "Authorization: \"***\"\n");
     room_holds(buf_str(&first), "X-V: \"***\"\n");
     room_holds(buf_str(&first), "X-Env: prod\n");
+    room_holds(buf_str(&first), "spool:\n  size: 3MiB\n");
     room_holds(buf_str(&first), "body: \"a \\\"$$in\\\" hidden\"\n");
     room_holds(buf_str(&first), "verify: stripe\n");
     room_holds(buf_str(&first), "factor: 1.5\n");

@@ -1,0 +1,211 @@
+/* Segments on disk: made, appended to, cut back, read. */
+#include "io/segment.h"
+
+#include "base/crash.h"
+#include "base/crc32c.h"
+#include "base/little.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char SEGMENT_EMPTY[] = "nothing was written to it";
+const char SEGMENT_FOREIGN[] = "it is none of ours, or its head is damaged";
+const char SEGMENT_LATER[] = "a later version of Penstock wrote it";
+
+enum { VERSION = 1, AT_VERSION = 8, AT_JOURNAL = 16, AT_FIRST = 24, AT_CRC = 32 };
+
+static const char magic[] = "PENSPOOL";
+static const char suffix[] = ".segment";
+
+/* --- writing */
+
+/* A descriptor of a regular file takes all of it or has no room: a short count is not the end. */
+static const char *write_all(int fd, struct str bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t n = write(fd, bytes.at, bytes.len);
+        if (n < 0 && errno != EINTR) {
+            return strerror(errno);
+        }
+        bytes = str_from(bytes, n > 0 ? (size_t)n : 0);
+    }
+    return NULL;
+}
+
+static const char *sync_data(int fd)
+{
+    return fdatasync(fd) == 0 ? NULL : strerror(errno);
+}
+
+static const char *write_head(struct segment *s, uint64_t journal, uint64_t first)
+{
+    unsigned char head[SEGMENT_HEAD_BYTES] = {0};
+    memcpy(head, magic, AT_VERSION);
+    little_put32(head + AT_VERSION, VERSION);
+    little_put64(head + AT_JOURNAL, journal);
+    little_put64(head + AT_FIRST, first);
+    little_put32(head + AT_CRC, crc32c(0, head, AT_CRC));
+    const char *why = write_all(s->fd, (struct str){(char *)head, sizeof head});
+    if (why == NULL) {
+        why = sync_data(s->fd);
+    }
+    if (why == NULL && fsync(s->dir) != 0) { /* or the file itself may be gone after a power cut */
+        why = strerror(errno);
+    }
+    return why;
+}
+
+const char *segment_create(struct segment *s, int dir, uint64_t journal, uint64_t first)
+{
+    *s = (struct segment){.dir = dir, .fd = -1};
+    snprintf(s->name, sizeof s->name, "%09llx-%013llu%s", (unsigned long long)journal,
+             (unsigned long long)first, suffix);
+    s->fd = openat(dir, s->name, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (s->fd < 0) {
+        return strerror(errno);
+    }
+    const char *why = write_head(s, journal, first);
+    if (why != NULL) {
+        segment_close(s);
+        unlinkat(dir, s->name, 0);
+        return why;
+    }
+    s->bytes = SEGMENT_HEAD_BYTES;
+    return NULL;
+}
+
+const char *segment_write(struct segment *s, struct str records)
+{
+    const char *why = write_all(s->fd, records);
+    CRASH_POINT("spool_written");
+    if (why == NULL) {
+        why = sync_data(s->fd);
+    }
+    if (why != NULL) { /* if that fails, too, what was not acknowledged may be delivered */
+        (void)!ftruncate(s->fd, (off_t)s->bytes);
+        return why;
+    }
+    CRASH_POINT("spool_synced");
+    s->bytes += records.len;
+    return NULL;
+}
+
+void segment_close(struct segment *s)
+{
+    if (s->fd >= 0) {
+        close(s->fd);
+        s->fd = -1;
+    }
+}
+
+size_t segment_begin(struct buf *out)
+{
+    static const char room[SEGMENT_RECORD_BYTES];
+    size_t begun = out->len;
+    buf_add(out, room, sizeof room);
+    return begun;
+}
+
+void segment_end(struct buf *out, size_t begun)
+{
+    ENSURE(!out->failed && out->len - begun - SEGMENT_RECORD_BYTES <= UINT32_MAX);
+    unsigned char *at = (unsigned char *)out->at + begun;
+    size_t n = out->len - begun - SEGMENT_RECORD_BYTES;
+    little_put32(at, (uint32_t)n);
+    little_put32(at + 4, crc32c(crc32c(0, at, 4), at + SEGMENT_RECORD_BYTES, n));
+}
+
+/* --- reading */
+
+bool segment_is_named(const char *name)
+{
+    struct str s = str_of(name), journal, first;
+    if (!str_ends(s, str_of(suffix)) || s.len != 9 + 1 + 13 + sizeof suffix - 1) {
+        return false;
+    }
+    str_cut(str_head(s, 9 + 1 + 13), '-', &journal, &first);
+    unsigned char bytes[5];
+    char padded[10] = "0";
+    size_t n;
+    if (journal.len != 9 || !text_is_digits(first)) {
+        return false;
+    }
+    memcpy(padded + 1, journal.at, 9);
+    return text_get_hex((struct str){padded, 10}, bytes, sizeof bytes, &n);
+}
+
+const char *segment_load(int dir, const char *name, struct buf *out)
+{
+    struct stat st;
+    const char *why = NULL;
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return strerror(errno);
+    }
+    ssize_t n = fstat(fd, &st) == 0 ? 1 : -1;
+    size_t size = n < 0 ? 0 : (size_t)st.st_size;
+    while (n > 0 && out->len < size) {
+        char *room = buf_room(out, size - out->len);
+        if (room == NULL) {
+            close(fd);
+            return "it is too large";
+        }
+        n = read(fd, room, size - out->len);
+        out->len += n > 0 ? (size_t)n : 0;
+    }
+    if (n < 0) {
+        why = strerror(errno);
+    }
+    close(fd);
+    return why;
+}
+
+const char *segment_remove(int dir, const char *name)
+{
+    return unlinkat(dir, name, 0) == 0 ? NULL : strerror(errno);
+}
+
+const char *segment_open(struct segment_reader *r, struct str bytes)
+{
+    *r = (struct segment_reader){.left = bytes};
+    struct str start = str_head(bytes, bytes.len < AT_VERSION ? bytes.len : AT_VERSION);
+    if (!str_starts(str_of(magic), start)) {
+        return SEGMENT_FOREIGN;
+    }
+    if (bytes.len >= AT_VERSION + 4 && little_get32(bytes.at + AT_VERSION) > VERSION) {
+        return SEGMENT_LATER;
+    }
+    if (bytes.len < SEGMENT_HEAD_BYTES) {
+        return SEGMENT_EMPTY;
+    }
+    if (little_get32(bytes.at + AT_CRC) != crc32c(0, bytes.at, AT_CRC) ||
+        little_get32(bytes.at + AT_VERSION) != VERSION) {
+        return SEGMENT_FOREIGN;
+    }
+    r->journal = little_get64(bytes.at + AT_JOURNAL);
+    r->next = little_get64(bytes.at + AT_FIRST);
+    r->left = str_from(bytes, SEGMENT_HEAD_BYTES);
+    return NULL;
+}
+
+bool segment_next(struct segment_reader *r, uint64_t *number, struct str *payload)
+{
+    if (r->left.len < SEGMENT_RECORD_BYTES) {
+        return false;
+    }
+    const char *at = r->left.at;
+    size_t n = little_get32(at);
+    if (n > r->left.len - SEGMENT_RECORD_BYTES ||
+        little_get32(at + 4) != crc32c(crc32c(0, at, 4), at + SEGMENT_RECORD_BYTES, n)) {
+        return false;
+    }
+    *payload = (struct str){at + SEGMENT_RECORD_BYTES, n};
+    *number = r->next++;
+    r->left = str_from(r->left, SEGMENT_RECORD_BYTES + n);
+    return true;
+}

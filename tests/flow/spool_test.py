@@ -1,0 +1,251 @@
+"""Promises about the spool: Redis away, a disk in its place."""
+import json
+import os
+import re
+
+from harness import Load, sequence, wait_for
+
+SPOOL = "spool: { size: 64MiB }"
+
+
+def _files(p):
+    folder = os.path.join(p.folder, "data/spool")
+    return sorted(f for f in os.listdir(folder) if f.endswith(".segment"))
+
+
+def _redis_away(redis, p, workers=2):
+    """And each worker knows: nothing that comes from now on is sent to Redis."""
+    said = p.text().count('"Redis is away"')
+    redis.kill()
+    wait_for(lambda: p.text().count('"Redis is away"') >= said + workers, "each worker to see that Redis is away")
+
+
+def _drained(p):
+    wait_for(lambda: p.metric("penstock_redis_up") == 1 and p.metric("penstock_spool_bytes") == 0, "the spool to be empty")
+    wait_for(lambda: _files(p) == [], "its files to be gone")
+
+
+def _delivered_once(load, *sinks):
+    for sink in sinks:
+        wait_for(lambda: load.acknowledged <= set(sequence(sink)), "every acknowledged event to arrive")
+        assert max(sequence(sink).values()) == 1, "an event came twice"
+
+
+def takes_every_request_while_redis_is_away(flow):
+    redis, a, b = flow.redis(), flow.sink(), flow.sink()
+    p = flow.penstock({"a": a, "b": b}, redis, more=SPOOL)
+    before = p.stripe(b'{"seq":1}')
+    assert (before.status, before.getheader("penstock-durability")) == (200, "fsync")
+    _redis_away(redis, p)
+    load = Load(p, 300, first=1000)
+    wait_for(lambda: len(load.acknowledged) >= 600, "events to be spooled")
+    assert p.admin("/readyz") == (200, "ready\n")
+    assert p.metric("penstock_events_spooled_total") >= 600 and p.metric("penstock_spool_bytes") > 600 * 100
+    meanwhile = p.stripe(b'{"seq":2}')
+    assert (meanwhile.status, meanwhile.getheader("penstock-durability")) == (200, "spool")
+    redis.start()
+    _drained(p)
+    so_far = len(load.acknowledged)
+    wait_for(lambda: len(load.acknowledged) >= so_far + 100, "events to go to Redis again")
+    load.stop()
+    assert not load.refused and not load.unknown, (load.refused, load.unknown)
+    _delivered_once(load, a, b)
+    assert {1, 2} <= set(sequence(a))
+    late = sorted(load.latencies)[len(load.latencies) * 99 // 100]
+    assert late < 0.5, "the 99th percentile of an answer is %.3f s" % late
+    text = p.text()
+    assert "Redis is away: events go to the spool" in text and "the spool is empty again" in text
+    assert p.stop() == 0
+
+
+def each_outage_is_spooled_and_delivered(flow):
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, more=SPOOL)
+    load = Load(p, 200)
+    for outage in range(3):
+        wait_for(lambda: p.metric("penstock_redis_up") == 1, "Redis to be back")
+        so_far = p.metric("penstock_events_spooled_total")
+        redis.kill()
+        wait_for(lambda: p.metric("penstock_events_spooled_total") > so_far + 50, "events to be spooled")
+        redis.start()
+    load.stop()
+    _drained(p)
+    _delivered_once(load, a)
+
+
+def spooled_events_survive_kill_9_of_penstock(flow):
+    """Also when the next life has fewer workers, and starts before Redis is back."""
+    redis, a, b = flow.redis(), flow.sink(), flow.sink()
+    p = flow.penstock({"a": a, "b": b}, redis, more=SPOOL, workers=3)
+    _redis_away(redis, p, workers=3)
+    load = Load(p, 300, connections=16)
+    wait_for(lambda: len(load.acknowledged) >= 300 and len(_files(p)) >= 2, "events to be spooled by several workers")
+    p.kill()
+    load.stop()
+    p = flow.penstock({"a": a, "b": b}, redis, more=SPOOL, workers=1)
+    assert p.admin("/readyz") == (200, "ready\n")
+    more = Load(p, 300, first=100000)
+    wait_for(lambda: len(more.acknowledged) >= 100, "more events to be spooled")
+    redis.start()
+    _drained(p)
+    more.stop()
+    _delivered_once(load, a, b)
+    _delivered_once(more, a, b)
+    assert p.stop() == 0
+
+
+def a_kill_9_amid_the_drain_loses_nothing(flow):
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, more=SPOOL)
+    _redis_away(redis, p)
+    load = Load(p, 600)
+    wait_for(lambda: len(load.acknowledged) >= 1500, "events to be spooled")
+    load.stop()
+    redis.start()
+    a.wait(20)
+    p.kill()
+    seen = len(a.requests)
+    assert _files(p), "the drain was over too soon to say anything"
+    p.start()
+    _drained(p)
+    wait_for(lambda: load.acknowledged <= set(sequence(a)), "every acknowledged event to arrive")
+    again = sum(n - 1 for n in sequence(a).values())
+    assert again <= 100, "%d duplicates after %d deliveries" % (again, seen)
+
+
+def a_drain_that_another_node_has_taken_over_delivers_nothing_twice(flow):
+    """What the dead life had moved is the other node's; what is still in its files goes on when it returns."""
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, more=SPOOL)
+    _redis_away(redis, p)
+    load = Load(p, 600)
+    wait_for(lambda: len(load.acknowledged) >= 1500, "events to be spooled")
+    load.stop()
+    redis.start()
+    a.wait(20)
+    p.kill()
+    assert _files(p), "the drain was over too soon to say anything"
+    other = flow.penstock({"a": a}, redis, name="other")
+    wait_for(lambda: other.text().count("journal is recovered") >= 2, "the other node to have both journals")
+    found = other.metric("penstock_events_recovered_total")
+    assert found > 0
+    wait_for(lambda: other.metric("penstock_deliveries_total") == found, "the other node to have delivered what it found")
+    before = sum(n - 1 for n in sequence(a).values())
+    p.start()
+    _drained(p)
+    wait_for(lambda: load.acknowledged <= set(sequence(a)), "every acknowledged event to arrive")
+    assert p.stop() == 0 and other.stop() == 0
+    assert sum(n - 1 for n in sequence(a).values()) == before <= 100
+
+
+def answers_503_when_the_spool_is_full_and_comes_back(flow):
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, more="spool: { size: 1MiB }", workers=1)
+    _redis_away(redis, p, workers=1)
+    taken = 0
+    while True:
+        r = p.stripe(b'{"seq":%d,"pad":"%s"}' % (taken, b"x" * 50000))
+        if r.status != 200:
+            break
+        assert r.getheader("penstock-durability") == "spool"
+        taken += 1
+    assert 10 < taken < 22, taken
+    assert r.status == 503 and r.getheader("Retry-After") and json.loads(r.body) == {"error": "over_budget"}
+    small = 0
+    while p.stripe(b'{"seq":%d}' % (10000 + small)).status == 200:
+        small += 1
+    assert p.admin("/readyz") == (503, "over_budget\n")
+    redis.start()
+    wait_for(lambda: p.stripe(b'{"seq":1000}').getheader("penstock-durability") == "fsync", "events to go to Redis")
+    _drained(p)
+    wait_for(lambda: {1000, *range(taken), *range(10000, 10000 + small)} <= set(sequence(a)), "every event")
+    _redis_away(redis, p, workers=1)
+    assert p.stripe(b'{"seq":2000}').getheader("penstock-durability") == "spool"
+    assert max(n for seq, n in sequence(a).items() if seq != 1000) == 1
+
+
+def a_damaged_spool_file_costs_no_other_event(flow):
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, more=SPOOL, workers=1)
+    _redis_away(redis, p, workers=1)
+    for seq in range(5):
+        assert p.stripe(b'{"seq":%d}' % seq).status == 200
+    p.kill()
+    name, = _files(p)
+    folder = os.path.join(p.folder, "data/spool")
+    path = os.path.join(folder, name)
+    whole = open(path, "rb").read()
+    with open(path, "r+b") as f:
+        f.truncate(len(whole) - 3)
+    later, foreign = "000000001-0000000000001.segment", "fffffffff-0000000000001.segment"
+    with open(os.path.join(folder, later), "wb") as f:
+        f.write(whole[:8] + b"\x02" + whole[9:])
+    with open(os.path.join(folder, foreign), "wb") as f:
+        f.write(b"this was never a segment of the spool")
+    redis.start()
+    p.start()
+    wait_for(lambda: name not in _files(p), "the file to be drained")
+    wait_for(lambda: set(sequence(a)) == {0, 1, 2, 3}, "what was whole")
+    wait_for(lambda: p.text().count("a spool file is left alone") == 2, "a sentence for each of the others")
+    text = p.text()
+    assert re.search('left alone.*%s.*a later version of Penstock wrote it' % later, text)
+    assert re.search('left alone.*%s.*none of ours' % foreign, text)
+    assert re.search('the end of a spool file was cut off.*%s' % name, text)
+    assert p.metric("penstock_spool_bytes") == 0, "what is left alone takes no room"
+    assert p.stop() == 0
+    assert _files(p) == [later, foreign]
+
+
+def a_spooled_event_is_found_by_its_id(flow):
+    redis, a = flow.redis(), flow.sink(lambda request, before: {"status": 400})
+    p = flow.penstock({"a": a}, redis, more=SPOOL)
+    _redis_away(redis, p)
+    event = p.stripe(b'{"seq":1}').getheader("penstock-event-id")
+    redis.start()
+    request, = a.wait(1)
+    assert request.header("penstock-event-id") == event
+    wait_for(lambda: p.metric("penstock_dead_letters_total") == 1, "a dead letter")
+    found = wait_for(lambda: p.api("/api/v1/events/%s" % event), "the event to be found")
+    assert found["id"] == event, found
+
+
+def two_nodes_never_share_a_data_directory(flow):
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, more=SPOOL)
+    other = flow.penstock({"a": a}, redis, more=SPOOL, name="other", start=False)
+    config = open(other.config).read()
+    with open(other.config, "w") as f:
+        f.write(config.replace(os.path.join(other.folder, "data"), os.path.join(p.folder, "data")))
+    other.start(ready=False)
+    assert other.wait() == 1
+    assert "is in use by another Penstock (process %d)" % p.process.pid in other.text(), other.text()
+    assert p.stripe(b'{"seq":1}').status == 200
+
+
+def says_that_events_lie_in_a_spool_that_is_off(flow):
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, more=SPOOL)
+    _redis_away(redis, p)
+    assert p.stripe(b'{"seq":1}').status == 200
+    p.kill()
+    redis.start()
+    p = flow.penstock({"a": a}, redis)
+    p.wait_log("events of an earlier life lie in the spool")
+    assert p.stop() == 0 and len(_files(p)) == 1
+    p = flow.penstock({"a": a}, redis, more=SPOOL)
+    a.wait(1)
+    _drained(p)
+
+
+def stops_in_order_while_redis_is_away(flow):
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, more=SPOOL)
+    _redis_away(redis, p)
+    load = Load(p, 300)
+    wait_for(lambda: len(load.acknowledged) >= 100, "events to be spooled")
+    assert p.stop() == 0
+    load.stop()
+    redis.start()
+    p.start()
+    _drained(p)
+    _delivered_once(load, a)

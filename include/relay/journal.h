@@ -200,6 +200,9 @@ struct track {
     int64_t next_due_ms;          /* of what is parked and not loaded; INT64_MAX: nothing */
     bool due_reading;             /* a read of its due set is under way */
     bool look_back;               /* time may have gone back: a due time may be too far off */
+    bool look_at_all;             /* it has: not only at the next few */
+    bool looked_back;             /* the last read did: it takes turns with what is due */
+    int64_t back_ms;              /* looking back has come so far */
     struct delivery *loaded_list; /* parked deliveries now in memory */
     struct numset in_hand; /* their n, until the commit with their outcome is written: the due set
                               still names them as due */
@@ -422,9 +425,9 @@ bool budget_is_short(const struct worker *w); /* above four fifths: history goes
 
 /* --- due.c: parked deliveries and their times; requests of the API */
 void due_note(struct track *t, int64_t due_ms); /* something is parked until then */
-/* Redis' clock stepped back, or may have while nobody looked: what was tried "later than now" runs
- * at once. */
-void due_time_went_back(struct worker *w);
+/* Redis' clock stepped back: what was tried "later than now" runs at once. */
+void due_time_went_back(struct journal *j);
+/* It may have while nobody looked: the next few are looked at, and more while such are found. */
 void due_look_back(struct track *t);
 void due_rearm(struct worker *w);
 void due_look(struct track *t);    /* reads the head of its due set */

@@ -320,6 +320,9 @@ static void trim_live(struct journal *j)
     const struct conf *c = j->w->conf;
     int64_t now = worker_now_ms(j->w);
     enum { MARKS = sizeof j->marks / sizeof *j->marks };
+    for (size_t i = 0; i < MARKS; i++) { /* Redis' clock was set back: not to wait for it again */
+        j->marks[i].at_ms = j->marks[i].at_ms > now ? now : j->marks[i].at_ms;
+    }
     struct history_mark *last =
         j->mark_count == 0 ? NULL : &j->marks[(j->mark_first + j->mark_count - 1) % MARKS];
     int64_t spacing = c->redis.history_ms / (MARKS / 2);
@@ -389,7 +392,9 @@ static void on_deleted(struct journal *j, const redisReply *reply, int64_t sent_
 
 static void tend_old(struct journal *j)
 {
-    int64_t age = worker_now_ms(j->w) - j->newest_ms;
+    int64_t now = worker_now_ms(j->w);
+    j->newest_ms = j->newest_ms > now ? now : j->newest_ms; /* its clock was set back */
+    int64_t age = now - j->newest_ms;
     bool history_over = age > j->w->conf->redis.history_ms || j->newest_ms == 0 ||
                         budget_is_short(j->w); /* its history is what goes first */
     if (history_over && j->low > j->top && is_empty(j)) {

@@ -26,13 +26,22 @@ static bool stands(const struct lane *lane)
     return lane->dest == NULL || lane->paused || lane->breaker.state == BREAKER_OPEN;
 }
 
+/* What is read back from Redis takes half of the memory for bodies at most: the rest is for what
+ * comes in. */
+static bool memory_is_short(const struct lane *lane)
+{
+    return event_bytes_alive() > lane->w->conf->listen.memory_bytes / 2;
+}
+
 /* --- what comes in */
 
 static void offer(struct delivery *d)
 {
     struct lane *lane = d->lane;
     unsigned room = lane->w->conf->listen.lane;
-    if (stands(lane) || lane->lists[DELIVERY_FRESH].n + lane->lists[DELIVERY_INFLIGHT].n >= room) {
+    bool read_back = d->track != NULL && !d->track->journal->live;
+    if (stands(lane) || (read_back && memory_is_short(lane)) ||
+        lane->lists[DELIVERY_FRESH].n + lane->lists[DELIVERY_INFLIGHT].n >= room) {
         snprintf(d->record.reason, sizeof d->record.reason, "%s",
                  lane->dest == NULL ? "unknown_destination"
                  : lane->paused     ? "paused"
@@ -112,8 +121,9 @@ unsigned dispatch_room(const struct lane *lane)
     if (lane->dest == NULL || lane->paused || lane->w->draining) {
         return 0;
     }
-    if (lane->breaker.state != BREAKER_CLOSED) {
-        return held + lane->lists[DELIVERY_INFLIGHT].n > 0 ? 0 : 1; /* one to probe with */
+    /* One to probe with, or to go on. */
+    if (lane->breaker.state != BREAKER_CLOSED || memory_is_short(lane)) {
+        return held + lane->lists[DELIVERY_INFLIGHT].n > 0 ? 0 : 1;
     }
     return held >= most ? 0 : most - held;
 }

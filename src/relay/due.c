@@ -12,8 +12,9 @@
 enum {
     READ_MOST = 512,
     EVENTS_MOST = 64, /* bodies asked for at once */
-    BACK_MOST = 8,    /* of them such as are due only if time went back */
-    AGAIN_MS = 1000,  /* after Redis has refused a read */
+    BYTES_MOST = 8 << 20,
+    BACK_MOST = 8,   /* of those that are due only if time went back, on a mere suspicion */
+    AGAIN_MS = 1000, /* after Redis has refused a read */
 };
 
 static void on_due(struct wheel_timer *timer)
@@ -63,37 +64,44 @@ void due_note(struct track *t, int64_t due_ms)
 
 void due_look_back(struct track *t)
 {
-    if (t->next_due_ms != INT64_MAX && !t->look_back) {
+    if (t->next_due_ms != INT64_MAX) {
         t->look_back = true;
+        t->back_ms = 0;
         t->next_due_ms = worker_now_ms(t->journal->w); /* until a read says better */
         due_look(t);
     }
 }
 
-void due_time_went_back(struct worker *w)
+void due_time_went_back(struct journal *j)
 {
-    for (struct journal *j = w->journals; j != NULL; j = j->next) {
-        for (unsigned i = 0; i < w->lane_count; i++) {
-            if (j->tracks[i] != NULL) {
-                due_look_back(j->tracks[i]);
-            }
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        struct track *t = j->tracks[i];
+        if (t != NULL && t->next_due_ms != INT64_MAX) {
+            t->look_at_all = true;
+            due_look_back(t);
         }
     }
 }
 
 /* --- reading */
 
+enum read_kind {
+    READ_DUE,
+    READ_BACK,    /* what is not due: was it tried "later than now"? */
+    READ_EXPIRED, /* too old: bury them without an attempt */
+};
+
 struct due_read {
     struct track *t;
+    enum read_kind kind;
     unsigned lane;
     struct record *records; /* of the numbers asked for */
     uint64_t *numbers;
     size_t count, got;
-    bool missed;      /* an answer did not come: what was left out is still due */
-    bool refused;     /* an answer was an error: of a key that is foreign, say */
-    bool expire;      /* too old: bury them without an attempt */
-    bool went_back;   /* one that is not due was tried "later than now" */
-    size_t due_count; /* of the numbers asked for; those behind are due only if time went back */
+    bool missed;    /* an answer did not come: what was left out is still due */
+    bool refused;   /* an answer was an error: of a key that is foreign, say */
+    bool went_back; /* of READ_BACK: one was */
+    bool more;      /* of READ_BACK: there are some behind these */
     unsigned asked, limit;
 };
 
@@ -158,17 +166,23 @@ static void read_done(struct journal *j, struct due_read *r)
     }
     if (t != NULL && t == r->t) {
         t->due_reading = false;
-        t->look_back |= r->went_back || (r->missed && !r->expire);
-        if (r->missed || r->went_back) { /* the next push of the lane reads again */
+        if (r->missed) {
+            t->look_back |= r->kind == READ_DUE;
+        } else if (r->kind == READ_BACK) {
+            t->look_back = r->more && (t->look_at_all || r->went_back);
+            t->look_at_all &= t->look_back;
+        }
+        if (r->missed || r->kind == READ_BACK || t->look_back) {
             t->next_due_ms = worker_now_ms(j->w) + (r->refused ? AGAIN_MS : 0);
         }
         lane_pump(t->lane);
         due_rearm(j->w);
-        if (r->expire && r->count > 0 && !r->missed) {
+        if (r->kind == READ_EXPIRED && r->count > 0 && !r->missed) {
             due_expire(t); /* more of the same */
         }
-        if (t->next_due_ms <= worker_now_ms(j->w) && r->count > 0 && !r->missed) {
-            due_look(t); /* more of the same */
+        bool more = r->count > 0 || r->kind == READ_BACK || t->look_back;
+        if (t->next_due_ms <= worker_now_ms(j->w) && more && !r->missed) {
+            due_look(t); /* of the same, or its turn */
         }
     }
     read_free(r);
@@ -222,13 +236,15 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
                 .to_count = 1,
             };
             struct event *e = event_new(&parts);
-            if (r->expire) {
+            /* One that is untried was parked as due at once. */
+            bool back = r->kind == READ_BACK &&
+                        (record.attempts == 0 || record.last_ms > worker_now_ms(j->w));
+            if (r->kind == READ_EXPIRED) {
                 dispatch_expired(t, e, &record);
-            } else if (r->got <= r->due_count || record.attempts == 0 ||
-                       record.last_ms > worker_now_ms(j->w)) { /* untried: parked as due at once */
-                r->went_back |= r->got > r->due_count;
+            } else if (r->kind == READ_DUE || back) {
                 dispatch_parked(t, e, &record);
             }
+            r->went_back |= back;
             event_unref(e);
         }
     }
@@ -258,6 +274,15 @@ static void ask_event(struct journal *j, struct due_read *r, uint64_t n)
     buf_done(&field);
 }
 
+/* So many that they come to a few MiB, as what is parked goes. */
+static unsigned bodies_at_once(const struct track *t)
+{
+    uint64_t each = t->due_total > 0 ? t->held_bytes / t->due_total : 0;
+    return each <= BYTES_MOST / EVENTS_MOST ? EVENTS_MOST
+           : each < BYTES_MOST              ? (unsigned)(BYTES_MOST / each)
+                                            : 1;
+}
+
 /* ZRANGEBYSCORE: n, score, n, score ... in order of due time. */
 static void on_numbers(struct journal *j, struct due_read *r, const redisReply *reply)
 {
@@ -269,9 +294,10 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
     }
     size_t pairs = reply->elements / 2;
     int64_t now = worker_now_ms(j->w);
-    int64_t next = INT64_MAX;
-    unsigned room = r->expire ? EVENTS_MOST : dispatch_room(t->lane);
-    room = room > EVENTS_MOST ? EVENTS_MOST : room;
+    int64_t next = INT64_MAX, last = 0;
+    unsigned room = r->kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane);
+    unsigned most = bodies_at_once(t);
+    room = room > most ? most : room;
     r->numbers = malloc((pairs + 1) * sizeof *r->numbers);
     ENSURE(r->numbers != NULL);
     for (size_t i = 0; i < pairs; i++) {
@@ -281,44 +307,48 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
             numset_has(&t->in_hand, n)) {
             continue;
         }
-        bool is_due = (int64_t)due <= now;
-        if (!is_due || r->count >= room) {
-            next = (int64_t)due < next ? (int64_t)due : next;
-            if (r->count >= room || !t->look_back || r->count - r->due_count >= BACK_MOST) {
-                break;
-            }
+        if (r->count >= room || (r->kind == READ_DUE && (int64_t)due > now)) {
+            next = (int64_t)due;
+            break;
         }
+        last = (int64_t)due;
         ask_event(j, r, n);
-        r->due_count += is_due;
     }
-    if (!r->expire) {
-        t->look_back &= r->count >= room; /* else all that is due was asked for, and some more */
-        /* A full answer may hide more behind it. */
-        t->next_due_ms = next == INT64_MAX && pairs >= r->limit ? now : next;
+    bool all = next == INT64_MAX && pairs < r->limit; /* a full answer may hide more behind it */
+    if (r->kind == READ_DUE) {
+        t->next_due_ms = next == INT64_MAX && !all ? now : next;
+    } else if (r->kind == READ_BACK) {
+        r->more = !all;
+        t->back_ms = next != INT64_MAX ? next : last > t->back_ms ? last : t->back_ms + 1;
     }
     read_done(j, r);
 }
 
-static void start_read(struct track *t, bool expire, int64_t before_ms)
+static void start_read(struct track *t, enum read_kind kind, int64_t before_ms)
 {
     struct journal *j = t->journal;
     struct due_read *r = calloc(1, sizeof *r);
     ENSURE(r != NULL);
     r->t = t;
     r->lane = t->lane->number;
-    r->expire = expire;
-    r->limit = (unsigned)t->in_hand.n + READ_MOST;
+    r->kind = kind;
+    unsigned enough = kind != READ_BACK ? READ_MOST : t->look_at_all ? EVENTS_MOST : BACK_MOST;
+    r->limit = (unsigned)t->in_hand.n + enough;
     char most[20], score[24];
     struct str limit = {most, text_put_u64(most, r->limit)};
-    struct str max = STR("+inf");
-    if (expire) {
+    struct str min = STR("-inf"), max = STR("+inf");
+    if (kind == READ_EXPIRED) {
         max = (struct str){score, text_put_u64(score, (uint64_t)before_ms)};
+    } else if (kind == READ_BACK) {
+        int64_t now = worker_now_ms(j->w);
+        t->back_ms = t->back_ms > now ? t->back_ms : now + 1;
+        min = (struct str){score, text_put_u64(score, (uint64_t)t->back_ms)};
     }
     struct buf key;
     buf_init(&key, 256);
     struct str argv[] = {STR("ZRANGEBYSCORE"),
                          journal_key(j, &key, "due:", str_of(t->lane->name)),
-                         STR("-inf"),
+                         min,
                          max,
                          STR("WITHSCORES"),
                          STR("LIMIT"),
@@ -339,7 +369,8 @@ void due_look(struct track *t)
         return;
     }
     if (dispatch_room(t->lane) > 0) {
-        start_read(t, false, 0);
+        t->looked_back = t->look_back && !t->looked_back;
+        start_read(t, t->looked_back ? READ_BACK : READ_DUE, 0);
     }
 }
 
@@ -347,7 +378,7 @@ void due_expire(struct track *t)
 {
     int64_t age = lane_max_age_ms(t->lane), now = worker_now_ms(t->journal->w);
     if (!t->due_reading && journal_may_act(t->journal) && t->next_due_ms < now - age) {
-        start_read(t, true, now - age);
+        start_read(t, READ_EXPIRED, now - age);
     }
 }
 

@@ -67,7 +67,9 @@ static void keep_time(struct worker *w, const redisReply *reply, size_t at, int6
     if (w->redis.offset_ms < before - BACK_MS) {
         log_line(LOG_WARN, "Redis' time went back: what was tried after it is due at once", "ms",
                  "%lld", (long long)(before - w->redis.offset_ms), NULL);
-        due_time_went_back(w);
+        for (struct journal *j = w->journals; j != NULL; j = j->next) {
+            due_time_went_back(j);
+        }
     }
 }
 
@@ -282,8 +284,8 @@ static void resume(struct journal *j, const struct answer *a)
         return;
     }
     j->state = j->recovery != NULL ? JOURNAL_READING : JOURNAL_OLD;
+    recover_again(j); /* first: a commit that is found written asks recovery to go on */
     commit_resume(j, a->version);
-    recover_again(j);
     lanes_pump(j->w);
 }
 
@@ -342,6 +344,9 @@ static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms
         j->trial[0] = '\0';
         j->lease_until_ms = sent_ms + LEASE_VALID_MS;
         CRASH_POINT("taken");
+        if (j == j->w->live) {
+            keep_time(j->w, reply, a.extra, sent_ms);
+        }
         life_write(j->w);
         taken(j, &a);
     } else if (str_eq(a.word, STR("none"))) { /* all of it is lost: nothing to own */

@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_COUNT = 128, OPS_ENOUGH = 1024 };
+enum { READ_FIRST = 8, READ_COUNT = 128, READ_BYTES = 8 << 20, OPS_ENOUGH = 1024 };
 
 struct recovery {
     unsigned waiting; /* answers still to come before the next step */
     bool record_read; /* settled and lanes are in: entries may be read */
     uint64_t events;
-    unsigned page; /* entries asked for at once; halved when an answer did not come in time */
+    unsigned page; /* entries asked for at once: some MiB; halved when no answer came in time */
 };
 
 static bool ready(struct journal *j)
@@ -287,10 +287,23 @@ static void finish(struct journal *j)
     commit_soon(j);
     lanes_pump(j->w);
     due_rearm(j->w);
+    if (j->newest_ms > worker_now_ms(j->w)) { /* written by a clock that was set back since */
+        due_time_went_back(j);
+    }
+}
+
+static void next_page(struct recovery *r, uint64_t bytes)
+{
+    if (bytes > READ_BYTES) {
+        r->page = r->page > 1 ? r->page / 2 : 1;
+    } else if (bytes <= READ_BYTES / 2) {
+        r->page = r->page * 2 > READ_COUNT ? READ_COUNT : r->page * 2;
+    }
 }
 
 static void on_entries(struct journal *j, const redisReply *reply)
 {
+    uint64_t before = j->bytes;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         struct entry e;
         if (!entry_read(reply->element[i], &e)) {
@@ -310,7 +323,7 @@ static void on_entries(struct journal *j, const redisReply *reply)
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < j->recovery->page) {
         j->read_n = j->top + 1;
     }
-    j->recovery->page = j->recovery->page * 2 > READ_COUNT ? READ_COUNT : j->recovery->page * 2;
+    next_page(j->recovery, j->bytes - before);
 }
 
 static void read_entries(struct journal *j)
@@ -340,7 +353,7 @@ void recover_start(struct journal *j)
     recover_stop(j);
     j->recovery = calloc(1, sizeof *j->recovery);
     ENSURE(j->recovery != NULL);
-    j->recovery->page = READ_COUNT;
+    j->recovery->page = READ_FIRST;
     struct str settled[] = {STR("HGETALL"), j->keys.v[KEY_SETTLED]};
     struct str lanes[] = {STR("SMEMBERS"), j->keys.v[KEY_LANES]};
     ask(j, &(struct step){.on_journal = on_settled}, 2, settled);

@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import room as rooms  # noqa: E402
 
-SHORT = ["kill_9_of_a_node", "kill_9_of_both", "node_is_frozen_and_another_adopts", "answers_of_redis_are_lost",
+SHORT = ["kill_9_of_both", "node_is_frozen_and_another_adopts", "answers_of_redis_are_lost",
          "redis_is_out_of_memory_again_and_again", "one_destination_flaps_and_the_node_is_killed"]
 LINE = "%-52s %6s %8s %7s %7s %5s %5s %6s %8s %6s  %s"
 

@@ -292,7 +292,7 @@ def clock_of_a_node_is_wrong_from_the_start(room):
     turn(-200)
     room.sink("a", lambda request, before: {"status": 503} if before % 2 else {})
     room.sink("b")
-    node = room.node(start=False)
+    node = room.node(start=False, destination_more=", timeout: 5s, breaker: { open_after: 0 }")
     node.env = env
     node.start()
     room.begin()

@@ -230,13 +230,12 @@ def clock_of_redis_jumps(room):
     room.redis(env=env)
     room.sink("a", lambda request, before: {"status": 503} if before % 3 == 0 else {})
     room.sink("b")
-    room.begin(2, workers=1, destination_more=", timeout: 5s, breaker: { open_after: 0 }", retention="{ history: 2h }")
+    room.begin(2, workers=1, destination_more=", timeout: 5s, breaker: { open_after: 0 }")
     for seconds in (3600, 0, -3600, 0):
         room.some_time(2, 3)
         turn(seconds)
     room.healed()
     room.more(200)
-    room.keeps_history = True
 
 
 def connections_are_killed(room):

@@ -520,7 +520,7 @@ def a_key_of_a_foreign_type_keeps_no_sender_waiting(flow):
     settled = redis.cli("KEYS", "*settled")
     redis.cli("SET", settled, "foreign")
     p.wait_log("a key of the journal has a foreign type", 60)
-    assert p.stripe(b'{"seq":2}').status == 200
+    wait_for(lambda: p.stripe(b'{"seq":2}').status == 200, "another journal")
     wait_for(lambda: 2 in sequence(a), "its delivery")
     redis.cli("SCRIPT", "FLUSH")
     redis.cli("DEL", settled)
@@ -606,3 +606,36 @@ def keeps_time_by_the_clock_of_redis(flow):
     wait_for(lambda: redis.cli("ZCARD", due) == "2", "the next one")
     ahead = int(redis.cli("ZRANGE", due, 1, 1, "WITHSCORES").split()[1]) / 1000 - time.time()
     assert 3500 < ahead < 3700, ahead
+
+
+def a_step_back_of_redis_clock_finds_whom_it_delays(flow):
+    """Among many that wait for their time, also in a life that recovers them: one that was tried "later than now"."""
+    try:
+        env, turn = wrong_clock(os.path.join(flow.folder, "clock"))
+    except NoClock:
+        raise SystemExit(77)
+    redis, a = flow.redis(env=env), flow.sink(lambda r, before: {"status": 503})
+    p = flow.penstock({"a": a}, redis, workers=1, retry="{schedule: [10h, 10h, 10h], jitter: 0%}",
+                      destination_more=", breaker: { open_after: 0 }")
+    parked = lambda: sum(int(redis.cli("ZCARD", key)) for key in redis.cli("KEYS", "*due:a").split())
+    for i in range(100):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    wait_for(lambda: parked() == 100, "all to be parked")
+    turn(3600)
+    ahead = lambda: sum(int(redis.cli("ZCOUNT", key, int(time.time() + 10.5 * 3600) * 1000, "+inf"))
+                        for key in redis.cli("KEYS", "*due:a").split())
+    posted = [100]
+
+    def post():
+        posted[0] += p.stripe(b'{"seq":%d}' % posted[0]).status == 200
+        return ahead() > 0
+    wait_for(post, "it to know the new time")
+    wait_for(lambda: parked() == posted[0], "all to be parked")
+    late = ahead()
+    turn(0)
+    p.wait_log("time went back")
+    a.wait(posted[0] + late)
+    wait_for(lambda: ahead() == 0, "nothing to be parked by the other time")
+    assert p.stop() == 0
+    assert all(n == 1 for i, n in sequence(a).items() if i < 100), "the others wait for their time"
+    assert len(a.requests) == posted[0] + late

@@ -100,7 +100,7 @@ void budget_appended(struct worker *w, size_t bytes)
 
 static void put_figures(const struct journal *j, struct buf *out)
 {
-    buf_printf(out, "%llu", (unsigned long long)(stream_bytes(j) + j->bodies_bytes));
+    buf_add_u64(out, stream_bytes(j) + j->bodies_bytes);
     for (unsigned i = 0; i < j->w->lane_count; i++) {
         const struct track *t = j->tracks[i];
         if (t != NULL && (t->held_bytes > 0 || t->dead_bytes > 0)) {

@@ -50,8 +50,8 @@ void roster_publish(struct worker *w)
                state_of(w), PENSTOCK_VERSION, host[0] != '\0' ? host : "-");
     for (const struct journal *j = w->journals; j != NULL; j = j->next) {
         uint64_t bytes = j->bytes > j->trimmed_bytes ? j->bytes - j->trimmed_bytes : 0;
-        buf_printf(&line, " %s:%s:%llu", j->name, j->live ? "live" : "old",
-                   (unsigned long long)(bytes + j->bodies_bytes));
+        buf_printf(&line, " %s:%s:", j->name, j->live ? "live" : "old");
+        buf_add_u64(&line, bytes + j->bodies_bytes);
     }
     struct str argv[] = {STR("HSET"), key_of(w, &key, "nodes"), field_of(w, field), buf_str(&line)};
     redis_send(w, 4, argv, NULL, NULL);

@@ -208,6 +208,7 @@ struct track {
                               still names them as due */
     uint64_t due_total;    /* parked, loaded or not: as last counted, kept up by our own commits */
     uint64_t dead_total;   /* dead letters, the same */
+    bool forgetting;       /* a list of entries to be forgotten is on its way */
     uint64_t held_bytes, dead_bytes; /* parked and dead, as the journal's record says */
 };
 

@@ -34,7 +34,7 @@ void spool_append(struct worker *w, const struct event_parts *parts, struct spoo
 /* Moves events to the live journal, if it takes any and if there are any. */
 void spool_pump(struct worker *w);
 /* Of an event that left the spool: Redis has it now (its move is durable); its move is over. */
-void spool_event_durable(struct worker *w);
+void spool_event_durable(struct worker *w, bool proven); /* else its file is read again */
 void spool_event_moved(struct worker *w);
 uint64_t spool_bytes(const struct worker *w); /* on disk, this worker's */
 /* on_closed when no thread works for it any more. */

@@ -110,7 +110,7 @@ static void call_fail(struct call *c, const char *reason)
     if (c->request != NULL) {
         c->request->pending = NULL;
         if (strcmp(reason, "not_found") == 0) {
-            answer_problem(c->request, 404, reason, "no such event, or nothing of it waits there");
+            answer_problem(c->request, 404, reason, "no such thing, or nothing of it waits there");
         } else {
             answer_problem(c->request, 503, reason, redis_trouble(c->api->w));
         }
@@ -355,17 +355,32 @@ static void on_dropped(void *user, const char *reason)
     }
 }
 
+static void at_known(struct worker *w, struct visit *v)
+{
+    struct call *c = call_of(v);
+    c->any |= map_find(&w->lane_by_name, str_of(c->destination)) != NULL;
+}
+
+static void known_home(struct visit *v)
+{
+    struct call *c = call_of(v);
+    if (c->any) {
+        lookup_drop(c->api->w, str_of(c->destination), on_dropped, c);
+    } else {
+        call_fail(c, "not_found");
+    }
+}
+
 static void drop_destination(struct api *api, struct httpd_request *r, struct str name)
 {
     if (conf_find_destination(api->w->conf, name) != NULL) {
         answer_problem(r, 409, "configured",
                        "this node still delivers to it; take it out of the configuration first");
-    } else if (name.len == 0 || map_find(&api->w->lane_by_name, name) == NULL) {
-        answer_problem(r, 404, "not_found",
-                       "no such destination; GET /api/v1/destinations lists them");
-    } else {
-        lookup_drop(api->w, name, on_dropped, call_new(api, r));
+        return;
     }
+    struct call *c = call_new(api, r);
+    snprintf(c->destination, sizeof c->destination, "%.*s", STR_ARG(name));
+    visit_all(c, at_known, known_home);
 }
 
 static void post_destination(struct api *api, struct httpd_request *r, struct str rest)

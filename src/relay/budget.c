@@ -90,7 +90,8 @@ void budget_update(struct worker *w)
 void budget_appended(struct worker *w, size_t bytes)
 {
     w->budget.total += bytes;
-    if (budget_is_short(w) && !w->budget.hurried) {
+    if (budget_is_short(w) && !w->budget.hurried && !w->stopping && !w->draining &&
+        w->live != NULL && w->live->low > w->live->trimmed_n) {
         w->budget.hurried = true;
         wheel_arm(&w->wheel, &w->renewal, HURRY_MS, w->renewal.on_due);
     }

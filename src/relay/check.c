@@ -24,6 +24,9 @@ static void look_again(struct wheel_timer *t);
 
 void master_check_failed(struct master *m)
 {
+    if (m->closing > 0) {
+        return;
+    }
     bool may_be_elsewhere = m->is_replica && m->w->redis.sentinel != NULL;
     wheel_arm(&m->w->wheel, &m->recheck, may_be_elsewhere ? 500 : 2000, look_again);
 }

@@ -376,6 +376,9 @@ static void note_written(struct journal *j, const struct op *op)
         break;
     case OP_TRIM:
         j->trimmed_n = op->n;
+        if (!j->live && op->n > j->top) {
+            j->trimmed_bytes = j->bytes;
+        }
         break;
     case OP_DROP: /* of one that is not loaded: a dead letter */
         ENSURE(t != NULL);
@@ -503,7 +506,8 @@ static bool may_commit(const struct journal *j)
 static void on_tick(struct wheel_timer *timer)
 {
     struct journal *j = CONTAINER_OF(timer, struct journal, tick);
-    if (!may_commit(j) || !j->master->ready || (j->batch != NULL && j->batch->sent)) {
+    if (!may_commit(j) || j->master == NULL || !j->master->ready ||
+        (j->batch != NULL && j->batch->sent)) {
         return; /* its answer, or Coming back, will look again */
     }
     if (j->batch == NULL) {

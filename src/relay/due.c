@@ -394,11 +394,15 @@ static void on_old_dead(void *user, const redisReply *reply)
 {
     struct dead_read r = *(struct dead_read *)user;
     free(user);
-    if (journal_release(r.j) || reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+    if (journal_release(r.j)) {
         return;
     }
     struct track *t = r.j->tracks[r.lane];
-    if (t == NULL || (r.j->state != JOURNAL_OPEN && r.j->state != JOURNAL_OLD)) {
+    if (t != NULL) {
+        t->forgetting = false;
+    }
+    if (t == NULL || reply == NULL || reply->type != REDIS_REPLY_ARRAY ||
+        (r.j->state != JOURNAL_OPEN && r.j->state != JOURNAL_OLD)) {
         return;
     }
     for (size_t i = 0; i < reply->elements; i++) {
@@ -415,16 +419,23 @@ static void on_old_dead(void *user, const redisReply *reply)
     }
     if (r.due && reply->elements == 0) {
         t->next_due_ms = INT64_MAX;
+    } else if (r.due) {
+        log_line(LOG_WARN, "parked deliveries of a dropped destination are forgotten",
+                 "destination", "%s", t->lane->name, "deliveries", "%zu", reply->elements, NULL);
     }
 }
 
 /* The answer to `argv`, a list of entries in the dead set of `t`, is forgotten. */
 static void forget_listed(struct track *t, size_t argc, const struct str *argv, bool due)
 {
+    if (t->forgetting) {
+        return;
+    }
     struct dead_read *r = malloc(sizeof *r);
     ENSURE(r != NULL);
     *r = (struct dead_read){t->journal, t->lane->number, due};
     if (journal_send(t->journal, argc, argv, on_old_dead, r)) {
+        t->forgetting = true;
         journal_hold(t->journal);
     } else {
         free(r);
@@ -435,8 +446,8 @@ void dead_expire(struct track *t)
 {
     struct worker *w = t->journal->w;
     int64_t before = worker_now_ms(w) - w->conf->redis.dead_ms;
-    if (t->dead_total == 0 || before <= 0 || t->journal->op_count > 0) {
-        return;
+    if (t->dead_total == 0 || before <= 0 || t->journal->op_count > 0 || w->budget.over) {
+        return; /* over its share, the oldest go anyway */
     }
     char score[20];
     struct buf key;

@@ -277,9 +277,11 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
         tell_durable(in, j);
     } else if (verdict == MOVE_DUPLICATE) {
         stats_duplicate(in->w, in->source->name);
-        if (in->request != NULL) {
-            accept_event(in, first_id, promised(in));
+        if (in->request != NULL && !in->append.unproven && journal_may_act(j)) {
+            accept_event(in, first_id, promised(in)); /* what proves this one proves the first */
             forget_sender(in);
+        } else {
+            refuse_inbound(in, "redis_down");
         }
     } else {
         refuse_inbound(in, "redis_down");

@@ -14,7 +14,10 @@
 #include <string.h>
 #include <time.h>
 
-#define PROOF_WITHIN_MS "1000" /* well below what a sender waits, and a command may take */
+/* Well below what a sender waits; both together below what commands of that connection may take. A
+ * server that syncs once a second needs a little more than one. */
+#define PROOF_WITHIN_MS "1000"
+#define SYNC_WITHIN_MS "1500"
 
 const char APPEND_ABSENT[] = "absent";
 const char JOURNAL_MOVES[] = "its slot moves to another master";
@@ -182,7 +185,7 @@ const char *journal_refuses(const struct worker *w)
     if (w->draining) {
         return "draining";
     }
-    if (j == NULL || j->state != JOURNAL_OPEN || !j->master->ready ||
+    if (j == NULL || j->state != JOURNAL_OPEN || j->master == NULL || !j->master->ready ||
         boot_ms() >= j->lease_until_ms) {
         return "redis_down";
     }
@@ -439,7 +442,7 @@ void journal_prove(struct journal *j)
     }
     j->proof.covers_n = j->sent_n;
     if (sync) {
-        const struct str argv[] = {STR("WAITAOF"), STR("1"), STR("0"), STR(PROOF_WITHIN_MS)};
+        const struct str argv[] = {STR("WAITAOF"), STR("1"), STR("0"), STR(SYNC_WITHIN_MS)};
         ask_for_proof(j, 4, argv, on_waitaof);
     }
     if (replicas) {

@@ -116,10 +116,16 @@ unsigned lane_depth(const struct lane *lane)
 
 void lane_drop(struct lane *lane)
 {
+    unsigned forgotten = 0;
     for (int s = 0; s < DELIVERY_INFLIGHT; s++) {
         while (lane->lists[s].first != NULL) {
             delivery_settle(lane->lists[s].first);
+            forgotten++;
         }
+    }
+    if (forgotten > 0) {
+        log_line(LOG_WARN, "deliveries of a dropped destination are forgotten", "destination", "%s",
+                 lane->name, "deliveries", "%u", forgotten, NULL);
     }
     for (struct journal *j = lane->w->journals; j != NULL; j = j->next) {
         struct track *t = j->tracks[lane->number];

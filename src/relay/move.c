@@ -346,14 +346,17 @@ static bool claim_id(struct worker *w, struct move *m, struct claim *c)
     buf_init(&key, 256);
     buf_add_str(&key, w->conf->redis.prefix);
     buf_printf(&key, "{%s}:seen", m->dedupe);
-    struct str argv[] = {STR("SET"),
-                         buf_str(&key),
-                         {m->copy->id, EVENT_ID_LEN},
-                         STR("NX"),
-                         STR("GET"),
-                         STR("PX"),
-                         {window, text_put_u64(window, (uint64_t)window_of(w, m->copy->source))}};
-    bool sent = redis_send(w, sizeof argv / sizeof *argv, argv, on_claimed, c);
+    struct str argv[] = {
+        STR("EVAL"),
+        STR("#!lua flags=allow-oom\n" /* what waits for it can be settled then */
+            "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])"),
+        STR("1"),
+        buf_str(&key),
+        {m->copy->id, EVENT_ID_LEN},
+        {window, text_put_u64(window, (uint64_t)window_of(w, m->copy->source))}};
+    struct master *master = redis_master_of(w, buf_str(&key));
+    bool sent =
+        master != NULL && store_send(master->main, sizeof argv / sizeof *argv, argv, on_claimed, c);
     buf_done(&key);
     return sent;
 }
@@ -432,7 +435,7 @@ void move_appended(struct journal *j, struct append *a, const char *reason)
     m->append = NULL;
     if (reason == NULL && m->spooled && !m->durable) {
         m->durable = true;
-        spool_event_durable(j->w);
+        spool_event_durable(j->w, !a->unproven);
     }
     if (reason == NULL) {
         m->copy = event_ref(a->event);

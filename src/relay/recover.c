@@ -56,7 +56,8 @@ static void take_field(struct journal *j, struct str name, struct str value)
 static void on_settled(struct journal *j, const redisReply *reply)
 {
     CRASH_POINT("recover_settled");
-    j->read_n = 1; /* no `low`: nothing is known to be settled */
+    j->read_n = 1;                   /* no `low`: nothing is known to be settled */
+    j->bytes = j->trimmed_bytes = 0; /* counted again, as it is read */
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         take_field(j, store_text(reply->element[i]), store_text(reply->element[i + 1]));
     }

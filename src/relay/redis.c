@@ -232,7 +232,9 @@ struct master *master_new(struct worker *w, struct str host, uint16_t port)
     struct store_handler appends = {m,    on_appends_up, on_appends_down, on_appends_leaving,
                                     find, on_error};
     struct store_handler others = {m, on_main_up, on_main_down, NULL, find, on_error};
-    m->appends = store_new(w->loop, &w->wheel, &conf, &appends);
+    struct store_conf proving = conf;
+    proving.command_ms = 3000; /* WAIT and WAITAOF hold it */
+    m->appends = store_new(w->loop, &w->wheel, &proving, &appends);
     m->main = store_new(w->loop, &w->wheel, &conf, &others);
     return m;
 }

@@ -76,6 +76,7 @@ struct spool {
     struct segment_reader reader;
     bool read_all;         /* every event of it was fed */
     uint64_t fed, durable; /* of its events */
+    bool unproven;         /* one of them is not as durable as redis.durability says */
     unsigned moving;       /* of all files */
     uint64_t drained;      /* since it was empty */
 
@@ -434,6 +435,7 @@ static void on_read(uv_work_t *work, int status)
     const char *why = segment_open(&s->reader, buf_str(&s->loaded));
     s->drain = DRAIN_FEEDING;
     s->fed = s->durable = 0;
+    s->unproven = false;
     s->read_all = false;
     if (why == SEGMENT_EMPTY) {
         s->reader.left = STR_NONE;
@@ -508,7 +510,7 @@ static bool may_feed(const struct spool *s)
     const struct worker *w = s->w;
     const struct conf *c = w->conf;
     return !s->read_all && s->moving < AT_ONCE && journal_refuses(w) == NULL &&
-           w->live->op_count < OPS_ENOUGH &&
+           w->budget.total < c->redis.max_memory && w->live->op_count < OPS_ENOUGH &&
            (uint64_t)w->live->pending_count * w->node->worker_count * 2 <= c->listen.pending &&
            event_bytes_alive() * 2 <= c->listen.memory_bytes;
 }
@@ -531,7 +533,11 @@ static void feed(struct spool *s)
         }
     }
     if (s->read_all && s->durable == s->fed) {
-        remove_file(s);
+        if (s->unproven) {
+            read_later(s, "Redis has its events, but not as durably as promised");
+        } else {
+            remove_file(s);
+        }
     }
 }
 
@@ -553,10 +559,11 @@ void spool_pump(struct worker *w)
 }
 
 /* From inside the answer to its append: what follows waits for spool_pump. */
-void spool_event_durable(struct worker *w)
+void spool_event_durable(struct worker *w, bool proven)
 {
     CRASH_POINT("spool_durable");
     w->spool->durable++;
+    w->spool->unproven |= !proven;
     w->spool->drained++;
 }
 

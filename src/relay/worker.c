@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { START_WITHIN_MS = 5000, SPOOL_WITHIN_MS = 1000, LOOK_MS = 20 };
+enum { START_WITHIN_MS = 5000, EMBEDDED_WITHIN_MS = 30000, SPOOL_WITHIN_MS = 1000, LOOK_MS = 20 };
 
 static void set_state(struct worker *w, enum worker_state state)
 {
@@ -43,6 +43,10 @@ static void on_destinations(void *user, const redisReply *reply)
         }
         if (dropped && w->lanes[i]->dest == NULL) {
             lane_drop(w->lanes[i]);
+        } else if (dropped) { /* it is wanted again, or here still */
+            log_line(LOG_WARN, "a dropped destination is configured: it is not dropped any more",
+                     "destination", "%s", w->lanes[i]->name, NULL);
+            lookup_pause(w, w->lanes[i], false, NULL, NULL);
         }
         if (w->lanes[i]->pause_wanted && !paused) {
             lookup_pause(w, w->lanes[i], true, NULL, NULL);
@@ -80,6 +84,14 @@ static void on_renewal(struct wheel_timer *t)
 
 /* --- starting */
 
+/* A server of our own is started in this moment, perhaps with much to load. */
+static int64_t start_within_ms(const struct worker *w)
+{
+    return w->spool != NULL          ? SPOOL_WITHIN_MS
+           : w->conf->redis.embedded ? EMBEDDED_WITHIN_MS
+                                     : START_WITHIN_MS;
+}
+
 static void fail(struct worker *w, const char *why)
 {
     snprintf(w->failure, sizeof w->failure, "%s", why);
@@ -100,9 +112,10 @@ static void look_again_at_start(struct worker *w)
 {
     char text[sizeof w->failure];
     if (!may_still_come(w)) {
-        snprintf(text, sizeof text,
-                 "cannot use Redis: %.500s; start it, or correct redis.url (or $REDIS_URL)",
-                 redis_trouble(w));
+        snprintf(text, sizeof text, "cannot use Redis: %.400s; %s", redis_trouble(w),
+                 w->conf->redis.embedded
+                     ? "it is the embedded store: see redis/redis.log in data_dir"
+                     : "start it, or correct redis.url (or $REDIS_URL)");
         fail(w, text);
         return;
     }
@@ -155,7 +168,7 @@ const char *worker_start(struct worker *w)
     if (why == NULL) {
         redis_start(w);
         wheel_arm(&w->wheel, &w->renewal, RENEW_EVERY_MS, on_renewal);
-        w->until_ms = boot_ms() + (w->spool != NULL ? SPOOL_WITHIN_MS : START_WITHIN_MS);
+        w->until_ms = boot_ms() + start_within_ms(w);
         wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_start);
     }
     return why;

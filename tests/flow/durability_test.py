@@ -5,7 +5,7 @@ import re
 import signal
 import threading
 
-from harness import SECRET, Redis, wait_for
+from harness import SECRET, Redis, sign_github, wait_for
 
 SOURCES = ["stripe: { verify: stripe, secret: '%s' }" % SECRET,
            "cheap: { verify: stripe, secret: '%s', durability: memory }" % SECRET]
@@ -87,3 +87,18 @@ def fsync_takes_proof_where_redis_syncs_once_a_second(flow):
     calls = int(re.search(r"cmdstat_waitaof:calls=(\d+)", redis.cli("INFO", "commandstats")).group(1))
     assert calls >= 20, calls
     assert len({q.body for q in sink.wait(20)}) == 20
+
+
+def a_duplicate_is_promised_no_more_than_the_first(flow):
+    """Without its replica neither try is acknowledged, and what comes of both is one event."""
+    master, replica = with_replica(flow)
+    sink = flow.sink()
+    source = "github: { verify: github, secret: '%s', dedupe: 10m }" % SECRET
+    p = flow.penstock({"ci": sink}, master, durability="replica", sources=[source])
+    post = lambda: p.post("/hooks/github", b"{}", {**sign_github(b"{}"), "X-GitHub-Delivery": "one"})
+    replica.process.send_signal(signal.SIGSTOP)
+    assert [post().status, post().status] == [503, 503]
+    replica.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: post().status == 200, "the replica to confirm again")
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0 and sink.requests, "it to be delivered")
+    assert len(sink.requests) == 1

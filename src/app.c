@@ -58,6 +58,7 @@ struct app {
     enum app_state state;
     unsigned opened; /* workers that were told to listen */
     int exit_code;
+    bool signalled;
     bool ending; /* the first worker's turn has come */
     unsigned closing;
 };
@@ -437,9 +438,13 @@ static void on_delay_over(struct wheel_timer *t)
 static void on_signal(uv_signal_t *s, int number)
 {
     struct app *a = s->data;
-    if (a->state >= APP_DELAYING) { /* the second one: at once; the journal has everything */
+    if (a->signalled) { /* the second one: at once; the journal has everything */
         fprintf(stderr, "penstock: stopped at once\n");
         _exit(1);
+    }
+    a->signalled = true;
+    if (a->state == APP_CLOSING) {
+        return; /* it failed, and is on its way out */
     }
     log_line(LOG_INFO, "stopping", "signal", "%d", number, NULL);
     notify("STOPPING=1");

@@ -30,7 +30,5 @@ unsigned breaker_allows(struct breaker *b, const struct breaker_policy *p, unsig
  * probe decides. A failure on the ramp starts it again at 1. */
 void breaker_report(struct breaker *b, const struct breaker_policy *p, unsigned concurrency,
                     bool ok, int64_t now_ms);
-/* When an open one may be asked again, on the caller's clock; 0 when not open. */
-int64_t breaker_wakes_ms(const struct breaker *b);
 
 #endif

@@ -95,8 +95,3 @@ void breaker_report(struct breaker *b, const struct breaker_policy *p, unsigned 
         b->ramp_ok = 0;
     }
 }
-
-int64_t breaker_wakes_ms(const struct breaker *b)
-{
-    return b->state == BREAKER_OPEN ? b->next_probe_ms : 0;
-}

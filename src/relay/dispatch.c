@@ -118,11 +118,11 @@ unsigned dispatch_room(const struct lane *lane)
 {
     unsigned most = lane->w->conf->listen.lane / 2;
     unsigned held = lane->lists[DELIVERY_OVERDUE].n + lane->lists[DELIVERY_RETRY].n;
-    if (lane->dest == NULL || lane->paused || lane->w->draining) {
+    if (stands(lane) || lane->w->draining) {
         return 0;
     }
     /* One to probe with, or to go on. */
-    if (lane->breaker.state != BREAKER_CLOSED || memory_is_short(lane)) {
+    if (lane->breaker.state == BREAKER_HALF_OPEN || memory_is_short(lane)) {
         return held + lane->lists[DELIVERY_INFLIGHT].n > 0 ? 0 : 1;
     }
     return held >= most ? 0 : most - held;

@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum {
-    READ_MOST = 512,
     EVENTS_MOST = 64, /* bodies asked for at once */
     BYTES_MOST = 8 << 20,
     BACK_MOST = 8,   /* of those that are due only if time went back, on a mere suspicion */
@@ -332,8 +331,10 @@ static void start_read(struct track *t, enum read_kind kind, int64_t before_ms)
     r->t = t;
     r->lane = t->lane->number;
     r->kind = kind;
-    unsigned enough = kind != READ_BACK ? READ_MOST : t->look_at_all ? EVENTS_MOST : BACK_MOST;
-    r->limit = (unsigned)t->in_hand.n + enough;
+    unsigned room = kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane);
+    unsigned ceiling = kind == READ_BACK && !t->look_at_all ? BACK_MOST : EVENTS_MOST;
+    /* One more says when the next is due. */
+    r->limit = (unsigned)t->in_hand.n + (room < ceiling ? room : ceiling) + 1;
     char most[20], score[24];
     struct str limit = {most, text_put_u64(most, r->limit)};
     struct str min = STR("-inf"), max = STR("+inf");

@@ -1,6 +1,7 @@
 """Promises about delivering: retries, independence, dead letters, replays."""
 import email.utils
 import json
+import re
 import time
 
 from harness import Load, sequence, wait_for
@@ -138,6 +139,21 @@ def opens_its_breaker_and_comes_back(flow):
     for body in sink.bodies():
         ok[json.loads(body)["seq"]] = 1
     assert len(ok) == 50
+
+
+def reads_nothing_back_while_the_breaker_is_open(flow):
+    """What is parked stays in Redis until the next probe: it costs the other destinations nothing."""
+    redis = flow.redis()
+    sink = flow.sink(lambda r, before: {"status": 503})
+    p = flow.penstock({"d": sink}, redis, retry="{schedule: [100ms, ...], jitter: 0%}", workers=1,
+                      destination_more=", breaker: { open_after: 5, probe_every: 1h }")
+    for i in range(200):
+        p.stripe(json.dumps({"seq": i}).encode())
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0 and redis.cli("ZCARD", redis.cli("KEYS", "*due:d")) == "200",
+             "all to be parked")
+    calls = re.search(r"cmdstat_zrangebyscore:calls=(\d+)", redis.cli("INFO", "commandstats"))
+    assert calls is None or int(calls.group(1)) <= 10, calls.group(0)
+    assert p.metric("penstock_parked_total") <= 210, p.metric("penstock_parked_total")
 
 
 def reuses_connections_to_destinations(flow):

@@ -3,7 +3,8 @@
  * Head: "PENSPOOL", version (u32), 0 (u32), journal (u64), number of the first record (u64; the
  * others count on from it), CRC-32C of all that (u32). A record: length of its payload (u32),
  * CRC-32C of length and payload (u32), payload. All little-endian. A crash may leave a part of a
- * record, or a hole where bytes were to come: reading ends at the first that does not check.
+ * record, or a hole where bytes were to come: reading ends at the first that does not check,
+ * unless the one behind it does.
  *
  * Everything here blocks: call it from the thread pool. It knows nothing of what records hold. */
 #ifndef IO_SEGMENT_H
@@ -54,5 +55,8 @@ struct segment_reader {
 /* NULL, or one of the reasons above. `bytes` is borrowed for the reader's life. */
 const char *segment_open(struct segment_reader *r, struct str bytes) MUST_CHECK;
 bool segment_next(struct segment_reader *r, uint64_t *number, struct str *payload);
+/* It answered false: steps over one record, if the one behind it checks. So that was no torn tail
+ * but damage, and what lies behind it was acknowledged. */
+bool segment_skip(struct segment_reader *r);
 
 #endif

@@ -193,19 +193,44 @@ const char *segment_open(struct segment_reader *r, struct str bytes)
     return NULL;
 }
 
+/* The payload of the record at the front, by its length; false: that reaches too far. */
+static bool measure(struct str left, struct str *payload)
+{
+    size_t n = left.len < SEGMENT_RECORD_BYTES ? SIZE_MAX : little_get32(left.at);
+    if (n == SIZE_MAX || n > left.len - SEGMENT_RECORD_BYTES) {
+        return false;
+    }
+    *payload = (struct str){left.at + SEGMENT_RECORD_BYTES, n};
+    return true;
+}
+
+static bool checks(struct str left, struct str *payload)
+{
+    return measure(left, payload) &&
+           little_get32(left.at + 4) == crc32c(crc32c(0, left.at, 4), payload->at, payload->len);
+}
+
 bool segment_next(struct segment_reader *r, uint64_t *number, struct str *payload)
 {
-    if (r->left.len < SEGMENT_RECORD_BYTES) {
+    if (!checks(r->left, payload)) {
         return false;
     }
-    const char *at = r->left.at;
-    size_t n = little_get32(at);
-    if (n > r->left.len - SEGMENT_RECORD_BYTES ||
-        little_get32(at + 4) != crc32c(crc32c(0, at, 4), at + SEGMENT_RECORD_BYTES, n)) {
-        return false;
-    }
-    *payload = (struct str){at + SEGMENT_RECORD_BYTES, n};
     *number = r->next++;
-    r->left = str_from(r->left, SEGMENT_RECORD_BYTES + n);
+    r->left = str_from(r->left, SEGMENT_RECORD_BYTES + payload->len);
+    return true;
+}
+
+bool segment_skip(struct segment_reader *r)
+{
+    struct str damaged, behind;
+    if (!measure(r->left, &damaged)) {
+        return false;
+    }
+    struct str rest = str_from(r->left, SEGMENT_RECORD_BYTES + damaged.len);
+    if (!checks(rest, &behind)) {
+        return false;
+    }
+    r->next++;
+    r->left = rest;
     return true;
 }

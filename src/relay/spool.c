@@ -524,6 +524,12 @@ static void feed(struct spool *s)
             feed_one(s, n, payload);
             continue;
         }
+        if (segment_skip(&s->reader)) {
+            say_of_file(s, "an event of the spool is lost: the disk has damaged it",
+                        "a checksum does not fit, and others behind it do", s->files->bytes);
+            stats_lost(s->w, 1);
+            continue;
+        }
         s->read_all = true;
         if (s->reader.left.len > 0) {
             say_of_file(s,

@@ -194,6 +194,51 @@ def a_damaged_spool_file_costs_no_other_event(flow):
     assert _files(p) == [later, foreign]
 
 
+def a_bit_that_the_disk_has_turned_costs_one_event(flow):
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, more=SPOOL, workers=1)
+    _redis_away(redis, p, workers=1)
+    for seq in range(5):
+        assert p.stripe(b'{"seq":%d}' % seq).status == 200
+    p.kill()
+    name, = _files(p)
+    path = os.path.join(p.folder, "data/spool", name)
+    whole = open(path, "rb").read()
+    with open(path, "r+b") as f:
+        f.seek(whole.index(b'{"seq":2}') + 7)
+        f.write(b"3")
+    redis.start()
+    p.start()
+    _drained(p)
+    wait_for(lambda: set(sequence(a)) == {0, 1, 3, 4}, "the others")
+    assert re.search("an event of the spool is lost.*%s" % name, p.text())
+    assert p.metric("penstock_deliveries_perhaps_lost_total") == 1
+    assert p.stop() == 0 and set(sequence(a).values()) == {1}
+
+
+def a_spool_file_stays_until_replicas_have_what_it_holds(flow):
+    """Back alone, Redis takes its events and cannot prove them: they are delivered, once, and the disk keeps them."""
+    redis = flow.redis("--repl-diskless-sync-delay", "0")
+    replica = flow.redis("--replicaof", "127.0.0.1 %d" % redis.port)
+    online = lambda: "state=online" in redis.cli("INFO", "replication")
+    wait_for(online, "the replica to be online")
+    a = flow.sink()
+    p = flow.penstock({"a": a}, redis, more=SPOOL, workers=1, durability="replica")
+    replica.kill()
+    _redis_away(redis, p, workers=1)
+    for seq in range(20):
+        assert p.stripe(b'{"seq":%d}' % seq).status == 200
+    redis.start()
+    wait_for(lambda: set(sequence(a)) == set(range(20)), "all to be delivered")
+    p.wait_log("not as durably as promised")
+    assert len(_files(p)) == 1, "what nobody could prove is kept"
+    replica.start()
+    wait_for(online, "the replica to be online again")
+    _drained(p)
+    assert set(sequence(a).values()) == {1}
+    assert p.stop() == 0
+
+
 def a_spooled_event_is_found_by_its_id(flow):
     redis, a = flow.redis(), flow.sink(lambda request, before: {"status": 400})
     p = flow.penstock({"a": a}, redis, more=SPOOL)

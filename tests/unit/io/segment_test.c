@@ -194,6 +194,41 @@ static void ends_at_a_record_with_any_bit_turned(void **state)
     buf_done(&bytes);
 }
 
+/* Damage of one record costs that one: the numbers of the others stay theirs. */
+static void steps_over_a_damaged_record_between_whole_ones(void **state)
+{
+    (void)state;
+    struct buf bytes;
+    sample(&bytes);
+    size_t whole = SEGMENT_HEAD_BYTES;
+    for (unsigned i = 0; i < RECORDS; i++) {
+        char *crc = bytes.at + whole + 4;
+        struct segment_reader r;
+        uint64_t number;
+        struct str payload;
+        unsigned read = 0, skipped = 0;
+        *crc ^= 16;
+        assert_null(segment_open(&r, buf_str(&bytes)));
+        for (;;) {
+            if (segment_next(&r, &number, &payload)) {
+                assert_true(str_eq(payload, text_of((unsigned)(number - FIRST))));
+                read++;
+            } else if (segment_skip(&r)) {
+                skipped++;
+            } else {
+                break;
+            }
+        }
+        bool last = i == RECORDS - 1; /* it may as well be a torn tail */
+        assert_int_equal(read, RECORDS - 1);
+        assert_int_equal(skipped, last ? 0 : 1);
+        assert_int_equal(r.left.len, last ? SEGMENT_RECORD_BYTES + text_of(i).len : 0);
+        *crc ^= 16;
+        whole += SEGMENT_RECORD_BYTES + text_of(i).len;
+    }
+    buf_done(&bytes);
+}
+
 /* After a power cut a file may end in zeros that were to become records. */
 static void a_hole_is_no_record(void **state)
 {
@@ -323,6 +358,7 @@ int main(void)
         cmocka_unit_test(reads_back_what_was_written),
         cmocka_unit_test(cuts_the_torn_tail_at_every_byte),
         cmocka_unit_test(ends_at_a_record_with_any_bit_turned),
+        cmocka_unit_test(steps_over_a_damaged_record_between_whole_ones),
         cmocka_unit_test(a_hole_is_no_record),
         cmocka_unit_test(refuses_what_it_cannot_know),
         cmocka_unit_test(a_failed_sync_cuts_the_file_back),

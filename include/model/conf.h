@@ -33,6 +33,7 @@ enum conf_durability {
     DURABILITY_FSYNC,   /* it is on its disk */
     DURABILITY_REPLICA, /* redis.replicas have it as well */
 };
+enum conf_full { FULL_REFUSE, FULL_DEAD_LETTER };
 enum conf_exhausted { EXHAUSTED_DEAD_LETTER, EXHAUSTED_DROP, EXHAUSTED_PAUSE };
 
 /* PEM files of one side of TLS; empty: none. */
@@ -87,7 +88,8 @@ struct conf_destination {
     struct retry_policy retry;
     struct breaker_policy breaker;
     enum conf_exhausted on_exhausted;
-    uint64_t buffer_bytes; /* what may wait for it in Redis before events for it are refused */
+    uint64_t buffer_bytes;  /* what may wait for it in Redis ... */
+    enum conf_full on_full; /* ... and what becomes of events for it then */
 };
 
 struct conf_route {

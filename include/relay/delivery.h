@@ -45,6 +45,7 @@ struct lane {
     struct httpc_origin *origin;
     struct breaker breaker;
     bool paused;
+    bool full;         /* beyond its buffer, and on_full says: dead letters; for the log */
     bool pause_wanted; /* exhausted: stands until Redis says so too, or somebody resumes it */
     struct delivery_list lists[DELIVERY_STATES];
     unsigned turn;         /* whose slot is next, of four */
@@ -63,9 +64,9 @@ struct delivery *delivery_new(struct event *e, struct lane *lane, struct track *
 void delivery_move(struct delivery *d, enum delivery_state to);
 /* Out of every list and of memory; what the journal shall know of it was said before. */
 void delivery_free(struct delivery *d);
-void delivery_load(struct delivery *d);   /* it came from its track's due set */
-void delivery_settle(struct delivery *d); /* delivered, or given up without a trace */
-void delivery_park(struct delivery *d, int64_t due_ms);
+void delivery_load(struct delivery *d);                 /* it came from its track's due set */
+void delivery_settle(struct delivery *d);               /* delivered, or given up without a trace */
+void delivery_park(struct delivery *d, int64_t due_ms); /* or buries it: see on_full */
 void delivery_bury(struct delivery *d);
 void delivery_orphan(struct delivery *d); /* in flight, but its journal is left */
 

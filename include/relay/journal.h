@@ -121,12 +121,16 @@ struct journal {
     uint64_t read_n;           /* recovery's cursor: entries below it were read */
     struct recovery *recovery; /* under way */
     bool recovered;            /* all of it was read, in this life */
+    int64_t seen_ms;           /* when its last commit was, as its record says */
     int64_t newest_ms;         /* receipt of its newest entry */
-    uint64_t bytes;            /* of the entries appended or found in this life, trimmed ones too */
-    uint64_t trimmed_bytes;    /* of those that were trimmed; an estimate */
-    uint64_t bodies_bytes;     /* of parked and dead events, as its record says */
+    uint64_t bytes;         /* of the entries appended in this life, trimmed ones too; of a sealed
+                               journal what Redis says that its stream takes */
+    uint64_t trimmed_bytes; /* of those that were trimmed */
+    bool measured;          /* `bytes` is Redis' word; else of what recovery has read */
+    uint64_t bodies_bytes;  /* of parked and dead events, as its record says */
     uint64_t trimmed_n, trim_asked_n;
-    struct history_mark marks[128];
+#define HISTORY_MARKS 128
+    struct history_mark marks[HISTORY_MARKS];
     unsigned mark_first, mark_count;
 #define RECENT_PARKS 4096
     uint64_t recent_parks[RECENT_PARKS]; /* n of what was parked last: for counting what a lost tail
@@ -240,7 +244,7 @@ void record_encode(const struct record *r, struct buf *out);
 bool record_decode(struct str text, struct record *r);
 
 /* --- commit.c: the fenced commit, every 10 ms if there is anything */
-enum op_kind { OP_PARK, OP_BURY, OP_DROP, OP_TRIM, OP_REQUEST_DONE };
+enum op_kind { OP_PARK, OP_BURY, OP_BURY_BARE, OP_DROP, OP_TRIM, OP_REQUEST_DONE };
 
 struct op {
     struct op *next;
@@ -258,6 +262,9 @@ void commit_park(struct track *t, uint64_t n, uint64_t seq, struct event *body,
                  const struct record *r, int64_t due_ms);
 void commit_bury(struct track *t, uint64_t n, uint64_t seq, struct event *body,
                  const struct record *r, int64_t now_ms);
+/* The same without the body, which stays in the stream for as long as history is kept. */
+void commit_bury_bare(struct track *t, uint64_t n, uint64_t seq, struct event *e,
+                      const struct record *r, int64_t now_ms);
 void commit_drop(struct track *t, uint64_t n);
 void commit_settle(struct track *t,
                    uint64_t n); /* delivered: its record goes, written or not yet */
@@ -343,8 +350,8 @@ typedef void (*move_on_decided)(void *user, struct journal *j, enum move_verdict
                                 struct str first_id);
 
 struct move {
-    struct move *next;
-    struct event *event; /* its `to` = what is unsettled */
+    struct move *next, **link; /* link NULL: in no list any more */
+    struct event *event;       /* its `to` = what is unsettled */
     uint64_t from_journal, from_n;
     struct append *append; /* under way */
     struct event *copy;    /* appended: to be claimed */
@@ -354,6 +361,7 @@ struct move {
     bool spooled;                     /* it comes from the spool ... */
     bool durable;                     /* ... which need not keep it any more */
     bool copy_lost;                   /* its journal was left, and lies below it now */
+    size_t read_bytes;                /* not 0: counted in the worker's undecided_bytes */
     bool dropped;                     /* not wanted any more; the claim's answer frees it */
     char dedupe[DEDUPE_KEY + 1];      /* not empty: the claim is of a delivery id */
     char then_dedupe[DEDUPE_KEY + 1]; /* ... that is claimed when the event itself is */
@@ -382,11 +390,15 @@ size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX]);
 bool move_place_read(struct str place, uint64_t *number, uint64_t *n);
 void moves_pump(struct worker *w);
 void moves_free(struct worker *w);
+/* May a recovery read on? What it reads may have to be claimed first, and waits for that in memory.
+ */
+bool moves_have_room(const struct worker *w);
 
 /* --- recover.c: reads a sealed journal back */
 void recover_start(struct journal *j); /* from JOURNAL_READING to JOURNAL_OLD */
 void recover_stop(struct journal *j);  /* frees its state */
 void recover_more(struct journal *j);  /* room again */
+void recoveries_go(struct worker *w);  /* for all of them */
 void recover_again(struct journal *j); /* resumed: older answers have all come, or never will */
 bool recover_has_record(const struct journal *j); /* what is settled is known */
 
@@ -396,6 +408,8 @@ struct entry {
     struct str id, source, to, method, target, headers, body, from, dedupe;
 };
 bool entry_read(const redisReply *r, struct entry *e); /* false: foreign */
+struct event *entry_event(const struct journal *j, const struct entry *e, const uint16_t *to,
+                          size_t to_count);
 
 /* --- adopt.c: journals without an owner; care of those that are owned */
 /* After each connect; to another server (or if the last one was cut off): SCAN for what is not
@@ -417,8 +431,9 @@ void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what 
 void budget_committed(struct journal *j, const redisReply *reply, size_t at); /* commit's figures */
 void budget_field(struct journal *j, struct str name, struct str value); /* one of the record's */
 void budget_appended(struct worker *w, size_t bytes);
-void budget_update(struct worker *w); /* adds up what this worker's journals have */
-void budget_tend(struct worker *w);   /* every 2 s: publishes, reads the others', makes room */
+void budget_measure(struct journal *j); /* asks Redis what the stream of a sealed one takes */
+void budget_update(struct worker *w);   /* adds up what this worker's journals have */
+void budget_tend(struct worker *w);     /* every 2 s: publishes, reads the others', makes room */
 void budget_forget(struct worker *w, uint64_t number); /* that journal is no more */
 /* May an event for these lanes be taken? NULL, or why not, as a sentence. */
 const char *budget_refuses(const struct worker *w, const uint16_t *to, size_t n);

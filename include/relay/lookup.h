@@ -25,6 +25,7 @@ void lookup_dead(struct worker *w, const struct dead_query *q,
 /* One event with all that is known of its deliveries. */
 struct found_event {
     struct str id, source, method, target, headers, body;
+    bool has_body; /* not a dead letter beyond its destination's buffer */
     int64_t received_ms;
     size_t record_count; /* of parked or dead deliveries */
     struct {
@@ -39,7 +40,8 @@ void lookup_event(struct worker *w, struct str id,
                   void *user);
 
 /* Pushes "<verb> <n> <destination> <nonce>" to the requests of the event's journal; its owner does
- * it with its next renewal (2 s), exactly once. on_done: NULL, "not_found" or "redis_down". */
+ * it with its next renewal (2 s), exactly once. on_done: NULL, "not_found", "redis_down", or
+ * "no_body": it was kept without, and history has it no more. */
 void lookup_request(struct worker *w, const char *verb, struct str id, struct str destination,
                     void (*on_done)(void *user, const char *reason), void *user);
 

@@ -96,10 +96,12 @@ struct worker {
     unsigned lane_count;
     struct map lane_by_name;
 
-    struct journal *live;     /* the one that takes appends; NULL while none does */
-    struct journal *journals; /* all that this worker owns or asks for, live included */
-    struct move *moves;       /* events on their way from a lost journal to the live one */
-    struct spool *spool;      /* NULL: none is configured */
+    struct journal *live;             /* the one that takes appends; NULL while none does */
+    struct journal *journals;         /* all that this worker owns or asks for, live included */
+    struct move *moves, **moves_tail; /* entries whose claim is not decided yet: relay/move.c */
+    unsigned undecided;               /* of those, what recoveries have read ... */
+    size_t undecided_bytes;           /* ... and hold in memory for it */
+    struct spool *spool;              /* NULL: none is configured */
     struct adoption *adoption;
     struct wheel_timer due;     /* the earliest due time of all parked deliveries */
     struct wheel_timer renewal; /* every 2 s: renew leases, look at listed journals, trim */

@@ -111,6 +111,10 @@ static void call_fail(struct call *c, const char *reason)
         c->request->pending = NULL;
         if (strcmp(reason, "not_found") == 0) {
             answer_problem(c->request, 404, reason, "no such thing, or nothing of it waits there");
+        } else if (strcmp(reason, "no_body") == 0) {
+            answer_problem(c->request, 410, reason,
+                           "it was kept without its body (on_full), and history, where that was, "
+                           "has been trimmed: it can only be purged");
         } else {
             answer_problem(c->request, 503, reason, redis_trouble(c->api->w));
         }
@@ -523,7 +527,11 @@ static void on_event(void *user, const struct found_event *e, const char *reason
     buf_add_char(b, ',');
     add_text(b, "headers", e->headers);
     buf_add_char(b, ',');
-    add_body(b, e->body);
+    if (e->has_body) {
+        add_body(b, e->body);
+    } else {
+        buf_add_str(b, STR("\"body\":null"));
+    }
     buf_add_str(b, STR(",\"waiting\":["));
     for (size_t i = 0; i < e->record_count; i++) {
         buf_add_str(b, i > 0 ? STR(",{") : STR("{"));

@@ -156,7 +156,11 @@ static int dead_show(const struct conf *conf, const struct args *a)
                    yyjson_get_uint(yyjson_obj_get(v, "attempts")), text(v, "reason"),
                    yyjson_get_sint(yyjson_obj_get(v, "status")));
         }
-        printf("\n%s\n%s%s\n", text(e, "headers"), text(e, "body"), text(e, "body_base64"));
+        printf("\n%s\n%s%s\n", text(e, "headers"),
+               yyjson_is_null(yyjson_obj_get(e, "body"))
+                   ? "(kept without its body: beyond its destination's buffer, see on_full)"
+                   : text(e, "body"),
+               text(e, "body_base64"));
     } else if (doc != NULL) {
         print_json_line(yyjson_doc_get_root(doc));
     }
@@ -198,9 +202,9 @@ static int dead_request_all(const struct conf *conf, const char *verb, const str
     size_t i, n;
     yyjson_arr_foreach(list, i, n, v)
     {
-        if (rc == EXIT_FINE) {
-            rc = dead_request(conf, verb, text(v, "id"), a->destination);
-        }
+        int one =
+            rc == EXIT_UNREACHABLE ? rc : dead_request(conf, verb, text(v, "id"), a->destination);
+        rc = one == EXIT_FINE ? rc : one; /* one that cannot be replayed stops no other */
     }
     yyjson_doc_free(doc);
     buf_done(&path);

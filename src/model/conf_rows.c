@@ -13,6 +13,7 @@ static const char *const worker_words[] = {"auto", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const log_formats[] = {"json", "text", NULL};
 static const char *const durabilities[] = {"!inherited", "memory", "fsync", "replica", NULL};
+static const char *const full_words[] = {"refuse", "dead_letter_without_body", NULL};
 static const char *const exhausted_words[] = {"dead_letter", "drop", "pause", NULL};
 static const char *const digest_words[] = {"sha1", "sha256", "sha512", NULL};
 static const char *const encoding_words[] = {"hex", "base64", "base64url", NULL};
@@ -381,8 +382,17 @@ static const struct conf_block breaker_block = {
          "50%",                                                                                     \
          MIB,                                                                                       \
          1024 * GIB,                                                                                \
-         "how many bytes may wait for it, or which part of retention.max_memory; then events for "  \
-         "it are refused",                                                                          \
+         "how many bytes may wait for it, or which part of retention.max_memory",                   \
+         .inherited = true},                                                                        \
+        {"on_full",                                                                                 \
+         &KIND_WORD,                                                                                \
+         AT(d.on_full),                                                                             \
+         "refuse",                                                                                  \
+         0,                                                                                         \
+         0,                                                                                         \
+         "beyond its buffer: refuse events for it, or take them and keep what it cannot have now "  \
+         "as dead letters, whose body stays in the history only",                                   \
+         .words = full_words,                                                                       \
          .inherited = true},                                                                        \
         {"on_exhausted",                                                                            \
          &KIND_WORD,                                                                                \

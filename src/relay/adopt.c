@@ -313,52 +313,83 @@ void adopt_done(struct worker *w)
 
 /* --- care of what is owned */
 
+static struct history_mark *mark_at(struct journal *j, unsigned i)
+{
+    return &j->marks[(j->mark_first + i) % HISTORY_MARKS];
+}
+
 /* Once a second or so the live journal notes how far it is, so that history can be trimmed by age
  * and by bytes without reading it. */
+static void mark_history(struct journal *j, int64_t now)
+{
+    const struct conf *c = j->w->conf;
+    for (unsigned i = 0; i < j->mark_count; i++) { /* Redis' clock was set back: not to wait for it
+                                                      again */
+        struct history_mark *m = mark_at(j, i);
+        m->at_ms = m->at_ms > now ? now : m->at_ms;
+    }
+    if (j->mark_count > 0) {
+        const struct history_mark *last = mark_at(j, j->mark_count - 1);
+        if (now - last->at_ms <= c->redis.history_ms / (HISTORY_MARKS / 2) &&
+            j->bytes - last->bytes <= c->redis.history_bytes / (HISTORY_MARKS / 2)) {
+            return;
+        }
+    }
+    if (j->mark_count == HISTORY_MARKS) {
+        j->mark_first = (j->mark_first + 1) % HISTORY_MARKS;
+        j->mark_count--;
+    }
+    *mark_at(j, j->mark_count++) = (struct history_mark){now, j->known_n, j->bytes};
+}
+
+/* Bytes of the entries below `n`: exact at a mark, in proportion between two. */
+static uint64_t bytes_below(struct journal *j, uint64_t n)
+{
+    uint64_t from_n = j->trim_asked_n, from = j->trimmed_bytes;
+    uint64_t to_n = j->known_n + 1, to = j->bytes;
+    for (unsigned i = 0; i < j->mark_count; i++) {
+        const struct history_mark *m = mark_at(j, i);
+        if (m->n + 1 > n) {
+            to_n = m->n + 1;
+            to = m->bytes;
+            break;
+        }
+        from_n = m->n + 1;
+        from = m->bytes;
+    }
+    if (n <= from_n || to_n <= from_n || to < from) {
+        return from;
+    }
+    return from + (uint64_t)((double)(to - from) * (double)(n - from_n) / (double)(to_n - from_n));
+}
+
 static void trim_live(struct journal *j)
 {
     const struct conf *c = j->w->conf;
     int64_t now = worker_now_ms(j->w);
-    enum { MARKS = sizeof j->marks / sizeof *j->marks };
-    for (size_t i = 0; i < MARKS; i++) { /* Redis' clock was set back: not to wait for it again */
-        j->marks[i].at_ms = j->marks[i].at_ms > now ? now : j->marks[i].at_ms;
-    }
-    struct history_mark *last =
-        j->mark_count == 0 ? NULL : &j->marks[(j->mark_first + j->mark_count - 1) % MARKS];
-    int64_t spacing = c->redis.history_ms / (MARKS / 2);
-    if (last == NULL || now - last->at_ms > spacing ||
-        j->bytes - last->bytes > c->redis.history_bytes / (MARKS / 2)) {
-        if (j->mark_count == MARKS) {
-            j->mark_first = (j->mark_first + 1) % MARKS;
-            j->mark_count--;
-        }
-        j->marks[(j->mark_first + j->mark_count++) % MARKS] =
-            (struct history_mark){now, j->known_n, j->bytes};
-    }
     uint64_t below = 0;
-    if (budget_is_short(j->w)) { /* all history goes; what is not settled is in memory */
-        size_t kept = event_bytes_alive();
-        below = j->low;
-        j->trimmed_bytes = j->bytes > kept ? j->bytes - kept : 0;
-        j->mark_count = 0;
-    }
-    while (j->mark_count > 0) {
-        const struct history_mark *m = &j->marks[j->mark_first];
+    mark_history(j, now);
+    for (unsigned i = 0; i < j->mark_count; i++) {
+        const struct history_mark *m = mark_at(j, i);
         bool old = now - m->at_ms > c->redis.history_ms;
-        if (!old && j->bytes - m->bytes <= c->redis.history_bytes) {
-            break;
-        }
-        if (m->n >= j->low) { /* not settled yet: the lag is bounded by what lanes hold */
+        if ((!old && j->bytes - m->bytes <= c->redis.history_bytes) ||
+            m->n >= j->low) { /* not settled yet: the lag is bounded by what lanes hold */
             break;
         }
         below = m->n + 1;
-        j->trimmed_bytes = m->bytes;
-        j->mark_first = (j->mark_first + 1) % MARKS;
+    }
+    if (budget_is_short(j->w)) { /* all history goes */
+        below = j->low;
+    }
+    if (below <= j->trim_asked_n) {
+        return;
+    }
+    j->trimmed_bytes = bytes_below(j, below);
+    while (j->mark_count > 0 && mark_at(j, 0)->n < below) {
+        j->mark_first = (j->mark_first + 1) % HISTORY_MARKS;
         j->mark_count--;
     }
-    if (below > j->trimmed_n) {
-        commit_trim(j, below);
-    }
+    commit_trim(j, below);
 }
 
 static bool is_empty(const struct journal *j)

@@ -67,6 +67,37 @@ static uint64_t stream_bytes(const struct journal *j)
     return j->bytes > j->trimmed_bytes ? j->bytes - j->trimmed_bytes : 0;
 }
 
+static void on_measured(void *user, const redisReply *reply)
+{
+    struct journal *j = user;
+    if (journal_release(j) || j->live || reply == NULL) {
+        return;
+    }
+    if (reply->type == REDIS_REPLY_INTEGER || reply->type == REDIS_REPLY_NIL) {
+        j->bytes = reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0;
+        j->trimmed_bytes = 0;
+        j->measured = true;
+        budget_update(j->w);
+    } else if (!store_error_moves(store_error_of(reply))) {
+        log_line(LOG_WARN,
+                 "Redis refuses MEMORY USAGE: the history of a former life is not counted; allow "
+                 "its user +memory|usage",
+                 "journal", "%s", j->name, NULL);
+    }
+}
+
+/* All of its nodes are looked at: of some the sizes may be far from the average. It takes some 10
+ * ms a 100,000 entries, when a journal begins to be recovered and when something of it was trimmed.
+ */
+void budget_measure(struct journal *j)
+{
+    struct str argv[] = {STR("MEMORY"), STR("USAGE"), j->keys.v[KEY_JOURNAL], STR("SAMPLES"),
+                         STR("0")};
+    if (journal_send(j, 5, argv, on_measured, j)) {
+        journal_hold(j);
+    }
+}
+
 void budget_update(struct worker *w)
 {
     struct budget *b = &w->budget;
@@ -238,7 +269,8 @@ const char *budget_refuses(const struct worker *w, const uint16_t *to, size_t n)
     }
     for (size_t i = 0; i < n; i++) {
         const struct lane *lane = w->lanes[to[i]];
-        if (lane->dest != NULL && lane->held_bytes >= lane->dest->buffer_bytes) {
+        if (lane->dest != NULL && lane->dest->on_full == FULL_REFUSE &&
+            lane->held_bytes >= lane->dest->buffer_bytes) {
             snprintf(why, sizeof why, "the buffer of destination %s is full", lane->name);
             return why;
         }

@@ -71,6 +71,13 @@ void commit_bury(struct track *t, uint64_t n, uint64_t seq, struct event *body,
     CRASH_POINT("bury");
 }
 
+void commit_bury_bare(struct track *t, uint64_t n, uint64_t seq, struct event *e,
+                      const struct record *r, int64_t now_ms)
+{
+    queue_record(OP_BURY_BARE, t, n, seq, e, r, now_ms);
+    CRASH_POINT("bury");
+}
+
 void commit_drop(struct track *t, uint64_t n)
 {
     queue(t->journal, &(struct op){.kind = OP_DROP, .track = t, .n = n, .seq = TRACK_NO_SEQ});
@@ -163,10 +170,11 @@ static void add_number(struct batch *b, uint64_t v)
     add_written(b, at);
 }
 
-static void add_body(struct batch *b, const struct event *e, uint64_t n)
+static void add_body(struct batch *b, const struct op *op)
 {
-    add_arg(b, STR("body"));
-    add_number(b, n);
+    const struct event *e = op->event;
+    add_arg(b, op->kind == OP_BURY_BARE ? STR("bare") : STR("body"));
+    add_number(b, op->n);
     add_arg(b, (struct str){e->id, EVENT_ID_LEN});
     add_number(b, (uint64_t)e->received_ms);
     add_arg(b, e->source);
@@ -176,7 +184,9 @@ static void add_body(struct batch *b, const struct event *e, uint64_t n)
     buf_add_str(&b->text, e->target);
     add_written(b, at);
     add_arg(b, e->headers);
-    add_arg(b, e->body);
+    if (op->kind != OP_BURY_BARE) {
+        add_arg(b, e->body);
+    }
     b->bodies = true;
 }
 
@@ -186,8 +196,9 @@ static void add_op(struct batch *b, const struct op *op)
     switch (op->kind) {
     case OP_PARK:
     case OP_BURY:
+    case OP_BURY_BARE:
         if (op->event != NULL) {
-            add_body(b, op->event, op->n);
+            add_body(b, op);
         }
         ENSURE(op->track != NULL);
         add_arg(b, op->kind == OP_PARK ? STR("park") : STR("bury"));
@@ -365,6 +376,7 @@ static void note_written(struct journal *j, const struct op *op)
         due_note(t, op->at_ms);
         break;
     case OP_BURY:
+    case OP_BURY_BARE:
         ENSURE(t != NULL);
         t->due_total -= op->seq == TRACK_NO_SEQ && t->due_total > 0;
         t->dead_total++;
@@ -376,8 +388,9 @@ static void note_written(struct journal *j, const struct op *op)
         break;
     case OP_TRIM:
         j->trimmed_n = op->n;
-        if (!j->live && op->n > j->top) {
-            j->trimmed_bytes = j->bytes;
+        if (!j->live) {
+            j->trimmed_bytes = op->n > j->top ? j->bytes : j->trimmed_bytes;
+            budget_measure(j);
         }
         break;
     case OP_DROP: /* of one that is not loaded: a dead letter */

@@ -5,6 +5,7 @@
 #include "relay/node.h"
 #include "relay/stats.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void list_push(struct delivery_list *list, struct delivery *d)
@@ -124,8 +125,42 @@ void delivery_settle(struct delivery *d)
     delivery_free(d);
 }
 
+/* Would parking it put one more body into Redis than its destination may have there? */
+static bool is_beyond_buffer(const struct delivery *d)
+{
+    struct lane *lane = d->lane;
+    bool full = lane->dest != NULL && lane->held_bytes >= lane->dest->buffer_bytes;
+    bool buries = full && lane->dest->on_full == FULL_DEAD_LETTER;
+    if (buries != lane->full) {
+        lane->full = buries;
+        log_line(buries ? LOG_ERROR : LOG_INFO,
+                 buries ? "a buffer is full: what cannot be delivered now becomes a dead letter "
+                          "without a body; replay it while history has that"
+                        : "a buffer has room again",
+                 "destination", "%s", lane->name, "bytes", "%llu",
+                 (unsigned long long)lane->held_bytes, NULL);
+    }
+    return buries && d->track != NULL && !d->parked;
+}
+
+static void bury_bare(struct delivery *d)
+{
+    struct worker *w = d->lane->w;
+    snprintf(d->record.reason, sizeof d->record.reason, "buffer_full");
+    if (d->seq != TRACK_NO_SEQ) {
+        track_slot(d->track, d->seq)->delivery = NULL;
+    }
+    commit_bury_bare(d->track, d->n, d->seq, d->event, &d->record, worker_now_ms(w));
+    stats_dead(w, d->lane);
+    delivery_free(d);
+}
+
 void delivery_park(struct delivery *d, int64_t due_ms)
 {
+    if (is_beyond_buffer(d)) {
+        bury_bare(d);
+        return;
+    }
     d->record.next_ms = due_ms;
     if (d->track != NULL) {
         if (d->seq != TRACK_NO_SEQ) {

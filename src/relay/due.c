@@ -212,6 +212,7 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
         struct str line = store_text(reply->element[3]), method, target;
         str_cut(line, ' ', &method, &target);
         if (reply->element[0]->type != REDIS_REPLY_STRING ||
+            reply->element[5]->type != REDIS_REPLY_STRING || /* never one without its body */
             text_u64(store_text(reply->element[1]), INT64_MAX, &received) != NULL ||
             !record_decode(store_text(reply->element[6]), &record)) {
             log_line(LOG_ERROR, "a parked delivery has no event: dropped", "journal", "%s", j->name,
@@ -502,32 +503,121 @@ struct request {
     char text[];
 };
 
+/* What is asked of Redis for a request; the answer's handler ends it or asks on. */
+static bool ask_for(struct request *r, size_t argc, const struct str *argv, store_on_reply on_reply)
+{
+    if (!journal_send(r->j, argc, argv, on_reply, r)) {
+        return false;
+    }
+    journal_hold(r->j);
+    return true;
+}
+
+static void request_later(struct request *r) /* a later renewal hands it out again */
+{
+    r->j->requests_busy -= r->j->requests_busy > 0;
+    free(r);
+}
+
+static void request_done(struct request *r)
+{
+    commit_request_done(r->j, str_of(r->text));
+    free(r);
+}
+
+/* The journal was freed meanwhile, or Redis gave no answer to work with. */
+static bool is_over(struct request *r, const redisReply *reply)
+{
+    if (journal_release(r->j)) {
+        free(r);
+        return true;
+    }
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        request_later(r);
+        return true;
+    }
+    return false;
+}
+
+/* A new budget, due at once. `body` is the event of a letter that was kept without; else NULL. */
+static void replay(struct request *r, struct event *body)
+{
+    struct track *t = track_of(r->j, r->lane);
+    struct record fresh = {.since_ms = worker_now_ms(r->j->w), .replay = true};
+    commit_park(t, r->n, TRACK_NO_SEQ, body, &fresh, fresh.since_ms);
+    t->due_total++;
+    t->dead_total -= t->dead_total > 0;
+    request_done(r);
+}
+
+static void on_request_entry(void *user, const redisReply *reply)
+{
+    struct request *r = user;
+    struct entry e;
+    if (is_over(r, reply)) {
+        return;
+    }
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 ||
+        !entry_read(reply->element[0], &e) || e.id.len != EVENT_ID_LEN) {
+        log_line(LOG_WARN, "a dead letter cannot be replayed: history has its body no more",
+                 "journal", "%s", r->j->name, "n", "%llu", (unsigned long long)r->n, "destination",
+                 "%s", r->lane->name, NULL);
+        request_done(r);
+        return;
+    }
+    uint16_t to = (uint16_t)r->lane->number;
+    struct event *body = entry_event(r->j, &e, &to, 1);
+    replay(r, body);
+    event_unref(body);
+}
+
+static void on_request_body(void *user, const redisReply *reply)
+{
+    struct request *r = user;
+    if (is_over(r, reply)) {
+        return;
+    }
+    if (reply->integer == 1) {
+        replay(r, NULL);
+        return;
+    }
+    char text[24];
+    size_t n = text_put_u64(text, r->n);
+    memcpy(text + n, "-0", 2);
+    struct str id = {text, n + 2};
+    struct str argv[] = {STR("XRANGE"), r->j->keys.v[KEY_JOURNAL], id, id};
+    if (!ask_for(r, 4, argv, on_request_entry)) {
+        request_later(r);
+    }
+}
+
 /* ZSCORE: only what is dead now is replayed or purged; a delivery that waits or runs is left alone.
  */
 static void on_request_score(void *user, const redisReply *reply)
 {
     struct request *r = user;
-    struct journal *j = r->j;
-    if (!journal_release(j)) {
-        if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
-            j->requests_busy -= j->requests_busy > 0; /* a later renewal hands it out again */
-        } else {
-            struct track *t = track_of(j, r->lane);
-            bool dead = reply->type == REDIS_REPLY_STRING && !numset_has(&t->in_hand, r->n);
-            if (dead && r->purge) {
-                commit_drop(t, r->n);
-            } else if (dead) { /* a replay: a new budget, due at once */
-                struct record fresh = {.since_ms = worker_now_ms(j->w), .replay = true};
-                commit_park(t, r->n, TRACK_NO_SEQ, NULL, &fresh, fresh.since_ms);
-                t->due_total++;
-            }
-            if (dead && t->dead_total > 0) {
-                t->dead_total--;
-            }
-            commit_request_done(j, str_of(r->text));
-        }
+    if (is_over(r, reply)) {
+        return;
     }
-    free(r);
+    struct track *t = track_of(r->j, r->lane);
+    bool dead = reply->type == REDIS_REPLY_STRING && !numset_has(&t->in_hand, r->n);
+    if (!dead || r->purge) {
+        if (dead) {
+            commit_drop(t, r->n);
+            t->dead_total -= t->dead_total > 0;
+        }
+        request_done(r);
+        return;
+    }
+    struct buf key;
+    char n[20];
+    struct str number = {n, text_put_u64(n, r->n)};
+    buf_init(&key, 256);
+    struct str argv[] = {STR("HEXISTS"), journal_key(r->j, &key, "event:", number), STR("b")};
+    if (!ask_for(r, 3, argv, on_request_body)) {
+        request_later(r);
+    }
+    buf_done(&key);
 }
 
 void due_request(struct journal *j, struct str text)
@@ -555,11 +645,8 @@ void due_request(struct journal *j, struct str text)
     struct buf key;
     buf_init(&key, 256);
     struct str argv[] = {STR("ZSCORE"), journal_key(j, &key, "dead:", name), number};
-    if (journal_send(j, 3, argv, on_request_score, r)) {
-        journal_hold(j);
-    } else {
-        j->requests_busy -= j->requests_busy > 0;
-        free(r);
+    if (!ask_for(r, 3, argv, on_request_score)) {
+        request_later(r);
     }
     buf_done(&key);
 }

@@ -24,6 +24,13 @@ static struct str key_of(struct worker *w, struct buf *out, struct str journal, 
     return buf_str(out);
 }
 
+static size_t put_entry_id(uint64_t n, char out[24])
+{
+    size_t len = text_put_u64(out, n);
+    memcpy(out + len, "-0", 2);
+    return len + 2;
+}
+
 /* --- dead letters: live -> lanes of each -> dead:<destination> -> each event */
 
 struct dead_search {
@@ -222,6 +229,7 @@ static void take_pair(struct found_event *e, struct str name, struct str value)
         e->headers = value;
     } else if (str_eq(name, STR("b"))) {
         e->body = value;
+        e->has_body = true;
     } else if (str_starts(name, STR("d:")) &&
                e->record_count < sizeof e->records / sizeof *e->records &&
                record_decode(value, &e->records[e->record_count].record)) {
@@ -297,9 +305,7 @@ static void on_hash(void *user, const redisReply *reply)
     }
     struct buf key;
     char id[24];
-    size_t len = text_put_u64(id, s->n);
-    memcpy(id + len, "-0", 2);
-    struct str entry = {id, len + 2};
+    struct str entry = {id, put_entry_id(s->n, id)};
     struct str argv[] = {STR("XRANGE"), key_of(s->w, &key, str_of(s->journal), "journal", STR_NONE),
                          entry, entry};
     if (!redis_send(s->w, 4, argv, on_entry, s)) {
@@ -396,6 +402,54 @@ static void on_push_moved(void *user, const redisReply *reply)
     }
 }
 
+static void on_history(void *user, const redisReply *reply)
+{
+    struct request_push *p = user;
+    if (store_error_of(reply) != STORE_OK) {
+        push_end(p, "redis_down");
+    } else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1) {
+        push(p);
+    } else {
+        push_end(p, "no_body");
+    }
+}
+
+static void on_body(void *user, const redisReply *reply)
+{
+    struct request_push *p = user;
+    struct buf key;
+    char id[24];
+    if (store_error_of(reply) != STORE_OK) {
+        push_end(p, "redis_down");
+        return;
+    }
+    if (reply->integer == 1) {
+        push(p);
+        return;
+    }
+    struct str entry = {id, put_entry_id(p->n, id)};
+    struct str argv[] = {STR("XRANGE"), key_of(p->w, &key, str_of(p->journal), "journal", STR_NONE),
+                         entry, entry};
+    if (!redis_send(p->w, 4, argv, on_history, p)) {
+        push_end(p, "redis_down");
+    }
+    buf_done(&key);
+}
+
+/* One that was buried beyond its destination's buffer has no body of its own. */
+static void look_for_body(struct request_push *p)
+{
+    struct buf key;
+    char n[20];
+    struct str number = {n, text_put_u64(n, p->n)};
+    struct str argv[] = {STR("HEXISTS"), key_of(p->w, &key, str_of(p->journal), "event:", number),
+                         STR("b")};
+    if (!redis_send(p->w, 3, argv, on_body, p)) {
+        push_end(p, "redis_down");
+    }
+    buf_done(&key);
+}
+
 static void on_record(void *user, const redisReply *reply)
 {
     struct request_push *p = user;
@@ -403,6 +457,8 @@ static void on_record(void *user, const redisReply *reply)
     char n[20];
     if (reply == NULL) {
         push_end(p, "redis_down");
+    } else if (reply->type == REDIS_REPLY_STRING && strcmp(p->verb, "replay") == 0) {
+        look_for_body(p);
     } else if (reply->type == REDIS_REPLY_STRING) {
         push(p);
     } else {

@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { UNDECIDED_MOST = 1024, UNDECIDED_BYTES = 32 << 20 };
+
 #define DEDUPE_WINDOW_MS (24 * 3600 * 1000) /* of a source that is not configured any more */
 
 /* --- gathering what is held */
@@ -86,12 +88,33 @@ static struct move *move_new(struct worker *w, struct event *e, uint64_t from_jo
     m->event = e;
     m->from_journal = from_journal;
     m->from_n = from_n;
-    struct move **at = &w->moves;
-    while (*at != NULL) {
-        at = &(*at)->next;
-    }
-    *at = m;
+    m->link = w->moves_tail;
+    *m->link = m;
+    w->moves_tail = &m->next;
     return m;
+}
+
+static void unlink_move(struct worker *w, struct move *m)
+{
+    if (m->link == NULL) {
+        return;
+    }
+    *m->link = m->next;
+    if (m->next != NULL) {
+        m->next->link = m->link;
+    } else {
+        w->moves_tail = m->link;
+    }
+    m->link = NULL;
+    if (m->read_bytes > 0) {
+        w->undecided--;
+        w->undecided_bytes -= m->read_bytes;
+    }
+}
+
+bool moves_have_room(const struct worker *w)
+{
+    return w->undecided < UNDECIDED_MOST && w->undecided_bytes < UNDECIDED_BYTES;
 }
 
 bool move_holds_above(struct journal *j, uint64_t top)
@@ -119,7 +142,14 @@ static void add_move(struct journal *j, const struct held *v, size_t n)
     move_new(j->w, event_as(e, true, j->number, v[0].n, to, count), j->number, v[0].n);
 }
 
-/* Deliveries that were parked in the last seconds above the top, and are not held any more. */
+static int is_n(const void *key, const void *held)
+{
+    uint64_t n = *(const uint64_t *)key, its = ((const struct held *)held)->n;
+    return (n > its) - (n < its);
+}
+
+/* Deliveries that were parked in the last seconds above the top, and are not held any more. The
+ * list is sorted. */
 static unsigned count_lost(const struct journal *j, const struct held_list *list)
 {
     unsigned lost = 0;
@@ -128,11 +158,7 @@ static unsigned count_lost(const struct journal *j, const struct held_list *list
         if (n <= list->top || n == 0) {
             continue;
         }
-        bool found = false;
-        for (size_t k = 0; k < list->n && !found; k++) {
-            found = list->v[k].n == n;
-        }
-        lost += !found;
+        lost += bsearch(&n, list->v, list->n, sizeof *list->v, is_n) == NULL;
     }
     return lost;
 }
@@ -164,12 +190,7 @@ static void tell(struct worker *w, struct move *m, enum move_verdict verdict, st
 static void move_free(struct worker *w, struct move *m)
 {
     tell(w, m, MOVE_UNKNOWN, STR_NONE);
-    for (struct move **at = &w->moves; *at != NULL; at = &(*at)->next) {
-        if (*at == m) {
-            *at = m->next;
-            break;
-        }
-    }
+    unlink_move(w, m);
     if (m->spooled) {
         spool_event_moved(w);
     }
@@ -330,7 +351,8 @@ static void on_claimed(void *user, const redisReply *reply)
     struct claim c = *(struct claim *)user;
     free(user);
     claim_answered(c.w, c.m, reply);
-    spool_pump(c.w); /* there may be room for the next one */
+    spool_pump(c.w);    /* there may be room for the next one, */
+    recoveries_go(c.w); /* or for what is read back */
 }
 
 static int64_t window_of(const struct worker *w, struct str source)
@@ -392,6 +414,15 @@ static void reserve(struct journal *j, struct move *m)
     }
 }
 
+static void note_read(struct journal *j, struct move *m)
+{
+    if (j->state == JOURNAL_READING) {
+        m->read_bytes = m->event->bytes;
+        j->w->undecided_bytes += m->read_bytes;
+        j->w->undecided++;
+    }
+}
+
 void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n,
                     const char *dedupe)
 {
@@ -399,6 +430,7 @@ void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal
     snprintf(m->then_dedupe, sizeof m->then_dedupe, "%s", dedupe);
     m->copy = event_ref(copy);
     m->copy_number = j->number;
+    note_read(j, m);
     reserve(j, m);
     claim(j->w, m);
 }
@@ -412,6 +444,7 @@ void move_dedupe(struct journal *j, struct event *e, const char *key, move_on_de
     m->on_decided = on_decided;
     m->user = user;
     snprintf(m->dedupe, sizeof m->dedupe, "%s", key);
+    note_read(j, m);
     reserve(j, m);
     claim(j->w, m);
 }
@@ -489,7 +522,7 @@ void moves_free(struct worker *w)
         struct move *m = w->moves;
         left += m->copy == NULL && (!m->spooled || m->durable);
         if (m->claiming) { /* its answer frees it */
-            w->moves = m->next;
+            unlink_move(w, m);
             m->dropped = true;
         } else {
             move_free(w, m);

@@ -36,6 +36,11 @@ static void take_field(struct journal *j, struct str name, struct str value)
         }
         return;
     }
+    if (str_eq(name, STR("seen"))) { /* by Redis' clock, in seconds */
+        uint64_t seen;
+        j->seen_ms = text_u64(value, UINT32_MAX, &seen) == NULL ? (int64_t)seen * 1000 : 0;
+        return;
+    }
     if (!str_starts(name, STR("f:"))) {
         budget_field(j, name, value);
         return;
@@ -56,8 +61,11 @@ static void take_field(struct journal *j, struct str name, struct str value)
 static void on_settled(struct journal *j, const redisReply *reply)
 {
     CRASH_POINT("recover_settled");
+    j->seen_ms = 0;
     j->read_n = 1;                   /* no `low`: nothing is known to be settled */
-    j->bytes = j->trimmed_bytes = 0; /* counted again, as it is read */
+    j->bytes = j->trimmed_bytes = 0; /* until it is measured, or as it is read */
+    j->measured = false;
+    budget_measure(j);
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         take_field(j, store_text(reply->element[i]), store_text(reply->element[i + 1]));
     }
@@ -213,6 +221,25 @@ bool entry_read(const redisReply *r, struct entry *e)
     return true;
 }
 
+struct event *entry_event(const struct journal *j, const struct entry *e, const uint16_t *to,
+                          size_t to_count)
+{
+    struct event_parts parts = {
+        .journal = j->number,
+        .n = e->n,
+        .received_ms = (int64_t)e->received_ms,
+        .id = e->id,
+        .source = e->source,
+        .method = e->method,
+        .target = e->target,
+        .headers = e->headers,
+        .body = e->body,
+        .to = to,
+        .to_count = to_count,
+    };
+    return event_new(&parts);
+}
+
 /* The lanes that still want it; a marker, and what all have settled, wants none. */
 static size_t unsettled(struct journal *j, const struct entry *e, uint16_t to[LANES_MAX])
 {
@@ -241,20 +268,7 @@ static void take_entry(struct journal *j, const struct entry *e)
     if (count == 0) {
         return;
     }
-    struct event_parts parts = {
-        .journal = j->number,
-        .n = e->n,
-        .received_ms = (int64_t)e->received_ms,
-        .id = e->id,
-        .source = e->source,
-        .method = e->method,
-        .target = e->target,
-        .headers = e->headers,
-        .body = e->body,
-        .to = to,
-        .to_count = count,
-    };
-    struct event *event = event_new(&parts);
+    struct event *event = entry_event(j, e, to, count);
     j->recovery->events++;
     uint64_t from_journal, from_n;
     char key[DEDUPE_KEY + 1] = "";
@@ -288,7 +302,8 @@ static void finish(struct journal *j)
     commit_soon(j);
     lanes_pump(j->w);
     due_rearm(j->w);
-    if (j->newest_ms > worker_now_ms(j->w)) { /* written by a clock that was set back since */
+    if (j->newest_ms > worker_now_ms(j->w) ||
+        j->seen_ms > worker_now_ms(j->w)) { /* written by a clock that was set back since */
         due_time_went_back(j);
     }
 }
@@ -304,7 +319,7 @@ static void next_page(struct recovery *r, uint64_t bytes)
 
 static void on_entries(struct journal *j, const redisReply *reply)
 {
-    uint64_t before = j->bytes;
+    uint64_t bytes = 0;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         struct entry e;
         if (!entry_read(reply->element[i], &e)) {
@@ -316,7 +331,7 @@ static void on_entries(struct journal *j, const redisReply *reply)
             break;
         }
         j->read_n = e.n;
-        j->bytes += e.headers.len + e.body.len;
+        bytes += e.headers.len + e.body.len;
         take_entry(j, &e);
         CRASH_POINT("recover_entry");
         j->read_n = e.n + 1;
@@ -324,7 +339,8 @@ static void on_entries(struct journal *j, const redisReply *reply)
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < j->recovery->page) {
         j->read_n = j->top + 1;
     }
-    next_page(j->recovery, j->bytes - before);
+    j->bytes += j->measured ? 0 : bytes;
+    next_page(j->recovery, bytes);
 }
 
 static void read_entries(struct journal *j)
@@ -342,9 +358,9 @@ static void next_step(struct journal *j)
     j->recovery->record_read = true;
     if (j->read_n > j->top) {
         finish(j);
-    } else if (j->op_count < OPS_ENOUGH) {
+    } else if (j->op_count < OPS_ENOUGH && moves_have_room(j->w)) {
         read_entries(j);
-    } /* else recover_more, when commits have taken what is queued */
+    } /* else recover_more, when commits have taken what is queued, or claims are decided */
     lanes_pump(j->w);
 }
 
@@ -370,6 +386,17 @@ void recover_more(struct journal *j)
         next_step(j);
     } else {
         recover_start(j);
+    }
+}
+
+void recoveries_go(struct worker *w)
+{
+    if (!moves_have_room(w)) {
+        return;
+    }
+    for (struct journal *j = w->journals, *next; j != NULL; j = next) {
+        next = j->next;
+        recover_more(j);
     }
 }
 

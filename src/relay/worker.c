@@ -76,6 +76,7 @@ static void on_renewal(struct wheel_timer *t)
     journals_tend(w);
     lanes_tend(w);
     moves_pump(w);
+    recoveries_go(w);
     read_destinations(w);
     budget_tend(w);
     roster_publish(w);
@@ -153,6 +154,7 @@ void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t 
     w->loop = loop;
     w->conf = node->conf;
     w->stats = stats_new();
+    w->moves_tail = &w->moves;
     map_init(&w->lane_by_name);
     wheel_init(&w->wheel, loop);
     w->httpc = httpc_new(loop, &w->wheel);

@@ -89,3 +89,76 @@ def what_is_kept_is_known_after_a_restart(flow):
     p.start()
     wait_for(lambda: p.metric("penstock_destination_redis_bytes") >= held, "the bytes to be counted as before")
     assert post(p, 9999).status == 503
+
+
+def beyond_its_buffer_dead_letters_are_kept_without_bodies(flow):
+    """on_full: the sender is not refused, Redis does not fill up, and history still has the bodies for a while."""
+    sick, well = flow.sink(lambda r, n: {"status": 503}), flow.sink()
+    redis = flow.redis()
+    p = flow.penstock({"sick": sick, "well": well}, redis, retention="{ max_memory: 64MiB, history: 24h }", workers=1,
+                      retry="{schedule: [1h], jitter: 0%}",
+                      destination_more=", buffer: 1MiB, on_full: dead_letter_without_body, "
+                                       "breaker: { open_after: 3, probe_every: 1s }")
+    for i in range(100):
+        assert post(p, i).status == 200, "nobody is refused"
+        if i == 40:  # more than its buffer
+            wait_for(lambda: p.metric("penstock_destination_redis_bytes") > 1 << 20, "its buffer to be full")
+    well.wait(100)
+    p.wait_log("a buffer is full")
+    parked = wait_for(lambda: (lambda k: k if len(k) == 100 else None)(
+        redis.cli("--scan", "--pattern", "*:event:*").split()), "all to be parked or buried")
+    dead = p.api("/api/v1/dead?destination=sick&limit=1000")["dead"]
+    assert 30 <= len(dead) <= 80 and {d["reason"] for d in dead} == {"buffer_full"}, len(dead)
+    assert p.metric("penstock_destination_redis_bytes") < 3 << 20
+    bodies = sum(int(redis.cli("HSTRLEN", key, "b")) for key in parked)
+    assert bodies < 3 << 20, bodies
+    assert p.api("/api/v1/events/" + dead[0]["id"])["body"] is None
+    # What history still has can be replayed as it came, what it has no more cannot: said at once.
+    sick.answers = lambda r, n: {"status": 200}
+    assert p.admin("/api/v1/dead/%s/replay?destination=sick" % dead[0]["id"], "POST")[0] == 202
+    wait_for(lambda: any(r.header("webhook-id") == dead[0]["id"] and len(r.body) > BODY for r in list(sick.requests)),
+             "a replay with its body")
+    journal = redis.cli("--scan", "--pattern", "*:journal").split()[0]
+    redis.cli("XTRIM", journal, "MAXLEN", "0")
+    status, text = p.admin("/api/v1/dead/%s/replay?destination=sick" % dead[1]["id"], "POST")
+    assert status == 410 and "no_body" in text, (status, text)
+    assert p.admin("/api/v1/dead/%s/purge?destination=sick" % dead[1]["id"], "POST")[0] == 202
+    left = lambda: {d["id"] for d in p.api("/api/v1/dead?limit=1000")["dead"]}
+    wait_for(lambda: left() == {d["id"] for d in dead[2:]}, "one to be replayed, one to be purged")
+    assert all(len(r.body) > BODY for r in sick.requests), "nothing is ever delivered without its body"
+
+
+def a_body_that_comes_later_is_charged_to_all_who_hold_its_event(flow):
+    """One destination buries an event without its body, then another one parks it with: each figure stays right."""
+    full, slow, redis = flow.sink(lambda r, n: {"status": 503}), flow.sink(lambda r, n: {"status": 503}), flow.redis()
+    p = flow.penstock({"full": "{ url: 'http://127.0.0.1:%d/full', buffer: 1MiB, on_full: dead_letter_without_body, "
+                               "breaker: { open_after: 1 } }" % full.port,
+                       "slow": "{ url: 'http://127.0.0.1:%d/slow', breaker: { open_after: 0 } }" %
+                               slow.port},
+                      redis, retention="{ max_memory: 64MiB }", workers=1, retry="{schedule: [1h], jitter: 0%}")
+    for i in range(80):
+        assert post(p, i).status == 200
+        if i == 40:
+            wait_for(lambda: p.metric("penstock_destination_redis_bytes") > 3 << 20, "both to hold them")
+    settled = [k for k in redis.cli("--scan", "--pattern", "*:settled").split()][0]
+    wait_for(lambda: p.metric("penstock_redis_dead_letter_bytes") > 1 << 20, "bodies to be charged to dead letters too")
+
+    def figures():
+        """What the record says, and what is there: {field: bytes}, twice."""
+        words = redis.cli("HGETALL", settled).split("\n")
+        record = dict(zip(words[::2], words[1::2]))
+        said = {f: int(v) for f, v in record.items() if f[:2] in ("b:", "x:") or f == "bodies"}
+        base, found = settled[:-len("settled")], {f: 0 for f in said}
+        for key in redis.cli("--scan", "--pattern", base + "event:*").split():
+            found["bodies"] += int(redis.cli("HGET", key, "z"))
+        for field in said:
+            kind = {"b:": "due:", "x:": "dead:"}.get(field[:2])
+            for n in redis.cli("ZRANGE", base + kind + field[2:], 0, -1).split() if kind else ():
+                found[field] += int(redis.cli("HGET", base + "event:" + n, "z"))
+        return said, found
+
+    wait_for(lambda: figures()[0] == figures()[1], "figures that fit: %s" % (figures(),))
+    for d in p.api("/api/v1/dead?limit=1000")["dead"]:
+        p.admin("/api/v1/dead/%s/purge?destination=full" % d["id"], "POST")
+    wait_for(lambda: p.metric("penstock_redis_dead_letter_bytes") == 0, "no dead letters")
+    wait_for(lambda: figures()[0] == figures()[1], "figures that fit after the purge: %s" % (figures(),))

@@ -159,6 +159,34 @@ def waits_for_a_cluster_that_is_half_up(flow):
     a.wait(1)
 
 
+def starts_while_a_master_of_the_cluster_is_down(flow):
+    """The others are enough to accept and deliver; what lies on the dead one comes when it does."""
+    cluster, a = Cluster(flow), flow.sink(lambda r, before: {"status": 503})
+    config = dict(workers=1, retry="{schedule: [1s, ...], jitter: 0%}", destination_more=", breaker: { open_after: 0 }")
+    p = flow.penstock({"a": a}, cluster, **config)
+    for i in range(10):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    a.wait(10)
+    dead = next(iter(cluster.journals().values()))
+    p.kill()
+    dead.kill()
+    a.answers = lambda r, before: {}
+    alive = next(m for m in cluster.masters if m is not dead)
+
+    class Alive:
+        def directive(self):
+            return alive.directive()
+
+    p = flow.penstock({"a": a}, Alive(), name="next", **config)
+    wait_for(lambda: p.stripe(b'{"seq":100}').status == 200, "it to take events without that master")
+    wait_for(lambda: 100 in sequence(a), "their delivery")
+    before = len(a.requests)
+    dead.start()
+    wait_for(lambda: len(a.requests) >= before + 10 and set(range(10)) <= set(sequence(a)), "what was on the dead one", 60)
+    assert p.metric("penstock_deliveries_perhaps_lost_total") == 0
+    assert p.stop() == 0
+
+
 def a_node_adopts_journals_on_every_master(flow):
     cluster, a = Cluster(flow), flow.sink(lambda r, before: {"status": 503})
     first = flow.penstock({"a": a}, cluster, name="first", workers=4, retry="{schedule: [1s, ...], jitter: 0%}",

@@ -119,3 +119,23 @@ def what_was_spooled_is_compared_when_redis_is_back(flow):
     event_of(github(p, "after"))
     wait_for(lambda: len(sink.requests) >= 3, "the last one")
     assert sorted(r.header("x-github-delivery") for r in sink.requests) == ["after", "before", "during"]
+
+
+def a_delivery_is_claimed_although_redis_is_at_its_maxmemory(flow):
+    """What is in the stream must be decided: its claim is written at the limit too, and kept."""
+    redis, sink = flow.redis(), flow.sink(lambda r, before: {"hang": True})
+    p = flow.penstock({"ci": sink}, redis, sources=[SOURCE[0] % (SECRET, "10m")], workers=1)
+    first = event_of(github(p, "one"))
+    sink.wait(1)
+    p.kill()
+    seen = redis.cli("--scan", "--pattern", "*:seen")
+    assert redis.cli("GET", seen) == first
+    redis.cli("DEL", seen)  # as after a crash between append and claim
+    redis.cli("CONFIG", "SET", "maxmemory", "1")
+    sink.answers = lambda r, before: {}
+    p.start(ready=False)
+    wait_for(lambda: redis.cli("GET", seen) == first, "recovery to claim it")
+    sink.wait(2)
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    wait_for(p._look_ready, "it to be ready")
+    assert event_of(github(p, "one")) == first

@@ -49,6 +49,20 @@ local function forget(n, name)
     sizes[n] = nil
 end
 
+-- A body comes to an event that had none: it is charged to everyone who holds that already.
+local function resize(n, bytes)
+    local grown = bytes - size_of(n)
+    local held = size_of(n) > 0 and call('HKEYS', base .. 'event:' .. n) or {}
+    for i = 1, #held do
+        local name = string.match(held[i], '^d:(.*)$')
+        if name and call('ZSCORE', base .. 'due:' .. name, n) then charge('b:' .. name, grown) end
+        if name and call('ZSCORE', base .. 'dead:' .. name, n) then charge('x:' .. name, grown) end
+        if name then touched[name] = true end
+    end
+    charge('bodies', grown)
+    sizes[n] = bytes
+end
+
 local function record(n, name, text)
     call('HSET', base .. 'event:' .. n, 'd:' .. name, text)
     if not listed[name] then call('SADD', lanes_key, name) end
@@ -61,16 +75,17 @@ while i <= #ARGV do
     if op == 'set' then -- field, value
         call('HSET', settled_key, ARGV[i + 1], ARGV[i + 2])
         i = i + 3
-    elseif op == 'body' then -- n, id, t, src, m, h, b
-        local event = base .. 'event:' .. ARGV[i + 1]
-        if call('HEXISTS', event, 'id') == 0 then
-            local bytes = 300 + #ARGV[i + 6] + #ARGV[i + 7] -- about what the rest of it takes
+    elseif op == 'bare' or op == 'body' then -- n, id, t, src, m, h, and of a body: b
+        local n, body = ARGV[i + 1], op == 'body' and ARGV[i + 7]
+        local event = base .. 'event:' .. n
+        if size_of(n) == 0 or (body and call('HEXISTS', event, 'b') == 0) then
+            local bytes = 300 + #ARGV[i + 6] + #(body or '') -- about what the rest of it takes
+            resize(n, bytes)
             call('HSET', event, 'id', ARGV[i + 2], 't', ARGV[i + 3], 'src', ARGV[i + 4],
-                       'm', ARGV[i + 5], 'h', ARGV[i + 6], 'b', ARGV[i + 7], 'z', bytes)
-            charge('bodies', bytes)
-            sizes[ARGV[i + 1]] = bytes
+                       'm', ARGV[i + 5], 'h', ARGV[i + 6], 'z', bytes)
+            if body then call('HSET', event, 'b', body) end
         end
-        i = i + 8
+        i = i + (body and 8 or 7)
     elseif op == 'park' then -- n, destination, due, record
         record(ARGV[i + 1], ARGV[i + 2], ARGV[i + 4])
         leave('dead:', 'x:', ARGV[i + 2], ARGV[i + 1])
@@ -97,7 +112,8 @@ end
 for field, bytes in pairs(charges) do
     if bytes ~= 0 then call('HINCRBY', settled_key, field, bytes) end
 end
-call('HSET', settled_key, 'version', ARGV[3])
+-- When it was is told to recovery: a clock that is behind it went back since.
+call('HSET', settled_key, 'version', ARGV[3], 'seen', call('TIME')[1])
 if next(touched) == nil then return answer('ok') end
 local names, fields = {}, {'bodies'}
 for name in pairs(touched) do

@@ -430,7 +430,10 @@ void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what 
  * have is up to two seconds old, so the limits are soft by what comes in meanwhile. */
 void budget_committed(struct journal *j, const redisReply *reply, size_t at); /* commit's figures */
 void budget_field(struct journal *j, struct str name, struct str value); /* one of the record's */
-void budget_appended(struct worker *w, size_t bytes);
+/* About what an entry takes in its stream, by the bytes of its values. */
+uint64_t budget_entry(size_t text_bytes);
+uint64_t budget_event(const struct event *e);
+void budget_appended(struct worker *w, uint64_t bytes);
 void budget_measure(struct journal *j); /* asks Redis what the stream of a sealed one takes */
 void budget_update(struct worker *w);   /* adds up what this worker's journals have */
 void budget_tend(struct worker *w);     /* every 2 s: publishes, reads the others', makes room */

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FIGURES_CEILING = 64 << 10, HURRY_MS = 50, DROP_MOST = 512 };
+enum { FIGURES_CEILING = 64 << 10, HURRY_MS = 50, DROP_MOST = 2048, DROP_EVERY = 3 };
 
 static struct str usage_key(const struct worker *w, struct buf *key)
 {
@@ -16,6 +16,34 @@ static struct str usage_key(const struct worker *w, struct buf *key)
     buf_add_str(key, w->conf->redis.prefix);
     buf_add_str(key, STR("usage"));
     return buf_str(key);
+}
+
+/* --- what an entry takes */
+
+/* Redis' allocator has four sizes to each power of two; commit.lua reckons alike. */
+static uint64_t block_bytes(uint64_t n)
+{
+    uint64_t step = 16;
+    while (step * 8 < n) {
+        step *= 2;
+    }
+    return (n + step - 1) / step * step;
+}
+
+/* A node of the stream holds entries up to 4 KiB, or one that is greater, and costs the tree above
+ * it some 500 bytes (as MEMORY USAGE has it). */
+uint64_t budget_entry(size_t text_bytes)
+{
+    enum { OF_ENTRY = 85, NODE = 4096, OF_NODE = 40, OF_TREE = 504 };
+    uint64_t entry = text_bytes + OF_ENTRY, in_node = entry < NODE ? (NODE - OF_NODE) / entry : 1;
+    in_node += in_node == 0;
+    return (block_bytes(in_node * entry + OF_NODE) + OF_TREE) / in_node;
+}
+
+uint64_t budget_event(const struct event *e)
+{
+    return budget_entry(e->source.len + e->method.len + e->target.len + e->headers.len +
+                        e->body.len);
 }
 
 /* --- what the scripts counted */
@@ -118,7 +146,7 @@ void budget_update(struct worker *w)
 }
 
 /* Until it is added up again. Room is made before there is none. */
-void budget_appended(struct worker *w, size_t bytes)
+void budget_appended(struct worker *w, uint64_t bytes)
 {
     w->budget.total += bytes;
     if (budget_is_short(w) && !w->budget.hurried && !w->stopping && !w->draining &&
@@ -230,12 +258,16 @@ static void drop_dead(struct worker *w)
     bool over = w->budget.dead > w->conf->redis.dead_bytes;
     if (over != w->budget.over) {
         w->budget.over = over;
+        w->budget.since_drop = 0;
         log_line(over ? LOG_ERROR : LOG_INFO,
                  over ? "dead letters take more than retention.dead_bytes: the oldest are dropped"
                       : "dead letters are within retention.dead_bytes again",
                  "bytes", "%llu", (unsigned long long)w->budget.dead, NULL);
     }
-    for (struct journal *j = w->journals; over && j != NULL; j = j->next) {
+    if (!over || w->budget.since_drop++ % DROP_EVERY != 0) {
+        return; /* or what others have just dropped, too, would be dropped here again */
+    }
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
         for (unsigned i = 0; i < w->lane_count; i++) {
             if (j->tracks[i] != NULL && (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD)) {
                 dead_forget(j->tracks[i], excess_of(j->tracks[i]));

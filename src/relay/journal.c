@@ -207,8 +207,9 @@ static void complete(struct journal *j, struct append *a, const char *reason)
 {
     if (reason == NULL) {
         j->present_n = a->event->n > j->present_n ? a->event->n : j->present_n;
-        j->bytes += a->event->bytes;
-        budget_appended(j->w, a->event->bytes);
+        uint64_t bytes = budget_event(a->event);
+        j->bytes += bytes;
+        budget_appended(j->w, bytes);
         j->newest_ms = a->event->received_ms;
     }
     if (a->move != NULL) {

@@ -319,7 +319,7 @@ static void next_page(struct recovery *r, uint64_t bytes)
 
 static void on_entries(struct journal *j, const redisReply *reply)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, kept = 0;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         struct entry e;
         if (!entry_read(reply->element[i], &e)) {
@@ -332,6 +332,7 @@ static void on_entries(struct journal *j, const redisReply *reply)
         }
         j->read_n = e.n;
         bytes += e.headers.len + e.body.len;
+        kept += budget_entry(e.headers.len + e.body.len + e.target.len);
         take_entry(j, &e);
         CRASH_POINT("recover_entry");
         j->read_n = e.n + 1;
@@ -339,7 +340,7 @@ static void on_entries(struct journal *j, const redisReply *reply)
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < j->recovery->page) {
         j->read_n = j->top + 1;
     }
-    j->bytes += j->measured ? 0 : bytes;
+    j->bytes += j->measured ? 0 : kept;
     next_page(j->recovery, bytes);
 }
 

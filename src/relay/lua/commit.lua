@@ -14,23 +14,37 @@ if not (kind_is(settled_key, 'hash') and kind_is(journal_key, 'stream') and
     return answer('type')
 end
 
--- What is kept besides the stream, in bytes: `bodies` of all events' hashes, and what each destination
+-- What is kept besides the stream, in bytes: `bodies` of all events' hashes and sets, and what each destination
 -- holds of them, `b:<name>` due and `x:<name>` dead. A body is charged to everyone who holds it. All is
 -- added up within the call and written once: a full batch parks hundreds.
 local touched, listed, charges, sizes = {}, {}, {}, {}
 local function charge(field, bytes)
     charges[field] = (charges[field] or 0) + bytes
 end
+-- What the allocator takes for a text of that length: four sizes to each power of two.
+local function block(bytes)
+    local step = 16
+    while step * 8 < bytes + 10 do step = step * 2 end
+    return math.ceil((bytes + 10) / step) * step
+end
+-- A record in an event's hash and its place in a set.
+local held_bytes = 230
 local function size_of(n)
     sizes[n] = sizes[n] or tonumber(call('HGET', base .. 'event:' .. n, 'z') or 0)
     return sizes[n]
 end
 local function enter(kind, field, name, n, score)
-    if call('ZADD', base .. kind .. name, score, n) == 1 then charge(field .. name, size_of(n)) end
+    if call('ZADD', base .. kind .. name, score, n) == 1 then
+        charge(field .. name, size_of(n))
+        charge('bodies', held_bytes)
+    end
     touched[name] = true
 end
 local function leave(kind, field, name, n)
-    if call('ZREM', base .. kind .. name, n) == 1 then charge(field .. name, -size_of(n)) end
+    if call('ZREM', base .. kind .. name, n) == 1 then
+        charge(field .. name, -size_of(n))
+        charge('bodies', -held_bytes)
+    end
     touched[name] = true
 end
 
@@ -79,7 +93,7 @@ while i <= #ARGV do
         local n, body = ARGV[i + 1], op == 'body' and ARGV[i + 7]
         local event = base .. 'event:' .. n
         if size_of(n) == 0 or (body and call('HEXISTS', event, 'b') == 0) then
-            local bytes = 300 + #ARGV[i + 6] + #(body or '') -- about what the rest of it takes
+            local bytes = 510 + block(#ARGV[i + 6]) + (body and block(#body) or 0)
             resize(n, bytes)
             call('HSET', event, 'id', ARGV[i + 2], 't', ARGV[i + 3], 'src', ARGV[i + 4],
                        'm', ARGV[i + 5], 'h', ARGV[i + 6], 'z', bytes)

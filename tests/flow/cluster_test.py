@@ -4,7 +4,7 @@ import re
 import signal
 
 from certificates import Authority
-from harness import Cluster, Load, sequence, wait_for
+from harness import SECRET, Cluster, Load, sequence, sign_github, wait_for
 
 
 def check(load, *sinks, twice=0):
@@ -183,6 +183,35 @@ def starts_while_a_master_of_the_cluster_is_down(flow):
     before = len(a.requests)
     dead.start()
     wait_for(lambda: len(a.requests) >= before + 10 and set(range(10)) <= set(sequence(a)), "what was on the dead one", 60)
+    assert p.metric("penstock_deliveries_perhaps_lost_total") == 0
+    assert p.stop() == 0
+
+
+def a_recovery_with_many_undecided_claims_ends(flow):
+    """Delivery ids lie on all masters. While one is away its claims wait, and recovery with them, not in memory."""
+    cluster, a = Cluster(flow), flow.sink(lambda r, before: {"hang": True})
+    config = dict(workers=1, sources=["github: { verify: github, secret: '%s', dedupe: { window: 10m } }" % SECRET])
+    p = flow.penstock({"a": a}, cluster, **config)
+    bodies = [b'{"seq":%d,"x":"%s"}' % (i, b"x" * 300000) for i in range(360)]
+    for i, body in enumerate(bodies):
+        assert p.post("/hooks/github", body, {**sign_github(body), "X-GitHub-Delivery": "d%d" % i}).status == 200
+    a.wait(1)
+    p.kill()
+    home = next(iter(cluster.journals().values()))
+    dead = next(m for m in cluster.masters if m is not home)
+    dead.kill()
+    a.answers, before = lambda r, before: {}, len(a.requests)
+
+    class Alive:
+        def directive(self):
+            return home.directive()
+
+    p = flow.penstock({"a": a}, Alive(), name="next", **config)
+    wait_for(lambda: len(a.requests) >= before + 150, "what the others decide", 60)
+    assert "journal is recovered" not in p.text(), "it has not read all of it into memory"
+    dead.start()
+    wait_for(lambda: len(sequence(a)) == len(bodies), "all of them", 60)
+    p.wait_log("journal is recovered")
     assert p.metric("penstock_deliveries_perhaps_lost_total") == 0
     assert p.stop() == 0
 

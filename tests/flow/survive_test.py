@@ -582,6 +582,26 @@ def a_due_set_of_a_foreign_type_is_not_read_in_a_loop(flow):
     wait_for(lambda: redis.cli("KEYS", "*event:*") == "", "it to be settled")
 
 
+def says_how_many_deliveries_a_deleted_due_set_had(flow):
+    redis, a = flow.redis(), flow.sink(lambda r, before: {"status": 503})
+    p = flow.penstock({"a": a}, redis, workers=1, retry="{schedule: [1s, ...], jitter: 0%}",
+                      destination_more=", breaker: { open_after: 0 }, concurrency: 1")
+    for i in range(5):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    a.wait(5)
+    assert p.api("/api/v1/destinations/a/pause", "POST")
+    due = wait_for(lambda: redis.cli("KEYS", "*due:a"), "them to be parked")
+    wait_for(lambda: redis.cli("ZCARD", due) == "5" and p.metric("penstock_lane_depth") == 0, "all of them")
+    redis.cli("DEL", due)
+    assert p.api("/api/v1/destinations/a/resume", "POST")
+    p.wait_log("a set of parked deliveries is gone")
+    assert '"deliveries":5' in p.text() and p.metric("penstock_deliveries_perhaps_lost_total") == 5
+    a.answers = lambda r, before: {}
+    assert p.stripe(b'{"seq":9}').status == 200
+    wait_for(lambda: 9 in sequence(a), "the destination to go on")
+    assert p.text().count("a set of parked deliveries is gone") == 1
+
+
 def says_how_many_deliveries_a_flushed_redis_had(flow):
     """What was parked is in Redis only: all of it is counted, however much, and nothing that was delivered since."""
     redis, b, down = flow.redis(), flow.sink(), [True]

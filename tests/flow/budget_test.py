@@ -211,3 +211,20 @@ def a_slow_delivery_hides_nothing_that_is_kept(flow):
     taken = fill(p, 0, 400)
     a.wait(len(taken))
     assert 0.9 * (8 << 20) < held(redis) < 1.1 * (8 << 20), held(redis)
+
+
+def a_redis_without_memory_usage_is_counted_roughly(flow):
+    """Some operators take MEMORY away: said once for each journal, and nothing else depends on it."""
+    redis, a = flow.redis("--rename-command", "MEMORY", ""), flow.sink()
+    p = flow.penstock({"a": a}, redis, workers=1)
+    for i in range(20):
+        assert post(p, i).status == 200
+    a.wait(20)
+    assert p.stop() == 0
+    a.answers = lambda r, n: {"status": 503}
+    p.start()
+    p.wait_log("Redis refuses MEMORY USAGE")
+    assert post(p, 100).status == 200
+    a.wait(21)
+    assert p.text().count("Redis refuses MEMORY USAGE") == 1
+    assert p.stop() == 0

@@ -69,6 +69,7 @@ static void the_simplest_file_has_every_default(void **state)
     assert_true(d->tls && d->port == 443 && !d->names_link_local);
     assert_int_equal(d->timeout_ms, 15000);
     assert_int_equal(d->concurrency, 32);
+    assert_int_equal(d->on_full, FULL_REFUSE);
     assert_int_equal(d->retry.steps, 7);
     assert_true(d->retry.repeat_last && !d->retry.exponential);
     assert_int_equal(d->retry.step_ms[0], 5000);
@@ -118,7 +119,8 @@ static void a_full_file_is_read(void **state)
         "    secret: s\n"
         "    event: {type: header.X-Erp-Event, id: body./meta/id}\n"
         "    respond: {status: 202, body: '{\"ok\":true}'}\n"
-        "defaults: {destination: {timeout: 3s, concurrency: 4, max_age: 1h, on_exhausted: pause,"
+        "defaults: {destination: {timeout: 3s, concurrency: 4, max_age: 1h, on_exhausted: pause, "
+        "on_full: dead_letter_without_body,"
         " retry: {schedule: [1s, 2s]}, breaker: {open_after: 0}}}\n"
         "destinations:\n"
         "  a: {url: 'HTTP://A.Example:80', headers: {Authorization: Bearer x, X-Y: 'a b '}}\n"
@@ -164,6 +166,7 @@ static void a_full_file_is_read(void **state)
     assert_false(a->retry.repeat_last);
     assert_int_equal(a->retry.max_age_ms, 3600000);
     assert_int_equal(a->on_exhausted, EXHAUSTED_PAUSE);
+    assert_int_equal(a->on_full, FULL_DEAD_LETTER);
     assert_int_equal(a->breaker.open_after, 0);
     room_text(b->host, "2001:db8::1", "host");
     room_text(b->host_field, "[2001:db8::1]:8443", "Host");

@@ -1,7 +1,7 @@
 /* The journal: a worker's durable log in Redis, for one life. This header and the files journal.c,
- * track.c, commit.c, lease.c, recover.c and due.c, with the Lua beside them, are the only place
- * that knows Redis keys. What the protocol is and why: ENGINE in the design, tests/model for the
- * proof.
+ * track.c, commit.c, lease.c, recover.c, due.c and mend.c, with the Lua beside them, are the only
+ * place that knows Redis keys. What the protocol is and why: ENGINE in the design, tests/model for
+ * the proof.
  *
  * Keys of journal J, all with the hash tag {J}: owner, journal (stream), settled (hash), event:<n>
  * (hash: a body and one record a destination), due:<destination> and dead:<destination> (sorted

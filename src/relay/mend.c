@@ -126,8 +126,7 @@ void mend_start(struct track *t)
              "journal", "%s", t->journal->name, "destination", "%s", t->lane->name, "deliveries",
              "%llu", (unsigned long long)t->due_total, NULL);
     t->mending = true;
-    t->mend_was = t->due_total;
-    t->due_total = 0;
+    t->mend_was = t->due_total; /* which stays: if all of Redis was flushed, it says what is lost */
     commit_recount(t);
     look_on(&(struct mending){t->journal, t->lane->number, 0}, STR("0"));
 }

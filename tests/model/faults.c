@@ -76,6 +76,22 @@ void fault_lapse(const struct state *s, int p)
     }
 }
 
+/* A stop whose time was up before all had come to rest: what runs is cut off, as in a crash, but
+ * each journal is given up, by a command that may land whenever it likes. */
+static void float_releases(struct state *t, const struct state *s, int p)
+{
+    for (int j = 0; j < NJ; j++)
+        for (int k = 0; s->p[p].m[j].role && k < NFLOAT; k++)
+            if (!t->fcmd[k].kind) {
+                t->fcmd[k].kind = CMD_RELEASE;
+                t->fcmd[k].wire = WIRE_SENT;
+                t->fcmd[k].p = (uint8_t)p;
+                t->fcmd[k].j = (uint8_t)j;
+                t->fcmd[k].tok = s->p[p].m[j].tok;
+                break;
+            }
+}
+
 void fault_crash(const struct state *s, int p)
 {
     if (!s->crashes || s->p[p].down)
@@ -93,13 +109,19 @@ void fault_crash(const struct state *s, int p)
     uint8_t life = o->life;
     memset(o, 0, sizeof *o);
     o->life = (uint8_t)(life + 1);
-    t.need_told = 0; /* whoever knew is gone */
+    t.need_told = 0;                                        /* whoever knew is gone */
     for (int kept = 0; kept <= (t.wrote[p] != 0); kept++) { /* what was not synced: perhaps */
         struct state u = t;
         if (kept)
             u.disk[p] |= u.wrote[p];
         u.wrote[p] = 0;
         say("%c crashes and starts again%s", process_name(p), kept ? ", its last write lasts" : "");
+        world_step(&u, true, true);
+        if (!(scen->stop >> p & 1) || s->p[p].stopping)
+            continue;
+        float_releases(&u, s, p);
+        say("%c is stopped with work left, gives its journals up, and starts again",
+            process_name(p));
         world_step(&u, true, true);
     }
 }

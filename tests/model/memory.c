@@ -70,10 +70,11 @@ static void entry_drop(struct state *s, int p, int j, struct entry *x)
 }
 
 /* Should this entry of a journal that I do not resume be appended again? Above the stored top: yes,
- * it was in the lost tail, or was never there. At or below it, known: no, the record has it. Unknown:
- * nobody can look, for what is settled may be trimmed, and all of it gone. So what a sender still
- * waits for is refused; but a re-append of something acknowledged goes out again, and as whoever
- * recovered the first copy has claimed its place of origin, that claim decides (holes 16, 17). */
+ * it was in the lost tail, or was never there. At or below it, known: no, the record has it.
+ * Unknown: nobody can look, for what is settled may be trimmed, and all of it gone. So what a
+ * sender still waits for is refused; but a re-append of something acknowledged goes out again, and
+ * as whoever recovered the first copy has claimed its place of origin, that claim decides (holes
+ * 16, 17). */
 static bool entry_moves(const struct state *s, int j, const struct entry *x, int n, int top)
 {
     if (n > top)

@@ -19,11 +19,9 @@ enum { OWNER_ABSENT = 0, OWNER_FREE = 1, OWNER_GONE = 2, TOKEN = 0x80 };
 /* Else: event + 1, destinations << 4. A proof (WAIT, WAITAOF) is no entry; it goes the same way. */
 enum { ENTRY_NONE = 0, ENTRY_PROOF = 0x0E, ENTRY_MARKER = 0x0F };
 
-/* The spool's journal number: it is never created, only its `moved` is written, at n = event + 2. */
+/* The spool's journal number: it is never created, only its `moved` is written, at n = event + 2.
+ */
 enum { SPOOL_J = NJ - 1 };
-
-/* In a claim of a delivery id: the append that it names was not proven. */
-enum { UNPROVEN = 0x80 };
 
 /* In a request that its owner has read: the delivery was dead then, so it is to be replayed. */
 enum { EFFECT = 0x80 };
@@ -46,8 +44,8 @@ struct sjournal {
 
 struct store {
     struct sjournal j[NJ];
-    uint8_t sdone[NEV]; /* ghost: destinations whose success a commit has written (goes with a lost
-                           tail) */
+    uint8_t sdone[NEV];  /* ghost: destinations whose success a commit has written (goes with a lost
+                            tail) */
     uint8_t claims[NEV]; /* ghost: claims of the spool's places and of delivery ids; goes, too */
     uint8_t seen[NEV];   /* claims of delivery ids: the place that the holder's id names */
 };
@@ -70,7 +68,8 @@ enum cmd_kind {
     CMD_MOVED,
     CMD_RELEASE,
     CMD_SEEN,
-    CMD_RENEW
+    CMD_RENEW,
+    CMD_PROVE
 };
 enum wire { WIRE_IDLE, WIRE_SENT, WIRE_REPLIED };
 enum result {
@@ -126,7 +125,7 @@ struct entry {
     uint8_t ast, keep, from,
         via; /* from, via: the places it was moved from, oldest first, each to be claimed */
     uint8_t step, d[NDEST]; /* step: the claim that is next */
-    uint8_t unproven;
+    uint8_t unproven;       /* in the stream, but nobody has shown me that it will stay there */
 };
 
 /* What an entry claims, one after the other, before its first attempt. */
@@ -239,7 +238,8 @@ enum mutant {
     MUT_SEEN_UNCLAIMED,
     MUT_SEEN_FORGOTTEN,
     MUT_SEEN_FIRST,
-    MUT_SEEN_PROVES,
+    MUT_SEEN_UNPROVEN,
+    MUT_MOVED_UNPROVEN,
     MUT_ACK_UNPROVEN,
     MUT_PROOF_OF_LATER,
     MUT_TRIM_ABOVE_LOW,
@@ -308,7 +308,7 @@ struct scenario {
     uint8_t cuts, lapses, crashes, tails, fails;
     uint8_t errors, asks; /* appends that are answered with an error; requests of the API */
     uint8_t trim, proof;  /* history is trimmed at once; an append counts only with its proof */
-    uint8_t restart; /* lives that begin after a planned stop */
+    uint8_t restart;      /* lives that begin after a planned stop */
     uint8_t spool;        /* bit e = comes while Redis is away, and is spooled */
     uint8_t again;        /* the sender of event 0 comes again only if it got no 2xx */
     uint8_t same;         /* bit e = has the delivery id of event 0, which has one then, too */
@@ -348,6 +348,8 @@ void entry_leave(struct state *s, int p, int j, int n, int top);
 /* owner.c: what a process does with an answer, and what it sends. */
 void owner_ask(struct state *s, int p, int j);
 void owner_renew(struct state *s, int p, int j);
+void owner_prove(struct state *s, int p, int j);
+bool claim_waits(const struct entry *x);
 void owner_reply(struct state *s, int p);
 void owner_append_reply(struct state *s, int p);
 void owner_append(struct state *s, int p, int j, const struct limbo *l);

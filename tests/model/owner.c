@@ -72,6 +72,11 @@ void owner_renew(struct state *s, int p, int j)
     cmd_send(s, p, j, CMD_RENEW);
 }
 
+void owner_prove(struct state *s, int p, int j)
+{
+    cmd_send(s, p, j, CMD_PROVE);
+}
+
 /* ---- answers ---- */
 
 /* Row 1 of Coming back: is what was found exactly what I left? For one who has sealed that includes
@@ -279,28 +284,31 @@ uint8_t entry_id(const struct entry *x, int j, int n)
     return x->from ? x->from : (uint8_t)((j + 1) << 4 | n);
 }
 
-/* A duplicate is answered with the first one's id: the first is in a journal, for claims come behind
- * appends. What proves the duplicate proves the first, too, if both lie on one master: it was there
- * before. On another master the claim must say that it was proven, or its sender gets 503 (hole
- * 18). */
-static bool first_durable(const struct cmd *c)
+/* On a cluster a claim lies on another master than what it stands for, and must not outlive it:
+ * only what is proven is claimed (holes 18, 19). On one server a claim comes behind the append. */
+bool claim_waits(const struct entry *x)
 {
-    if (!scen->proof || mutant == MUT_SEEN_PROVES)
-        return true;
-    bool one_master = !scen->tail_one || (c->r_top & ~UNPROVEN) >> 4 == c->j2 + 1;
-    return one_master || !(c->r_top & UNPROVEN);
+    bool seen = x->step == STEP_SEEN;
+    return scen->proof && scen->tail_one && x->unproven &&
+           mutant != (seen ? MUT_SEEN_UNPROVEN : MUT_MOVED_UNPROVEN);
 }
 
 static void seen_answered(struct state *s, int p, const struct cmd *c)
 {
     struct entry *x = &s->p[p].m[c->j2].ent[c->n2];
-    if (!x->e || x->step != STEP_SEEN || x->e != c->n + 1 ||
-        entry_id(x, c->j2, c->n2) != (c->next & ~UNPROVEN))
+    if (!x->e || x->step != STEP_SEEN || x->e != c->n + 1 || entry_id(x, c->j2, c->n2) != c->next)
         return; /* dropped meanwhile */
-    bool won = ((c->r_top ^ c->next) & ~UNPROVEN) == 0;
+    bool won = c->r_top == c->next;
     cover[won ? C_SEEN_WON : C_SEEN_LOST]++;
     entry_decided(x, won);
-    tell_sender(s, p, c->j2, x, !x->unproven && (won || first_durable(c)));
+    tell_sender(s, p, c->j2, x, !x->unproven); /* what proves a duplicate proves the first one */
+}
+
+/* What was recovered is proven as far as the seal is, which lies behind it. */
+static void proved(struct mem *m, const struct cmd *c)
+{
+    for (int n = 2; n < NN && c->res == R_OK && m->iseal; n++)
+        m->ent[n].unproven = 0;
 }
 
 /* The list's head, to be carried out with the next commit; one at a time. */
@@ -388,6 +396,9 @@ void owner_reply(struct state *s, int p)
     case CMD_SEEN:
         seen_answered(s, p, &c);
         break;
+    case CMD_PROVE:
+        proved(m, &c);
+        break;
     case CMD_RENEW:
         renewed(s, p, c.j, &c);
         break;
@@ -406,8 +417,8 @@ void owner_reply(struct state *s, int p)
     }
 }
 
-/* The append is known: deliver from memory, and tell the sender if the lease allows it, and what was
- * promised is proven. With a delivery id both wait for its claim. */
+/* The append is known: deliver from memory, and tell the sender if the lease allows it, and what
+ * was promised is proven. With a delivery id both wait for its claim. */
 static void append_known(struct state *s, int p, int j, int n, bool proven)
 {
     struct mem *m = &s->p[p].m[j];
@@ -490,6 +501,9 @@ static void proof_answered(struct state *s, int p, const struct app *a)
         if (m->ent[n].e && m->ent[n].ast == A_SENT) {
             m->answered = n > m->answered ? (uint8_t)n : m->answered;
             append_known(s, p, a->j, n, proven);
+        } else if (proven && m->ent[n].e && m->ent[n].unproven) {
+            m->ent[n].unproven = 0; /* late, but before its claim */
+            spool_durable(s, p, &m->ent[n], true);
         }
 }
 

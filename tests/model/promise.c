@@ -158,7 +158,8 @@ bool promise_quiet(const struct state *s)
         for (int j = 0; j < NJ; j++)
             for (int n = 2; n < NN; n++)
                 for (int d = 0; d < NDEST; d++)
-                    if (event_what((s->st.j[j].ent[n] & 15) - 1) == what && (s->st.j[j].dead[d] >> (n - 2) & 1))
+                    if (event_what((s->st.j[j].ent[n] & 15) - 1) == what &&
+                        (s->st.j[j].dead[d] >> (n - 2) & 1))
                         ends = (uint8_t)(ends | 1 << d);
         if (s->sender[e] == SENDER_WAITING ||
             (s->sender[e] == SENDER_ACKED && (scen->to[e] & ~ends)))

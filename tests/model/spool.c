@@ -1,7 +1,7 @@
 /* The spool: what comes while Redis is away goes to a file, is acknowledged once it is synced, and
  * is moved into the own journal later, like any event of a journal that was left: its place of
- * origin is in the spool's own number, which is never created, and a claim there decides between the
- * copies of several lives. The file goes when all of it is answered, with its proof. */
+ * origin is in the spool's own number, which is never created, and a claim there decides between
+ * the copies of several lives. The file goes when all of it is answered, with its proof. */
 #include "model.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ void spool_durable(struct state *s, int p, const struct entry *x, bool proven)
     uint8_t bit = (uint8_t)(1 << (x->e - 1));
     if ((scen->spool & bit) && (s->disk[p] & bit)) {
         o->durable |= bit;
-        o->unproven |= (uint8_t)(proven ? 0 : bit);
+        o->unproven = (uint8_t)(proven ? o->unproven & ~bit : o->unproven | bit);
     }
 }
 
@@ -75,6 +75,23 @@ static void feed(const struct state *s, int p)
     }
 }
 
+/* Is a copy of what the file holds still in memory? Then it is proven later, or moved once more. */
+static bool holds_copy(const struct state *s, int p)
+{
+    const struct proc *o = &s->p[p];
+    for (int k = 0; k < NLIMBO; k++)
+        if (o->limbo[k].e && (s->disk[p] >> (o->limbo[k].e - 1) & 1))
+            return true;
+    for (int j = 0; j < NJ; j++)
+        for (int n = 2; n < NN; n++) {
+            const struct entry *x = &o->m[j].ent[n];
+            for (int d = 0; x->e && (s->disk[p] >> (x->e - 1) & 1) && d < NDEST; d++)
+                if (delivery_unsettled(x->d[d]))
+                    return true;
+        }
+    return false;
+}
+
 static void remove_file(const struct state *s, int p)
 {
     const struct proc *o = &s->p[p];
@@ -83,7 +100,7 @@ static void remove_file(const struct state *s, int p)
         return;
     struct state t = *s;
     bool again = o->unproven && mutant != MUT_SPOOL_UNPROVEN;
-    if (again && s->has_snap)
+    if (again && (s->has_snap || holds_copy(s, p)))
         return; /* read again and again, with the same outcome, until the store has come back */
     t.p[p].fed = t.p[p].durable = t.p[p].unproven = 0;
     if (!again) {

@@ -277,6 +277,12 @@ static void exec_renew(struct state *s, struct cmd *c)
         j->req = 0;
 }
 
+/* What is not in a tail that will be lost is on the replica. */
+static enum result prove(const struct state *s, int j)
+{
+    return s->has_snap && (!s->snap_j || s->snap_j == j + 1) ? R_SHORT : R_OK;
+}
+
 void store_exec(struct state *s, struct cmd *c)
 {
     switch (c->kind) {
@@ -307,6 +313,9 @@ void store_exec(struct state *s, struct cmd *c)
     case CMD_RENEW:
         exec_renew(s, c);
         break;
+    case CMD_PROVE:
+        c->res = (uint8_t)prove(s, c->j);
+        break;
     default:
         break;
     }
@@ -321,9 +330,8 @@ void store_append(struct state *s, struct app *a)
     /* The marker is a script that may write at OOM (hole 14): it has no body, and what it makes
      * known is perhaps the very event whose settling frees memory. */
     bool allowed = a->ent == ENTRY_MARKER && mutant != MUT_MARKER_OOM;
-    if (a->ent == ENTRY_PROOF) { /* what is not in a tail that will be lost is on the replica */
-        bool lost = s->has_snap && (!s->snap_j || s->snap_j == a->j + 1);
-        a->res = lost ? R_SHORT : R_OK;
+    if (a->ent == ENTRY_PROOF) {
+        a->res = (uint8_t)prove(s, a->j);
     } else if (s->oom && !allowed) {
         cover[C_OOM_REFUSED]++;
         a->res = R_OOM;
@@ -359,6 +367,7 @@ bool store_inert(const struct state *s, const struct cmd *c)
     case CMD_SEEN:
         return s->st.seen[event_what(c->n)] != 0;
     case CMD_RENEW:
+    case CMD_PROVE:
         return true;
     case CMD_RELEASE:
         return !j->exists || (j->owner != c->tok && mutant != MUT_FREE_UNFENCED);

@@ -25,13 +25,11 @@ void say(const char *fmt, ...)
     va_end(ap);
 }
 
-static const char *const cmd_name[] = {"-",      "create", "take",  "seal",
-                                       "commit", "delete", "moved", "release",
-                                       "claim", "renew"};
+static const char *const cmd_name[] = {"-",     "create",  "take",  "seal",  "commit", "delete",
+                                       "moved", "release", "claim", "renew", "proof"};
 static const char *const res_name[] = {
-    "-",    "ok",     "refused",          "mine", "taken", "foreign",
-    "gone", "absent", "equal-or-smaller", "nil",  "OOM",   "stale",
-    "busy", "an error", "short"};
+    "-",   "ok",  "refused", "mine", "taken",    "foreign", "gone", "absent", "equal-or-smaller",
+    "nil", "OOM", "stale",   "busy", "an error", "short"};
 
 char process_name(int p)
 {
@@ -127,7 +125,7 @@ static void attempts(const struct state *s, int p, int j)
     for (int n = 2; n < NN; n++)
         for (int d = 0; d < NDEST; d++) {
             uint8_t v = m->ent[n].d[d];
-            bool lanes = m->valid && !s->p[p].stopping &&
+            bool lanes = m->valid && (!s->p[p].stopping || mutant == MUT_RELEASE_RESUMES) &&
                          (!m->still || mutant == MUT_TAKE_OPENS_LANES) &&
                          (m->phase == PHASE_LIVE || m->phase == PHASE_COMING);
             if (v == D_READY && lanes)
@@ -252,7 +250,9 @@ static void append_proof(const struct state *s, int p, int j)
     const struct app *a = s->p[p].app;
     bool wanted = false;
     for (int n = 2; n < NN; n++)
-        wanted = wanted || (m->ent[n].e && m->ent[n].ast == A_SENT);
+        wanted =
+            wanted || (m->ent[n].e && (m->ent[n].ast == A_SENT ||
+                                       (m->ent[n].step != STEP_DONE && claim_waits(&m->ent[n]))));
     if (!scen->proof || !wanted || a[1].wire || (a[0].wire && a[0].ent == ENTRY_PROOF))
         return;
     struct state t = *s;
@@ -424,10 +424,19 @@ static void send_seen(const struct state *s, int p, int j, int n)
     c.j2 = (uint8_t)j;
     c.n2 = (uint8_t)n;
     c.next = entry_id(x, j, n);
-    if (x->unproven && scen->proof && scen->tail_one)
-        c.next |= UNPROVEN;
     t.p[p].cmd = c;
     say("%c claims the delivery id of e%d (J%d n%d)", process_name(p), c.n, j, n);
+    sent(&t, p);
+}
+
+/* Adopted entries are proven by a write behind them, the seal. My own are by their next WAIT. */
+static void send_proof(const struct state *s, int p, int j)
+{
+    if (s->p[p].m[j].role != ROLE_ADOPT)
+        return;
+    struct state t = *s;
+    owner_prove(&t, p, j);
+    say("%c asks for proof of what it recovered of J%d", process_name(p), j);
     sent(&t, p);
 }
 
@@ -455,10 +464,16 @@ static void send_live(const struct state *s, int p, int j)
     }
     for (int n = 2; n < NN; n++) {
         const struct entry *x = &m->ent[n];
-        if (x->e && x->step == STEP_SEEN && x->ast == A_KNOWN)
-            send_seen(s, p, j, n);
-        if (!x->e || !x->from || x->step >= STEP_SEEN || x->ast != A_KNOWN)
+        if (!x->e || x->step == STEP_DONE || x->ast != A_KNOWN)
             continue;
+        if (claim_waits(x)) {
+            send_proof(s, p, j);
+            continue;
+        }
+        if (x->step == STEP_SEEN) {
+            send_seen(s, p, j, n);
+            continue;
+        }
         uint8_t place = x->step == STEP_VIA ? x->via : x->from;
         t = *s;
         struct cmd c = {0};
@@ -669,8 +684,8 @@ static bool commit_first(const struct state *s)
     return false;
 }
 
-/* The API, on any node: a dead letter is to be replayed. Only its journal's owner writes there, so it
- * is asked. */
+/* The API, on any node: a dead letter is to be replayed. Only its journal's owner writes there, so
+ * it is asked. */
 static void api_asks(const struct state *s, int j)
 {
     const struct sjournal *r = &s->st.j[j];

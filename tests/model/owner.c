@@ -289,7 +289,7 @@ uint8_t entry_id(const struct entry *x, int j, int n)
 bool claim_waits(const struct entry *x)
 {
     bool seen = x->step == STEP_SEEN;
-    return scen->proof && scen->tail_one && x->unproven &&
+    return scen->proof && scen->tail_one && x->ast == A_KNOWN && x->unproven &&
            mutant != (seen ? MUT_SEEN_UNPROVEN : MUT_MOVED_UNPROVEN);
 }
 
@@ -501,7 +501,7 @@ static void proof_answered(struct state *s, int p, const struct app *a)
         if (m->ent[n].e && m->ent[n].ast == A_SENT) {
             m->answered = n > m->answered ? (uint8_t)n : m->answered;
             append_known(s, p, a->j, n, proven);
-        } else if (proven && m->ent[n].e && m->ent[n].unproven) {
+        } else if (proven && m->ent[n].e && m->ent[n].ast == A_KNOWN && m->ent[n].unproven) {
             m->ent[n].unproven = 0; /* late, but before its claim */
             spool_durable(s, p, &m->ent[n], true);
         }

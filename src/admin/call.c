@@ -11,14 +11,11 @@ enum { ANSWER_CEILING = 64 << 20 };
 
 static void answer(struct httpd_request *r, int status, struct str type, struct str body)
 {
-    static const struct field fields[] = {
-        {{"Cache-Control", 13}, {"no-store", 8}},
-        {{"X-Content-Type-Options", 22}, {"nosniff", 7}},
-    };
+    static const struct field no_store = {{"Cache-Control", 13}, {"no-store", 8}};
     httpd_answer(r, &(struct httpd_answer){.status = status,
                                            .content_type = type,
-                                           .fields = fields,
-                                           .field_count = 2,
+                                           .fields = &no_store,
+                                           .field_count = 1,
                                            .body = body});
 }
 

@@ -49,7 +49,6 @@ bool buf_add_json(struct buf *b,
 bool buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Room for `n` more bytes at `at + len`, or NULL; the caller then adds what it used to `len`. */
 char *buf_room(struct buf *b, size_t n);
-void buf_drop(struct buf *b, size_t n); /* the first n bytes; moves the rest down */
 struct str buf_str(const struct buf *b);
 /* The bytes with a terminator behind them, now the caller's (free); the buffer is empty again. */
 char *buf_take(struct buf *b);

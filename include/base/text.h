@@ -28,11 +28,12 @@ bool str_starts(struct str s, struct str prefix);
 bool str_istarts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 bool str_has(struct str s, char c);
-int str_cmp(struct str a, struct str b); /* bytes, then length; for qsort */
-struct str str_trim(struct str s);       /* spaces and tabs at both ends (OWS, RFC 9110 5.6.3) */
+struct str str_trim(struct str s); /* spaces and tabs at both ends (OWS, RFC 9110 5.6.3) */
 /* Cuts at the first `sep`: head before it, tail behind it. False (head = all, tail empty) without.
  */
 bool str_cut(struct str s, char sep, struct str *head, struct str *tail);
+/* Of lines "name:value": the value, without its CR; empty without such a line. */
+struct str text_field(struct str lines, struct str name);
 uint64_t str_hash(struct str s); /* FNV-1a; not for hostile keys */
 
 /* Readers: NULL when read, else a constant sentence that says what was expected. */

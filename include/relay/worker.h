@@ -67,6 +67,15 @@ enum worker_state {
     WORKER_CLOSED,
 };
 
+/* What all nodes share, besides the journals: "<prefix>live" and so on. */
+enum shared_key {
+    KEY_LIVE,         /* set: the journals that may have something */
+    KEY_DESTINATIONS, /* hash: destination -> paused, dropped */
+    KEY_NODES,        /* hash: node/worker -> what it owns */
+    KEY_USAGE,        /* hash: journal -> bytes, as its owner counted them */
+    SHARED_KEYS,
+};
+
 struct worker {
     struct node *node;
     unsigned index; /* in the node; the first one also serves the admin API */
@@ -91,6 +100,7 @@ struct worker {
     struct httpc *httpc;
     struct httpd *listener;
     struct stats *stats;
+    char keys[SHARED_KEYS][80];
 
     struct lane *lanes[LANES_MAX];
     unsigned lane_count;
@@ -126,6 +136,9 @@ void worker_drain(struct worker *w, int64_t until_ms);
 void worker_close(struct worker *w, void (*on_freed)(struct worker *w));
 void worker_end(struct worker *w, void (*on_ended)(struct worker *w));
 void worker_done(struct worker *w);
+
+/* Valid as long as the worker. */
+struct str worker_key(const struct worker *w, enum shared_key key);
 
 /* Milliseconds of CLOCK_BOOTTIME, read at each call: it counts while the process is stopped. */
 int64_t boot_ms(void);

@@ -141,15 +141,6 @@ bool buf_printf(struct buf *b, const char *format, ...)
     return ok;
 }
 
-void buf_drop(struct buf *b, size_t n)
-{
-    ENSURE(n <= b->len);
-    if (n > 0 && n < b->len) {
-        memmove(b->at, b->at + n, b->len - n);
-    }
-    b->len -= n;
-}
-
 struct str buf_str(const struct buf *b)
 {
     return (struct str){b->at, b->len};

@@ -63,13 +63,6 @@ bool str_has(struct str s, char c)
     return s.len > 0 && memchr(s.at, c, s.len) != NULL;
 }
 
-int str_cmp(struct str a, struct str b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int order = n == 0 ? 0 : memcmp(a.at, b.at, n);
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 struct str str_trim(struct str s)
 {
     while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t')) {
@@ -94,6 +87,18 @@ bool str_cut(struct str s, char sep, struct str *head, struct str *tail)
     *head = str_head(s, n);
     *tail = (struct str){at + 1, s.len - n - 1};
     return true;
+}
+
+struct str text_field(struct str lines, struct str name)
+{
+    struct str line, key, value;
+    while (lines.len > 0) {
+        str_cut(lines, '\n', &line, &lines);
+        if (str_cut(line, ':', &key, &value) && str_eq(key, name)) {
+            return str_ends(value, STR("\r")) ? str_head(value, value.len - 1) : value;
+        }
+    }
+    return STR_NONE;
 }
 
 uint64_t str_hash(struct str s)

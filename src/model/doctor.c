@@ -30,14 +30,7 @@ static void say(const struct room *r, enum doctor_verdict v, const char *change,
 
 static struct str info(const struct room *r, const char *name)
 {
-    struct str rest = r->facts->info, line, key, value;
-    while (rest.len > 0) {
-        str_cut(rest, '\n', &line, &rest);
-        if (str_cut(line, ':', &key, &value) && str_eq(key, str_of(name))) {
-            return str_ends(value, STR("\r")) ? str_head(value, value.len - 1) : value;
-        }
-    }
-    return STR("");
+    return text_field(r->facts->info, str_of(name));
 }
 
 static uint64_t info_number(const struct room *r, const char *name)

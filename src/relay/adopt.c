@@ -50,13 +50,6 @@ static void candidate_free(struct adoption *a, struct candidate *c)
     free(c);
 }
 
-static struct str live_key(const struct worker *w, struct buf *out)
-{
-    buf_add_str(out, w->conf->redis.prefix);
-    buf_add_str(out, STR("live"));
-    return buf_str(out);
-}
-
 static void adopt(struct worker *w, uint64_t number, struct str former_token)
 {
     struct journal *j = journal_new(w, number);
@@ -71,12 +64,9 @@ static void adopt(struct worker *w, uint64_t number, struct str former_token)
 void journal_unlist(struct worker *w, uint64_t number)
 {
     char name[12];
-    struct buf key;
-    buf_init(&key, 128);
     journal_name(number, name);
-    struct str argv[] = {STR("SREM"), live_key(w, &key), str_of(name)};
+    struct str argv[] = {STR("SREM"), worker_key(w, KEY_LIVE), str_of(name)};
     redis_send(w, 3, argv, NULL, NULL);
-    buf_done(&key);
     budget_forget(w, number);
 }
 
@@ -205,15 +195,12 @@ static void on_scanned(void *user, const redisReply *reply)
         return;
     }
     const redisReply *keys = reply->element[1];
-    struct buf live;
-    buf_init(&live, 128);
-    struct str listing = live_key(w, &live);
     for (size_t i = 0; i < keys->elements; i++) {
         struct str key = {keys->element[i]->str, keys->element[i]->len};
         uint64_t number;
         struct str name = str_head(str_from(key, w->conf->redis.prefix.len + 1), 9);
         if (journal_number(name, &number)) {
-            struct str argv[] = {STR("SADD"), listing, name};
+            struct str argv[] = {STR("SADD"), worker_key(w, KEY_LIVE), name};
             redis_send(w, 3, argv, NULL, NULL);
             if (journal_find(w, number) == NULL) { /* at Redis' OOM the listing may be refused */
                 struct candidate *c = candidate_of(w->adoption, number);
@@ -222,7 +209,6 @@ static void on_scanned(void *user, const redisReply *reply)
             }
         }
     }
-    buf_done(&live);
     struct str cursor = {reply->element[0]->str, reply->element[0]->len};
     if (str_eq(cursor, STR("0"))) {
         m->scan_due = false;
@@ -295,11 +281,8 @@ void adopt_scan(struct worker *w)
     if (w->adoption == NULL || w->draining) {
         return;
     }
-    struct buf key;
-    buf_init(&key, 128);
-    struct str argv[] = {STR("SMEMBERS"), live_key(w, &key)};
+    struct str argv[] = {STR("SMEMBERS"), worker_key(w, KEY_LIVE)};
     redis_send(w, 2, argv, on_listed, w);
-    buf_done(&key);
 }
 
 void adopt_done(struct worker *w)

@@ -10,14 +10,6 @@
 
 enum { FIGURES_CEILING = 64 << 10, HURRY_MS = 50, DROP_MOST = 512 };
 
-static struct str usage_key(const struct worker *w, struct buf *key)
-{
-    buf_init(key, 128);
-    buf_add_str(key, w->conf->redis.prefix);
-    buf_add_str(key, STR("usage"));
-    return buf_str(key);
-}
-
 /* --- what the scripts counted */
 
 void budget_field(struct journal *j, struct str name, struct str value)
@@ -159,27 +151,25 @@ static void on_usage(void *user, const redisReply *reply)
 static void publish(struct worker *w)
 {
     for (const struct journal *j = w->journals; j != NULL; j = j->next) {
-        struct buf key, figures;
+        struct buf figures;
         if (j->state != JOURNAL_OPEN && j->state != JOURNAL_OLD) {
             continue;
         }
         buf_init(&figures, FIGURES_CEILING);
         put_figures(j, &figures);
-        struct str argv[] = {STR("HSET"), usage_key(w, &key), str_of(j->name), buf_str(&figures)};
+        struct str argv[] = {STR("HSET"), worker_key(w, KEY_USAGE), str_of(j->name),
+                             buf_str(&figures)};
         redis_send(w, 4, argv, NULL, NULL);
         buf_done(&figures);
-        buf_done(&key);
     }
 }
 
 void budget_forget(struct worker *w, uint64_t number)
 {
     char name[12];
-    struct buf key;
     journal_name(number, name);
-    struct str argv[] = {STR("HDEL"), usage_key(w, &key), str_of(name)};
+    struct str argv[] = {STR("HDEL"), worker_key(w, KEY_USAGE), str_of(name)};
     redis_send(w, 3, argv, NULL, NULL);
-    buf_done(&key);
 }
 
 /* --- making room, and refusing */
@@ -215,14 +205,12 @@ static void drop_dead(struct worker *w)
 
 void budget_tend(struct worker *w)
 {
-    struct buf key;
     w->budget.hurried = false;
     budget_update(w);
     drop_dead(w);
     publish(w);
-    struct str argv[] = {STR("HGETALL"), usage_key(w, &key)};
+    struct str argv[] = {STR("HGETALL"), worker_key(w, KEY_USAGE)};
     redis_send(w, 2, argv, on_usage, w);
-    buf_done(&key);
 }
 
 bool budget_is_short(const struct worker *w)

@@ -33,14 +33,7 @@ void master_check_failed(struct master *m)
 
 struct str redis_info(const redisReply *info, struct str name)
 {
-    struct str rest = store_text(info), line, key, value;
-    while (rest.len > 0) {
-        str_cut(rest, '\n', &line, &rest);
-        if (str_cut(line, ':', &key, &value) && str_eq(key, name)) {
-            return str_ends(value, STR("\r")) ? str_head(value, value.len - 1) : value;
-        }
-    }
-    return STR("");
+    return text_field(store_text(info), name);
 }
 
 static void keep_run_id(struct master *m, int which, const redisReply *info)

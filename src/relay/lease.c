@@ -128,13 +128,8 @@ static void create(struct worker *w)
     new_token(j->token);
     j->live = true;
     w->live = j;
-    struct buf key;
-    buf_init(&key, 128);
-    buf_add_str(&key, w->conf->redis.prefix);
-    buf_add_str(&key, STR("live"));
-    struct str listing[] = {STR("SADD"), buf_str(&key), str_of(j->name)};
+    struct str listing[] = {STR("SADD"), worker_key(w, KEY_LIVE), str_of(j->name)};
     redis_send(w, 3, listing, NULL, NULL);
-    buf_done(&key);
     struct str argv[] = {str_of(j->token), lease_arg()};
     CRASH_POINT("create");
     script_send(j, SCRIPT_CREATE_ID, 2, argv, on_created);
@@ -477,13 +472,8 @@ static void renew(struct journal *j)
 
 static void list_again(struct worker *w)
 {
-    struct buf key;
-    struct str argv[64] = {STR("SADD")};
+    struct str argv[64] = {STR("SADD"), worker_key(w, KEY_LIVE)};
     size_t argc = 2;
-    buf_init(&key, 128);
-    buf_add_str(&key, w->conf->redis.prefix);
-    buf_add_str(&key, STR("live"));
-    argv[1] = buf_str(&key);
     for (struct journal *j = w->journals; j != NULL; j = j->next) {
         if (j->state >= JOURNAL_MARKING && j->state != JOURNAL_DELETING) {
             argv[argc++] = str_of(j->name);
@@ -496,7 +486,6 @@ static void list_again(struct worker *w)
     if (argc > 2) {
         redis_send(w, argc, argv, NULL, NULL);
     }
-    buf_done(&key);
 }
 
 static bool wants_live(const struct worker *w)

@@ -177,13 +177,8 @@ void lookup_dead(struct worker *w, const struct dead_query *q,
     *s = (struct dead_search){
         .w = w, .left = q->limit, .on_each = on_each, .on_end = on_end, .user = user};
     copy_text(s->destination, sizeof s->destination, q->destination);
-    struct buf key;
-    buf_init(&key, 128);
-    buf_add_str(&key, w->conf->redis.prefix);
-    buf_add_str(&key, STR("live"));
-    struct str argv[] = {STR("SMEMBERS"), buf_str(&key)};
+    struct str argv[] = {STR("SMEMBERS"), worker_key(w, KEY_LIVE)};
     dead_ask(s, &(struct dead_step){.on_reply = on_dead_journals}, 2, argv);
-    buf_done(&key);
     if (s->asked == 0) {
         search_end(s);
     }
@@ -476,12 +471,9 @@ static void on_paused(void *user, const redisReply *reply)
 void lookup_pause(struct worker *w, struct lane *lane, bool paused,
                   void (*on_done)(void *user, const char *reason), void *user)
 {
-    struct buf key;
-    buf_init(&key, 128);
-    buf_add_str(&key, w->conf->redis.prefix);
-    buf_add_str(&key, STR("destinations"));
-    struct str pause[] = {STR("HSET"), buf_str(&key), str_of(lane->name), STR("paused")};
-    struct str resume[] = {STR("HDEL"), buf_str(&key), str_of(lane->name)};
+    struct str key = worker_key(w, KEY_DESTINATIONS);
+    struct str pause[] = {STR("HSET"), key, str_of(lane->name), STR("paused")};
+    struct str resume[] = {STR("HDEL"), key, str_of(lane->name)};
     struct pausing *p = malloc(sizeof *p);
     ENSURE(p != NULL);
     *p = (struct pausing){lane, paused, on_done, user};
@@ -491,7 +483,6 @@ void lookup_pause(struct worker *w, struct lane *lane, bool paused,
             on_done(user, "redis_down");
         }
     }
-    buf_done(&key);
 }
 
 struct dropping {
@@ -509,11 +500,7 @@ static void on_dropped(void *user, const redisReply *reply)
 void lookup_drop(struct worker *w, struct str destination,
                  void (*on_done)(void *user, const char *reason), void *user)
 {
-    struct buf key;
-    buf_init(&key, 128);
-    buf_add_str(&key, w->conf->redis.prefix);
-    buf_add_str(&key, STR("destinations"));
-    struct str argv[] = {STR("HSET"), buf_str(&key), destination, STR("dropped")};
+    struct str argv[] = {STR("HSET"), worker_key(w, KEY_DESTINATIONS), destination, STR("dropped")};
     struct dropping *d = malloc(sizeof *d);
     ENSURE(d != NULL);
     *d = (struct dropping){on_done, user};
@@ -521,5 +508,4 @@ void lookup_drop(struct worker *w, struct str destination,
         free(d);
         on_done(user, "redis_down");
     }
-    buf_done(&key);
 }

@@ -20,14 +20,6 @@ enum {
     FORGET_MS = 24 * 3600 * 1000,  /* then nobody looks for it any more */
 };
 
-static struct str key_of(const struct worker *w, struct buf *out, const char *name)
-{
-    buf_init(out, 128);
-    buf_add_str(out, w->conf->redis.prefix);
-    buf_add_str(out, str_of(name));
-    return buf_str(out);
-}
-
 static struct str field_of(const struct worker *w, char out[32])
 {
     int n = snprintf(out, 32, "%s/%u", w->node->id, w->index);
@@ -44,7 +36,7 @@ static const char *state_of(const struct worker *w)
 void roster_publish(struct worker *w)
 {
     char field[32], host[65] = "";
-    struct buf key, line;
+    struct buf line;
     gethostname(host, sizeof host - 1);
     buf_init(&line, LINE_CEILING);
     buf_printf(&line, "%lld %ld %u %s %s %s", (long long)worker_now_ms(w), (long)getpid(), w->index,
@@ -54,19 +46,16 @@ void roster_publish(struct worker *w)
         buf_printf(&line, " %s:%s:", j->name, j->live ? "live" : "old");
         buf_add_u64(&line, bytes + j->bodies_bytes);
     }
-    struct str argv[] = {STR("HSET"), key_of(w, &key, "nodes"), field_of(w, field), buf_str(&line)};
+    struct str argv[] = {STR("HSET"), worker_key(w, KEY_NODES), field_of(w, field), buf_str(&line)};
     redis_send(w, 4, argv, NULL, NULL);
-    buf_done(&key);
     buf_done(&line);
 }
 
 void roster_leave(struct worker *w)
 {
     char field[32];
-    struct buf key;
-    struct str argv[] = {STR("HDEL"), key_of(w, &key, "nodes"), field_of(w, field)};
+    struct str argv[] = {STR("HDEL"), worker_key(w, KEY_NODES), field_of(w, field)};
     redis_send(w, 3, argv, NULL, NULL);
-    buf_done(&key);
 }
 
 /* --- listing */
@@ -155,14 +144,12 @@ static void on_live(void *user, const redisReply *reply)
     end(l, NULL);
 }
 
-static void ask(struct listing *l, struct str command, const char *name, store_on_reply on_reply)
+static void ask(struct listing *l, struct str command, enum shared_key key, store_on_reply on_reply)
 {
-    struct buf key;
-    struct str argv[] = {command, key_of(l->w, &key, name)};
+    struct str argv[] = {command, worker_key(l->w, key)};
     if (!redis_send(l->w, 2, argv, on_reply, l)) {
         end(l, "redis_down");
     }
-    buf_done(&key);
 }
 
 static void on_nodes(void *user, const redisReply *reply)
@@ -176,15 +163,13 @@ static void on_nodes(void *user, const redisReply *reply)
     json_list(l->out, "nodes");
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         if (!add_worker(l, store_text(reply->element[i]), store_text(reply->element[i + 1]))) {
-            struct buf key;
-            struct str argv[] = {STR("HDEL"), key_of(l->w, &key, "nodes"),
+            struct str argv[] = {STR("HDEL"), worker_key(l->w, KEY_NODES),
                                  store_text(reply->element[i])};
             redis_send(l->w, 3, argv, NULL, NULL);
-            buf_done(&key);
         }
     }
     json_close(l->out, ']');
-    ask(l, STR("SMEMBERS"), "live", on_live);
+    ask(l, STR("SMEMBERS"), KEY_LIVE, on_live);
 }
 
 void roster_list(struct worker *w, struct buf *out, void (*on_end)(void *user, const char *reason),
@@ -194,5 +179,5 @@ void roster_list(struct worker *w, struct buf *out, void (*on_end)(void *user, c
     ENSURE(l != NULL);
     *l = (struct listing){.w = w, .out = out, .on_end = on_end, .user = user};
     map_init(&l->owned);
-    ask(l, STR("HGETALL"), "nodes", on_nodes);
+    ask(l, STR("HGETALL"), KEY_NODES, on_nodes);
 }

@@ -58,13 +58,8 @@ static void on_destinations(void *user, const redisReply *reply)
 
 static void read_destinations(struct worker *w)
 {
-    struct buf key;
-    buf_init(&key, 128);
-    buf_add_str(&key, w->conf->redis.prefix);
-    buf_add_str(&key, STR("destinations"));
-    struct str argv[] = {STR("HGETALL"), buf_str(&key)};
+    struct str argv[] = {STR("HGETALL"), worker_key(w, KEY_DESTINATIONS)};
     redis_send(w, 2, argv, on_destinations, w);
-    buf_done(&key);
 }
 
 static void on_renewal(struct wheel_timer *t)
@@ -146,6 +141,19 @@ static void look_at_start(struct wheel_timer *t)
     wheel_arm(&w->wheel, &w->look, LOOK_MS, look_at_start);
 }
 
+static void name_keys(struct worker *w)
+{
+    static const char *const names[SHARED_KEYS] = {"live", "destinations", "nodes", "usage"};
+    for (int i = 0; i < SHARED_KEYS; i++) {
+        snprintf(w->keys[i], sizeof w->keys[i], "%.*s%s", STR_ARG(w->conf->redis.prefix), names[i]);
+    }
+}
+
+struct str worker_key(const struct worker *w, enum shared_key key)
+{
+    return str_of(w->keys[key]);
+}
+
 void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t *loop)
 {
     w->node = node;
@@ -153,6 +161,7 @@ void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t 
     w->loop = loop;
     w->conf = node->conf;
     w->stats = stats_new();
+    name_keys(w);
     map_init(&w->lane_by_name);
     wheel_init(&w->wheel, loop);
     w->httpc = httpc_new(loop, &w->wheel);

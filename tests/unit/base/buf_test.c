@@ -21,8 +21,7 @@ static void grows_up_to_its_ceiling_and_not_beyond(void **state)
     assert_true(b.failed);
     assert_int_equal(b.len, 1000);
     assert_true(b.cap <= 1000);
-    buf_drop(&b, 950);
-    assert_memory_equal(b.at, "jjjjj", 5);
+    assert_memory_equal(b.at + 995, "jjjjj", 5);
     buf_clear(&b);
     assert_false(b.failed);
     assert_null(buf_room(&b, 1001));

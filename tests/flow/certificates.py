@@ -52,4 +52,5 @@ def pieces_of_key(key_file):
         piece = number[-16:]
         pieces += [(name, piece), (name, piece[::-1])]
     lines = open(key_file).read().splitlines()[1:-1]
-    return pieces + [("file", line[at:at + 16].encode()) for line in lines[1:2] for at in (0, 8)]
+    middle = lines[len(lines) // 2]  # its beginning is public
+    return pieces + [("file", middle[at:at + 16].encode()) for at in (0, 8)]

@@ -82,6 +82,16 @@ static bool too_many(struct conf_reader *r, const struct conf_row *row, const st
     return false;
 }
 
+static bool make_items(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                       struct conf_items *items)
+{
+    if (too_many(r, row, n)) {
+        return false;
+    }
+    *items = (struct conf_items){arena_array(r->arena, n->n, row->block->size), n->n};
+    return true;
+}
+
 static bool named_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
                        void *at)
 {
@@ -91,11 +101,10 @@ static bool named_read(struct conf_reader *r, const struct conf_row *row, const 
                      node_kind_name(n));
         return false;
     }
-    if (too_many(r, row, n)) {
+    struct conf_items *items = at;
+    if (!make_items(r, row, n, items)) {
         return false;
     }
-    struct conf_items *items = at;
-    *items = (struct conf_items){arena_array(r->arena, n->n, b->size), n->n};
     for (size_t i = 0; i < n->n; i++) {
         struct conf_item *item = item_at(items, b, i);
         const struct node_pair *pair = &n->pairs[i];
@@ -138,11 +147,10 @@ static bool items_read(struct conf_reader *r, const struct conf_row *row, const 
         report_help(r->report, "begin each entry with \"- \"");
         return false;
     }
-    if (too_many(r, row, n)) {
+    struct conf_items *items = at;
+    if (!make_items(r, row, n, items)) {
         return false;
     }
-    struct conf_items *items = at;
-    *items = (struct conf_items){arena_array(r->arena, n->n, b->size), n->n};
     for (size_t i = 0; i < n->n; i++) {
         struct conf_item *item = item_at(items, b, i);
         *item = (struct conf_item){STR_NONE, n->items[i]->place, n->items[i]};

@@ -20,15 +20,21 @@ def _good_was_unharmed(room):
         raise AssertionError("the healthy destination waited for the other one: %.1f s" % middle)
 
 
-def destination_is_slow(room):
-    """2 s an answer: its lane fills, parks, drains later."""
-    slow = [2]
-    _begin(room, lambda request, before: {"delay": slow[0]}, rate=200)
-    room.while_load_runs(8)
+def _misbehaves(room, answer, seconds, more, **load):
+    """`bad` answers so for that long, then as it should."""
+    bad = [True]
+    _begin(room, lambda request, before: answer(before) if bad[0] else {}, destination_more=more, **load)
+    room.while_load_runs(seconds)
     _good_was_unharmed(room)
-    slow[0] = 0
+    bad[0] = False
     room.healed()
     room.more(100)
+
+
+def destination_is_slow(room):
+    """2 s an answer: its lane fills, parks, drains later."""
+    _misbehaves(room, lambda before: {"delay": 2}, 8,
+                ", timeout: 5s, breaker: { open_after: 20, probe_every: 1s }", rate=200)
 
 
 def destination_is_down_for_the_whole_run(room):
@@ -71,38 +77,20 @@ def one_destination_flaps_and_the_node_is_killed(room):
 
 def destination_resets(room):
     """Half of its requests end in a reset."""
-    bad = [True]
-    _begin(room, lambda request, before: {"reset": True} if bad[0] and before % 2 else {},
-           destination_more=", timeout: 5s, breaker: { open_after: 0 }")
-    room.while_load_runs(5)
-    _good_was_unharmed(room)
-    bad[0] = False
-    room.healed()
-    room.more(100)
+    _misbehaves(room, lambda before: {"reset": True} if before % 2 else {}, 5,
+                ", timeout: 5s, breaker: { open_after: 0 }")
 
 
 def destination_drips(room):
     """Its answer comes a byte every half second: the attempt's deadline counts."""
-    bad = [True]
-    _begin(room, lambda request, before: {"drip": 0.5} if bad[0] else {}, rate=100,
-           destination_more=", timeout: 2s, breaker: { open_after: 20, probe_every: 1s }")
-    room.while_load_runs(6)
-    _good_was_unharmed(room)
-    bad[0] = False
-    room.healed()
-    room.more(100)
+    _misbehaves(room, lambda before: {"drip": 0.5}, 6,
+                ", timeout: 2s, breaker: { open_after: 20, probe_every: 1s }", rate=100)
 
 
 def destination_hangs(room):
     """It reads and never answers."""
-    bad = [True]
-    _begin(room, lambda request, before: {"hang": True} if bad[0] else {}, rate=100,
-           destination_more=", timeout: 2s, breaker: { open_after: 20, probe_every: 1s }")
-    room.while_load_runs(6)
-    _good_was_unharmed(room)
-    bad[0] = False
-    room.healed()
-    room.more(100)
+    _misbehaves(room, lambda before: {"hang": True}, 6,
+                ", timeout: 2s, breaker: { open_after: 20, probe_every: 1s }", rate=100)
 
 
 def destination_lies(room):
@@ -110,14 +98,8 @@ def destination_lies(room):
     lies = [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", b"HTTP/1.1 200 OK\r\nContent-Len", b"", b"garbage\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", b"HTTP/1.1 100 Continue\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde"]
-    bad = [True]
-    _begin(room, lambda request, before: {"raw": lies[before % len(lies)]} if bad[0] and before % 8 else {},
-           destination_more=", timeout: 5s, breaker: { open_after: 0 }")
-    room.while_load_runs(5)
-    _good_was_unharmed(room)
-    bad[0] = False
-    room.healed()
-    room.more(100)
+    _misbehaves(room, lambda before: {"raw": lies[before % len(lies)]} if before % 8 else {}, 5,
+                ", timeout: 5s, breaker: { open_after: 0 }")
 
 
 def destination_closes_after_each_answer(room):

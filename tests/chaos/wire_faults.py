@@ -66,26 +66,24 @@ def redis_is_far_away(room):
     room.more(200)
 
 
-def nothing_reaches_redis(room):
-    """A partition of one direction for 8 s; what was held arrives late, from connections that are long given up."""
+def _holds(room, direction):
     proxy = _begin(room)
     room.some_time(0.5, 1)
-    proxy.hold("up")
+    proxy.hold(direction)
     room.while_load_runs(8)
     proxy.heal()
     room.healed()
     room.more(200)
+
+
+def nothing_reaches_redis(room):
+    """A partition of one direction for 8 s; what was held arrives late, from connections that are long given up."""
+    _holds(room, "up")
 
 
 def nothing_comes_back_from_redis(room):
     """The other direction, for 8 s."""
-    proxy = _begin(room)
-    room.some_time(0.5, 1)
-    proxy.hold("down")
-    room.while_load_runs(8)
-    proxy.heal()
-    room.healed()
-    room.more(200)
+    _holds(room, "down")
 
 
 def appends_arrive_after_an_adopter_has_sealed(room):

@@ -87,6 +87,14 @@ static void start_store(struct fixture *f, struct store_conf conf)
     f->store = store_new(&f->room.loop, &f->room.wheel, &conf, &handler);
 }
 
+static void open_with_redis(struct fixture *f, struct store_conf conf)
+{
+    open_fixture(f);
+    spawn_redis(f, "--port 0");
+    start_store(f, conf);
+    room_wait(&f->room, &f->up);
+}
+
 static void shut_fixture(struct fixture *f)
 {
     store_close(f->store, room_set_flag, &f->closed);
@@ -129,10 +137,7 @@ static void sends_binary_arguments(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    spawn_redis(&f, "--port 0");
-    start_store(&f, (struct store_conf){0});
-    room_wait(&f.room, &f.up);
+    open_with_redis(&f, (struct store_conf){0});
     size_t n = 3u * 1024 * 1024;
     char *big = malloc(n);
     for (size_t i = 0; i < n; i++) {
@@ -154,10 +159,7 @@ static void many_commands_of_one_turn_are_answered_in_order(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    spawn_redis(&f, "--port 0");
-    start_store(&f, (struct store_conf){0});
-    room_wait(&f.room, &f.up);
+    open_with_redis(&f, (struct store_conf){0});
     for (int i = 0; i < 5000; i++) {
         assert_true(send_text(&f, "INCR", "n", NULL));
     }
@@ -205,10 +207,7 @@ static void flushes_from_any_callback(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    spawn_redis(&f, "--port 0");
-    start_store(&f, (struct store_conf){0});
-    room_wait(&f.room, &f.up);
+    open_with_redis(&f, (struct store_conf){0});
     struct chain c = {&f, 100, false};
     assert_true(store_send(f.store, 1, &STR("PING"), on_chain, &c));
     room_wait(&f.room, &c.done);
@@ -233,10 +232,7 @@ static void a_killed_redis_gives_null_then_down_then_up_again(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    spawn_redis(&f, "--port 0");
-    start_store(&f, (struct store_conf){0});
-    room_wait(&f.room, &f.up);
+    open_with_redis(&f, (struct store_conf){0});
     kill(f.redis, SIGSTOP);
     for (int i = 0; i < 10; i++) {
         assert_true(send_text(&f, "PING", NULL, NULL));
@@ -262,10 +258,7 @@ static void an_idle_connection_that_closes_is_noticed(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    spawn_redis(&f, "--port 0");
-    start_store(&f, (struct store_conf){0});
-    room_wait(&f.room, &f.up);
+    open_with_redis(&f, (struct store_conf){0});
     kill_redis(&f);
     room_wait(&f.room, &f.down);
     assert_non_null(strstr(f.why, f.socket));
@@ -276,10 +269,7 @@ static void a_hung_redis_is_dropped_by_the_oldest_command(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    spawn_redis(&f, "--port 0");
-    start_store(&f, (struct store_conf){.command_ms = 100});
-    room_wait(&f.room, &f.up);
+    open_with_redis(&f, (struct store_conf){.command_ms = 100});
     kill(f.redis, SIGSTOP);
     assert_true(send_text(&f, "PING", NULL, NULL));
     assert_true(send_text(&f, "PING", NULL, NULL));
@@ -295,10 +285,7 @@ static void reset_comes_from_the_loop(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    spawn_redis(&f, "--port 0");
-    start_store(&f, (struct store_conf){0});
-    room_wait(&f.room, &f.up);
+    open_with_redis(&f, (struct store_conf){0});
     assert_true(send_text(&f, "PING", NULL, NULL));
     store_reset(f.store, "demoted");
     assert_false(store_is_up(f.store));
@@ -323,10 +310,7 @@ static void reset_from_inside_a_reply(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    spawn_redis(&f, "--port 0");
-    start_store(&f, (struct store_conf){0});
-    room_wait(&f.room, &f.up);
+    open_with_redis(&f, (struct store_conf){0});
     assert_true(store_send(f.store, 1, &STR("PING"), on_reply_resets, &f));
     assert_true(send_text(&f, "PING", NULL, NULL));
     room_wait(&f.room, &f.down);
@@ -339,10 +323,7 @@ static void close_gives_null_to_what_is_pending(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    spawn_redis(&f, "--port 0");
-    start_store(&f, (struct store_conf){0});
-    room_wait(&f.room, &f.up);
+    open_with_redis(&f, (struct store_conf){0});
     kill(f.redis, SIGSTOP);
     assert_true(send_text(&f, "PING", NULL, NULL));
     uv_run(&f.room.loop, UV_RUN_NOWAIT);
@@ -507,10 +488,7 @@ static void a_real_server_says_badid(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    spawn_redis(&f, "--port 0");
-    start_store(&f, (struct store_conf){0});
-    room_wait(&f.room, &f.up);
+    open_with_redis(&f, (struct store_conf){0});
     const struct str xadd[] = {STR("XADD"), STR("s"), STR("5-0"), STR("f"), STR("v")};
     assert_true(store_send(f.store, 5, xadd, on_reply, &f));
     assert_true(store_send(f.store, 5, xadd, on_reply, &f));

@@ -1,4 +1,5 @@
 /* penstock VERB ...: the table of verbs. */
+#include "base/crypt.h"
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -21,6 +22,7 @@ static void help(FILE *to)
 
 int main(int argc, char **argv)
 {
+    crypt_init();
     if (argc < 2) {
         help(stderr);
         return EXIT_USAGE;

@@ -78,8 +78,9 @@ const char *httpd_new(struct httpd **out, uv_loop_t *loop, struct wheel *wheel, 
  * is open. */
 const char *httpd_join(struct httpd **out, const struct httpd *first, uv_loop_t *loop,
                        struct wheel *wheel, const struct httpd_handler *handler) MUST_CHECK;
-/* Connections from now on speak TLS with this server context (counted); the others go on as they
- * began. Called before the loop runs again, or to replace an earlier context. */
+/* Connections from now on speak TLS with this server context (counted). Called before the loop runs
+ * again, or to replace an earlier one: connections that began with that end behind their next
+ * answer (and idle ones in their time), so that its key goes. */
 void httpd_use_tls(struct httpd *h, struct tls_context *tls);
 /* "127.0.0.1:8080" as really bound (port 0 resolved). */
 const char *httpd_address(const struct httpd *h);

@@ -49,7 +49,7 @@ struct httpc_conn {
     bool reused;
 };
 
-bool origin_has_room(const struct httpc_origin *o);
+bool origin_may_keep(const struct httpc_conn *c);
 void origin_keep(struct httpc_conn *c);                     /* c becomes idle */
 struct httpc_conn *origin_take(struct httpc_origin *o);     /* the latest idle one, or NULL */
 void origin_drop(struct httpc_conn *c, const char *reason); /* an idle one ends */

@@ -14,6 +14,7 @@ struct tls *tls_new(struct tls_context *context, struct str host, struct tls_ses
 struct tls *tls_accept(struct tls_context *context);
 void tls_free(struct tls *t);
 bool tls_resumed(const struct tls *t);
+bool tls_is_outdated(const struct tls *t); /* dialled, and the context has been reloaded since */
 
 /* What was decrypted waits while reading is stopped: conn_read_stop, and conn_read_start, which is
  * called again from the loop if this says true. */

@@ -28,14 +28,15 @@ struct tls_context {
  * client's SSL, or NULL: none is kept. */
 struct tls_session {
     SSL_SESSION *last; /* owned */
-    SSL_CTX *of;       /* what it was made with; counted */
+    uintptr_t of;      /* the number of what it was made with */
 };
 /* NULL after a reload: who resumes verifies nothing anew, and shows no certificate. */
 SSL_SESSION *tls_session_for(const struct tls_session *s, const struct tls_context *t);
 void tls_session_done(struct tls_session *s);
 
 const char *tls_client_new(struct tls_context **out, const struct tls_files *files) MUST_CHECK;
-/* Reads its files again; after a failure it is as before. Connections keep what they began with.
+/* Reads its files again; after a failure it is as before. Connections keep what they began with:
+ * the old key is wiped when the last of them ends.
  * Not while another thread uses it. */
 const char *tls_client_reload(struct tls_context *t) MUST_CHECK;
 /* `certificates` (at least one) are chosen by the names in them, the first that fits; a name that

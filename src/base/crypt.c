@@ -8,8 +8,10 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct crypt_key {
     EVP_MAC_CTX *ready;           /* initialised with the key; only ever duplicated */
@@ -117,4 +119,46 @@ uint64_t crypt_random_u64(void)
 void crypt_wipe(void *at, size_t n)
 {
     OPENSSL_cleanse(at, n);
+}
+
+/* --- what OpenSSL leaves behind: it decodes a key through several buffers, and wipes the last ---
+ */
+
+static _Thread_local bool wipes_freed;
+
+static void free_for_openssl(void *at, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    if (wipes_freed && at != NULL) {
+        OPENSSL_cleanse(at, malloc_usable_size(at));
+    }
+    free(at);
+}
+
+static void *realloc_for_openssl(void *at, size_t n, const char *file, int line)
+{
+    if (!wipes_freed || at == NULL) {
+        return realloc(at, n);
+    }
+    void *to = n > 0 ? malloc(n) : NULL;
+    size_t had = malloc_usable_size(at);
+    if (to != NULL) {
+        memcpy(to, at, had < n ? had : n);
+    }
+    if (to != NULL || n == 0) {
+        free_for_openssl(at, file, line);
+    }
+    return to;
+}
+
+void crypt_init(void)
+{
+    /* It refuses once it has memory: then keys are as well kept as by anybody else. */
+    (void)CRYPTO_set_mem_functions(NULL, realloc_for_openssl, free_for_openssl);
+}
+
+void crypt_wipe_freed(bool on)
+{
+    wipes_freed = on;
 }

@@ -103,6 +103,7 @@ void answer_put_head(struct buf *b, const struct httpd_answer *a, bool close, bo
     buf_add_str(b, http_date_line());
     if (a->content_type.len > 0) {
         put_field(b, STR("Content-Type"), a->content_type);
+        buf_add_str(b, STR("X-Content-Type-Options: nosniff\r\n")); /* a browser takes our word */
     }
     for (size_t i = 0; i < a->field_count; i++) {
         put_field(b, a->fields[i].name, a->fields[i].value);

@@ -234,8 +234,8 @@ static void complete(struct httpc_conn *c, bool reusable)
     bool reused = c->reused;
     c->reply = NULL;
     detach(call);
-    reusable = reusable && reply_keeps_alive(reply) && !conn_is_writing(&c->conn) &&
-               origin_has_room(c->origin);
+    reusable =
+        reusable && reply_keeps_alive(reply) && !conn_is_writing(&c->conn) && origin_may_keep(c);
     if (reusable) {
         origin_keep(c);
     } else {

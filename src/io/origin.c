@@ -9,9 +9,15 @@
 
 /* --- idle connections: the latest first, for the others may be old --- */
 
-bool origin_has_room(const struct httpc_origin *o)
+/* One that began before a reload shows the old certificate, and holds its key in memory. */
+static bool is_outdated(const struct httpc_conn *c)
 {
-    return o->idle_count < o->idle_most;
+    return c->conn.tls != NULL && tls_is_outdated(c->conn.tls);
+}
+
+bool origin_may_keep(const struct httpc_conn *c)
+{
+    return c->origin->idle_count < c->origin->idle_most && !is_outdated(c);
 }
 
 static void leave(struct httpc_conn *c)
@@ -56,10 +62,14 @@ struct httpc_conn *origin_take(struct httpc_origin *o)
     while (o->idle != NULL) {
         struct httpc_conn *c = o->idle;
         leave(c);
-        if (c->conn.reason == NULL) { /* else it broke, and its on_closed is on the way */
+        if (c->conn.reason != NULL) {
+            continue; /* it broke, and its on_closed is on the way */
+        }
+        if (!is_outdated(c)) {
             c->origin = o;
             return c;
         }
+        conn_close(&c->conn, CONN_DONE);
     }
     return NULL;
 }

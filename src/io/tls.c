@@ -77,6 +77,11 @@ bool tls_resumed(const struct tls *t)
     return SSL_session_reused(t->ssl) == 1;
 }
 
+bool tls_is_outdated(const struct tls *t)
+{
+    return SSL_get_SSL_CTX(t->ssl) != t->context->ssl[0];
+}
+
 /* --- the pump --- */
 
 /* Sends what OpenSSL has written, unless a request is under way: then its end comes back here. */

@@ -1,10 +1,12 @@
 /* Contexts of OpenSSL: settings that hold for every connection, and what is read from files. */
 #include "io/tls_context.h"
 
+#include "base/crypt.h"
 #include "base/log.h"
 #include "io/resolve.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,14 +71,31 @@ static const char *say_locked(const struct tls_files *f)
     return trouble;
 }
 
+/* Nothing of it stays in memory but the key: not even what the C library reads a file into. */
+static EVP_PKEY *read_key(struct str path, bool *asked)
+{
+    char bytes[4096];
+    FILE *file = NULL;
+    EVP_PKEY *key = NULL;
+    BIO *in = BIO_new_file(path.at, "r");
+    if (in != NULL && BIO_get_fp(in, &file) == 1) {
+        setvbuf(file, bytes, _IOFBF, sizeof bytes);
+        crypt_wipe_freed(true);
+        key = PEM_read_bio_PrivateKey(in, NULL, no_passphrase, asked);
+        crypt_wipe_freed(false);
+    }
+    BIO_free(in);
+    crypt_wipe(bytes, sizeof bytes);
+    return key;
+}
+
 static const char *load_key(SSL_CTX *ssl, const struct tls_files *f)
 {
     bool asked = false;
-    SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
-    SSL_CTX_set_default_passwd_cb_userdata(ssl, &asked);
-    int rc = SSL_CTX_use_PrivateKey_file(ssl, f->key_file.at, SSL_FILETYPE_PEM);
-    SSL_CTX_set_default_passwd_cb_userdata(ssl, NULL);
-    if (rc != 1) {
+    EVP_PKEY *key = read_key(f->key_file, &asked);
+    bool taken = key != NULL && SSL_CTX_use_PrivateKey(ssl, key) == 1;
+    EVP_PKEY_free(key); /* the context has it */
+    if (!taken) {
         return asked ? say_locked(f)
                : ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_X509
                    ? say_misfit(f)
@@ -121,16 +140,27 @@ static SSL_CTX *make_ssl_context(const SSL_METHOD *method)
     return ssl;
 }
 
+/* Contexts are numbered, so that a session knows its own without keeping it, and its key, alive. */
+static void give_number(SSL_CTX *ssl)
+{
+    static atomic_uintptr_t last;
+    SSL_CTX_set_app_data(ssl, (void *)(atomic_fetch_add(&last, 1) + 1));
+}
+
+static uintptr_t number_of(const SSL_CTX *ssl)
+{
+    return (uintptr_t)SSL_CTX_get_app_data(ssl);
+}
+
 void tls_session_done(struct tls_session *s)
 {
     SSL_SESSION_free(s->last);
-    SSL_CTX_free(s->of);
     *s = (struct tls_session){0};
 }
 
 SSL_SESSION *tls_session_for(const struct tls_session *s, const struct tls_context *t)
 {
-    return s->of == t->ssl[0] ? s->last : NULL;
+    return s->of == number_of(t->ssl[0]) ? s->last : NULL;
 }
 
 static int on_session(SSL *ssl, SSL_SESSION *session)
@@ -141,8 +171,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
     }
     tls_session_done(s);
     s->last = session;
-    s->of = SSL_get_SSL_CTX(ssl);
-    SSL_CTX_up_ref(s->of);
+    s->of = number_of(SSL_get_SSL_CTX(ssl));
     return 1; /* kept */
 }
 
@@ -244,6 +273,7 @@ const char *tls_client_new(struct tls_context **out, const struct tls_files *fil
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ssl, on_session);
+    give_number(ssl);
     const char *why = load_trust(ssl, t->files.ca_file);
     if (why == NULL && t->files.cert_file.len > 0) {
         why = load_certificate(ssl, &t->files);

@@ -31,12 +31,22 @@ static const char *read_all(int fd, struct buf *out)
     return why;
 }
 
+/* Room for all of it at once: no growth leaves a copy of a secret behind. */
+static void reserve(int fd, struct buf *out)
+{
+    struct stat st;
+    if (fstat(fd, &st) == 0 && st.st_size > 0 && (size_t)st.st_size <= out->ceiling - out->len) {
+        (void)buf_room(out, (size_t)st.st_size);
+    }
+}
+
 const char *file_text_read(const char *path, struct buf *out)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return strerror(errno);
     }
+    reserve(fd, out);
     const char *why = read_all(fd, out);
     close(fd);
     return why;

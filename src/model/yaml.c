@@ -2,6 +2,7 @@
  * that make cycles; all three are refused here. */
 #include "model/yaml.h"
 
+#include "base/crypt.h"
 #include "base/log.h"
 #include "base/map.h"
 
@@ -57,6 +58,22 @@ static bool next_event(struct loader *l, yaml_event_t *e)
     l->failed = true;
     memset(e, 0, sizeof *e);
     return false;
+}
+
+/* Any text may be a secret. */
+static void event_done(yaml_event_t *e)
+{
+    if (e->type == YAML_SCALAR_EVENT) {
+        crypt_wipe(e->data.scalar.value, e->data.scalar.length);
+    }
+    yaml_event_delete(e);
+}
+
+static void parser_done(yaml_parser_t *p)
+{
+    crypt_wipe(p->raw_buffer.start, (size_t)(p->raw_buffer.end - p->raw_buffer.start));
+    crypt_wipe(p->buffer.start, (size_t)(p->buffer.end - p->buffer.start));
+    yaml_parser_delete(p);
 }
 
 static void push(struct loader *l, struct node *n)
@@ -160,7 +177,7 @@ static bool read_children(struct loader *l, struct node *n, yaml_event_type_t en
                 n->weight += child->weight;
             }
         }
-        yaml_event_delete(&e);
+        event_done(&e);
         if (done || l->failed) {
             return !l->failed;
         }
@@ -365,7 +382,7 @@ static struct node *read_stream(struct loader *l)
             root = read_node(l, &e, 1);
             break;
         }
-        yaml_event_delete(&e);
+        event_done(&e);
     }
     return l->failed ? NULL : root;
 }
@@ -385,7 +402,7 @@ struct node *node_parse(const struct file_text *file, struct arena *a, struct re
     const char *text = file->text.len == 0 ? "" : file->text.at;
     yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, file->text.len);
     struct node *root = read_stream(&l);
-    yaml_parser_delete(&l.parser);
+    parser_done(&l.parser);
     map_done(&l.anchors);
     free(l.stack);
     if (root == NULL && !l.failed) { /* nothing but comments */

@@ -3,6 +3,7 @@
  * "<name>:<live|old>:<bytes>". */
 #include "relay/roster.h"
 
+#include "base/json.h"
 #include "base/log.h"
 #include "relay/delivery.h"
 #include "relay/journal.h"
@@ -79,24 +80,24 @@ static void add_journals(struct listing *l, struct str rest, bool alive)
     static char someone;
     struct str word, name, kind, bytes;
     bool more = rest.len > 0;
-    for (bool first = true; more; first = false) {
+    while (more) {
         more = str_cut(rest, ' ', &word, &rest);
         str_cut(word, ':', &name, &word);
         str_cut(word, ':', &kind, &bytes);
         if (alive) {
             map_set(&l->owned, name, &someone);
         }
-        buf_add_str(l->out, first ? STR_NONE : STR(","));
-        buf_add_str(l->out, STR("{\"name\":"));
-        buf_add_json(l->out, name);
-        buf_add_str(l->out, STR(",\"kind\":"));
-        buf_add_json(l->out, kind);
-        buf_printf(l->out, ",\"bytes\":%.*s}", STR_ARG(bytes.len > 0 ? bytes : STR("0")));
+        json_open(l->out, '{');
+        json_text(l->out, "name", name);
+        json_text(l->out, "kind", kind);
+        json_key(l->out, "bytes");
+        buf_add_str(l->out, bytes.len > 0 ? bytes : STR("0"));
+        json_close(l->out, '}');
     }
 }
 
 /* False: not of this form, or long gone. */
-static bool add_worker(struct listing *l, struct str field, struct str line, bool first)
+static bool add_worker(struct listing *l, struct str field, struct str line)
 {
     struct str node, rest, words[6];
     uint64_t at, pid, index;
@@ -111,17 +112,15 @@ static bool add_worker(struct listing *l, struct str field, struct str line, boo
         return false;
     }
     bool alive = now - (int64_t)at < STALE_MS;
-    buf_add_str(l->out, first ? STR("{\"node\":") : STR(",{\"node\":"));
-    buf_add_json(l->out, node);
-    buf_printf(l->out, ",\"worker\":%u,\"pid\":%llu,\"state\":", (unsigned)index,
-               (unsigned long long)pid);
-    buf_add_json(l->out, alive ? words[3] : STR("silent"));
-    buf_add_str(l->out, STR(",\"version\":"));
-    buf_add_json(l->out, words[4]);
-    buf_add_str(l->out, STR(",\"host\":"));
-    buf_add_json(l->out, words[5]);
-    buf_printf(l->out, ",\"seen_ms_ago\":%lld,\"journals\":[",
-               (long long)(now > (int64_t)at ? now - (int64_t)at : 0));
+    json_open(l->out, '{');
+    json_text(l->out, "node", node);
+    json_number(l->out, "worker", (int64_t)index);
+    json_number(l->out, "pid", (int64_t)pid);
+    json_text(l->out, "state", alive ? words[3] : STR("silent"));
+    json_text(l->out, "version", words[4]);
+    json_text(l->out, "host", words[5]);
+    json_number(l->out, "seen_ms_ago", now > (int64_t)at ? now - (int64_t)at : 0);
+    json_list(l->out, "journals");
     add_journals(l, rest, alive);
     buf_add_str(l->out, STR("]}"));
     return true;
@@ -130,17 +129,15 @@ static bool add_worker(struct listing *l, struct str field, struct str line, boo
 static void on_live(void *user, const redisReply *reply)
 {
     struct listing *l = user;
-    bool first = true;
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         end(l, "redis_down");
         return;
     }
+    json_list(l->out, "unowned");
     for (size_t i = 0; i < reply->elements; i++) {
         struct str name = store_text(reply->element[i]);
         if (map_find(&l->owned, name) == NULL) {
-            buf_add_str(l->out, first ? STR_NONE : STR(","));
-            buf_add_json(l->out, name);
-            first = false;
+            json_item(l->out, name);
         }
     }
     buf_add_str(l->out, STR("]}\n"));
@@ -158,23 +155,20 @@ static void ask(struct listing *l, struct str command, enum shared_key key, stor
 static void on_nodes(void *user, const redisReply *reply)
 {
     struct listing *l = user;
-    bool first = true;
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         end(l, "redis_down");
         return;
     }
-    buf_add_str(l->out, STR("{\"nodes\":["));
+    json_open(l->out, '{');
+    json_list(l->out, "nodes");
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-        if (add_worker(l, store_text(reply->element[i]), store_text(reply->element[i + 1]),
-                       first)) {
-            first = false;
-        } else {
+        if (!add_worker(l, store_text(reply->element[i]), store_text(reply->element[i + 1]))) {
             struct str argv[] = {STR("HDEL"), worker_key(l->w, KEY_NODES),
                                  store_text(reply->element[i])};
             redis_send(l->w, 3, argv, NULL, NULL);
         }
     }
-    buf_add_str(l->out, STR("],\"unowned\":["));
+    json_close(l->out, ']');
     ask(l, STR("SMEMBERS"), KEY_LIVE, on_live);
 }
 

@@ -1,8 +1,10 @@
 """Certificates for tests, made by the openssl command: a CA, and what it signs."""
 import os
+import re
 import subprocess
 
 EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+RSA = ["-newkey", "rsa:2048", "-nodes"]
 
 
 def _openssl(*args, check=True):
@@ -21,10 +23,10 @@ class Authority:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def make(self, name, names="DNS:localhost,IP:127.0.0.1", days=30):
+    def make(self, name, names="DNS:localhost,IP:127.0.0.1", days=30, kind=EC):
         """(cert_file, key_file); days -1: expired."""
         cert, key, request, more = (self.path(name + end) for end in (".pem", ".key", ".csr", ".ext"))
-        _openssl("req", *EC, "-keyout", key, "-out", request, "-subj", "/CN=" + name)
+        _openssl("req", *kind, "-keyout", key, "-out", request, "-subj", "/CN=" + name)
         with open(more, "w") as f:
             f.write("subjectAltName=" + names)
         sign = ["x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self._key, "-CAcreateserial",
@@ -38,3 +40,17 @@ class Authority:
         """The YAML of a tls block around a certificate of its own."""
         cert, key = self.make(*args, **more)
         return "cert_file: %s, key_file: %s" % (cert, key)
+
+
+def pieces_of_key(key_file):
+    """(where it lies, 16 bytes) of what is secret in it: its numbers, either end first, and the text of the file."""
+    text = subprocess.run(["openssl", "pkey", "-in", key_file, "-noout", "-text"], check=True, capture_output=True,
+                          text=True).stdout
+    pieces = []
+    for name, digits in re.findall(r"^(priv|privateExponent|prime1|prime2):\n((?: +[0-9a-f:]+\n)+)", text, re.MULTILINE):
+        number = bytes.fromhex(re.sub(r"[\s:]", "", digits))
+        piece = number[-16:]
+        pieces += [(name, piece), (name, piece[::-1])]
+    lines = open(key_file).read().splitlines()[1:-1]
+    middle = lines[len(lines) // 2]  # its beginning is public
+    return pieces + [("file", middle[at:at + 16].encode()) for at in (0, 8)]

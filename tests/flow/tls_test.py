@@ -9,8 +9,8 @@ import subprocess
 import threading
 import time
 
-from certificates import Authority
-from harness import PENSTOCK, Load, Redis, Sink, sign_stripe, wait_for
+from certificates import EC, RSA, Authority, pieces_of_key
+from harness import PENSTOCK, Load, Redis, Sink, sign_stripe, wait_for, writable_memory
 
 BODY = b'{"type":"charge.succeeded"}'
 
@@ -189,6 +189,49 @@ def reloads_the_certificate_without_a_dropped_connection(flow):
         s.sendall(b"GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert s.recv(100).startswith(b"HTTP/1.1 404 ") and s.getpeercert(True) == before
         s.close()
+
+
+def wipes_the_old_keys_on_reload(flow):
+    """Looks for them in the process' memory: the numbers as OpenSSL has them while it uses them, or in any buffer that
+    their files went through."""
+    ca = Authority(flow.folder)
+    strict = _tls_sink(flow, ca.make("strict"), ca.cert)
+    files = {"listener": ca.make("server"), "RSA listener": ca.make("rsa", "DNS:rsa.example.com", kind=RSA),
+             "destination": ca.make("client", "DNS:penstock")}
+    p, _ = _tls(flow, ca, "cert_file: %s, key_file: %s, certificates: [{cert_file: %s, key_file: %s}]" % (
+        *files["listener"], *files["RSA listener"]),
+        "{ url: 'https://localhost:%d/', tls: { ca_file: %s, cert_file: %s, key_file: %s } }" % (
+            strict.port, ca.cert, *files["destination"]))
+    kept = _client(ca).wrap_socket(socket.create_connection(("127.0.0.1", p.port), 10), server_hostname="localhost")
+    assert _post(p, _client(ca))[0] == 200 and _post(p, _client(ca), "rsa.example.com")[0] == 200
+    strict.wait(2)
+
+    def found(keys):
+        try:
+            memory = writable_memory(p.process.pid)
+        except PermissionError:
+            print("skipped: only root may look into the memory of a process in a sandbox")
+            raise SystemExit(77)
+        return {(name, where) for name, pieces in keys.items() for where, piece in pieces if piece in memory}
+    old = {name: pieces_of_key(key) for name, (_, key) in files.items()}
+    seen = found(old)
+    assert {name for name, _ in seen} == set(old), seen  # or the search is worth nothing
+    assert not [where for where in seen if where[1] == "file"], seen
+    for name, (cert, key) in files.items():
+        renewed = ca.make("renewed", "DNS:localhost,IP:127.0.0.1,DNS:rsa.example.com", kind=RSA if "RSA" in name else EC)
+        shutil.copy(renewed[0], cert)
+        shutil.copy(renewed[1], key)
+    p.signal(signal.SIGHUP)
+    p.wait_log('"certificates reloaded"')
+    kept.sendall(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+    answer = kept.makefile("rb").read()  # to its end: it began with the old ones
+    assert answer.startswith(b"HTTP/1.1 404 ") and b"Connection: close" in answer, answer
+    for _ in range(4):
+        assert _post(p, _client(ca))[0] == 200
+    strict.wait(6)
+    wait_for(lambda: not found(old), "the old keys to be gone; there are %s" % found(old))
+    new = {name: pieces_of_key(key) for name, (_, key) in files.items()}
+    assert {name for name, _ in found(new)} == set(new)
 
 
 def keeps_the_old_certificate_when_the_new_one_is_broken(flow):

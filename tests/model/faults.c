@@ -21,7 +21,7 @@ static void float_apps(struct state *t, int p)
         struct app *x = &t->p[p].app[a];
         if (!x->wire)
             continue;
-        for (int k = 0; x->wire == WIRE_SENT && k < NFLOAT; k++)
+        for (int k = 0; x->wire == WIRE_SENT && x->ent != ENTRY_PROOF && k < NFLOAT; k++)
             if (!t->fapp[k].wire) {
                 t->fapp[k] = *x;
                 break;
@@ -29,10 +29,12 @@ static void float_apps(struct state *t, int p)
         struct mem *m = &t->p[p].m[x->j];
         if (x->ent == ENTRY_MARKER)
             m->mkunknown = m->mk == x->n;
-        else if (m->role == ROLE_OWN && m->ent[x->n].e && m->ent[x->n].ast == A_SENT)
-            m->ent[x->n].ast = A_UNKNOWN;
         memset(x, 0, sizeof *x);
     }
+    for (int j = 0; j < NJ; j++) /* answered, but not with their proof */
+        for (int n = 2; n < NN && t->p[p].m[j].role == ROLE_OWN; n++)
+            if (t->p[p].m[j].ent[n].e && t->p[p].m[j].ent[n].ast == A_SENT)
+                t->p[p].m[j].ent[n].ast = A_UNKNOWN;
 }
 
 void fault_cut(const struct state *s, int p)
@@ -74,6 +76,22 @@ void fault_lapse(const struct state *s, int p)
     }
 }
 
+/* A stop whose time was up before all had come to rest: what runs is cut off, as in a crash, but
+ * each journal is given up, by a command that may land whenever it likes. */
+static void float_releases(struct state *t, const struct state *s, int p)
+{
+    for (int j = 0; j < NJ; j++)
+        for (int k = 0; s->p[p].m[j].role && k < NFLOAT; k++)
+            if (!t->fcmd[k].kind) {
+                t->fcmd[k].kind = CMD_RELEASE;
+                t->fcmd[k].wire = WIRE_SENT;
+                t->fcmd[k].p = (uint8_t)p;
+                t->fcmd[k].j = (uint8_t)j;
+                t->fcmd[k].tok = s->p[p].m[j].tok;
+                break;
+            }
+}
+
 void fault_crash(const struct state *s, int p)
 {
     if (!s->crashes || s->p[p].down)
@@ -91,9 +109,31 @@ void fault_crash(const struct state *s, int p)
     uint8_t life = o->life;
     memset(o, 0, sizeof *o);
     o->life = (uint8_t)(life + 1);
-    t.need_told = 0; /* whoever knew is gone */
-    say("%c crashes and starts again", process_name(p));
-    world_step(&t, true, true);
+    t.need_told = 0;                                        /* whoever knew is gone */
+    for (int kept = 0; kept <= (t.wrote[p] != 0); kept++) { /* what was not synced: perhaps */
+        struct state u = t;
+        if (kept)
+            u.disk[p] |= u.wrote[p];
+        u.wrote[p] = 0;
+        say("%c crashes and starts again%s", process_name(p), kept ? ", its last write lasts" : "");
+        world_step(&u, true, true);
+        if (!(scen->stop >> p & 1) || s->p[p].stopping)
+            continue;
+        float_releases(&u, s, p);
+        say("%c is stopped with work left, gives its journals up, and starts again",
+            process_name(p));
+        world_step(&u, true, true);
+    }
+}
+
+/* No fault, but the end of its danger: what was proven too late is kept after all. */
+static void catch_up(const struct state *s)
+{
+    struct state t = *s;
+    memset(&t.snap, 0, sizeof t.snap);
+    t.has_snap = t.snap_j = 0;
+    say("the replica has caught up: nothing will be lost");
+    world_step(&t, false, false);
 }
 
 /* The store comes back without the tail. It was another incarnation: what was on its connections is
@@ -102,6 +142,8 @@ void fault_tail(const struct state *s)
 {
     if (!s->has_snap)
         return;
+    if (scen->proof)
+        catch_up(s);
     struct state t = *s;
     bool known[NEV] = {false}; /* somebody has the journal that held it, and will ask for it */
     for (int p = 0; p < NPROC; p++)
@@ -111,12 +153,19 @@ void fault_tail(const struct state *s)
                 if (e >= 0 && e < NEV)
                     known[e] = true;
             }
-    if (t.snap_j)
+    if (t.snap_j == NJ + 1)
+        memcpy(t.st.seen, t.snap.seen, sizeof t.st.seen);
+    else if (t.snap_j)
         t.st.j[t.snap_j - 1] = t.snap.j[t.snap_j - 1];
     else
         t.st = t.snap;
     if (t.snap_j)
         memcpy(t.st.sdone, t.snap.sdone, sizeof t.st.sdone);
+    if (t.snap_j == NJ + 1 || t.snap_j == SPOOL_J + 1)
+        memcpy(t.st.claims, t.snap.claims, sizeof t.st.claims);
+    for (int e = 0; e < NEV; e++)
+        if (t.st.claims[e] < s->st.claims[e])
+            t.unclaimed |= (uint8_t)(1 << e);
     memset(&t.snap, 0, sizeof t.snap);
     t.has_snap = t.snap_j = 0;
     t.lost = 1;
@@ -133,12 +182,14 @@ void fault_tail(const struct state *s)
     memset(t.fapp, 0, sizeof t.fapp);
     for (int e = 0; e < scen->nev; e++)
         for (int d = 0; d < NDEST; d++) {
-            if (t.ok[e][d] == OK_DURABLE && !(t.st.sdone[e] >> d & 1))
-                t.ok[e][d] = OK_EXCUSED;
-            if (!(scen->to[e] >> d & 1) || (t.delivered[e] >> d & 1) || store_holds(&t.st, e, d))
+            int what = event_what(e);
+            if (t.ok[what][d] == OK_DURABLE && !(t.st.sdone[what] >> d & 1))
+                t.ok[what][d] = OK_EXCUSED;
+            if (!(scen->to[e] >> d & 1) || (t.delivered[what] >> d & 1) ||
+                store_holds(&t.st, what, d))
                 continue;
-            t.storelost[e] = (uint8_t)(t.storelost[e] | 1 << d);
-            if (t.sender[e] == SENDER_ACKED && !promise_in_memory(&t, e, d) && known[e])
+            t.storelost[what] = (uint8_t)(t.storelost[what] | 1 << d);
+            if (t.sender[e] == SENDER_ACKED && !promise_in_memory(&t, what, d) && known[e])
                 t.need_told = 1;
         }
     cover[C_TAIL]++;

@@ -34,7 +34,7 @@ static uint8_t nwith(uint8_t mask, int n)
  * (c), (d). */
 void memory_excuse(struct state *s, int p, int j)
 {
-    for (int e = 0; e < NEV; e++)
+    for (int e = 0; e < NEV; e++) /* by delivery id */
         for (int d = 0; d < NDEST; d++)
             if (s->ok[e][d] == OK_UNCOMMITTED && s->okby[e][d] == (p << 4 | j)) {
                 s->ok[e][d] = OK_EXCUSED;
@@ -60,26 +60,35 @@ void memory_put_aside(struct state *s, int p, struct limbo l)
  * excused by a fault, count it as delivered, so that a repeat is found. */
 static void entry_drop(struct state *s, int p, int j, struct entry *x)
 {
+    int e = x->e ? event_what(x->e - 1) : 0;
     for (int d = 0; d < NDEST; d++)
-        if (x->d[d] == D_FLY && s->ok[x->e - 1][d] == OK_NONE) {
-            s->ok[x->e - 1][d] = OK_UNCOMMITTED;
-            s->okby[x->e - 1][d] = (uint8_t)(p << 4 | j);
+        if (x->d[d] == D_FLY && s->ok[e][d] == OK_NONE) {
+            s->ok[e][d] = OK_UNCOMMITTED;
+            s->okby[e][d] = (uint8_t)(p << 4 | j);
         }
     memset(x, 0, sizeof *x);
 }
 
-/* Should this entry of a journal that I do not resume be appended again? Known and above the stored
- * top: yes, it was in the lost tail. Unknown: if it is not in the stream, which the seal has made
- * final. If the journal is gone nobody can look: a re-append of something acknowledged goes out
- * again, and as whoever recovered the first copy has claimed its place of origin, that claim
- * decides (hole 16). */
+/* Should this entry of a journal that I do not resume be appended again? Above the stored top: yes,
+ * it was in the lost tail, or was never there. At or below it, known: no, the record has it.
+ * Unknown: nobody can look, for what is settled may be trimmed, and all of it gone. So what a
+ * sender still waits for is refused; but a re-append of something acknowledged goes out again, and
+ * as whoever recovered the first copy has claimed its place of origin, that claim decides (holes
+ * 16, 17). */
 static bool entry_moves(const struct state *s, int j, const struct entry *x, int n, int top)
 {
-    if (!s->st.j[j].exists)
-        return n > top || (x->ast != A_KNOWN && x->keep && mutant != MUT_GONE_HOLE);
-    if (x->ast == A_KNOWN)
-        return n > top;
-    return n > top || s->st.j[j].ent[n] == ENTRY_NONE;
+    if (n > top)
+        return true;
+    if (mutant == MUT_TRIM_ABSENT && s->st.j[j].exists && x->ast != A_KNOWN)
+        return s->st.j[j].ent[n] == ENTRY_NONE;
+    return x->ast != A_KNOWN && x->keep && mutant != MUT_GONE_HOLE;
+}
+
+uint8_t entry_first_step(const struct entry *x)
+{
+    if (x->from && mutant != MUT_MOVE_UNCLAIMED)
+        return STEP_FROM;
+    return event_key(x->e - 1) && mutant != MUT_SEEN_UNCLAIMED ? STEP_SEEN : STEP_DONE;
 }
 
 /* Which places does a copy of this entry have to claim? All that it lay in, oldest first, each
@@ -108,9 +117,9 @@ void entry_leave(struct state *s, int p, int j, int n, int top)
     for (int d = 0; d < NDEST; d++)
         if (delivery_unsettled(x->d[d]))
             l.to = with(l.to, d);
-    /* Unknown, and gone: it may have been there and be delivered, so only its first place can
+    /* Unknown, and not above the top: it may be there and delivered, so only its first place can
      * decide. */
-    if (s->st.j[j].exists || n > top || x->ast == A_KNOWN)
+    if (n > top || x->ast == A_KNOWN)
         entry_places(x, &l, (uint8_t)((j + 1) << 4 | n));
     l.keep = x->ast == A_KNOWN || x->keep;
     bool waiting = scen->by[e] == p && s->sender[e] == SENDER_WAITING;
@@ -143,6 +152,23 @@ void memory_forget(struct state *s, int p, int j)
     }
 }
 
+/* A replay was carried out: its delivery is parked, and due. */
+static void request_done(struct state *s, int p, int j, uint8_t req)
+{
+    struct mem *m = &s->p[p].m[j];
+    struct entry *x = &m->ent[(req & ~EFFECT) >> 1];
+    m->req = 0;
+    if (!(req & EFFECT))
+        return;
+    if (mutant == MUT_REQUEST_APART)
+        m->req = (uint8_t)(req & ~EFFECT);
+    x->e = s->st.j[j].ent[(req & ~EFFECT) >> 1] & 0x0F;
+    x->ast = A_KNOWN;
+    x->keep = 1;
+    x->step = STEP_DONE;
+    x->d[req & 1] = D_PARK;
+}
+
 /* The answer tells that my commit is in the record: only now is it durable and may memory forget.
  */
 void memory_committed(struct state *s, int p, int j)
@@ -158,7 +184,7 @@ void memory_committed(struct state *s, int p, int j)
             m->jset[d] = nwith(m->jset[d], n);
             if (!x->e)
                 continue;
-            int e = x->e - 1;
+            int e = event_what(x->e - 1);
             if (ok && (s->ok[e][d] == OK_EXCUSED || s->okby[e][d] == (p << 4 | j))) {
                 s->ok[e][d] = OK_DURABLE;
                 s->okby[e][d] = 0;
@@ -169,6 +195,10 @@ void memory_committed(struct state *s, int p, int j)
             if (x->d[d] == D_DEAD)
                 cover[C_BURIED]++;
         }
+    if (c->req)
+        request_done(s, p, j, c->req);
+    if (c->trim)
+        m->trimmed = c->trim;
     m->vtok = c->new_tok;
     m->vcnt = c->new_cnt;
     m->out = m->outsent = 0;
@@ -189,7 +219,7 @@ void memory_recover(struct state *s, int p, int j)
     m->valid = 1;
     m->vtok = r->vtok;
     m->vcnt = r->vcnt;
-    m->answered = m->sent = top;
+    m->answered = m->sent = m->known = top;
     m->iseal = 1;
     for (int n = 2; n < NN; n++) {
         struct entry x = {0};
@@ -201,12 +231,16 @@ void memory_recover(struct state *s, int p, int j)
          * claim. */
         x.from = mutant == MUT_RECOVERY_UNCLAIMED || mutant == MUT_MOVE_UNCLAIMED ? 0 : r->was[n];
         x.via = x.from ? r->via[n] : 0;
+        x.unproven = 1; /* nobody has proven it to me */
+        x.step = x.e ? entry_first_step(&x) : STEP_FROM;
+        if (mutant == MUT_SEEN_FORGOTTEN && x.step == STEP_SEEN)
+            x.step = STEP_DONE;
         for (int d = 0; d < NDEST; d++) {
             bool settled = store_settled(r, n, d), due = nbit(r->due[d], n);
             if (settled)
                 m->jset[d] = nwith(m->jset[d], n);
             if (x.e && (!settled || due))
-                x.d[d] = x.from ? D_HELD : D_READY;
+                x.d[d] = x.step != STEP_DONE ? D_HELD : D_READY;
             any = any || x.d[d];
             if (x.e && !settled && !r->floor[d])
                 cover[C_NO_FLOOR]++;
@@ -234,7 +268,7 @@ static bool commit_blocked(const struct mem *m, int n, int d)
 
 static void commit_fields(const struct mem *m, struct commit *c)
 {
-    int last = m->answered;
+    int last = m->known;
     c->low = (uint8_t)(last + 1);
     for (int d = 0; d < NDEST; d++) {
         int floor = 0;
@@ -254,7 +288,7 @@ static void commit_fields(const struct mem *m, struct commit *c)
 }
 
 /* One tick: everything known so far, or the outstanding one again, the same bytes. */
-bool memory_commit(struct state *s, int p, int j)
+bool memory_commit(struct state *s, int p, int j, bool trim)
 {
     struct mem *m = &s->p[p].m[j];
     if (!m->out || mutant == MUT_REBUILD_COMMIT) {
@@ -271,10 +305,15 @@ bool memory_commit(struct state *s, int p, int j)
                 if (v == D_BURY)
                     c.bury[d] = nwith(c.bury[d], n);
             }
-        if (!(c.ok[0] | c.ok[1] | c.skip[0] | c.skip[1] | c.park[0] | c.park[1] | c.bury[0] |
-              c.bury[1]))
+        c.req = m->req;
+        if (!trim && !(c.ok[0] | c.ok[1] | c.skip[0] | c.skip[1] | c.park[0] | c.park[1] |
+                       c.bury[0] | c.bury[1] | c.req))
             return false;
         commit_fields(m, &c);
+        uint8_t below = mutant == MUT_TRIM_ABOVE_LOW ? (uint8_t)(m->known + 1) : c.low;
+        if (trim && below <= m->trimmed)
+            return false;
+        c.trim = trim ? below : 0;
         c.prev_tok = m->vtok;
         c.prev_cnt = m->vcnt;
         c.new_tok = m->tok;

@@ -30,9 +30,9 @@ void owner_ask(struct state *s, int p, int j)
     if (s->p[p].serial >= 15)
         cover[C_BOUND]++;
     c->tok = (uint8_t)(TOKEN | p << 6 | s->p[p].life << 4 | ++s->p[p].serial);
-    c->n = s->p[p]
-               .m[j]
-               .answered; /* what the found top must reach: appends answered later do not count */
+    /* What the found top must reach: appends answered later do not count, refused ones never. */
+    const struct mem *m = &s->p[p].m[j];
+    c->n = mutant == MUT_REFUSED_COUNTS ? m->known : m->answered;
 }
 
 /* The next n of my own journal takes it; for a copy of a moved event nothing starts before its
@@ -48,6 +48,7 @@ void owner_append(struct state *s, int p, int j, const struct limbo *l)
     x->keep = l->keep;
     x->from = l->from;
     x->via = l->via;
+    x->unproven = scen->proof;
     for (int d = 0; d < NDEST; d++)
         x->d[d] = (l->to >> d & 1) ? D_HELD : D_NONE;
     int k = o->app[0].wire ? 1 : 0;
@@ -56,14 +57,24 @@ void owner_append(struct state *s, int p, int j, const struct limbo *l)
     o->app[k] = a;
 }
 
-bool owner_commit(struct state *s, int p, int j)
+bool owner_commit(struct state *s, int p, int j, bool trim)
 {
     struct mem *m = &s->p[p].m[j];
-    if (!memory_commit(s, p, j))
+    if (!memory_commit(s, p, j, trim))
         return false;
     m->outsent = 1;
     cmd_send(s, p, j, CMD_COMMIT)->c = m->c;
     return true;
+}
+
+void owner_renew(struct state *s, int p, int j)
+{
+    cmd_send(s, p, j, CMD_RENEW);
+}
+
+void owner_prove(struct state *s, int p, int j)
+{
+    cmd_send(s, p, j, CMD_PROVE);
 }
 
 /* ---- answers ---- */
@@ -224,20 +235,90 @@ static void seal_answered(struct state *s, int p, int j, const struct cmd *c)
     memory_recover(s, p, j);
 }
 
+/* Its last claim is answered: deliver it, or call it settled. */
+static void entry_decided(struct entry *x, bool won)
+{
+    x->step = STEP_DONE;
+    for (int d = 0; d < NDEST; d++)
+        if (x->d[d] == D_HELD)
+            x->d[d] = won ? D_READY : D_SKIP;
+}
+
 static void moved_answered(struct state *s, int p, const struct cmd *c)
 {
     struct mem *m = &s->p[p].m[c->j2];
     struct entry *x = &m->ent[c->n2];
-    if (!x->e || (x->step ? x->via : x->from) != ((c->j + 1) << 4 | c->n))
+    uint8_t place = (uint8_t)((c->j + 1) << 4 | c->n);
+    bool asks = x->step == STEP_FROM || x->step == STEP_VIA;
+    if (!x->e || !asks || (x->step == STEP_VIA ? x->via : x->from) != place)
         return; /* dropped meanwhile */
     bool won = c->r_top == c->next;
-    x->step = (uint8_t)(!won || !x->via ? 2 : x->step + 1);
-    if (x->step < 2)
-        return; /* the next place of its way is still to be claimed */
+    if (won && x->via && x->step == STEP_FROM) {
+        x->step = STEP_VIA; /* the next place of its way is still to be claimed */
+        return;
+    }
     cover[won ? C_MOVED_WON : C_MOVED_LOST]++;
-    for (int d = 0; d < NDEST; d++)
-        if (x->d[d] == D_HELD)
-            x->d[d] = won ? D_READY : D_SKIP;
+    if (won && event_key(x->e - 1) && mutant != MUT_SEEN_UNCLAIMED)
+        x->step = STEP_SEEN;
+    else
+        entry_decided(x, won);
+}
+
+static void tell_sender(struct state *s, int p, int j, const struct entry *x, bool durable)
+{
+    const struct mem *m = &s->p[p].m[j];
+    uint8_t *sender = &s->sender[x->e - 1];
+    if (scen->by[x->e - 1] != p || *sender != SENDER_WAITING)
+        return;
+    if (!durable) {
+        *sender = SENDER_FAILED; /* 503: it is delivered all the same */
+    } else if (m->valid && !m->still) {
+        *sender = SENDER_ACKED;
+        cover[C_ACKED]++;
+    }
+}
+
+/* The place that the event's id names. */
+uint8_t entry_id(const struct entry *x, int j, int n)
+{
+    return x->from ? x->from : (uint8_t)((j + 1) << 4 | n);
+}
+
+/* On a cluster a claim lies on another master than what it stands for, and must not outlive it:
+ * only what is proven is claimed (holes 18, 19). On one server a claim comes behind the append. */
+bool claim_waits(const struct entry *x)
+{
+    bool seen = x->step == STEP_SEEN;
+    return scen->proof && scen->tail_one && x->ast == A_KNOWN && x->unproven &&
+           mutant != (seen ? MUT_SEEN_UNPROVEN : MUT_MOVED_UNPROVEN);
+}
+
+static void seen_answered(struct state *s, int p, const struct cmd *c)
+{
+    struct entry *x = &s->p[p].m[c->j2].ent[c->n2];
+    if (!x->e || x->step != STEP_SEEN || x->e != c->n + 1 || entry_id(x, c->j2, c->n2) != c->next)
+        return; /* dropped meanwhile */
+    bool won = c->r_top == c->next;
+    cover[won ? C_SEEN_WON : C_SEEN_LOST]++;
+    entry_decided(x, won);
+    tell_sender(s, p, c->j2, x, !x->unproven); /* what proves a duplicate proves the first one */
+}
+
+/* What was recovered is proven as far as the seal is, which lies behind it. */
+static void proved(struct mem *m, const struct cmd *c)
+{
+    for (int n = 2; n < NN && c->res == R_OK && m->iseal; n++)
+        m->ent[n].unproven = 0;
+}
+
+/* The list's head, to be carried out with the next commit; one at a time. */
+static void renewed(struct state *s, int p, int j, const struct cmd *c)
+{
+    struct mem *m = &s->p[p].m[j];
+    if (m->phase == PHASE_LIVE && c->res == R_OK && !m->req)
+        m->req = c->n;
+    else if (m->phase == PHASE_LIVE && c->res != R_OK)
+        m->phase = PHASE_COMING;
 }
 
 static void create_answered(struct state *s, int p, int j, const struct cmd *c)
@@ -250,9 +331,22 @@ static void create_answered(struct state *s, int p, int j, const struct cmd *c)
         return;
     }
     m->vtok = m->tok;
-    m->answered = m->sent = 1;
+    m->answered = m->sent = m->known = 1;
     m->valid = c->res == R_OK;
     m->phase = m->valid ? PHASE_LIVE : PHASE_COMING;
+}
+
+/* Is the last journal given up? The process ends, and perhaps the next one starts (an upgrade). */
+void owner_stopped(struct state *s, int p)
+{
+    struct proc *o = &s->p[p];
+    for (int j = 0; j < NJ; j++)
+        if (o->m[j].role != ROLE_NONE)
+            return;
+    uint8_t life = o->life;
+    memset(o, 0, sizeof *o);
+    o->life = (uint8_t)(life + (life < scen->restart));
+    o->down = life >= scen->restart;
 }
 
 void owner_reply(struct state *s, int p)
@@ -293,11 +387,20 @@ void owner_reply(struct state *s, int p)
     case CMD_DELETE:
         if (c.res == R_OK)
             memset(m, 0, sizeof *m);
-        else if (m->phase == PHASE_LIVE)
+        else if (c.res != R_BUSY && m->phase == PHASE_LIVE)
             m->phase = PHASE_COMING;
         break;
     case CMD_MOVED:
         moved_answered(s, p, &c);
+        break;
+    case CMD_SEEN:
+        seen_answered(s, p, &c);
+        break;
+    case CMD_PROVE:
+        proved(m, &c);
+        break;
+    case CMD_RENEW:
+        renewed(s, p, c.j, &c);
         break;
     case CMD_RELEASE:
         if (c.res != R_OK) {
@@ -306,31 +409,30 @@ void owner_reply(struct state *s, int p)
             break;
         }
         cover[C_RELEASED]++;
-        memset(s->p[p].m, 0, sizeof s->p[p].m); /* the keys of what it had adopted expire */
-        s->p[p].down = 1;
+        memset(m, 0, sizeof *m);
+        owner_stopped(s, p);
         break;
     default:
         break;
     }
 }
 
-/* The append is known: deliver from memory, and tell the sender if the lease allows it. */
-static void append_known(struct state *s, int p, int j, int n)
+/* The append is known: deliver from memory, and tell the sender if the lease allows it, and what
+ * was promised is proven. With a delivery id both wait for its claim. */
+static void append_known(struct state *s, int p, int j, int n, bool proven)
 {
     struct mem *m = &s->p[p].m[j];
     struct entry *x = &m->ent[n];
     x->ast = A_KNOWN;
-    bool claims = x->from && mutant != MUT_MOVE_UNCLAIMED;
-    if (!claims) {
-        x->step = 2;
-        for (int d = 0; d < NDEST; d++)
-            if (x->d[d] == D_HELD)
-                x->d[d] = D_READY;
-    }
-    if (scen->by[x->e - 1] == p && s->sender[x->e - 1] == SENDER_WAITING && m->valid && !m->still) {
-        s->sender[x->e - 1] = SENDER_ACKED;
-        cover[C_ACKED]++;
-    }
+    x->unproven = !proven && mutant != MUT_ACK_UNPROVEN;
+    if (n > m->known)
+        m->known = (uint8_t)n;
+    x->step = entry_first_step(x);
+    spool_durable(s, p, x, proven);
+    if (x->step == STEP_DONE)
+        entry_decided(x, true);
+    if (x->unproven || !event_key(x->e - 1))
+        tell_sender(s, p, j, x, !x->unproven);
 }
 
 /* Surely not in the journal: a new n, if anybody still wants it. */
@@ -361,7 +463,7 @@ void owner_readback(struct state *s, int p, int j)
         bool there = s->st.j[j].ent[n] != ENTRY_NONE;
         cover[there ? C_PRESENT : C_ABSENT]++;
         if (there)
-            append_known(s, p, j, n);
+            append_known(s, p, j, n, !scen->proof); /* none came */
         else
             append_absent(s, p, j, n, false);
     }
@@ -384,7 +486,25 @@ static void marker_answered(struct state *s, int p, const struct app *a)
     cover[C_MARKER]++;
     m->mk = m->mkunknown = 0; /* "equal or smaller" = done */
     m->answered = a->n > m->answered ? a->n : m->answered;
+    m->known = a->n > m->known ? a->n : m->known;
     owner_readback(s, p, a->j);
+}
+
+/* What was sent before the proof was asked for is in the stream: now it is known. */
+static void proof_answered(struct state *s, int p, const struct app *a)
+{
+    struct mem *m = &s->p[p].m[a->j];
+    bool proven = a->res == R_OK;
+    cover[proven ? C_PROVEN : C_SHORT]++;
+    int last = mutant == MUT_PROOF_OF_LATER ? m->sent : a->n;
+    for (int n = 2; n <= last; n++)
+        if (m->ent[n].e && m->ent[n].ast == A_SENT) {
+            m->answered = n > m->answered ? (uint8_t)n : m->answered;
+            append_known(s, p, a->j, n, proven);
+        } else if (proven && m->ent[n].e && m->ent[n].ast == A_KNOWN && m->ent[n].unproven) {
+            m->ent[n].unproven = 0; /* late, but before its claim */
+            spool_durable(s, p, &m->ent[n], true);
+        }
 }
 
 void owner_append_reply(struct state *s, int p)
@@ -396,6 +516,10 @@ void owner_append_reply(struct state *s, int p)
     struct mem *m = &o->m[a.j];
     if (m->role != ROLE_OWN)
         return;
+    if (a.ent == ENTRY_PROOF) {
+        proof_answered(s, p, &a);
+        return;
+    }
     if (a.ent == ENTRY_MARKER) {
         marker_answered(s, p, &a);
         return;
@@ -403,14 +527,20 @@ void owner_append_reply(struct state *s, int p)
     struct entry *x = &m->ent[a.n];
     if (!x->e || x->ast != A_SENT)
         return;
-    if (a.res == R_OK) {
+    bool refused = a.res == R_OOM || a.res == R_ERROR;
+    bool read_as_ok = a.res == R_ERROR && mutant == MUT_REFUSED_ACKED;
+    if (a.res == R_OK || read_as_ok) {
+        if (scen->proof && mutant != MUT_ACK_UNPROVEN)
+            return; /* known when its proof is answered */
         if (a.n > m->answered)
             m->answered = a.n;
-        append_known(s, p, a.j, a.n);
+        append_known(s, p, a.j, a.n, true);
         return;
     }
-    append_absent(s, p, a.j, a.n, a.res == R_OOM);
-    if (a.res != R_OOM && m->phase == PHASE_LIVE)
+    append_absent(s, p, a.j, a.n, refused);
+    if (refused && a.n > m->known)
+        m->known = a.n; /* a hole */
+    if (!refused && m->phase == PHASE_LIVE)
         m->phase = PHASE_COMING;
 }
 

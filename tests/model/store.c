@@ -27,15 +27,17 @@ uint8_t store_read_from(const struct sjournal *j)
     return from ? from : 1;
 }
 
-/* Is the delivery somewhere in the store from where it will be found? */
-bool store_holds(const struct store *st, int e, int d)
+/* Is the delivery somewhere in the store from where it will be found? `what`: also as another event
+ * with the same delivery id. */
+bool store_holds(const struct store *st, int what, int d)
 {
     for (int k = 0; k < NJ; k++) {
         const struct sjournal *j = &st->j[k];
         if (!j->exists)
             continue;
         for (int n = 2; n < NN; n++) {
-            if (j->ent[n] == ENTRY_MARKER || (j->ent[n] & 0x0F) != e + 1)
+            if (j->ent[n] == ENTRY_NONE || j->ent[n] == ENTRY_MARKER ||
+                event_what((j->ent[n] & 0x0F) - 1) != what)
                 continue;
             if (!store_settled(j, n, d) || (j->due[d] >> (n - 2) & 1) ||
                 (j->dead[d] >> (n - 2) & 1))
@@ -48,7 +50,7 @@ bool store_holds(const struct store *st, int e, int d)
 static void answer(const struct sjournal *j, struct cmd *c, enum result res)
 {
     c->res = (uint8_t)res;
-    if (c->kind != CMD_ASK && c->kind != CMD_SEAL)
+    if (c->kind != CMD_ASK && c->kind != CMD_SEAL && c->kind != CMD_RENEW)
         return; /* the real ones tell more; nobody needs it */
     c->r_top = res == R_GONE ? j->gone_top : j->sealed ? j->top : j->last;
     c->r_sealed = j->sealed;
@@ -105,6 +107,8 @@ static void exec_ask(struct state *s, struct cmd *c)
     } else if (!j->exists) {
         answer(j, c, R_ABSENT);
     } else if (j->owner == OWNER_ABSENT || j->owner == OWNER_FREE) {
+        if (j->owner == OWNER_FREE)
+            cover[C_HANDED]++;
         j->owner = c->tok;
         answer(j, c, R_TAKEN);
     } else if ((j->owner & 0xF0) == (c->tok & 0xF0)) {
@@ -118,7 +122,8 @@ static void exec_ask(struct state *s, struct cmd *c)
 static void exec_seal(struct state *s, struct cmd *c, bool release)
 {
     struct sjournal *j = &s->st.j[c->j];
-    if (!j->exists || j->owner != c->tok) {
+    bool fenced = !release || mutant != MUT_FREE_UNFENCED;
+    if (!j->exists || (fenced && j->owner != c->tok)) {
         answer(j, c, R_REFUSED);
         return;
     }
@@ -129,6 +134,34 @@ static void exec_seal(struct state *s, struct cmd *c, bool release)
     if (release)
         j->owner = OWNER_FREE;
     answer(j, c, R_OK);
+}
+
+/* XTRIM takes no record of a delivery: what waits or is dead has its body in a hash of its own. */
+static void trim_write(struct sjournal *j, uint8_t below)
+{
+    for (int n = 2; n < below; n++)
+        if (!((j->due[0] | j->due[1] | j->dead[0] | j->dead[1]) >> (n - 2) & 1))
+            j->ent[n] = ENTRY_NONE;
+    if (below > j->trim)
+        j->trim = below;
+    cover[C_TRIMMED]++;
+}
+
+/* A replay: a dead letter is due now, and the request is gone, in one write. Without EFFECT it was
+ * not dead when its owner looked. */
+static void request_write(struct state *s, struct sjournal *j, uint8_t req)
+{
+    uint8_t d = req & 1, bit = (uint8_t)(1 << (((req & ~EFFECT) >> 1) - 2));
+    if (req & EFFECT) {
+        j->dead[d] = (uint8_t)(j->dead[d] & ~bit);
+        j->due[d] = (uint8_t)(j->due[d] | bit);
+        s->replayed++;
+        cover[C_REPLAYED]++;
+        if (s->replayed > s->asked)
+            s->violation = V_TWICE;
+    }
+    if (!(req & EFFECT) || mutant != MUT_REQUEST_APART)
+        j->req = 0;
 }
 
 static void commit_write(struct state *s, struct sjournal *j, const struct commit *m)
@@ -144,9 +177,13 @@ static void commit_write(struct state *s, struct sjournal *j, const struct commi
             if (m->ok[d] >> (n - 2) & 1) {
                 int e = (j->ent[n] & 0x0F) - 1;
                 if (e >= 0 && e < NEV)
-                    s->st.sdone[e] = (uint8_t)(s->st.sdone[e] | 1 << d);
+                    s->st.sdone[event_what(e)] = (uint8_t)(s->st.sdone[event_what(e)] | 1 << d);
             }
     }
+    if (m->trim)
+        trim_write(j, m->trim);
+    if (m->req)
+        request_write(s, j, m->req);
     j->low = m->low;
     j->vtok = m->new_tok;
     j->vcnt = m->new_cnt;
@@ -186,11 +223,10 @@ static void exec_delete(struct state *s, struct cmd *c)
         answer(j, c, R_REFUSED);
         return;
     }
-    for (int d = 0; d < NDEST; d++)
-        if (j->due[d] | j->dead[d]) {
-            answer(j, c, R_REFUSED);
-            return;
-        }
+    if (j->req | j->due[0] | j->due[1] | j->dead[0] | j->dead[1]) {
+        answer(j, c, R_BUSY);
+        return;
+    }
     uint8_t moved[NN], top = j->sealed ? j->top : j->last;
     memcpy(moved, j->moved, sizeof moved);
     memset(j, 0, sizeof *j);
@@ -208,10 +244,43 @@ static void exec_delete(struct state *s, struct cmd *c)
 static void exec_moved(struct state *s, struct cmd *c)
 {
     struct sjournal *j = &s->st.j[c->j];
-    if (!j->moved[c->n])
+    if (!j->moved[c->n]) {
         j->moved[c->n] = c->next;
+        if (scen->spool && c->j == SPOOL_J)
+            s->st.claims[event_what(c->n - 2)]++;
+    }
     c->res = R_OK;
     c->r_top = j->moved[c->n];
+}
+
+/* SET NX GET: who holds this delivery id? */
+static void exec_seen(struct state *s, struct cmd *c)
+{
+    uint8_t *holder = &s->st.seen[event_what(c->n)];
+    if (!*holder) {
+        *holder = c->next;
+        s->st.claims[event_what(c->n)]++;
+    }
+    c->res = R_OK;
+    c->r_top = *holder;
+}
+
+/* The renewal brings the head of `requests`. */
+static void exec_renew(struct state *s, struct cmd *c)
+{
+    struct sjournal *j = &s->st.j[c->j];
+    answer(j, c, j->exists && j->owner == c->tok ? R_OK : R_REFUSED);
+    c->n = c->res == R_OK ? j->req : 0;
+    if (c->n && (j->dead[c->n & 1] >> ((c->n >> 1) - 2) & 1))
+        c->n |= EFFECT;
+    if (c->n && mutant == MUT_REQUEST_POPPED)
+        j->req = 0;
+}
+
+/* What is not in a tail that will be lost is on the replica. */
+static enum result prove(const struct state *s, int j)
+{
+    return s->has_snap && (!s->snap_j || s->snap_j == j + 1) ? R_SHORT : R_OK;
 }
 
 void store_exec(struct state *s, struct cmd *c)
@@ -238,6 +307,15 @@ void store_exec(struct state *s, struct cmd *c)
     case CMD_MOVED:
         exec_moved(s, c);
         break;
+    case CMD_SEEN:
+        exec_seen(s, c);
+        break;
+    case CMD_RENEW:
+        exec_renew(s, c);
+        break;
+    case CMD_PROVE:
+        c->res = (uint8_t)prove(s, c->j);
+        break;
     default:
         break;
     }
@@ -252,7 +330,9 @@ void store_append(struct state *s, struct app *a)
     /* The marker is a script that may write at OOM (hole 14): it has no body, and what it makes
      * known is perhaps the very event whose settling frees memory. */
     bool allowed = a->ent == ENTRY_MARKER && mutant != MUT_MARKER_OOM;
-    if (s->oom && !allowed) {
+    if (a->ent == ENTRY_PROOF) {
+        a->res = (uint8_t)prove(s, a->j);
+    } else if (s->oom && !allowed) {
         cover[C_OOM_REFUSED]++;
         a->res = R_OOM;
     } else if (!j->exists) {
@@ -284,6 +364,13 @@ bool store_inert(const struct state *s, const struct cmd *c)
                !version_is(j, c->c.prev_tok, c->c.prev_cnt);
     case CMD_MOVED:
         return j->moved[c->n] != 0;
+    case CMD_SEEN:
+        return s->st.seen[event_what(c->n)] != 0;
+    case CMD_RENEW:
+    case CMD_PROVE:
+        return true;
+    case CMD_RELEASE:
+        return !j->exists || (j->owner != c->tok && mutant != MUT_FREE_UNFENCED);
     default:
         return !j->exists || j->owner != c->tok;
     }
@@ -292,5 +379,5 @@ bool store_inert(const struct state *s, const struct cmd *c)
 bool store_append_inert(const struct state *s, const struct app *a)
 {
     const struct sjournal *j = &s->st.j[a->j];
-    return !j->exists || j->sealed || a->n <= j->last;
+    return a->ent == ENTRY_PROOF || !j->exists || j->sealed || a->n <= j->last;
 }

@@ -25,11 +25,11 @@ void say(const char *fmt, ...)
     va_end(ap);
 }
 
-static const char *const cmd_name[] = {"-",      "create", "take",  "seal",
-                                       "commit", "delete", "moved", "release"};
+static const char *const cmd_name[] = {"-",     "create",  "take",  "seal",  "commit", "delete",
+                                       "moved", "release", "claim", "renew", "proof"};
 static const char *const res_name[] = {
-    "-",    "ok",     "refused",          "mine", "taken", "foreign",
-    "gone", "absent", "equal-or-smaller", "nil",  "OOM",   "stale"};
+    "-",   "ok",  "refused", "mine", "taken",    "foreign", "gone", "absent", "equal-or-smaller",
+    "nil", "OOM", "stale",   "busy", "an error", "short"};
 
 char process_name(int p)
 {
@@ -73,7 +73,7 @@ static void attempt_finish(const struct state *s, int p, int j, int n, int d,
 {
     struct state t = *s;
     struct entry *x = &t.p[p].m[j].ent[n];
-    int e = x->e - 1;
+    int e = event_what(x->e - 1);
     bool excused = x->d[d] == D_FLYX;
     x->d[d] = (uint8_t)to;
     if (to == D_OK) {
@@ -88,7 +88,7 @@ static void attempt_finish(const struct state *s, int p, int j, int n, int d,
     } else {
         t.fails--;
     }
-    say("%c: e%d -> d%d ends %s", process_name(p), e, d,
+    say("%c: e%d -> d%d ends %s", process_name(p), x->e - 1, d,
         to == D_OK     ? "OK"
         : to == D_FAIL ? "RETRY"
                        : "GIVE_UP");
@@ -100,11 +100,11 @@ static void attempt_start(const struct state *s, int p, int j, int n, int d)
 {
     struct state t = *s;
     struct mem *m = &t.p[p].m[j];
-    int e = m->ent[n].e - 1;
+    int e = event_what(m->ent[n].e - 1);
     /* Between a lost tail and its Coming back an owner may not be one any more, without knowing:
      * for at most the 4 s of its lease. Its lease died, in the words of promise 4. */
     bool unaware = t.lost && m->phase == PHASE_COMING;
-    if (!unaware &&
+    if (!unaware && !(t.unclaimed >> e & 1) &&
         (t.ok[e][d] == OK_UNCOMMITTED || t.ok[e][d] == OK_DURABLE || promise_flying(&t, e, d)))
         t.violation = V_REPEAT;
     if (t.ok[e][d] == OK_EXCUSED)
@@ -115,7 +115,7 @@ static void attempt_start(const struct state *s, int p, int j, int n, int d)
         attempt_finish(&t, p, j, n, d, D_OK);
         return;
     }
-    say("%c starts e%d -> d%d (J%d n%d)", process_name(p), e, d, j, n);
+    say("%c starts e%d -> d%d (J%d n%d)", process_name(p), m->ent[n].e - 1, d, j, n);
     world_step(&t, false, false);
 }
 
@@ -125,7 +125,8 @@ static void attempts(const struct state *s, int p, int j)
     for (int n = 2; n < NN; n++)
         for (int d = 0; d < NDEST; d++) {
             uint8_t v = m->ent[n].d[d];
-            bool lanes = m->valid && (!m->still || mutant == MUT_TAKE_OPENS_LANES) &&
+            bool lanes = m->valid && (!s->p[p].stopping || mutant == MUT_RELEASE_RESUMES) &&
+                         (!m->still || mutant == MUT_TAKE_OPENS_LANES) &&
                          (m->phase == PHASE_LIVE || m->phase == PHASE_COMING);
             if (v == D_READY && lanes)
                 attempt_start(s, p, j, n, d);
@@ -212,6 +213,8 @@ static void append_new(const struct state *s, int p, int j)
     if (o->app[1].wire)
         return;
     int e = sender_next(s, p);
+    if (e >= 0 && (scen->spool >> e & 1))
+        e = -1; /* it comes while Redis is away */
     if (o->m[j].sent + 1 >= NN) {
         if (e >= 0 || o->limbo[0].e)
             cover[C_BOUND]++;
@@ -221,6 +224,8 @@ static void append_new(const struct state *s, int p, int j)
         struct state t = *s;
         struct limbo l = {(uint8_t)(e + 1), scen->to[e], 0, 0, 0};
         t.sender[e] = SENDER_WAITING;
+        if (mutant == MUT_SEEN_FIRST && !t.st.seen[event_what(e)])
+            t.st.seen[event_what(e)] = (uint8_t)((j + 1) << 4 | (t.p[p].m[j].sent + 1));
         owner_append(&t, p, j, &l);
         say("%c accepts e%d, sends XADD J%d n%d", process_name(p), e, j, t.p[p].m[j].sent);
         sent_append(&t, p);
@@ -236,6 +241,25 @@ static void append_new(const struct state *s, int p, int j)
             t.p[p].m[j].sent, (l.from >> 4) - 1, l.from & 15);
         sent_append(&t, p);
     }
+}
+
+/* What was sent and is not covered yet. */
+static void append_proof(const struct state *s, int p, int j)
+{
+    const struct mem *m = &s->p[p].m[j];
+    const struct app *a = s->p[p].app;
+    bool wanted = false;
+    for (int n = 2; n < NN; n++)
+        wanted =
+            wanted || (m->ent[n].e && (m->ent[n].ast == A_SENT ||
+                                       (m->ent[n].step != STEP_DONE && claim_waits(&m->ent[n]))));
+    if (!scen->proof || !wanted || a[1].wire || (a[0].wire && a[0].ent == ENTRY_PROOF))
+        return;
+    struct state t = *s;
+    struct app proof = {WIRE_SENT, (uint8_t)p, (uint8_t)j, m->sent, ENTRY_PROOF, 0, 0, R_NONE};
+    t.p[p].app[a[0].wire ? 1 : 0] = proof;
+    say("%c asks for proof up to J%d n%d", process_name(p), j, m->sent);
+    sent_append(&t, p);
 }
 
 /* A sender that waits for what is not (surely) durable may be told 503 at any time. */
@@ -261,7 +285,9 @@ static void give_up(const struct state *s, int p)
             if (scen->by[x->e - 1] != p || s->sender[x->e - 1] != SENDER_WAITING)
                 continue;
             struct state t = *s;
-            t.sender[x->e - 1] = m->valid && m->phase == PHASE_LIVE ? SENDER_ACKED : SENDER_FAILED;
+            bool may = m->valid && m->phase == PHASE_LIVE && !x->unproven &&
+                       (x->step == STEP_DONE || !event_key(x->e - 1));
+            t.sender[x->e - 1] = may ? SENDER_ACKED : SENDER_FAILED;
             if (t.sender[x->e - 1] == SENDER_ACKED)
                 cover[C_ACKED]++;
             memory_forget(&t, p, j);
@@ -275,12 +301,13 @@ static void give_up(const struct state *s, int p)
 
 static void send_create(const struct state *s, int p)
 {
-    bool wants = sender_next(s, p) >= 0;
+    int e = sender_next(s, p);
+    bool wants = spool_open(s, p) || (e >= 0 && !(scen->spool >> e & 1));
     for (int k = 0; k < NLIMBO; k++)
         wants = wants || s->p[p].limbo[k].e;
     if (!wants || own_journal(s, p) >= 0)
         return;
-    if (s->next_j >= NJ) {
+    if (s->next_j >= NJ - (scen->spool != 0)) {
         cover[C_BOUND]++;
         return;
     }
@@ -327,9 +354,10 @@ static bool mem_parked(const struct mem *m)
     for (int n = 2; n < NN; n++)
         for (int d = 0; d < NDEST; d++)
             if (m->ent[n].e && m->ent[n].d[d] != D_PARK && m->ent[n].d[d] != D_DONE &&
-                m->ent[n].d[d] != D_NONE)
+                m->ent[n].d[d] != D_DEAD && m->ent[n].d[d] != D_NONE &&
+                !(m->ent[n].d[d] == D_OK && mutant == MUT_FREE_UNCOMMITTED))
                 return false;
-    return !m->out;
+    return !m->out && !m->req;
 }
 
 /* A stop ends the process: first all its lanes, adopted ones too, have to have come to rest. */
@@ -349,22 +377,104 @@ static bool senders_wait(const struct state *s, int p)
     return false;
 }
 
+/* A planned stop: everything has come to rest, or already is being given up. */
+static bool may_stop(const struct state *s, int p)
+{
+    const struct proc *o = &s->p[p];
+    if (o->stopping || !(scen->stop >> p & 1))
+        return o->stopping;
+    for (int j = 0; j < NJ; j++) /* one that is in doubt is not left alone */
+        if (mem_unknown(&o->m[j]) || (o->m[j].role && o->m[j].phase != PHASE_LIVE))
+            return false;
+    for (int k = 0; k < NLIMBO; k++)
+        if (o->limbo[k].e)
+            return false;
+    return lanes_rest(s, p) && !senders_wait(s, p) && sender_next(s, p) < 0 && !o->app[0].wire &&
+           !s->disk[p] && !s->wrote[p];
+}
+
+static void send_last(const struct state *s, int p, int j, enum cmd_kind kind)
+{
+    struct state t = *s;
+    memset(&t.p[p].cmd, 0, sizeof t.p[p].cmd);
+    t.p[p].cmd.kind = (uint8_t)kind;
+    t.p[p].cmd.wire = WIRE_SENT;
+    t.p[p].cmd.p = (uint8_t)p;
+    t.p[p].cmd.j = (uint8_t)j;
+    t.p[p].cmd.tok = s->p[p].m[j].tok;
+    if (kind == CMD_RELEASE) {
+        t.p[p].stopping = 1;
+        t.p[p].m[j].still = STILL_RELEASED; /* from here on others may take it at once */
+    }
+    say("%c sends %s J%d", process_name(p), cmd_name[kind], j);
+    sent(&t, p);
+}
+
+/* Who holds its delivery id? */
+static void send_seen(const struct state *s, int p, int j, int n)
+{
+    struct state t = *s;
+    const struct entry *x = &s->p[p].m[j].ent[n];
+    struct cmd c = {0};
+    c.kind = CMD_SEEN;
+    c.wire = WIRE_SENT;
+    c.p = (uint8_t)p;
+    c.j = (uint8_t)j;
+    c.n = (uint8_t)(x->e - 1);
+    c.j2 = (uint8_t)j;
+    c.n2 = (uint8_t)n;
+    c.next = entry_id(x, j, n);
+    t.p[p].cmd = c;
+    say("%c claims the delivery id of e%d (J%d n%d)", process_name(p), c.n, j, n);
+    sent(&t, p);
+}
+
+/* Adopted entries are proven by a write behind them, the seal. My own are by their next WAIT. */
+static void send_proof(const struct state *s, int p, int j)
+{
+    if (s->p[p].m[j].role != ROLE_ADOPT)
+        return;
+    struct state t = *s;
+    owner_prove(&t, p, j);
+    say("%c asks for proof of what it recovered of J%d", process_name(p), j);
+    sent(&t, p);
+}
+
 static void send_live(const struct state *s, int p, int j)
 {
     const struct mem *m = &s->p[p].m[j];
     struct state t = *s;
-    if (owner_commit(&t, p, j)) {
+    if (owner_commit(&t, p, j, false)) {
         const struct commit *c = &t.p[p].m[j].c;
-        say("%c sends commit J%d %02x:%d ok %02x/%02x park %02x/%02x bury %02x/%02x low %d",
+        say("%c sends commit J%d %02x:%d ok %02x/%02x park %02x/%02x bury %02x/%02x low %d%s",
             process_name(p), j, c->new_tok, c->new_cnt, c->ok[0], c->ok[1], c->park[0], c->park[1],
-            c->bury[0], c->bury[1], c->low);
+            c->bury[0], c->bury[1], c->low, c->req ? ", a request" : "");
+        sent(&t, p);
+    }
+    t = *s;
+    if (scen->trim && owner_commit(&t, p, j, true)) {
+        say("%c sends commit J%d, trims below %d", process_name(p), j, t.p[p].m[j].c.trim);
+        sent(&t, p);
+    }
+    if (s->st.j[j].req && !m->req && !m->out) { /* a renewal that shows nothing is no step */
+        t = *s;
+        owner_renew(&t, p, j);
+        say("%c renews J%d: is something asked for?", process_name(p), j);
         sent(&t, p);
     }
     for (int n = 2; n < NN; n++) {
         const struct entry *x = &m->ent[n];
-        if (!x->e || !x->from || x->step == 2 || x->ast != A_KNOWN)
+        if (!x->e || x->step == STEP_DONE || x->ast != A_KNOWN)
             continue;
-        uint8_t place = x->step ? x->via : x->from;
+        if (claim_waits(x)) {
+            send_proof(s, p, j);
+            continue;
+        }
+        if (x->step == STEP_SEEN) {
+            send_seen(s, p, j, n);
+            continue;
+        }
+        uint8_t place = x->step == STEP_VIA ? x->via : x->from;
         t = *s;
         struct cmd c = {0};
         c.kind = CMD_MOVED;
@@ -374,32 +484,16 @@ static void send_live(const struct state *s, int p, int j)
         c.n = place & 15;
         c.j2 = (uint8_t)j;
         c.n2 = (uint8_t)n;
-        c.next = x->via && !x->step ? x->via : (uint8_t)((j + 1) << 4 | n);
+        c.next = x->via && x->step == STEP_FROM ? x->via : (uint8_t)((j + 1) << 4 | n);
         t.p[p].cmd = c;
         say("%c claims J%d n%d -> J%d n%d", process_name(p), c.j, c.n, (c.next >> 4) - 1,
             c.next & 15);
         sent(&t, p);
     }
-    bool del = m->role == ROLE_ADOPT;
-    if (del && (!mem_empty(m) || s->st.j[j].dead[0] || s->st.j[j].dead[1]))
-        return;
-    if (!del && (!lanes_rest(s, p) || senders_wait(s, p) || !(scen->stop >> p & 1) ||
-                 sender_next(s, p) >= 0 || mem_unknown(m) || s->p[p].app[0].wire))
-        return;
-    for (int k = 0; !del && k < NLIMBO; k++)
-        if (s->p[p].limbo[k].e)
-            return;
-    t = *s;
-    memset(&t.p[p].cmd, 0, sizeof t.p[p].cmd);
-    t.p[p].cmd.kind = del ? CMD_DELETE : CMD_RELEASE;
-    t.p[p].cmd.wire = WIRE_SENT;
-    t.p[p].cmd.p = (uint8_t)p;
-    t.p[p].cmd.j = (uint8_t)j;
-    t.p[p].cmd.tok = m->tok;
-    if (!del)
-        t.p[p].m[j].still = STILL_RELEASED; /* from here on others may take it at once */
-    say("%c sends %s J%d", process_name(p), del ? "delete" : "release", j);
-    sent(&t, p);
+    if (m->role == ROLE_ADOPT && mem_empty(m) && !s->st.j[j].dead[0] && !s->st.j[j].dead[1])
+        send_last(s, p, j, CMD_DELETE);
+    if (may_stop(s, p))
+        send_last(s, p, j, CMD_RELEASE);
 }
 
 static void process_steps(const struct state *s, int p)
@@ -407,9 +501,18 @@ static void process_steps(const struct state *s, int p)
     if (s->p[p].down)
         return;
     bool idle = !s->p[p].cmd.wire;
-    if (idle)
+    if (s->p[p].stopping && idle) { /* it was taken from me meanwhile: nothing to give up */
+        struct state t = *s;
+        owner_stopped(&t, p);
+        if (!t.p[p].stopping) {
+            say("%c has nothing left and ends", process_name(p));
+            world_step(&t, false, false);
+        }
+    }
+    if (idle && !s->p[p].stopping)
         send_create(s, p);
     give_up(s, p);
+    spool_steps(s, p);
     for (int j = 0; j < NJ; j++) {
         const struct mem *m = &s->p[p].m[j];
         attempts(s, p, j);
@@ -417,12 +520,14 @@ static void process_steps(const struct state *s, int p)
             bool unknown = mem_unknown(m);
             if (unknown)
                 append_marker(s, p, j);
-            if (!unknown)
+            if (!unknown && !s->p[p].stopping)
                 append_new(s, p, j);
+            append_proof(s, p, j);
         }
         if (!idle)
             continue;
-        send_adopt(s, p, j);
+        if (!s->p[p].stopping)
+            send_adopt(s, p, j);
         if (m->phase == PHASE_LIVE && !(m->out && m->outsent))
             send_live(s, p, j);
         if (m->phase == PHASE_COMING) {
@@ -456,11 +561,37 @@ static void after_exec(const struct state *before, struct state *t, int j)
         return;
     t->has_snap = 1;
     t->snap = before->st;
-    t->snap_j = scen->tail_one ? (uint8_t)(j + 1) : 0;
+    t->snap_j = scen->tail_one ? (uint8_t)(j + 1) : 0; /* NJ + 1: that of the claims */
     t->tails--;
     if (tracing)
         strncat(note, " [this and what follows will be lost]", sizeof note - strlen(note) - 1);
     world_step(t, false, false);
+}
+
+/* A claim of a delivery id lies where its digest does. */
+static int cmd_master(const struct cmd *c)
+{
+    return c->kind == CMD_SEEN ? NJ : c->j;
+}
+
+/* Refused though the journal is well: too little memory, a disk that is full, a rule of access. */
+static void append_error(const struct state *s, int p)
+{
+    for (int k = 0; s->errors && k < NAPP; k++) {
+        if (s->p[p].app[k].wire != WIRE_SENT)
+            continue;
+        if (s->p[p].app[k].ent == ENTRY_PROOF || s->p[p].app[k].ent == ENTRY_MARKER)
+            return;
+        struct state t = *s;
+        struct app *a = &t.p[p].app[k];
+        t.errors--;
+        a->wire = WIRE_REPLIED;
+        a->res = R_ERROR;
+        cover[C_ERROR]++;
+        say("store: %c's XADD J%d n%d -> an error", process_name(p), a->j, a->n);
+        world_step(&t, true, false);
+        return;
+    }
 }
 
 static void wire_steps(const struct state *s, int p)
@@ -474,7 +605,7 @@ static void wire_steps(const struct state *s, int p)
             res_name[o->cmd.res]);
         if (promise_calm(&t))
             owner_reply(&t, p);
-        after_exec(s, &t, s->p[p].cmd.j);
+        after_exec(s, &t, cmd_master(&s->p[p].cmd));
     } else if (o->cmd.wire == WIRE_REPLIED) {
         say("%c reads: %s J%d was %s", process_name(p), cmd_name[o->cmd.kind], o->cmd.j,
             res_name[o->cmd.res]);
@@ -519,7 +650,7 @@ static void float_steps(const struct state *s)
                 cover[C_LATE_LANDED]++;
             say("old connection: %c's %s J%d lands late -> %s", process_name(c.p), cmd_name[c.kind],
                 c.j, res_name[c.res]);
-            after_exec(s, &t, c.j);
+            after_exec(s, &t, cmd_master(&c));
         }
         if (s->fapp[k].wire) {
             struct state t = *s;
@@ -544,13 +675,30 @@ static bool commit_first(const struct state *s)
             if (m->phase != PHASE_LIVE || !m->valid || m->still || s->st.j[j].owner != m->tok)
                 continue;
             struct state t = *s;
-            if (!owner_commit(&t, p, j))
+            if (!owner_commit(&t, p, j, false))
                 continue;
             say("%c commits J%d", process_name(p), j);
             sent(&t, p);
             return true;
         }
     return false;
+}
+
+/* The API, on any node: a dead letter is to be replayed. Only its journal's owner writes there, so
+ * it is asked. */
+static void api_asks(const struct state *s, int j)
+{
+    const struct sjournal *r = &s->st.j[j];
+    for (int n = 2; s->asks && r->exists && !r->req && n < NN; n++)
+        for (int d = 0; d < NDEST; d++)
+            if (r->dead[d] >> (n - 2) & 1) {
+                struct state t = *s;
+                t.asks--;
+                t.asked++;
+                t.st.j[j].req = (uint8_t)(n << 1 | d);
+                say("the API asks for a replay of J%d n%d -> d%d", j, n, d);
+                world_step(&t, false, false);
+            }
 }
 
 void world_expand(const struct state *s, emit_fn emit)
@@ -561,12 +709,15 @@ void world_expand(const struct state *s, emit_fn emit)
     for (int p = 0; p < NPROC; p++) {
         wire_steps(s, p);
         process_steps(s, p);
+        append_error(s, p);
         fault_cut(s, p);
         fault_lapse(s, p);
         fault_crash(s, p);
     }
-    for (int j = 0; j < NJ; j++)
+    for (int j = 0; j < NJ; j++) {
+        api_asks(s, j);
         fault_expire(s, j);
+    }
     float_steps(s);
     fault_tail(s);
 }
@@ -579,6 +730,8 @@ void world_init(struct state *s)
     s->crashes = scen->crashes;
     s->tails = scen->tails;
     s->fails = scen->fails;
+    s->errors = scen->errors;
+    s->asks = scen->asks;
     s->oom = scen->oom == 1;
     if (!scen->orphan)
         return;

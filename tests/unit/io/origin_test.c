@@ -30,7 +30,7 @@ static void host_fields(void **state)
             .tls = cases[i].tls, .host = str_of(cases[i].host), .port = cases[i].port};
         assert_null(httpc_origin_new(&o, c, &conf));
         assert_true(str_eq(buf_str(&o->host_field), str_of(cases[i].field)));
-        assert_false(origin_has_room(o)); /* idle: 0 */
+        assert_false(origin_may_keep(&(struct httpc_conn){.origin = o})); /* idle: 0 */
         assert_null(origin_take(o));
         httpc_origin_free(o);
     }
@@ -49,12 +49,12 @@ static void the_latest_idle_one_is_taken_and_broken_ones_are_not(void **state)
     struct httpc_origin o = {.httpc = &client, .idle_most = 3};
     struct httpc_conn conns[3] = {0};
     for (size_t i = 0; i < 3; i++) {
-        assert_true(origin_has_room(&o));
         conns[i].conn.wheel = &r.wheel;
         conns[i].origin = &o;
+        assert_true(origin_may_keep(&conns[i]));
         origin_keep(&conns[i]);
     }
-    assert_false(origin_has_room(&o));
+    assert_false(origin_may_keep(&(struct httpc_conn){.origin = &o}));
     conns[1].conn.reason = CONN_RESET; /* closing, its on_closed has not come yet */
     assert_ptr_equal(origin_take(&o), &conns[2]);
     assert_ptr_equal(origin_take(&o), &conns[0]);

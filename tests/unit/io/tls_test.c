@@ -254,6 +254,23 @@ static void resumes_nothing_from_before_a_reload(void **state)
     assert_int_equal(f->server.resumed, 2); /* the second by the first, the fourth by the third */
 }
 
+/* They show the old certificate, and hold its key. */
+static void uses_no_connection_from_before_a_reload(void **state)
+{
+    (void)state;
+    struct fixture *f = open_fixture("localhost", "ca", "good", ANSWER, 2);
+    for (int i = 0; i < 4; i++) {
+        if (i == 2) {
+            assert_null(httpc_reload_tls(f->httpc));
+        }
+        exchange(f, STR("1"), 5000);
+        assert_null(f->reason);
+        assert_int_equal(f->reused, i == 1 || i == 3);
+    }
+    shut_fixture(f);
+    assert_int_equal(f->server.accepted, 2);
+}
+
 static void large_bodies_go_out_whole(void **state)
 {
     (void)state;
@@ -361,6 +378,7 @@ int main(void)
         cmocka_unit_test(delivers_to_a_verified_address),
         cmocka_unit_test(resumes_sessions),
         cmocka_unit_test(resumes_nothing_from_before_a_reload),
+        cmocka_unit_test(uses_no_connection_from_before_a_reload),
         cmocka_unit_test(large_bodies_go_out_whole),
         cmocka_unit_test(refuses_what_it_cannot_verify),
         cmocka_unit_test(a_stranger_that_is_the_ca_file_is_trusted),

@@ -1,6 +1,10 @@
 /* What a good configuration becomes. */
 #include "conf_room.h"
 
+#include "base/crypt.h"
+#include "memory.h"
+#include "model/conf_rows.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -490,6 +494,53 @@ static void loads_a_file(void **state)
     buf_done(&errors);
 }
 
+/* Each in a file of its own; what is looked for lies in shared memory, which is not looked at. */
+static void no_secret_is_left_behind(void **state)
+{
+    (void)state;
+    enum { SECRETS = 3, LETTERS = 60 };
+    struct shared {
+        char secrets[SECRETS][LETTERS + 1], text[8192];
+    } *s = memory_shared(sizeof *s);
+    for (int i = 0; i < SECRETS; i++) {
+        for (int j = 0; j < LETTERS; j++) {
+            s->secrets[i][j] = (char)('a' + crypt_random_u64() % 26);
+        }
+    }
+    char *path = room_file(s->secrets[0], LETTERS);
+    const char *const table[] = {"SECRET", s->secrets[1], NULL};
+    conf_room_variables = table;
+    snprintf(s->text, sizeof s->text,
+             "# %05000d\nsources:\n"
+             "  a: { verify: stripe, secret_file: %s, keep_unrouted: true }\n"
+             "  b: { verify: stripe, secret: \"${SECRET}\", keep_unrouted: true }\n"
+             "  c: { verify: stripe, secret: '%s', keep_unrouted: true }\n",
+             0, path, s->secrets[2]);
+    char *whole = room_file(s->text, strlen(s->text));
+    struct buf errors;
+    buf_init(&errors, 65536);
+    struct buf text;
+    buf_init(&text, 65536);
+    assert_null(file_text_read(whole, &text));
+    struct conf *c = conf_parse_with(buf_str(&text), whole, &conf_room_env, &errors);
+    conf_wipe(&text);
+    assert_non_null(c);
+    for (int i = 0; i < SECRETS; i++) {
+        assert_true(memory_has(s->secrets[i], 16)); /* or the search is worth nothing */
+    }
+    conf_unref(c);
+    for (int i = 0; i < SECRETS; i++) {
+        for (int at = 0; at + 16 <= LETTERS; at += 4) {
+            assert_false(memory_has(s->secrets[i] + at, 16));
+        }
+    }
+    conf_room_variables = NULL;
+    room_remove(path);
+    room_remove(whole);
+    buf_done(&errors);
+    memory_shared_done(s, sizeof *s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,6 +556,7 @@ int main(void)
         cmocka_unit_test(counts_its_holders),
         cmocka_unit_test(prints_what_it_reads_back),
         cmocka_unit_test(loads_a_file),
+        cmocka_unit_test(no_secret_is_left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

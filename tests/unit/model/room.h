@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ROOM_UNUSED __attribute__((unused))
 
@@ -53,9 +54,8 @@ ROOM_UNUSED static char *room_file(const char *bytes, size_t n)
     char *path = strdup("/tmp/penstock-model-XXXXXX");
     int fd = mkstemp(path);
     assert_true(fd >= 0);
-    FILE *f = fdopen(fd, "w");
-    assert_int_equal(fwrite(bytes, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
+    assert_int_equal(write(fd, bytes, n), n);
+    assert_int_equal(close(fd), 0);
     return path;
 }
 

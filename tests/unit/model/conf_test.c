@@ -498,6 +498,9 @@ static void loads_a_file(void **state)
 static void no_secret_is_left_behind(void **state)
 {
     (void)state;
+#ifdef __SANITIZE_ADDRESS__ /* its frames keep what no frame keeps otherwise */
+    skip();
+#endif
     enum { SECRETS = 3, LETTERS = 60 };
     struct shared {
         char secrets[SECRETS][LETTERS + 1], text[8192];

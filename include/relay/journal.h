@@ -1,7 +1,7 @@
 /* The journal: a worker's durable log in Redis, for one life. This header and the files journal.c,
- * track.c, commit.c, lease.c, recover.c, due.c and mend.c, with the Lua beside them, are the only
- * place that knows Redis keys. What the protocol is and why: ENGINE in the design, tests/model for
- * the proof.
+ * track.c, commit.c, lease.c, recover.c and due.c, with the Lua beside them, are the only place
+ * that knows Redis keys. What the protocol is and why: ENGINE in the design, tests/model for the
+ * proof.
  *
  * Keys of journal J, all with the hash tag {J}: owner, journal (stream), settled (hash), event:<n>
  * (hash: a body and one record a destination), due:<destination> and dead:<destination> (sorted
@@ -210,9 +210,6 @@ struct track {
     struct delivery *loaded_list; /* parked deliveries now in memory */
     struct numset in_hand; /* their n, until the commit with their outcome is written: the due set
                               still names them as due */
-    bool due_lost;         /* recovery found none, although the record charges for some */
-    bool mending;          /* what a deleted set held is being put back */
-    uint64_t mend_was;     /* so many it held */
     uint64_t due_total;    /* parked, loaded or not: as last counted, kept up by our own commits */
     uint64_t dead_total;   /* dead letters, the same */
     bool forgetting;       /* a list of entries to be forgotten is on its way */
@@ -247,17 +244,7 @@ void record_encode(const struct record *r, struct buf *out);
 bool record_decode(struct str text, struct record *r);
 
 /* --- commit.c: the fenced commit, every 10 ms if there is anything */
-enum op_kind {
-    OP_PARK,
-    OP_BURY,
-    OP_BURY_BARE,
-    OP_DROP,
-    OP_MEND,
-    OP_RECOUNT,
-    OP_MENDED,
-    OP_TRIM,
-    OP_REQUEST_DONE
-};
+enum op_kind { OP_PARK, OP_BURY, OP_BURY_BARE, OP_DROP, OP_TRIM, OP_REQUEST_DONE };
 
 struct op {
     struct op *next;
@@ -280,10 +267,7 @@ void commit_bury_bare(struct track *t, uint64_t n, uint64_t seq, struct event *e
                       const struct record *r, int64_t now_ms);
 void commit_drop(struct track *t, uint64_t n);
 void commit_settle(struct track *t,
-                   uint64_t n);                /* delivered: its record goes, written or not yet */
-void commit_recount(struct track *t);          /* its due set was deleted: what is charged ends */
-void commit_mend(struct track *t, uint64_t n); /* its place there, if it has none, but a record */
-void commit_mended(struct track *t);           /* behind the last: mend_written */
+                   uint64_t n); /* delivered: its record goes, written or not yet */
 void commit_trim(struct journal *j, uint64_t below_n);
 void commit_request_done(struct journal *j, struct str text);
 void commit_soon(struct journal *j);       /* something changed: a tick will look */
@@ -426,10 +410,6 @@ struct entry {
 bool entry_read(const redisReply *r, struct entry *e); /* false: foreign */
 struct event *entry_event(const struct journal *j, const struct entry *e, const uint16_t *to,
                           size_t to_count);
-
-/* --- mend.c: a due set that somebody else has deleted */
-void mend_start(struct track *t);
-void mend_written(struct track *t); /* all that was found is back */
 
 /* --- adopt.c: journals without an owner; care of those that are owned */
 /* After each connect; to another server (or if the last one was cut off): SCAN for what is not

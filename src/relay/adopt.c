@@ -380,7 +380,7 @@ static bool is_empty(const struct journal *j)
     for (unsigned i = 0; i < j->w->lane_count; i++) {
         const struct track *t = j->tracks[i];
         if (t != NULL && (t->len > 0 || t->in_hand.n > 0 || t->next_due_ms != INT64_MAX ||
-                          t->due_reading || t->mending || t->dead_total > 0)) {
+                          t->due_reading || t->dead_total > 0)) {
             return false;
         }
     }

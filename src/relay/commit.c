@@ -113,23 +113,6 @@ void commit_settle(struct track *t, uint64_t n)
     }
 }
 
-void commit_recount(struct track *t)
-{
-    queue(t->journal, &(struct op){.kind = OP_RECOUNT, .track = t, .seq = TRACK_NO_SEQ});
-}
-
-void commit_mended(struct track *t)
-{
-    queue(t->journal, &(struct op){.kind = OP_MENDED, .track = t, .seq = TRACK_NO_SEQ});
-}
-
-void commit_mend(struct track *t, uint64_t n)
-{
-    int64_t now = worker_now_ms(t->journal->w);
-    queue(t->journal,
-          &(struct op){.kind = OP_MEND, .track = t, .n = n, .seq = TRACK_NO_SEQ, .at_ms = now});
-}
-
 void commit_trim(struct journal *j, uint64_t below_n)
 {
     if (below_n <= j->trim_asked_n) {
@@ -230,19 +213,6 @@ static void add_op(struct batch *b, const struct op *op)
         ENSURE(op->track != NULL);
         add_arg(b, STR("drop"));
         add_number(b, op->n);
-        add_arg(b, str_of(op->track->lane->name));
-        break;
-    case OP_MEND:
-    case OP_MENDED: /* of entry 0: nothing */
-        ENSURE(op->track != NULL);
-        add_arg(b, STR("mend"));
-        add_number(b, op->n);
-        add_arg(b, str_of(op->track->lane->name));
-        add_number(b, (uint64_t)op->at_ms);
-        break;
-    case OP_RECOUNT:
-        ENSURE(op->track != NULL);
-        add_arg(b, STR("recount"));
         add_arg(b, str_of(op->track->lane->name));
         break;
     case OP_TRIM:
@@ -393,9 +363,6 @@ static struct batch *batch_build(struct journal *j)
 static void note_written(struct journal *j, const struct op *op)
 {
     struct track *t = op->track;
-    if (op->kind == OP_MEND || op->kind == OP_RECOUNT) {
-        return; /* nothing of a delivery's life */
-    }
     bool was_loaded = t != NULL && numset_has(&t->in_hand, op->n);
     if (was_loaded) {
         numset_remove(&t->in_hand, op->n);
@@ -425,13 +392,6 @@ static void note_written(struct journal *j, const struct op *op)
             j->trimmed_bytes = op->n > j->top ? j->bytes : j->trimmed_bytes;
             budget_measure(j);
         }
-        break;
-    case OP_MENDED:
-        ENSURE(t != NULL);
-        mend_written(t);
-        break;
-    case OP_MEND:
-    case OP_RECOUNT:
         break;
     case OP_DROP: /* of one that is not loaded: a dead letter */
         ENSURE(t != NULL);

@@ -6,6 +6,7 @@
 #include "relay/delivery.h"
 #include "relay/stats.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -283,6 +284,23 @@ static unsigned bodies_at_once(const struct track *t)
                                             : 1;
 }
 
+/* Nothing is in the set although deliveries were parked, and none of them is in hand or on its way:
+ * somebody else has deleted it. What they were is still in their events' hashes. */
+static void look_for_loss(struct journal *j, struct track *t)
+{
+    bool settled = t->in_hand.n == 0 && j->op_count == 0 && j->batch == NULL;
+    if (t->due_total == 0 || !settled) {
+        return;
+    }
+    log_line(LOG_ERROR,
+             "a set of parked deliveries is gone, not by Penstock: find who writes to its keys. "
+             "Their events are still in the event:<n> keys of the journal, under d:<destination>",
+             "journal", "%s", j->name, "destination", "%s", t->lane->name, "deliveries", "%llu",
+             (unsigned long long)t->due_total, NULL);
+    stats_lost(j->w, t->due_total < UINT_MAX ? (unsigned)t->due_total : UINT_MAX);
+    t->due_total = 0;
+}
+
 /* ZRANGEBYSCORE: n, score, n, score ... in order of due time. */
 static void on_numbers(struct journal *j, struct due_read *r, const redisReply *reply)
 {
@@ -293,9 +311,8 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
         return;
     }
     size_t pairs = reply->elements / 2;
-    bool idle = t->in_hand.n == 0 && j->op_count == 0 && j->batch == NULL;
-    if (pairs == 0 && r->kind == READ_DUE && t->due_total > 0 && idle) {
-        mend_start(t);
+    if (pairs == 0 && r->kind == READ_DUE) {
+        look_for_loss(j, t);
     }
     int64_t now = worker_now_ms(j->w);
     int64_t next = INT64_MAX, last = 0;

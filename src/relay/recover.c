@@ -87,7 +87,6 @@ static void on_due_head(struct track *t, const redisReply *reply)
 static void on_due_count(struct track *t, const redisReply *reply)
 {
     t->due_total = reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0;
-    t->due_lost = t->due_total == 0 && t->held_bytes > 0;
 }
 
 static void on_dead_count(struct track *t, const redisReply *reply)
@@ -301,12 +300,6 @@ static void finish(struct journal *j)
     j->recovered = true;
     j->state = JOURNAL_OLD;
     commit_soon(j);
-    for (unsigned i = 0; i < j->w->lane_count; i++) {
-        if (j->tracks[i] != NULL && j->tracks[i]->due_lost) {
-            j->tracks[i]->due_lost = false;
-            mend_start(j->tracks[i]);
-        }
-    }
     lanes_pump(j->w);
     due_rearm(j->w);
     if (j->newest_ms > worker_now_ms(j->w) ||

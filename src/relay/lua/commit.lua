@@ -113,25 +113,6 @@ while i <= #ARGV do
     elseif op == 'drop' then -- n, destination
         forget(ARGV[i + 1], ARGV[i + 2])
         i = i + 3
-    elseif op == 'mend' then -- n, destination, due: somebody deleted its place, the record is there
-        local n, name = ARGV[i + 1], ARGV[i + 2]
-        if call('HEXISTS', base .. 'event:' .. n, 'd:' .. name) == 1 and
-                not call('ZSCORE', base .. 'dead:' .. name, n) then
-            if call('ZADD', base .. 'due:' .. name, 'NX', ARGV[i + 3], n) == 1 then
-                charge('b:' .. name, size_of(n))
-            end
-        end
-        touched[name] = true
-        i = i + 4
-    elseif op == 'recount' then -- destination: it is charged for what is in its set, and no more
-        local name, bytes = ARGV[i + 1], 0
-        for _, n in ipairs(call('ZRANGE', base .. 'due:' .. name, 0, -1)) do
-            bytes = bytes + size_of(n)
-        end
-        call('HSET', settled_key, 'b:' .. name, bytes)
-        charges['b:' .. name] = nil
-        touched[name] = true
-        i = i + 2
     elseif op == 'trim' then -- n: everything below it goes
         call('XTRIM', journal_key, 'MINID', ARGV[i + 1] .. '-0')
         i = i + 2

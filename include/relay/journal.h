@@ -452,8 +452,9 @@ void due_rearm(struct worker *w);
 void due_look(struct track *t);    /* reads the head of its due set */
 void due_expire(struct track *t);  /* buries what is older than max_age, untried */
 void dead_expire(struct track *t); /* forgets dead letters older than retention.dead */
-void dead_forget(struct track *t, uint64_t count); /* the oldest of them */
-void due_forget(struct track *t, uint64_t count);  /* parked ones: their destination is dropped */
+/* The oldest of them. False: nothing is asked, there are none or too much else is under way. */
+bool dead_forget(struct track *t, uint64_t count);
+void due_forget(struct track *t, uint64_t count); /* parked ones: their destination is dropped */
 void due_request(struct journal *j, struct str text); /* of `requests`; ends in request_done */
 
 #endif

@@ -30,9 +30,9 @@ struct spool;
 struct budget {
     uint64_t others, others_dead; /* not of this worker's journals */
     uint64_t total, dead;
-    bool over;           /* dead letters are being dropped; for the log */
-    unsigned since_drop; /* in rounds of 2 s, while they are */
-    bool hurried;        /* room is about to be made */
+    bool over;        /* dead letters are being dropped; for the log */
+    unsigned drop_in; /* so many rounds of 2 s, while they are */
+    bool hurried;     /* room is about to be made */
 };
 
 /* At most so many lines a second; the rest are counted and said with the next one. */

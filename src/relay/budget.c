@@ -248,22 +248,26 @@ static void drop_dead(struct worker *w)
     bool over = w->budget.dead > w->conf->redis.dead_bytes;
     if (over != w->budget.over) {
         w->budget.over = over;
-        w->budget.since_drop = 0;
+        w->budget.drop_in = 0;
         log_line(over ? LOG_ERROR : LOG_INFO,
                  over ? "dead letters take more than retention.dead_bytes: the oldest are dropped"
                       : "dead letters are within retention.dead_bytes again",
                  "bytes", "%llu", (unsigned long long)w->budget.dead, NULL);
     }
-    if (!over || w->budget.since_drop++ % DROP_EVERY != 0) {
-        return; /* or what others have just dropped, too, would be dropped here again */
+    if (!over || w->budget.drop_in > 0) {
+        w->budget.drop_in -=
+            over; /* or what others have just dropped would be dropped here again */
+        return;
     }
+    bool asked = false;
     for (struct journal *j = w->journals; j != NULL; j = j->next) {
         for (unsigned i = 0; i < w->lane_count; i++) {
             if (j->tracks[i] != NULL && (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD)) {
-                dead_forget(j->tracks[i], excess_of(j->tracks[i]));
+                asked |= dead_forget(j->tracks[i], excess_of(j->tracks[i]));
             }
         }
     }
+    w->budget.drop_in = asked ? DROP_EVERY - 1 : 0;
 }
 
 void budget_tend(struct worker *w)

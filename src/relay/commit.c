@@ -364,7 +364,8 @@ static void note_written(struct journal *j, const struct op *op)
 {
     struct track *t = op->track;
     bool was_loaded = t != NULL && numset_has(&t->in_hand, op->n);
-    if (was_loaded) {
+    bool goes_on = op->kind == OP_PARK && op->seq != TRACK_NO_SEQ; /* parked while in flight */
+    if (was_loaded && !goes_on) {
         numset_remove(&t->in_hand, op->n);
     }
     switch (op->kind) {

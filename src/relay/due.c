@@ -499,11 +499,13 @@ static void forget_first(struct track *t, const char *kind, uint64_t count)
     buf_done(&key);
 }
 
-void dead_forget(struct track *t, uint64_t count)
+bool dead_forget(struct track *t, uint64_t count)
 {
-    if (count > 0 && t->dead_total > 0 && t->journal->op_count == 0) {
+    bool asks = count > 0 && t->dead_total > 0 && t->journal->op_count == 0 && !t->forgetting;
+    if (asks) {
         forget_first(t, "dead:", count);
     }
+    return asks;
 }
 
 void due_forget(struct track *t, uint64_t count)
@@ -565,6 +567,11 @@ static void replay(struct request *r, struct event *body)
 {
     struct track *t = track_of(r->j, r->lane);
     struct record fresh = {.since_ms = worker_now_ms(r->j->w), .replay = true};
+    if (numset_has(&t->in_hand, r->n)) {
+        request_done(r); /* the same was asked twice: the first is on its way */
+        return;
+    }
+    numset_add(&t->in_hand, r->n); /* until that is written */
     commit_park(t, r->n, TRACK_NO_SEQ, body, &fresh, fresh.since_ms);
     t->due_total++;
     t->dead_total -= t->dead_total > 0;

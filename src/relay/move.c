@@ -158,7 +158,7 @@ static unsigned count_lost(const struct journal *j, const struct held_list *list
         if (n <= list->top || n == 0) {
             continue;
         }
-        lost += bsearch(&n, list->v, list->n, sizeof *list->v, is_n) == NULL;
+        lost += list->n == 0 || bsearch(&n, list->v, list->n, sizeof *list->v, is_n) == NULL;
     }
     return lost;
 }

@@ -124,7 +124,9 @@ while i <= #ARGV do
     end
 end
 for field, bytes in pairs(charges) do
-    if bytes ~= 0 then call('HINCRBY', settled_key, field, bytes) end
+    if bytes ~= 0 and call('HINCRBY', settled_key, field, bytes) < 0 then
+        call('HSET', settled_key, field, 0) -- an older version charged less for them
+    end
 end
 -- When it was is told to recovery: a clock that is behind it went back since.
 call('HSET', settled_key, 'version', ARGV[3], 'seen', call('TIME')[1])

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "confine.h"
+#include "relay/delivery.h"
 #include "relay/embedded.h"
 #include "relay/ingest.h"
 #include "relay/journal.h"
@@ -296,6 +297,7 @@ static void reload_at(struct worker *w, struct visit *v)
     if (why != NULL) {
         say_not_reloaded(why);
     }
+    lanes_refresh(w);
 }
 
 static void reload_home(struct visit *v)

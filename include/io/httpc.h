@@ -88,6 +88,8 @@ void httpc_origin_free(struct httpc_origin *o); /* idle connections close; no ca
 /* Reads the files of every origin's TLS again, for new connections. NULL, or the first trouble, at
  * which it ends: what was not read yet stays as it was. */
 const char *httpc_reload_tls(struct httpc *c) MUST_CHECK;
+/* Closes what is idle there from before the last reload. */
+void httpc_origin_refresh(struct httpc_origin *o);
 
 /* The completion never comes from inside this call. The request's slices are borrowed until then.
  */

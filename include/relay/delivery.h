@@ -76,6 +76,7 @@ unsigned lane_number(const struct lane *lane);
 /* Finds or makes the lane of that name; NULL when LANES_MAX destinations were seen already. */
 struct lane *lane_find(struct worker *w, struct str name);
 const char *lanes_apply(struct worker *w) MUST_CHECK; /* gives every lane its configuration */
+void lanes_refresh(struct worker *w); /* after a reload of certificates: no old connection waits */
 /* Their names, a blank between them: what journal and spool keep of an event's destinations. */
 void lanes_put_names(const struct worker *w, const uint16_t *to, size_t count, struct buf *out);
 void lanes_free(struct worker *w);

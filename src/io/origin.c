@@ -74,6 +74,16 @@ struct httpc_conn *origin_take(struct httpc_origin *o)
     return NULL;
 }
 
+void httpc_origin_refresh(struct httpc_origin *o)
+{
+    for (struct httpc_conn *c = o->idle, *next; c != NULL; c = next) {
+        next = c->next;
+        if (is_outdated(c)) {
+            origin_drop(c, CONN_DONE);
+        }
+    }
+}
+
 /* --- life --- */
 
 static const char *find_context(struct httpc *h, const struct httpc_origin_conf *conf,

@@ -71,6 +71,15 @@ const char *lanes_apply(struct worker *w)
     return NULL;
 }
 
+void lanes_refresh(struct worker *w)
+{
+    for (unsigned i = 0; i < w->lane_count; i++) {
+        if (w->lanes[i]->origin != NULL) {
+            httpc_origin_refresh(w->lanes[i]->origin);
+        }
+    }
+}
+
 void lanes_put_names(const struct worker *w, const uint16_t *to, size_t count, struct buf *out)
 {
     for (size_t i = 0; i < count; i++) {

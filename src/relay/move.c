@@ -518,8 +518,8 @@ void moves_pump(struct worker *w)
 void moves_free(struct worker *w)
 {
     unsigned left = 0;
-    while (w->moves != NULL) {
-        struct move *m = w->moves;
+    for (struct move *m = w->moves, *next; m != NULL; m = next) {
+        next = m->next;
         left += m->copy == NULL && (!m->spooled || m->durable);
         if (m->claiming) { /* its answer frees it */
             unlink_move(w, m);

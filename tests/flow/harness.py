@@ -3,6 +3,7 @@
 Everything a test starts belongs to its Flow and is ended by pid when it is over. Nothing sleeps for a
 fixed time: each wait has a condition and a deadline."""
 import asyncio
+import collections
 import hashlib
 import hmac
 import http.client
@@ -39,16 +40,24 @@ def wait_for(condition, what, seconds=None):
         time.sleep(0.005)  # poll
 
 
+claimed = collections.deque(maxlen=200)
+
+
 def free_port():
-    """Below the ports that the system gives to connections: nobody gets it by chance before it is used."""
+    """Below the ports that the system gives to connections: nobody gets it by chance before it is used, nor another
+    test meanwhile, for a name goes with it that lives no longer than this process."""
     while True:
         port = random.SystemRandom().randrange(10000, 32000)
-        with socket.socket() as s:
-            try:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind("\0penstock-test-port-%d" % port)
+            with socket.socket() as s:
                 s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        except OSError:
+            claim.close()
+            continue
+        claimed.append(claim)
+        return port
 
 
 def writable_memory(pid):

@@ -290,9 +290,9 @@ static void take_entry(struct journal *j, const struct entry *e)
 static void finish(struct journal *j)
 {
     CRASH_POINT("recovered");
+    stats_recovered(j->w, j->recovery->events);
     log_line(LOG_INFO, "journal is recovered", "journal", "%s", j->name, "events", "%llu",
              (unsigned long long)j->recovery->events, NULL);
-    stats_recovered(j->w, j->recovery->events);
     recover_stop(j);
     if (j->newest_ms == 0 && j->top > 1) {
         j->newest_ms = worker_now_ms(j->w); /* all was settled: its history is kept from now on */

@@ -17,6 +17,7 @@
 #define LEASE_VALID_MS 4000 /* what its owner believes, counted from when the renewal was sent */
 #define RENEW_EVERY_MS 2000
 #define COMMIT_EVERY_MS 10
+#define SEEN_EVERY_MS 1000 /* so exactly does a record say when its last commit that parked was */
 
 struct delivery;
 struct track;
@@ -70,6 +71,13 @@ struct proof {
 
 struct batch; /* the commit under way; commit.c */
 
+/* Time went back: a walk over all that is parked, lane by lane. */
+struct hastening {
+    bool on, asked, anew; /* anew: it went back once more meanwhile */
+    unsigned lane;
+    uint64_t cursor; /* ZSCAN's */
+};
+
 struct history_mark {
     int64_t at_ms;
     uint64_t n, bytes;
@@ -121,7 +129,8 @@ struct journal {
     uint64_t read_n;           /* recovery's cursor: entries below it were read */
     struct recovery *recovery; /* under way */
     bool recovered;            /* all of it was read, in this life */
-    int64_t seen_ms;           /* when its last commit was, as its record says */
+    int64_t seen_ms;           /* nothing is parked that was tried later, its record says */
+    struct hastening hastening;
     int64_t newest_ms;         /* receipt of its newest entry */
     uint64_t bytes;         /* of the entries appended in this life, trimmed ones too; of a sealed
                                journal what Redis says that its stream takes */
@@ -203,10 +212,6 @@ struct track {
 
     int64_t next_due_ms;          /* of what is parked and not loaded; INT64_MAX: nothing */
     bool due_reading;             /* a read of its due set is under way */
-    bool look_back;               /* time may have gone back: a due time may be too far off */
-    bool look_at_all;             /* it has: not only at the next few */
-    bool looked_back;             /* the last read did: it takes turns with what is due */
-    int64_t back_ms;              /* looking back has come so far */
     struct delivery *loaded_list; /* parked deliveries now in memory */
     struct numset in_hand; /* their n, until the commit with their outcome is written: the due set
                               still names them as due */
@@ -296,6 +301,8 @@ enum script_id {
     SCRIPT_DELETE_ID,
     SCRIPT_REQUEST_ID,
     SCRIPT_CLAIM_ID,
+    SCRIPT_HASTEN_ID,
+    SCRIPT_WATCH_ID,
     SCRIPT_COUNT
 };
 
@@ -446,8 +453,7 @@ bool budget_is_short(const struct worker *w); /* above four fifths: history goes
 void due_note(struct track *t, int64_t due_ms); /* something is parked until then */
 /* Redis' clock stepped back: what was tried "later than now" runs at once. */
 void due_time_went_back(struct journal *j);
-/* It may have while nobody looked: the next few are looked at, and more while such are found. */
-void due_look_back(struct track *t);
+void due_hasten(struct journal *j); /* goes on with that, if any is left */
 void due_rearm(struct worker *w);
 void due_look(struct track *t);    /* reads the head of its due set */
 void due_expire(struct track *t);  /* buries what is older than max_age, untried */

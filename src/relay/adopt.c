@@ -117,24 +117,18 @@ static void on_owner(void *user, const redisReply *reply)
 
 static void look_at(struct worker *w, struct candidate *c)
 {
-    char name[12];
-    struct buf key;
+    char lease[20];
     if (c->asking || journal_find(w, c->number) != NULL) {
         return;
     }
-    buf_init(&key, 128);
-    journal_name(c->number, name);
-    buf_add_str(&key, w->conf->redis.prefix);
-    buf_printf(&key, "{%s}:owner", name);
     struct looking *l = malloc(sizeof *l);
     ENSURE(l != NULL);
     *l = (struct looking){w, c->number};
-    struct str argv[] = {STR("GET"), buf_str(&key)};
-    c->asking = redis_send(w, 2, argv, on_owner, l);
+    struct str argv[] = {STR_NONE, {lease, text_put_u64(lease, LEASE_MS)}};
+    c->asking = script_send_to(w, c->number, SCRIPT_WATCH_ID, 2, argv, on_owner, l);
     if (!c->asking) {
         free(l);
     }
-    buf_done(&key);
 }
 
 static void scan_if_due(struct worker *w);

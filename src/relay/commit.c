@@ -24,7 +24,8 @@ struct batch {
     size_t *offsets; /* of those in text, else SIZE_MAX */
     char before[48], after[48];
     uint64_t low;
-    bool bodies, sent;
+    int64_t seen_ms; /* 0: it does not say */
+    bool bodies, parks, sent;
 };
 
 /* --- the queue */
@@ -197,6 +198,7 @@ static void add_op(struct batch *b, const struct op *op)
     case OP_PARK:
     case OP_BURY:
     case OP_BURY_BARE:
+        b->parks |= op->kind == OP_PARK;
         if (op->event != NULL) {
             add_body(b, op);
         }
@@ -304,6 +306,19 @@ static void add_settled(struct journal *j, struct batch *b)
     }
 }
 
+/* Recovery is told when something was parked last: a clock that is behind that went back since. While
+ * those whom that delays are looked for, the record goes on saying so. */
+static void add_seen(struct journal *j, struct batch *b)
+{
+    int64_t seen = (worker_now_ms(j->w) / SEEN_EVERY_MS + 1) * SEEN_EVERY_MS;
+    if (b->parks && seen != j->seen_ms && !j->hastening.on) {
+        add_arg(b, STR("set"));
+        add_arg(b, STR("seen"));
+        add_number(b, (uint64_t)seen);
+        b->seen_ms = seen;
+    }
+}
+
 static struct batch *batch_new(void)
 {
     struct batch *b = calloc(1, sizeof *b);
@@ -348,6 +363,7 @@ static struct batch *batch_build(struct journal *j)
     }
     take_ops(j, b);
     add_settled(j, b);
+    add_seen(j, b);
     for (size_t i = 3; i < b->argc; i++) {
         if (b->offsets[i] != SIZE_MAX) {
             b->argv[i].at = b->text.at + b->offsets[i];
@@ -408,6 +424,7 @@ static void batch_written(struct journal *j)
     memcpy(j->version, b->after, sizeof j->version);
     j->low = b->low;
     j->drop_low = false;
+    j->seen_ms = b->seen_ms > 0 ? b->seen_ms : j->seen_ms;
     for (const struct op *op = b->ops; op != NULL; op = op->next) {
         note_written(j, op);
     }

@@ -13,7 +13,6 @@
 enum {
     EVENTS_MOST = 64, /* bodies asked for at once */
     BYTES_MOST = 8 << 20,
-    BACK_MOST = 8,   /* of those that are due only if time went back, on a mere suspicion */
     AGAIN_MS = 1000, /* after Redis has refused a read */
 };
 
@@ -62,32 +61,10 @@ void due_note(struct track *t, int64_t due_ms)
     }
 }
 
-void due_look_back(struct track *t)
-{
-    if (t->next_due_ms != INT64_MAX) {
-        t->look_back = true;
-        t->back_ms = 0;
-        t->next_due_ms = worker_now_ms(t->journal->w); /* until a read says better */
-        due_look(t);
-    }
-}
-
-void due_time_went_back(struct journal *j)
-{
-    for (unsigned i = 0; i < j->w->lane_count; i++) {
-        struct track *t = j->tracks[i];
-        if (t != NULL && t->next_due_ms != INT64_MAX) {
-            t->look_at_all = true;
-            due_look_back(t);
-        }
-    }
-}
-
 /* --- reading */
 
 enum read_kind {
     READ_DUE,
-    READ_BACK,    /* what is not due: was it tried "later than now"? */
     READ_EXPIRED, /* too old: bury them without an attempt */
 };
 
@@ -98,10 +75,8 @@ struct due_read {
     struct record *records; /* of the numbers asked for */
     uint64_t *numbers;
     size_t count, got;
-    bool missed;    /* an answer did not come: what was left out is still due */
-    bool refused;   /* an answer was an error: of a key that is foreign, say */
-    bool went_back; /* of READ_BACK: one was */
-    bool more;      /* of READ_BACK: there are some behind these */
+    bool missed;  /* an answer did not come: what was left out is still due */
+    bool refused; /* an answer was an error: of a key that is foreign, say */
     unsigned asked, limit;
 };
 
@@ -167,12 +142,6 @@ static void read_done(struct journal *j, struct due_read *r)
     if (t != NULL && t == r->t) {
         t->due_reading = false;
         if (r->missed) {
-            t->look_back |= r->kind == READ_DUE;
-        } else if (r->kind == READ_BACK) {
-            t->look_back = r->more && (t->look_at_all || r->went_back);
-            t->look_at_all &= t->look_back;
-        }
-        if (r->missed || r->kind == READ_BACK || t->look_back) {
             t->next_due_ms = worker_now_ms(j->w) + (r->refused ? AGAIN_MS : 0);
         }
         lane_pump(t->lane);
@@ -180,9 +149,8 @@ static void read_done(struct journal *j, struct due_read *r)
         if (r->kind == READ_EXPIRED && r->count > 0 && !r->missed) {
             due_expire(t); /* more of the same */
         }
-        bool more = r->count > 0 || r->kind == READ_BACK || t->look_back;
-        if (t->next_due_ms <= worker_now_ms(j->w) && more && !r->missed) {
-            due_look(t); /* of the same, or its turn */
+        if (t->next_due_ms <= worker_now_ms(j->w) && r->count > 0 && !r->missed) {
+            due_look(t); /* more of the same */
         }
     }
     read_free(r);
@@ -237,15 +205,11 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
                 .to_count = 1,
             };
             struct event *e = event_new(&parts);
-            /* One that is untried was parked as due at once. */
-            bool back = r->kind == READ_BACK &&
-                        (record.attempts == 0 || record.last_ms > worker_now_ms(j->w));
             if (r->kind == READ_EXPIRED) {
                 dispatch_expired(t, e, &record);
-            } else if (r->kind == READ_DUE || back) {
+            } else {
                 dispatch_parked(t, e, &record);
             }
-            r->went_back |= back;
             event_unref(e);
         }
     }
@@ -315,7 +279,7 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
         look_for_loss(j, t);
     }
     int64_t now = worker_now_ms(j->w);
-    int64_t next = INT64_MAX, last = 0;
+    int64_t next = INT64_MAX;
     unsigned room = r->kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane);
     unsigned most = bodies_at_once(t);
     room = room > most ? most : room;
@@ -332,15 +296,11 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
             next = (int64_t)due;
             break;
         }
-        last = (int64_t)due;
         ask_event(j, r, n);
     }
     bool all = next == INT64_MAX && pairs < r->limit; /* a full answer may hide more behind it */
     if (r->kind == READ_DUE) {
         t->next_due_ms = next == INT64_MAX && !all ? now : next;
-    } else if (r->kind == READ_BACK) {
-        r->more = !all;
-        t->back_ms = next != INT64_MAX ? next : last > t->back_ms ? last : t->back_ms + 1;
     }
     read_done(j, r);
 }
@@ -354,24 +314,19 @@ static void start_read(struct track *t, enum read_kind kind, int64_t before_ms)
     r->lane = t->lane->number;
     r->kind = kind;
     unsigned room = kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane);
-    unsigned ceiling = kind == READ_BACK && !t->look_at_all ? BACK_MOST : EVENTS_MOST;
     /* One more says when the next is due. */
-    r->limit = (unsigned)t->in_hand.n + (room < ceiling ? room : ceiling) + 1;
+    r->limit = (unsigned)t->in_hand.n + (room < EVENTS_MOST ? room : EVENTS_MOST) + 1;
     char most[20], score[24];
     struct str limit = {most, text_put_u64(most, r->limit)};
-    struct str min = STR("-inf"), max = STR("+inf");
+    struct str max = STR("+inf");
     if (kind == READ_EXPIRED) {
         max = (struct str){score, text_put_u64(score, (uint64_t)before_ms)};
-    } else if (kind == READ_BACK) {
-        int64_t now = worker_now_ms(j->w);
-        t->back_ms = t->back_ms > now ? t->back_ms : now + 1;
-        min = (struct str){score, text_put_u64(score, (uint64_t)t->back_ms)};
     }
     struct buf key;
     buf_init(&key, 256);
     struct str argv[] = {STR("ZRANGEBYSCORE"),
                          journal_key(j, &key, "due:", str_of(t->lane->name)),
-                         min,
+                         STR("-inf"),
                          max,
                          STR("WITHSCORES"),
                          STR("LIMIT"),
@@ -392,8 +347,7 @@ void due_look(struct track *t)
         return;
     }
     if (dispatch_room(t->lane) > 0) {
-        t->looked_back = t->look_back && !t->looked_back;
-        start_read(t, t->looked_back ? READ_BACK : READ_DUE, 0);
+        start_read(t, READ_DUE, 0);
     }
 }
 
@@ -403,6 +357,76 @@ void due_expire(struct track *t)
     if (!t->due_reading && journal_may_act(t->journal) && t->next_due_ms < now - age) {
         start_read(t, READ_EXPIRED, now - age);
     }
+}
+
+/* --- time that went back */
+
+static void next_lane(struct hastening *h)
+{
+    h->lane++;
+    h->cursor = 0;
+}
+
+static void on_hastened(struct journal *j, const redisReply *reply, int64_t sent_ms)
+{
+    struct hastening *h = &j->hastening;
+    struct answer a = answer_read(reply);
+    struct track *t = j->tracks[h->lane];
+    (void)sent_ms;
+    h->asked = false;
+    if (h->anew) {
+        h->anew = false;
+        h->lane = 0;
+        h->cursor = 0;
+    } else if (a.error == STORE_UNKNOWN || store_error_moves(a.error) || script_unfit(a.error)) {
+        return; /* again, with the next renewal */
+    } else if (a.error != STORE_OK) {
+        log_line(LOG_ERROR,
+                 "parked deliveries cannot be read: those whom the clock's step delays wait", "journal",
+                 "%s", j->name, "destination", "%s", j->w->lanes[h->lane]->name, "error", "%s",
+                 store_error_word(a.error), NULL);
+        next_lane(h);
+    } else if (!str_eq(a.word, STR("ok")) || reply->elements < a.extra + 2 ||
+               text_u64(store_text(reply->element[a.extra]), UINT64_MAX, &h->cursor) != NULL) {
+        return; /* it is somebody else's: so is this */
+    } else {
+        if (t != NULL && reply->element[a.extra + 1]->integer > 0) {
+            due_note(t, worker_now_ms(j->w));
+        }
+        if (h->cursor == 0) {
+            next_lane(h);
+        }
+    }
+    due_hasten(j);
+}
+
+void due_hasten(struct journal *j)
+{
+    struct hastening *h = &j->hastening;
+    bool open = j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD; /* all lanes are known */
+    if (!h->on || h->asked || !open || !journal_may_act(j)) {
+        return;
+    }
+    while (h->lane < j->w->lane_count && j->tracks[h->lane] == NULL) {
+        next_lane(h);
+    }
+    if (h->lane == j->w->lane_count) {
+        h->on = false;
+        return;
+    }
+    char now[20], cursor[20];
+    struct str argv[] = {str_of(j->token),
+                         str_of(j->w->lanes[h->lane]->name),
+                         {now, text_put_u64(now, (uint64_t)worker_now_ms(j->w))},
+                         {cursor, text_put_u64(cursor, h->cursor)}};
+    h->asked = script_send(j, SCRIPT_HASTEN_ID, 4, argv, on_hastened);
+}
+
+void due_time_went_back(struct journal *j)
+{
+    struct hastening *h = &j->hastening;
+    *h = (struct hastening){.on = true, .asked = h->asked, .anew = h->asked};
+    due_hasten(j);
 }
 
 /* --- dead letters that are older than retention.dead */

@@ -454,6 +454,7 @@ static void on_renewed(struct journal *j, const redisReply *reply, int64_t sent_
     j->lease_until_ms = sent_ms + LEASE_VALID_MS;
     CRASH_POINT("renewed");
     take_requests(j, reply, a.extra + 2);
+    due_hasten(j);
 }
 
 static void renew(struct journal *j)

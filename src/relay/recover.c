@@ -36,9 +36,9 @@ static void take_field(struct journal *j, struct str name, struct str value)
         }
         return;
     }
-    if (str_eq(name, STR("seen"))) { /* by Redis' clock, in seconds */
+    if (str_eq(name, STR("seen"))) { /* by Redis' clock */
         uint64_t seen;
-        j->seen_ms = text_u64(value, UINT32_MAX, &seen) == NULL ? (int64_t)seen * 1000 : 0;
+        j->seen_ms = text_u64(value, INT64_MAX, &seen) == NULL ? (int64_t)seen : 0;
         return;
     }
     if (!str_starts(name, STR("f:"))) {
@@ -62,6 +62,7 @@ static void on_settled(struct journal *j, const redisReply *reply)
 {
     CRASH_POINT("recover_settled");
     j->seen_ms = 0;
+    j->hastening.on = false;
     j->read_n = 1;                   /* no `low`: nothing is known to be settled */
     j->bytes = j->trimmed_bytes = 0; /* until it is measured, or as it is read */
     j->measured = false;
@@ -70,6 +71,9 @@ static void on_settled(struct journal *j, const redisReply *reply)
         take_field(j, store_text(reply->element[i]), store_text(reply->element[i + 1]));
     }
     j->low = j->read_n;
+    if (j->seen_ms > worker_now_ms(j->w) + SEEN_EVERY_MS) { /* by a clock that was set back since */
+        due_time_went_back(j);
+    }
 }
 
 /* --- due and dead sets of one destination */
@@ -80,7 +84,6 @@ static void on_due_head(struct track *t, const redisReply *reply)
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2 &&
         text_u64(store_text(reply->element[1]), INT64_MAX, &due) == NULL) {
         due_note(t, (int64_t)due);
-        due_look_back(t);
     }
 }
 
@@ -302,10 +305,7 @@ static void finish(struct journal *j)
     commit_soon(j);
     lanes_pump(j->w);
     due_rearm(j->w);
-    if (j->newest_ms > worker_now_ms(j->w) ||
-        j->seen_ms > worker_now_ms(j->w)) { /* written by a clock that was set back since */
-        due_time_went_back(j);
-    }
+    due_hasten(j);
 }
 
 static void next_page(struct recovery *r, uint64_t bytes)

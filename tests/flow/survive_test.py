@@ -70,6 +70,7 @@ def time_that_went_back_delays_nothing(flow):
     words[2], words[3] = str(ahead), str(ahead + 3600000)
     redis.cli("HSET", key, "d:a", " ".join(words))
     redis.cli("ZADD", due, ahead + 3600000, moved)
+    redis.cli("HSET", due.replace("due:a", "settled"), "seen", ahead)
     p.start()
     again = a.wait(3)[2]
     assert again.header("penstock-attempt") == "2"
@@ -678,3 +679,39 @@ def a_step_back_of_redis_clock_finds_whom_it_delays(flow):
     assert p.stop() == 0
     assert all(n == 1 for i, n in sequence(a).items() if i < 100), "the others wait for their time"
     assert len(a.requests) == posted[0] + late
+
+
+def a_recovery_finds_whom_a_step_back_of_the_clock_delays(flow):
+    """However many wait in front of it: the record of its journal says that time went back meanwhile. Nor has the dead
+    owner's lease an hour more."""
+    try:
+        env, turn = wrong_clock(os.path.join(flow.folder, "clock"))
+    except NoClock:
+        raise SystemExit(77)
+    redis, a = flow.redis(env=env), flow.sink(lambda r, before: {"status": 503})
+    p = flow.penstock({"a": a}, redis, workers=1, retry="{schedule: [10h, 10h, 10h], jitter: 0%}",
+                      destination_more=", breaker: { open_after: 0 }")
+    for i in range(60):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    a.wait(60)
+    turn(3600)
+    ahead = lambda: sum(int(redis.cli("ZCOUNT", key, int(time.time() + 10.5 * 3600) * 1000, "+inf"))
+                        for key in redis.cli("KEYS", "*due:a").split())
+    posted = [60]
+
+    def post():
+        posted[0] += p.stripe(b'{"seq":%d}' % posted[0]).status == 200
+        return ahead() > 0
+    wait_for(post, "it to know the new time")
+    for i in range(150):
+        post()
+    parked = lambda: sum(int(redis.cli("ZCARD", key)) for key in redis.cli("KEYS", "*due:a").split())
+    wait_for(lambda: parked() == posted[0], "all to be parked")
+    late = ahead()
+    p.kill()
+    turn(0)
+    p.start()
+    a.wait(posted[0] + late, 60)
+    wait_for(lambda: ahead() == 0, "nothing to be parked by the other time")
+    assert p.stop() == 0
+    assert all(n == 1 for i, n in sequence(a).items() if i < 60), "the others wait for their time"

@@ -202,7 +202,6 @@ def wipes_the_old_keys_on_reload(flow):
         *files["listener"], *files["RSA listener"]),
         "{ url: 'https://localhost:%d/', tls: { ca_file: %s, cert_file: %s, key_file: %s } }" % (
             strict.port, ca.cert, *files["destination"]))
-    kept = _client(ca).wrap_socket(socket.create_connection(("127.0.0.1", p.port), 10), server_hostname="localhost")
     assert _post(p, _client(ca))[0] == 200 and _post(p, _client(ca), "rsa.example.com")[0] == 200
     strict.wait(2)
 
@@ -217,10 +216,12 @@ def wipes_the_old_keys_on_reload(flow):
     seen = found(old)
     assert {name for name, _ in seen} == set(old), seen  # or the search is worth nothing
     assert not [where for where in seen if where[1] == "file"], seen
+    renewed = {name: ca.make("renewed " + name, "DNS:localhost,IP:127.0.0.1,DNS:rsa.example.com",
+                             kind=RSA if "RSA" in name else EC) for name in files}
+    kept = _client(ca).wrap_socket(socket.create_connection(("127.0.0.1", p.port), 10), server_hostname="localhost")
     for name, (cert, key) in files.items():
-        renewed = ca.make("renewed", "DNS:localhost,IP:127.0.0.1,DNS:rsa.example.com", kind=RSA if "RSA" in name else EC)
-        shutil.copy(renewed[0], cert)
-        shutil.copy(renewed[1], key)
+        shutil.copy(renewed[name][0], cert)
+        shutil.copy(renewed[name][1], key)
     p.signal(signal.SIGHUP)
     p.wait_log('"certificates reloaded"')
     kept.sendall(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -128,8 +128,7 @@ for field, bytes in pairs(charges) do
         call('HSET', settled_key, field, 0) -- an older version charged less for them
     end
 end
--- When it was is told to recovery: a clock that is behind it went back since.
-call('HSET', settled_key, 'version', ARGV[3], 'seen', call('TIME')[1])
+call('HSET', settled_key, 'version', ARGV[3])
 if next(touched) == nil then return answer('ok') end
 local names, fields = {}, {'bodies'}
 for name in pairs(touched) do

@@ -17,7 +17,7 @@ end
 -- What is kept besides the stream, in bytes: `bodies` of all events' hashes and sets, and what each destination
 -- holds of them, `b:<name>` due and `x:<name>` dead. A body is charged to everyone who holds it. All is
 -- added up within the call and written once: a full batch parks hundreds.
-local touched, listed, charges, sizes = {}, {}, {}, {}
+local touched, listed, charges, sizes, present = {}, {}, {}, {}, {}
 local function charge(field, bytes)
     charges[field] = (charges[field] or 0) + bytes
 end
@@ -34,14 +34,18 @@ local function size_of(n)
     return sizes[n]
 end
 local function enter(kind, field, name, n, score)
-    if call('ZADD', base .. kind .. name, score, n) == 1 then
+    local set = base .. kind .. name
+    present[set] = true
+    if call('ZADD', set, score, n) == 1 then
         charge(field .. name, size_of(n))
         charge('bodies', held_bytes)
     end
     touched[name] = true
 end
 local function leave(kind, field, name, n)
-    if call('ZREM', base .. kind .. name, n) == 1 then
+    local set = base .. kind .. name
+    if present[set] == nil then present[set] = call('EXISTS', set) == 1 end
+    if present[set] and call('ZREM', set, n) == 1 then
         charge(field .. name, -size_of(n))
         charge('bodies', -held_bytes)
     end

@@ -415,6 +415,8 @@ struct entry {
     struct str id, source, to, method, target, headers, body, from, dedupe;
 };
 bool entry_read(const redisReply *r, struct entry *e); /* false: foreign */
+#define ENTRY_ID_MAX 24
+struct str entry_id(char out[ENTRY_ID_MAX], uint64_t n); /* "<n>-0", as Redis names it */
 struct event *entry_event(const struct journal *j, const struct entry *e, const uint16_t *to,
                           size_t to_count);
 
@@ -449,7 +451,7 @@ void budget_forget(struct worker *w, uint64_t number); /* that journal is no mor
 const char *budget_refuses(const struct worker *w, const uint16_t *to, size_t n);
 bool budget_is_short(const struct worker *w); /* above four fifths: history goes first */
 
-/* --- due.c: parked deliveries and their times; requests of the API */
+/* --- due.c: parked deliveries and their times */
 void due_note(struct track *t, int64_t due_ms); /* something is parked until then */
 /* Redis' clock stepped back: what was tried "later than now" runs at once. */
 void due_time_went_back(struct journal *j);
@@ -461,6 +463,8 @@ void dead_expire(struct track *t); /* forgets dead letters older than retention.
 /* The oldest of them. False: nothing is asked, there are none or too much else is under way. */
 bool dead_forget(struct track *t, uint64_t count);
 void due_forget(struct track *t, uint64_t count); /* parked ones: their destination is dropped */
-void due_request(struct journal *j, struct str text); /* of `requests`; ends in request_done */
+
+/* --- request.c: what the API asks of a journal's owner */
+void request_start(struct journal *j, struct str text); /* one of `requests` */
 
 #endif

@@ -295,7 +295,7 @@ static void on_xadd(void *user, const redisReply *reply)
     }
 }
 
-static struct str put_id(char out[24], uint64_t n)
+struct str entry_id(char out[ENTRY_ID_MAX], uint64_t n)
 {
     size_t len = text_put_u64(out, n);
     memcpy(out + len, "-0", 2);
@@ -305,7 +305,7 @@ static struct str put_id(char out[24], uint64_t n)
 static bool send_event(struct journal *j, const struct append *a)
 {
     const struct event *e = a->event;
-    char id[24], t[20], m[64], from[MOVE_PLACE_MAX];
+    char id[ENTRY_ID_MAX], t[20], m[64], from[MOVE_PLACE_MAX];
     struct buf to, target;
     buf_init(&to, LANES_MAX * 80);
     lanes_put_names(j->w, e->to, e->to_count, &to);
@@ -324,7 +324,7 @@ static bool send_event(struct journal *j, const struct append *a)
     }
     struct str argv[] = {
         STR("XADD"),       j->keys.v[KEY_JOURNAL],
-        STR("NOMKSTREAM"), put_id(id, e->n),
+        STR("NOMKSTREAM"), entry_id(id, e->n),
         STR("id"),         {e->id, EVENT_ID_LEN},
         STR("t"),          {t, text_put_u64(t, (uint64_t)e->received_ms)},
         STR("src"),        e->source,

@@ -424,7 +424,7 @@ static void take_requests(struct journal *j, const redisReply *reply, size_t at)
     const redisReply *list = reply->element[at];
     for (size_t i = 0; i < list->elements; i++) {
         j->requests_busy++;
-        due_request(j, store_text(list->element[i]));
+        request_start(j, store_text(list->element[i]));
     }
 }
 

@@ -24,13 +24,6 @@ static struct str key_of(struct worker *w, struct buf *out, struct str journal, 
     return buf_str(out);
 }
 
-static size_t put_entry_id(uint64_t n, char out[24])
-{
-    size_t len = text_put_u64(out, n);
-    memcpy(out + len, "-0", 2);
-    return len + 2;
-}
-
 /* --- dead letters: live -> lanes of each -> dead:<destination> -> each event */
 
 struct dead_search {
@@ -299,8 +292,8 @@ static void on_hash(void *user, const redisReply *reply)
         return;
     }
     struct buf key;
-    char id[24];
-    struct str entry = {id, put_entry_id(s->n, id)};
+    char id[ENTRY_ID_MAX];
+    struct str entry = entry_id(id, s->n);
     struct str argv[] = {STR("XRANGE"), key_of(s->w, &key, str_of(s->journal), "journal", STR_NONE),
                          entry, entry};
     if (!redis_send(s->w, 4, argv, on_entry, s)) {
@@ -413,7 +406,7 @@ static void on_body(void *user, const redisReply *reply)
 {
     struct request_push *p = user;
     struct buf key;
-    char id[24];
+    char id[ENTRY_ID_MAX];
     if (store_error_of(reply) != STORE_OK) {
         push_end(p, "redis_down");
         return;
@@ -422,7 +415,7 @@ static void on_body(void *user, const redisReply *reply)
         push(p);
         return;
     }
-    struct str entry = {id, put_entry_id(p->n, id)};
+    struct str entry = entry_id(id, p->n);
     struct str argv[] = {STR("XRANGE"), key_of(p->w, &key, str_of(p->journal), "journal", STR_NONE),
                          entry, entry};
     if (!redis_send(p->w, 4, argv, on_history, p)) {

@@ -212,6 +212,27 @@ def replays_nothing_that_is_still_waiting(flow):
     assert len(sink.requests) == 2
 
 
+def carries_out_the_first_of_several_requests_for_one_dead_letter(flow):
+    broken = [True]
+    redis, sink = flow.redis(), flow.sink(lambda r, before: {"status": 410} if broken[0] else {})
+    p = flow.penstock({"d": sink}, redis, workers=1)
+    for _ in range(2):
+        assert p.stripe(b"{}").status == 200
+    wait_for(lambda: len(p.api("/api/v1/dead")["dead"]) == 2, "two dead letters")
+    dead = redis.cli("KEYS", "*dead:d")
+    replayed, purged = redis.cli("ZRANGE", dead, 0, -1).split()
+    broken[0] = False
+    redis.cli("RPUSH", dead.replace("dead:d", "requests"), "replay %s d 1" % replayed, "replay %s d 2" % replayed,
+              "purge %s d 3" % purged, "replay %s d 4" % purged, "purge %s d 5" % replayed)
+    sink.wait(3)
+    wait_for(lambda: redis.cli("KEYS", "*requests") == "" and redis.cli("KEYS", "*event:*") == "", "all to be carried out")
+    wait_for(lambda: [(d["parked"], d["dead"]) for d in p.api("/api/v1/destinations")["destinations"]] == [(False, 0)],
+             "none to be counted any more")
+    assert p.metric("penstock_deliveries_perhaps_lost_total") == 0
+    assert p.stop() == 0
+    assert len(sink.requests) == 3 and "no event" not in p.text()
+
+
 def forgets_dead_letters_after_their_retention(flow):
     redis, sink = flow.redis(), flow.sink(lambda r, before: {"status": 410})
     p = flow.penstock({"d": sink}, redis, retention="{ dead: 60s }")

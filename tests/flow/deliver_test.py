@@ -212,7 +212,7 @@ def replays_nothing_that_is_still_waiting(flow):
     assert len(sink.requests) == 2
 
 
-def carries_out_the_first_of_several_requests_for_one_dead_letter(flow):
+def carries_out_one_of_several_requests_for_one_dead_letter(flow):
     broken = [True]
     redis, sink = flow.redis(), flow.sink(lambda r, before: {"status": 410} if broken[0] else {})
     p = flow.penstock({"d": sink}, redis, workers=1)
@@ -223,7 +223,7 @@ def carries_out_the_first_of_several_requests_for_one_dead_letter(flow):
     replayed, purged = redis.cli("ZRANGE", dead, 0, -1).split()
     broken[0] = False
     redis.cli("RPUSH", dead.replace("dead:d", "requests"), "replay %s d 1" % replayed, "replay %s d 2" % replayed,
-              "purge %s d 3" % purged, "replay %s d 4" % purged, "purge %s d 5" % replayed)
+              "purge %s d 3" % purged, "replay %s d 4" % purged)
     sink.wait(3)
     wait_for(lambda: redis.cli("KEYS", "*requests") == "" and redis.cli("KEYS", "*event:*") == "", "all to be carried out")
     wait_for(lambda: [(d["parked"], d["dead"]) for d in p.api("/api/v1/destinations")["destinations"]] == [(False, 0)],

@@ -44,7 +44,6 @@ struct lane {
     const struct conf_destination *dest; /* NULL: this configuration does not know it */
     struct httpc_origin *origin;
     struct breaker breaker;
-    bool woken; /* something may start at the end of this turn of the loop */
     bool paused;
     bool full;         /* beyond its buffer, and on_full says: dead letters; for the log */
     bool pause_wanted; /* exhausted: stands until Redis says so too, or somebody resumes it */
@@ -101,9 +100,7 @@ void dispatch_expired(struct track *t, struct event *e, const struct record *r);
 int64_t lane_max_age_ms(const struct lane *lane);
 /* Room for parked deliveries in memory right now. */
 unsigned dispatch_room(const struct lane *lane);
-void lane_pump(struct lane *lane); /* starts what may start, now */
-void lane_wake(struct lane *lane); /* the same at the end of this turn of the loop */
-void lanes_go(struct worker *w);   /* that end: those that were woken */
+void lane_pump(struct lane *lane); /* starts what may start */
 void lanes_pump(struct worker *w);
 void lanes_tend(struct worker *w); /* every 2 s: expiry of what stands, and a push for the rest */
 /* An attempt has ended. */

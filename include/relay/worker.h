@@ -114,8 +114,6 @@ struct worker {
     size_t undecided_bytes;           /* ... and hold in memory for it */
     struct spool *spool;              /* NULL: none is configured */
     struct adoption *adoption;
-    uv_prepare_t leaving;       /* the end of a turn: lanes_go */
-    bool woken;                 /* there is something for it */
     struct wheel_timer due;     /* the earliest due time of all parked deliveries */
     struct wheel_timer renewal; /* every 2 s: renew leases, look at listed journals, trim */
     unsigned inflight;          /* attempts running */

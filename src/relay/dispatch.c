@@ -51,7 +51,7 @@ static void offer(struct delivery *d)
         return;
     }
     delivery_move(d, DELIVERY_FRESH);
-    lane_wake(lane);
+    lane_pump(lane);
 }
 
 uint64_t dispatch_reserve(struct journal *j, uint64_t n, struct lane *lane)
@@ -247,24 +247,6 @@ static void on_probe(struct wheel_timer *t)
     }
 }
 
-void lane_wake(struct lane *lane)
-{
-    lane->woken = lane->w->woken = true;
-}
-
-void lanes_go(struct worker *w)
-{
-    while (w->woken) {
-        w->woken = false;
-        for (unsigned i = 0; i < w->lane_count; i++) {
-            if (w->lanes[i]->woken) {
-                w->lanes[i]->woken = false;
-                lane_pump(w->lanes[i]);
-            }
-        }
-    }
-}
-
 void lanes_pump(struct worker *w)
 {
     for (unsigned i = 0; i < w->lane_count; i++) {
@@ -401,7 +383,7 @@ void dispatch_outcome(struct delivery *d, const struct outcome *o)
     } else {
         try_again(d, o);
     }
-    lane_wake(lane);
+    lane_pump(lane);
 }
 
 void dispatch_forget(struct journal *j)

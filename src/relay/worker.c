@@ -155,13 +155,6 @@ struct str worker_key(const struct worker *w, enum shared_key key)
     return str_of(w->keys[key]);
 }
 
-/* Senders first: their answers are out, and their appends with Redis (both leave before), when
- * deliveries start. */
-static void on_leaving(uv_prepare_t *leaving)
-{
-    lanes_go(leaving->data);
-}
-
 void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t *loop)
 {
     w->node = node;
@@ -175,9 +168,6 @@ void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t 
     wheel_init(&w->wheel, loop);
     w->httpc = httpc_new(loop, &w->wheel);
     mailbox_open(w);
-    uv_prepare_init(loop, &w->leaving);
-    w->leaving.data = w;
-    uv_prepare_start(&w->leaving, on_leaving);
 }
 
 const char *worker_start(struct worker *w)
@@ -254,11 +244,6 @@ static void closed_one(void *user)
     }
 }
 
-static void on_leaving_closed(uv_handle_t *leaving)
-{
-    closed_one(leaving->data);
-}
-
 void worker_end(struct worker *w, void (*on_ended)(struct worker *w))
 {
     w->on_ended = on_ended;
@@ -268,10 +253,9 @@ void worker_end(struct worker *w, void (*on_ended)(struct worker *w))
         journal_free(w->journals);
     }
     moves_free(w);
-    /* 4: mailbox, httpc, redis, leaving */
-    w->closing = 4u + (w->spool != NULL) + (w->listener != NULL);
+    /* 3: mailbox, httpc, redis */
+    w->closing = 3u + (w->spool != NULL) + (w->listener != NULL);
     mailbox_close(w, closed_one, w);
-    uv_close((uv_handle_t *)&w->leaving, on_leaving_closed);
     if (w->spool != NULL) {
         spool_close(w, closed_one, w);
     }

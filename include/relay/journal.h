@@ -131,7 +131,7 @@ struct journal {
     bool recovered;            /* all of it was read, in this life */
     int64_t seen_ms;           /* nothing is parked that was tried later, its record says */
     struct hastening hastening;
-    int64_t newest_ms;         /* receipt of its newest entry */
+    int64_t newest_ms;      /* receipt of its newest entry */
     uint64_t bytes;         /* of the entries appended in this life, trimmed ones too; of a sealed
                                journal what Redis says that its stream takes */
     uint64_t trimmed_bytes; /* of those that were trimmed */

@@ -306,8 +306,8 @@ static void add_settled(struct journal *j, struct batch *b)
     }
 }
 
-/* Recovery is told when something was parked last: a clock that is behind that went back since. While
- * those whom that delays are looked for, the record goes on saying so. */
+/* Recovery is told when something was parked last: a clock that is behind that went back since.
+ * While those whom that delays are looked for, the record goes on saying so. */
 static void add_seen(struct journal *j, struct batch *b)
 {
     int64_t seen = (worker_now_ms(j->w) / SEEN_EVERY_MS + 1) * SEEN_EVERY_MS;

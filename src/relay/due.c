@@ -382,9 +382,9 @@ static void on_hastened(struct journal *j, const redisReply *reply, int64_t sent
         return; /* again, with the next renewal */
     } else if (a.error != STORE_OK) {
         log_line(LOG_ERROR,
-                 "parked deliveries cannot be read: those whom the clock's step delays wait", "journal",
-                 "%s", j->name, "destination", "%s", j->w->lanes[h->lane]->name, "error", "%s",
-                 store_error_word(a.error), NULL);
+                 "parked deliveries cannot be read: those whom the clock's step delays wait",
+                 "journal", "%s", j->name, "destination", "%s", j->w->lanes[h->lane]->name, "error",
+                 "%s", store_error_word(a.error), NULL);
         next_lane(h);
     } else if (!str_eq(a.word, STR("ok")) || reply->elements < a.extra + 2 ||
                text_u64(store_text(reply->element[a.extra]), UINT64_MAX, &h->cursor) != NULL) {

@@ -1,11 +1,11 @@
 /* The journal: a worker's durable log in Redis, for one life. This header and the files journal.c,
- * track.c, commit.c, lease.c, recover.c and due.c, with the Lua beside them, are the only place
+ * track.c, commit.c, proof.c, lease.c, recover.c and due.c, with the Lua beside them, are the only place
  * that knows Redis keys. What the protocol is and why: ENGINE in the design, tests/model for the
  * proof.
  *
  * Keys of journal J, all with the hash tag {J}: owner, journal (stream), settled (hash), event:<n>
  * (hash: a body and one record a destination), due:<destination> and dead:<destination> (sorted
- * sets), lanes (set of their names), requests (list), moved (hash). */
+ * sets), lanes (set of their names), requests (list), moved (hash), proof (for a second). */
 #ifndef RELAY_JOURNAL_H
 #define RELAY_JOURNAL_H
 
@@ -58,15 +58,15 @@ struct append {
     bool unproven;                   /* in the stream, but not as durable as was promised */
 };
 
-/* Proof that what was appended is as durable as promised, where the answer to XADD is none: WAIT
- * and WAITAOF tell of all that their connection wrote before. One is under way at a time, and what
- * was appended meanwhile shares the next one: a group commit. */
+/* A proof that is under way; proof.c. */
 struct proof {
+    struct journal *journal;
     unsigned awaited;  /* commands under way */
     uint64_t covers_n; /* what they will tell of */
     uint64_t proven_n; /* what the last ones told of */
     bool synced;       /* what WAITAOF answered */
     uint64_t replicas; /* what WAIT answered */
+    bool written;      /* what they are to tell of lies before a write of their connection */
 };
 
 struct batch; /* the commit under way; commit.c */
@@ -114,7 +114,8 @@ struct journal {
     struct append *unanswered;              /* the first of them that Redis has not answered */
     unsigned pending_count;
     uint64_t sent_n; /* the last append's */
-    struct proof proof;
+    struct proof proof;  /* of appends */
+    struct proof claims; /* of entries that are to claim something */
 
     struct track *tracks[LANES_MAX]; /* by lane number */
     uint64_t low;                    /* as last committed */
@@ -178,7 +179,8 @@ uint64_t journal_next_n(struct journal *j);
 /* Parting: appends of unknown outcome at or below `top` are answered as refused, those above as
  * absent. */
 void journal_fail_pending(struct journal *j, uint64_t top);
-void journal_prove(struct journal *j);          /* behind a turn's appends, in the same write */
+/* Completes what is known, in the order of appending. False: that has ended the journal. */
+bool journal_complete_known(struct journal *j);
 void journal_appends_down(struct journal *j);   /* the connection died: outcomes are unknown */
 void journal_resume_appends(struct journal *j); /* marker, read-back, then JOURNAL_OPEN */
 
@@ -288,6 +290,16 @@ void commit_each_body(const struct journal *j, void (*each)(void *user, const st
 void commit_abandon(struct journal *j, void (*keep)(void *user, const struct op *op), void *user);
 void commit_free(struct journal *j);
 
+/* --- proof.c: is what lies there as durable as promised? */
+/* Does Redis' answer to a write not yet prove it? */
+bool proof_needed(const struct journal *j, enum conf_durability promised);
+/* The same of an entry that is to claim something: only on a cluster must that wait. */
+bool proof_awaited(const struct journal *j, enum conf_durability promised);
+void journal_prove(struct journal *j); /* behind a turn's appends, in the same write */
+/* Asks for what waits to claim something, if anything does; with each renewal, and when a recovery has
+ * read some. What is proven claims at once. */
+void claims_prove(struct journal *j);
+
 /* --- script.c: what runs inside Redis */
 enum script_id {
     SCRIPT_CREATE_ID,
@@ -365,6 +377,8 @@ struct move {
     uint64_t copy_number;  /* of the journal that has it */
     uint64_t *seqs;        /* its slots, one a destination; owned */
     bool claiming;
+    bool unproven;                    /* the copy claims nothing before it is proven to be */
+    enum conf_durability promised;    /* ... so durable */
     bool spooled;                     /* it comes from the spool ... */
     bool durable;                     /* ... which need not keep it any more */
     bool copy_lost;                   /* its journal was left, and lies below it now */
@@ -384,9 +398,10 @@ bool move_holds_above(struct journal *j, uint64_t top);
 void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n,
                     const char *dedupe);
 /* An entry of a source with `dedupe` is in the stream: the first that claims its delivery id is
- * delivered, the others are settled. `on_decided` may be NULL; never from inside. */
-void move_dedupe(struct journal *j, struct event *e, const char *key, move_on_decided on_decided,
-                 void *user);
+ * delivered, the others are settled. `proven`: it is known to be as durable as its source promises.
+ * `on_decided` may be NULL; never from inside. */
+void move_dedupe(struct journal *j, struct event *e, const char *key, bool proven,
+                 move_on_decided on_decided, void *user);
 void move_appended(struct journal *j, struct append *a, const char *reason);
 /* An event of the spool (taken over), when the live journal takes appends. */
 void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,

@@ -297,7 +297,10 @@ void append_done(struct journal *j, struct append *a, const char *reason)
         return;
     }
     if (reason == NULL && a->dedupe[0] != '\0') {
-        move_dedupe(j, a->event, a->dedupe, on_decided, in);
+        if (a->unproven) { /* its claim may have to wait for a proof */
+            refuse_inbound(in, "redis_down");
+        }
+        move_dedupe(j, a->event, a->dedupe, !a->unproven, on_decided, in);
         return;
     }
     if (reason != NULL) {

@@ -14,11 +14,6 @@
 #include <string.h>
 #include <time.h>
 
-/* Well below what a sender waits; both together below what commands of that connection may take. A
- * server that syncs once a second needs a little more than one. */
-#define PROOF_WITHIN_MS "1000"
-#define SYNC_WITHIN_MS "1500"
-
 const char APPEND_ABSENT[] = "absent";
 const char JOURNAL_MOVES[] = "its slot moves to another master";
 
@@ -96,6 +91,7 @@ struct journal *journal_new(struct worker *w, uint64_t number)
     j->name = j->keys.name;
     j->pending_tail = &j->pending;
     j->ops_tail = &j->ops;
+    j->proof.journal = j->claims.journal = j;
     j->next = w->journals;
     w->journals = j;
     return j;
@@ -237,21 +233,14 @@ static const char *refusal_of(enum store_error e)
     return e == STORE_OOM ? "over_budget" : "redis_down";
 }
 
-/* Does the answer to XADD not yet prove what was promised? */
-static bool needs_proof(const struct journal *j, const struct append *a)
-{
-    return a->durability == DURABILITY_REPLICA ||
-           (a->durability == DURABILITY_FSYNC && j->master != NULL && j->master->proves_sync);
-}
-
 static bool is_known(const struct journal *j, const struct append *a)
 {
     return a->answered &&
-           (a->refusal != NULL || !needs_proof(j, a) || a->event->n <= j->proof.proven_n);
+           (a->refusal != NULL || !proof_needed(j, a->durability) ||
+            a->event->n <= j->proof.proven_n);
 }
 
-/* Outcomes are told in the order of appending. False: that has ended the journal. */
-static bool complete_known(struct journal *j)
+bool journal_complete_known(struct journal *j)
 {
     journal_hold(j);
     while (j->pending != NULL && is_known(j, j->pending)) {
@@ -273,7 +262,7 @@ static void on_xadd(void *user, const redisReply *reply)
         CRASH_POINT("appended");
         a->answered = true;
         j->unanswered = a->next;
-        (void)complete_known(j);
+        (void)journal_complete_known(j);
         return;
     }
     enum store_error e = store_error_of(reply);
@@ -285,7 +274,7 @@ static void on_xadd(void *user, const redisReply *reply)
     a->answered = true;
     a->refusal = refusal_of(e); /* a hole */
     j->unanswered = a->next;
-    if (!complete_known(j)) {
+    if (!journal_complete_known(j)) {
         return;
     }
     if (e == STORE_READONLY || e == STORE_NOAUTH || e == STORE_NOPERM) {
@@ -372,89 +361,6 @@ void journal_append(struct journal *j, struct append *a)
     }
 }
 
-/* --- proof of durability */
-
-static bool is_proven(const struct journal *j, const struct append *a)
-{
-    return a->durability == DURABILITY_REPLICA ? j->proof.replicas >= j->w->conf->redis.replicas
-                                               : j->proof.synced;
-}
-
-static void proof_came(struct journal *j)
-{
-    if (j->proof.awaited == 0 || --j->proof.awaited > 0) {
-        return;
-    }
-    j->proof.proven_n = j->proof.covers_n;
-    for (struct append *a = j->pending; a != NULL && a->event->n <= j->proof.proven_n;
-         a = a->next) {
-        a->unproven = needs_proof(j, a) && !is_proven(j, a);
-    }
-    if (complete_known(j)) {
-        journal_prove(j);
-    }
-}
-
-/* An error (CONFIG SET appendonly no, a master that became a replica) is no proof. */
-static uint64_t count_of(const redisReply *reply)
-{
-    return reply->type == REDIS_REPLY_INTEGER && reply->integer > 0 ? (uint64_t)reply->integer : 0;
-}
-
-static void on_wait(void *user, const redisReply *reply)
-{
-    struct journal *j = user;
-    if (!journal_release(j) && reply != NULL) {
-        j->proof.replicas = count_of(reply);
-        proof_came(j);
-    }
-}
-
-static void on_waitaof(void *user, const redisReply *reply)
-{
-    struct journal *j = user;
-    if (!journal_release(j) && reply != NULL) {
-        j->proof.synced = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-                          count_of(reply->element[0]) > 0;
-        proof_came(j);
-    }
-}
-
-static void ask_for_proof(struct journal *j, size_t argc, const struct str *argv,
-                          store_on_reply on_reply)
-{
-    if (store_send(j->master->appends, argc, argv, on_reply, j)) {
-        journal_hold(j);
-        j->proof.awaited++;
-    }
-}
-
-void journal_prove(struct journal *j)
-{
-    bool sync = false, replicas = false;
-    if (j->master == NULL || !j->master->proves || j->proof.awaited > 0) {
-        return;
-    }
-    for (const struct append *a = j->pending; a != NULL; a = a->next) {
-        if (a->sent && a->refusal == NULL && a->event->n > j->proof.proven_n && needs_proof(j, a)) {
-            sync |= a->durability == DURABILITY_FSYNC;
-            replicas |= a->durability == DURABILITY_REPLICA;
-        }
-    }
-    j->proof.covers_n = j->sent_n;
-    if (sync) {
-        const struct str argv[] = {STR("WAITAOF"), STR("1"), STR("0"), STR(SYNC_WITHIN_MS)};
-        ask_for_proof(j, 4, argv, on_waitaof);
-    }
-    if (replicas) {
-        char count[20];
-        const struct str argv[] = {STR("WAIT"),
-                                   {count, text_put_u64(count, j->w->conf->redis.replicas)},
-                                   STR(PROOF_WITHIN_MS)};
-        ask_for_proof(j, 3, argv, on_wait);
-    }
-}
-
 void journal_fail_pending(struct journal *j, uint64_t top)
 {
     struct append *list = j->pending;
@@ -475,7 +381,6 @@ void journal_appends_down(struct journal *j)
         a->sent = false;
     }
     j->unanswered = NULL;
-    j->proof.awaited = 0;
 }
 
 /* --- unknown outcomes: a marker above them, and the read-back with it is final */
@@ -504,7 +409,7 @@ static void settle_unknown(struct journal *j)
         struct append *a = list;
         list = a->next;
         a->next = NULL;
-        a->unproven = needs_proof(j, a); /* none came */
+        a->unproven = proof_needed(j, a->durability); /* none came */
         complete(j, a, a->in_stream ? NULL : APPEND_ABSENT);
     }
 }

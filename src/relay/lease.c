@@ -455,6 +455,7 @@ static void on_renewed(struct journal *j, const redisReply *reply, int64_t sent_
     CRASH_POINT("renewed");
     take_requests(j, reply, a.extra + 2);
     due_hasten(j);
+    claims_prove(j);
 }
 
 static void renew(struct journal *j)

@@ -5,8 +5,9 @@
  * Events that leave a lost journal for the live one are claimed in the old journal's `moved`: an
  * old owner, and the adopter that had recovered it before the tail was lost, may both hold one.
  * Events of sources with `dedupe` are claimed by their delivery id, <prefix>{<digest>}:seen.
- * Because the claim comes behind the append, the event that holds one is durable: a duplicate can
- * be answered with its id at once, and no claim is ever left pending. */
+ * Because the claim comes behind the append, and on a cluster behind its proof, the event that holds
+ * one is durable: a duplicate can be answered with its id at once, and no claim is ever left
+ * pending. */
 #include "relay/journal.h"
 
 #include "base/log.h"
@@ -200,6 +201,19 @@ static void move_free(struct worker *w, struct move *m)
     free(m);
 }
 
+/* It went with a tail before it could claim anything: it is appended once more from where it was. */
+static void forget_copy(struct worker *w, struct move *m)
+{
+    tell(w, m, MOVE_UNKNOWN, STR_NONE);
+    event_unref(m->copy);
+    m->copy = NULL;
+    m->unproven = m->copy_lost = false;
+    if (m->dedupe[0] != '\0') { /* asked again, when it is there again */
+        memcpy(m->then_dedupe, m->dedupe, sizeof m->dedupe);
+        m->dedupe[0] = '\0';
+    }
+}
+
 /* Copies that lie in the journal that is being left: those up to the top are found and claimed
  * again by whoever recovers it; those above are lost with the tail, but first it must be known
  * whose they are. */
@@ -210,7 +224,9 @@ static void leave_copies(struct journal *j, uint64_t top)
         if (m->copy == NULL || m->copy_number != j->number) {
             continue;
         }
-        if (m->copy->n > top) {
+        if (m->copy->n > top && m->unproven) {
+            forget_copy(j->w, m);
+        } else if (m->copy->n > top) {
             m->copy_lost = true;
         } else if (m->claiming) {
             m->dropped = true; /* its answer frees it */
@@ -318,18 +334,12 @@ static void claim_answered(struct worker *w, struct move *m, const redisReply *r
     }
     bool mine = is_holder(m, holder);
     struct journal *j = journal_find(w, m->copy_number);
-    if (mine && m->copy_lost) { /* mine, but gone: once more, from where it was */
-        tell(w, m, MOVE_UNKNOWN, STR_NONE);
+    if (mine && m->copy_lost) { /* mine, but gone: from there once more */
         event_unref(m->event);
-        m->event = m->copy;
+        m->event = event_ref(m->copy);
         m->from_journal = m->copy_number;
         m->from_n = m->copy->n;
-        m->copy = NULL;
-        m->copy_lost = false;
-        if (m->dedupe[0] != '\0') { /* asked again, when it is there again */
-            memcpy(m->then_dedupe, m->dedupe, sizeof m->dedupe);
-            m->dedupe[0] = '\0';
-        }
+        forget_copy(w, m);
         moves_pump(w);
         return;
     }
@@ -394,6 +404,9 @@ static bool claim_place(struct worker *w, const struct move *m, struct claim *c)
 
 static void claim(struct worker *w, struct move *m)
 {
+    if (m->unproven) {
+        return;
+    }
     struct claim *c = malloc(sizeof *c);
     ENSURE(c != NULL);
     *c = (struct claim){w, m};
@@ -423,6 +436,19 @@ static void note_read(struct journal *j, struct move *m)
     }
 }
 
+static enum conf_durability promised_of(const struct worker *w, struct str source)
+{
+    const struct conf_source *s = conf_find_source(w->conf, source);
+    return s != NULL ? s->durability : w->conf->redis.durability;
+}
+
+/* The copy lies in `j`. `proven`: and is known to be as durable as promised. */
+static void wait_for_proof(const struct journal *j, struct move *m, bool proven)
+{
+    m->promised = promised_of(j->w, m->copy->source);
+    m->unproven = !proven && proof_awaited(j, m->promised);
+}
+
 void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n,
                     const char *dedupe)
 {
@@ -430,13 +456,14 @@ void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal
     snprintf(m->then_dedupe, sizeof m->then_dedupe, "%s", dedupe);
     m->copy = event_ref(copy);
     m->copy_number = j->number;
+    wait_for_proof(j, m, false);
     note_read(j, m);
     reserve(j, m);
     claim(j->w, m);
 }
 
-void move_dedupe(struct journal *j, struct event *e, const char *key, move_on_decided on_decided,
-                 void *user)
+void move_dedupe(struct journal *j, struct event *e, const char *key, bool proven,
+                 move_on_decided on_decided, void *user)
 {
     struct move *m = move_new(j->w, event_ref(e), j->number, e->n);
     m->copy = event_ref(e);
@@ -444,6 +471,7 @@ void move_dedupe(struct journal *j, struct event *e, const char *key, move_on_de
     m->on_decided = on_decided;
     m->user = user;
     snprintf(m->dedupe, sizeof m->dedupe, "%s", key);
+    wait_for_proof(j, m, proven);
     note_read(j, m);
     reserve(j, m);
     claim(j->w, m);
@@ -458,7 +486,7 @@ static void append_copy(struct worker *w, struct move *m)
     ENSURE(m->append != NULL);
     m->append->event = event_as(e, true, j->number, journal_next_n(j), e->to, e->to_count);
     m->append->move = m;
-    m->append->durability = j->w->conf->redis.durability;
+    m->append->durability = promised_of(w, e->source);
     journal_append(j, m->append);
 }
 
@@ -472,6 +500,7 @@ void move_appended(struct journal *j, struct append *a, const char *reason)
     }
     if (reason == NULL) {
         m->copy = event_ref(a->event);
+        wait_for_proof(j, m, !a->unproven);
         reserve(j, m);
         claim(j->w, m);
     }

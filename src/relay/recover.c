@@ -281,7 +281,7 @@ static void take_entry(struct journal *j, const struct entry *e)
     if (move_place_read(e->from, &from_journal, &from_n)) {
         move_recovered(j, event, from_journal, from_n, key);
     } else if (key[0] != '\0') {
-        move_dedupe(j, event, key, NULL, NULL);
+        move_dedupe(j, event, key, false, NULL, NULL);
     } else {
         for (size_t i = 0; i < count; i++) {
             dispatch_recovered(j, event, j->w->lanes[to[i]]);
@@ -342,6 +342,7 @@ static void on_entries(struct journal *j, const redisReply *reply)
     }
     j->bytes += j->measured ? 0 : kept;
     next_page(j->recovery, bytes);
+    claims_prove(j);
 }
 
 static void read_entries(struct journal *j)

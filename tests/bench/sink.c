@@ -1,5 +1,6 @@
-/* sink PORT COUNT: destinations on COUNT ports from PORT on. Each counts the events of gen.c that
+/* sink PORT COUNT [tell]: destinations on COUNT ports from PORT on. Each counts the events of gen.c that
  * it gets, those that it got before, and how long after they were due; answers 204.
+ * With `tell` the events are those of chaos/load.c, and each is one `struct taken` on standard output.
  *
  * GET /stats on any port prints all as JSON; GET /reset begins anew; GET /set?I=STATUS makes
  * destination I answer that status (events that it refuses are not counted as got). */
@@ -31,8 +32,13 @@ struct connection {
     char bytes[64 * 1024];
 };
 
+struct taken {
+    uint64_t n, came_ns;
+};
+
 static struct destination all[DESTINATIONS];
 static int count, loop;
+static bool tells;
 
 static void reset(void)
 {
@@ -59,6 +65,16 @@ static void count_event(struct destination *d, const char *body)
         d->seen[n / 8] |= (unsigned char)(1u << (n % 8));
         d->unique++;
         record_us(&d->latency, now > due ? (now - due) / 1000 : 0);
+    }
+}
+
+/* Written before it is answered: what the sender knows to be taken is told. */
+static void tell_event(const char *body)
+{
+    const char *seq = strstr(body, "\"seq\":");
+    if (seq != NULL) {
+        struct taken t = {strtoull(seq + 6, NULL, 10), now_ns()};
+        MUST(write(STDOUT_FILENO, &t, sizeof t) == (ssize_t)sizeof t);
     }
 }
 
@@ -127,7 +143,9 @@ static bool take_request(struct connection *c)
         d->refused++;
         answer(c, d->status, "", 0);
     } else {
-        if (body > 64) {
+        if (tells) {
+            tell_event(end + 4);
+        } else if (body > 64) {
             count_event(d, end + 4);
         }
         answer(c, d->status, "", 0);
@@ -176,10 +194,11 @@ static void on_readable(struct connection *c)
 int main(int argc, char **argv)
 {
     const int on = 1;
-    if (argc != 3 || (count = atoi(argv[2])) < 1 || count > DESTINATIONS) {
-        fprintf(stderr, "usage: sink PORT COUNT\n");
+    if (argc < 3 || (count = atoi(argv[2])) < 1 || count > DESTINATIONS) {
+        fprintf(stderr, "usage: sink PORT COUNT [tell]\n");
         return 2;
     }
+    tells = argc > 3 && strcmp(argv[3], "tell") == 0;
     MUST((loop = epoll_create1(EPOLL_CLOEXEC)) >= 0);
     for (int i = 0; i < count; i++) {
         struct sockaddr_in a = {.sin_family = AF_INET,
@@ -192,8 +211,6 @@ int main(int argc, char **argv)
         MUST(bind(all[i].fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(all[i].fd, 1024) == 0);
         add(all[i].fd, NULL);
     }
-    printf("ready\n");
-    fflush(stdout);
     for (;;) {
         struct epoll_event events[256];
         int n = epoll_wait(loop, events, 256, -1);

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""tests/chaos/run [--minutes N] [--seed S] [--jobs N] [--list] [--short] [--penstock PATH] [SCENARIO...]: the fault
-matrix. Each scenario is a function in *_faults.py: it starts real nodes, Redis and destinations, keeps a steady load of
+"""tests/chaos/run [--minutes N] [--runs N] [--scale X] [--seed S] [--jobs N] [--list] [--short] [--penstock PATH]
+[SCENARIO...]: the fault matrix. Each scenario is a function in *_faults.py: it starts real nodes, Redis and destinations, keeps a steady load of
 signed events going, does harm, and waits for quiet. Then nothing that was accepted may be missing anywhere, nothing may
 have come twice beyond promise 4 (room.py says how that is counted), no journal may be left without an owner, Redis'
 memory must be back, no log may speak of an error that the scenario did not cause. Prints a table; exit 1 on anything else.
 
-Without --minutes every scenario runs once; with it they go on in random order until the time is over, each round with
-another seed. --seed repeats a run's random points."""
+Without --minutes every scenario runs once, or --runs times; with it they go on in random order until the time is over,
+each round with another seed. --seed repeats a run's random points. --scale 7 --jobs 1 is 2,000 events/s."""
 import argparse
 import concurrent.futures
 import glob
@@ -23,6 +23,7 @@ import room as rooms  # noqa: E402
 
 SHORT = ["kill_9_of_both", "node_is_frozen_and_another_adopts", "answers_of_redis_are_lost",
          "redis_is_out_of_memory_again_and_again", "one_destination_flaps_and_the_node_is_killed"]
+COUNTS = ("sent", "accepted", "refused", "unknown", "lost", "again", "bound")
 LINE = "%-52s %6s %8s %7s %7s %5s %5s %6s %8s %6s  %s"
 
 
@@ -75,15 +76,16 @@ def keep_logs(name, seed, room, verdict):
 
 def tell(name, verdict, row):
     recovery = row.get("recovery")
-    print(LINE % (name, *(row.get(k, "") for k in ("sent", "accepted", "refused", "unknown", "lost", "again", "bound")),
+    print(LINE % (name, *(row.get(k, "") for k in COUNTS),
                   "" if recovery is None else "%.2f s" % recovery, "%.0f s" % row["took"],
                   "; ".join([verdict or "ok"] + row.get("notes", []))), flush=True)
 
 
-def rounds(names, minutes, seed):
+def rounds(names, runs, minutes, seed):
     """(name, seed) of every run to be made."""
     for name in names:
-        yield name, seed
+        for n in range(runs):
+            yield name, "%s/%d" % (seed, n) if n else seed
     end, n = time.monotonic() + 60 * minutes, 0
     while time.monotonic() < end:
         n += 1
@@ -94,9 +96,17 @@ def rounds(names, minutes, seed):
                 yield name, "%s.%d" % (seed, n)
 
 
+def tell_sums(sums):
+    """Of each scenario's runs together."""
+    print()
+    for name, (runs, total) in sums.items():
+        print(LINE % (name, *(total[k] for k in COUNTS), "", "", "%d runs" % runs))
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--minutes", type=float, default=0)
+    arguments.add_argument("--runs", type=int, default=1)
     arguments.add_argument("--seed", default=str(random.randrange(10 ** 6)))
     arguments.add_argument("--jobs", type=int, default=2)
     arguments.add_argument("--list", action="store_true")
@@ -123,11 +133,10 @@ def main():
         return 2
     scale = a.scale or (0.5 if a.short else 1.0)
     print("seed %s" % a.seed)
-    print(LINE % ("scenario", "sent", "accepted", "refused", "unknown", "lost", "again", "bound", "recovery", "took", ""),
-          flush=True)
-    failed = 0
+    print(LINE % ("scenario", *COUNTS, "recovery", "took", ""), flush=True)
+    failed, sums = 0, {}
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        running, todo = {}, rounds(names, a.minutes, a.seed)
+        running, todo = {}, rounds(names, a.runs, a.minutes, a.seed)
         while True:
             while len(running) < a.jobs:
                 item = next(todo, None)
@@ -142,6 +151,10 @@ def main():
                 verdict, row = future.result()
                 tell(name, verdict and ("%s (seed %s)" % (verdict, seed) if seed != a.seed else verdict), row)
                 failed += verdict is not None and not verdict.startswith("skipped")
+                runs, total = sums.get(name, (0, dict.fromkeys(COUNTS, 0)))
+                sums[name] = runs + 1, {k: total[k] + row.get(k, 0) for k in COUNTS}
+    if a.runs > 1:
+        tell_sums(sums)
     print("%d failed" % failed)
     return 1 if failed else 0
 

@@ -6,12 +6,13 @@ repeated if its node died, or lost its lease, while the attempt was in flight or
 scenario says when that was (`may_repeat`); the window begins COMMITTED_AFTER before Redis last answered, and only events
 that were sent before the fault have that excuse. The bound that the table shows is the number of deliveries that were in
 such a window; one that came twice without having been in one breaks it."""
-import asyncio
 import contextlib
 import os
 import random
 import re
 import socket
+import struct
+import subprocess
 import sys
 import threading
 import time
@@ -79,7 +80,7 @@ class At:
 class Taker(Sink):
     """A destination that notes when it took what. `answers` as in Sink; what is not a whole 2xx is no taking."""
 
-    def __init__(self, name, answers=None):
+    def __init__(self, name, answers):
         self.name = name
         self.taken = {}  # number: [(came, answered), ...]
         self.tries = 0
@@ -96,88 +97,102 @@ class Taker(Sink):
         return answer
 
 
+def tool(name):
+    """A program that is built beside Penstock, or beside the release build."""
+    for folder in (os.path.dirname(os.path.abspath(harness.PENSTOCK)), os.path.join(HERE, "../../build/release")):
+        path = os.path.join(folder, "tests", name)
+        if os.access(path, os.X_OK):
+            return path
+    raise Broken("%s was not built" % name)
+
+
+class Records:
+    """What a program writes to its standard output, record by record, on a thread of its own."""
+
+    def __init__(self, layout, on_record, *command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.layout, self.on_record = struct.Struct(layout), on_record
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        rest = b""
+        while True:
+            got = self.process.stdout.read1(1 << 16)
+            if not got:
+                return
+            rest += got
+            whole = len(rest) - len(rest) % self.layout.size
+            for record in self.layout.iter_unpack(rest[:whole]):
+                self.on_record(*record)
+            rest = rest[whole:]
+
+    def wait(self, seconds):
+        """Until all that it had to say is read; whether it has ended."""
+        self.thread.join(seconds)
+        return not self.thread.is_alive() and self.process.wait(seconds) is not None
+
+
+class FastTaker:
+    """A destination that takes everything at once."""
+
+    def __init__(self, name):
+        self.name, self.taken, self.port = name, {}, harness.free_port()
+        self.records = Records("=QQ", self._took, tool("bench_sink"), str(self.port), "1", "tell")
+        wait_for(self._listens, "a destination to listen")
+
+    def _listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def _took(self, n, came_ns):
+        self.taken.setdefault(n, []).append((came_ns / 1e9, came_ns / 1e9))
+
+    def close(self):
+        self.records.process.kill()
+        self.records.wait(10)
+
+
 class Load:
-    """Signed events with numbers of their own at a steady rate, from one thread; it never stops for one that hangs."""
+    """Signed events with numbers of their own at a steady rate (load.c), and what their senders were told."""
 
     def __init__(self, ports, rate, senders=100, pad=1000, first=0):
-        self.ports, self.rate, self.senders, self.pad = list(ports), rate, senders, b"x" * pad
         self.accepted, self.refused, self.unknown = {}, {}, {}  # number: time of its answer, or of giving up
         self.said = {}  # status or error: how often
         self.sent_at = {}
         self.slowest = 0
-        self.next, self.first, self.turn, self.running = first, first, 0, True
         self.began = time.monotonic()
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
+        self.records = Records("=QQQq", self._told, tool("chaos_load"), str(rate), str(senders), str(pad), str(first),
+                               harness.SECRET)
+        self.ports = ports
 
-    def _run(self):
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_until_complete(self._all())
+    @property
+    def ports(self):
+        return self._ports
 
-    async def _all(self):
-        await asyncio.gather(*(self._sender() for _ in range(self.senders)))
+    @ports.setter
+    def ports(self, ports):
+        self._ports = list(ports)
+        self.records.process.stdin.write(b"%s\n" % " ".join(map(str, ports)).encode())
+        self.records.process.stdin.flush()
 
-    def _take(self, now):
-        n = self.next
-        self.next += 1
-        due = self.began + (n - self.first) / self.rate
-        if now - due > 0.5:  # all senders were busy: those that were due meanwhile are not made up for
-            self.began += now - due
-            due = now
-        return n, due
-
-    async def _sender(self):
-        port, streams = None, None
-        while self.running:
-            n, due = self._take(time.monotonic())
-            await asyncio.sleep(max(0, due - time.monotonic()))
-            if not self.running:
-                break
-            self.turn += 1
-            ports = self.ports
-            wanted = ports[self.turn % len(ports)] if port not in ports else port
-            body = b'{"type":"load.test","seq":%d,"pad":"%s"}' % (n, self.pad)
-            request = (b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nStripe-Signature: %s\r\nContent-Length: %d\r\n\r\n" %
-                       (sign_stripe(body)["Stripe-Signature"].encode(), len(body))) + body
-            began = time.monotonic()
-            self.sent_at[n] = began
-            try:
-                if streams is None or wanted != port:
-                    self._close(streams)
-                    streams, port = None, wanted
-                    streams = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), 5)
-                status = await asyncio.wait_for(self._exchange(streams, request), 12)
-                now = time.monotonic()
-                self.slowest = max(self.slowest, now - began)
-                (self.accepted if status == 200 else self.refused)[n] = now
-                self.said[status] = self.said.get(status, 0) + 1
-            except (OSError, ValueError, EOFError, asyncio.TimeoutError) as e:
-                self.unknown[n] = time.monotonic()
-                self.said[type(e).__name__] = self.said.get(type(e).__name__, 0) + 1
-                self._close(streams)
-                streams = None
-                await asyncio.sleep(0.05)  # a refused connection is no reason to spin
-        self._close(streams)
-
-    @staticmethod
-    def _close(streams):
-        if streams is not None:
-            streams[1].transport.abort()
-
-    @staticmethod
-    async def _exchange(streams, request):
-        reader, writer = streams
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"(?i)content-length: (\d+)", head)
-        await reader.readexactly(int(length.group(1)))
-        return int(head[9:12])
+    def _told(self, n, sent_ns, told_ns, status):
+        self.sent_at[n] = sent_ns / 1e9
+        kind = {-1: "no answer in time", -2: "broken connection"}.get(status, status)
+        self.said[kind] = self.said.get(kind, 0) + 1
+        if status < 0:
+            self.unknown[n] = told_ns / 1e9
+            return
+        self.slowest = max(self.slowest, (told_ns - sent_ns) / 1e9)
+        (self.accepted if status == 200 else self.refused)[n] = told_ns / 1e9
 
     def stop(self):
-        self.running = False
-        self.thread.join(30)
-        if self.thread.is_alive():
+        self.records.process.stdin.close()
+        if not self.records.wait(30):
+            self.records.process.kill()
             raise Broken("a sender of the load hangs")
 
 
@@ -223,7 +238,7 @@ class Room:
                     raise
 
     def sink(self, name, answers=None):
-        sink = self.sinks[name] = Taker(name, answers)
+        sink = self.sinks[name] = Taker(name, answers) if answers else FastTaker(name)
         self.flow.parts.append(sink.close)
         return sink
 

@@ -1,10 +1,15 @@
 """Promises about Redis Cluster: a journal lies on one master, the others do not care."""
+import hashlib
 import json
 import re
 import signal
+import time
 
 from certificates import Authority
 from harness import SECRET, Cluster, Load, sequence, sign_github, wait_for
+
+
+DEDUPED = "github: { verify: github, secret: '%s', dedupe: { window: 10m } }" % SECRET
 
 
 def check(load, *sinks, twice=0):
@@ -190,7 +195,7 @@ def starts_while_a_master_of_the_cluster_is_down(flow):
 def a_recovery_with_many_undecided_claims_ends(flow):
     """Delivery ids lie on all masters. While one is away its claims wait, and recovery with them, not in memory."""
     cluster, a = Cluster(flow), flow.sink(lambda r, before: {"hang": True})
-    config = dict(workers=1, sources=["github: { verify: github, secret: '%s', dedupe: { window: 10m } }" % SECRET])
+    config = dict(workers=1, sources=[DEDUPED])
     p = flow.penstock({"a": a}, cluster, **config)
     bodies = [b'{"seq":%d,"x":"%s"}' % (i, b"x" * 300000) for i in range(480)]
     for i, body in enumerate(bodies):
@@ -215,6 +220,108 @@ def a_recovery_with_many_undecided_claims_ends(flow):
     p.wait_log("journal is recovered")
     assert p.metric("penstock_deliveries_perhaps_lost_total") == 0
     assert p.stop() == 0
+
+
+def send(p, ident, seq):
+    body = b'{"seq":%d}' % seq
+    return p.post("/hooks/github", body, {**sign_github(body), "X-GitHub-Delivery": ident})
+
+
+def claimed_elsewhere(cluster, home):
+    """A delivery id that is not claimed on that master."""
+    for i in range(1000):
+        digest = hashlib.sha256(b"github\nd%d" % i).hexdigest()[:32]
+        if cluster.owner_of(slot_of(cluster, digest)) is not home:
+            return "d%d" % i
+
+
+def claimed(cluster):
+    """The delivery ids that are."""
+    return {key for m in cluster.masters for key in m.cli("--scan", "--pattern", "*:seen").split()}
+
+
+def a_delivery_outlives_the_master_that_had_lost_its_first_try(flow):
+    """The first was not proven: 503. It is lost with its master, its node dies; the sender comes again. Were the
+    first to have claimed the delivery id, on another master, the second would be answered and dropped."""
+    cluster, a = Cluster(flow, replicas=1), flow.sink(lambda r, before: {"status": 503})
+    config = dict(durability="replica", sources=[DEDUPED])
+    first = flow.penstock({"a": a}, cluster, workers=1, name="first", **config)
+    assert send(first, "warm", 0).status == 200
+    journal, home = next((j, m) for j, m in cluster.journals().items() if m.cli("XLEN", "penstock:{%s}:journal" % j) != "0")
+    replica = cluster.replicas[cluster.masters.index(home)]
+    ident = claimed_elsewhere(cluster, home)
+    replica.kill()
+    assert send(first, ident, 1).status == 503, "it is not proven"
+    assert '"seq":1}' in home.cli("XRANGE", "penstock:{%s}:journal" % journal, "-", "+")
+    first.kill()
+    home.kill()
+    replica.start()
+    wait_for(lambda: replica.cli("CLUSTER", "FAILOVER", "TAKEOVER") == "OK", "the replica to be master")
+    others = [m for m in cluster.masters if m is not home]
+    wait_for(lambda: all(cluster.owner_of(slot_of(cluster, journal), [m]) is replica for m in others), "the others to know")
+    assert '"seq":1}' not in replica.cli("XRANGE", "penstock:{%s}:journal" % journal, "-", "+")
+    a.answers, before = lambda r, before: {}, len(a.requests)
+
+    class Alive:
+        def directive(self):
+            return others[0].directive()
+
+    second = flow.penstock({"a": a}, Alive(), workers=4, name="second", **config)
+    wait_for(lambda: send(second, ident, 1).status == 200, "a journal whose master has a replica to take it")
+    wait_for(lambda: any(r.body == b'{"seq":1}' for r in a.requests[before:]), "what was acknowledged")
+
+
+def what_waits_for_a_proof_claims_when_it_comes(flow):
+    """In the memory of its own node, and in a journal that another node has recovered."""
+    cluster, a = Cluster(flow, replicas=1), flow.sink()
+    config = dict(workers=1, durability="replica", sources=[DEDUPED])
+    p = flow.penstock({"a": a}, cluster, name="first", **config)
+    assert send(p, "warm", 0).status == 200
+    home = next(iter(cluster.journals().values()))
+    replica = cluster.replicas[cluster.masters.index(home)]
+    replica.kill()
+    assert send(p, "d1", 1).status == 503
+    time.sleep(2.5)  # a renewal, and its question: what must not be claimed cannot be waited for
+    assert 1 not in sequence(a) and len(claimed(cluster)) == 1
+    replica.start()
+    wait_for(lambda: 1 in sequence(a), "the first, proven later")
+    again = send(p, "d1", 1)
+    assert again.status == 200 and len(sequence(a)) == 2 and sequence(a)[1] == 1
+    replica.kill()
+    assert send(p, "d2", 2).status == 503
+    p.kill()
+    p = flow.penstock({"a": a}, cluster, name="second", **config)
+    p.wait_log("adopting a journal")
+    replica.start()
+    wait_for(lambda: 2 in sequence(a), "what the other had not proven")
+    assert sequence(a) == {0: 1, 1: 1, 2: 1}
+    assert p.stop() == 0
+
+
+def a_spooled_event_claims_its_place_when_its_copy_is_proven(flow):
+    """Until then the file is all that is sure to last, and whatever reads it again must not be turned away."""
+    cluster, a = Cluster(flow, replicas=1), flow.sink()
+    p = flow.penstock({"a": a}, cluster, workers=1, durability="replica", more="spool: { size: 64MiB }")
+    assert p.stripe(b'{"seq":0}').status == 200
+    for r in cluster.servers:
+        r.kill()
+    spooled = {}
+    wait_for(lambda: spooled.update(r=p.stripe(b'{"seq":1}')) or spooled["r"].status == 200, "the spool to take it")
+    assert spooled["r"].getheader("penstock-durability") == "spool"
+    for m in cluster.masters:
+        m.start()
+
+    def copies():
+        return sum(m.cli("XRANGE", "penstock:{%s}:journal" % j, "-", "+").count('"seq":1}') for j, m in cluster.journals().items())
+    wait_for(lambda: copies() >= 2, "the file to be read again")
+    assert p.metric("penstock_spool_bytes") > 0 and 1 not in sequence(a)
+    assert not [m for m in cluster.masters if m.cli("--scan", "--pattern", "*:moved")], "nothing is claimed"
+    for r in cluster.replicas:
+        r.start()
+    wait_for(lambda: 1 in sequence(a), "its delivery", 60)
+    wait_for(lambda: p.metric("penstock_spool_bytes") == 0, "the spool to be empty", 60)
+    assert p.stop() == 0
+    assert sequence(a)[1] == 1
 
 
 def a_node_adopts_journals_on_every_master(flow):

@@ -24,7 +24,7 @@ def a_delivery_that_comes_again_is_the_first_event(flow):
     assert event_of(github(p, "one")) == first and event_of(github(p, "two")) == other
     assert event_of(github(p, "one", b"another body")) == first
     event_of(github(p, "three"))
-    assert [r.header("x-github-delivery") for r in sink.wait(3)] == ["one", "two", "three"]
+    assert {r.header("x-github-delivery") for r in sink.wait(3)} == {"one", "two", "three"}
     assert p.metric("penstock_events_duplicate_total") == 3
     wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be left")
     assert len(sink.requests) == 3

@@ -565,7 +565,7 @@ class Flow:
         lines.append("defaults: { destination: { retry: %s %s } }" % (retry, destination_more))
         lines.append("destinations:")
         for key, value in destinations.items():
-            url = "http://127.0.0.1:%d/%s" % (value.port, key) if isinstance(value, Sink) else value
+            url = value if isinstance(value, str) else "http://127.0.0.1:%d/%s" % (value.port, key)
             lines.append("  %s: %s" % (key, url if url.startswith("{") else '"%s"' % url))
         lines.append("routes:")
         for route in routes or ["{ from: '*', to: [%s] }" % ", ".join(destinations)]:

@@ -20,8 +20,11 @@ struct candidate {
     bool scanned; /* found by its keys: looked at although it may not be listed */
 };
 
+enum { SCAN_AGAIN = 15 }; /* rounds without the listing, each of RENEW_EVERY_MS, between two walks */
+
 struct adoption {
     struct candidate *first;
+    unsigned unlisted; /* rounds since the listing was read last */
 };
 
 static struct candidate *candidate_of(struct adoption *a, uint64_t number)
@@ -133,6 +136,21 @@ static void look_at(struct worker *w, struct candidate *c)
 
 static void scan_if_due(struct worker *w);
 
+/* The listing's master is away, or it is no set: journals are found by their keys. */
+static void look_without_listing(struct worker *w)
+{
+    struct adoption *a = w->adoption;
+    for (struct master *m = w->redis.masters; m != NULL && a->unlisted % SCAN_AGAIN == 0;
+         m = m->next) {
+        m->scan_due = true;
+    }
+    a->unlisted++;
+    scan_if_due(w);
+    for (struct candidate *c = a->first; c != NULL; c = c->next) {
+        look_at(w, c);
+    }
+}
+
 static void on_listed(void *user, const redisReply *reply)
 {
     struct worker *w = user;
@@ -143,13 +161,13 @@ static void on_listed(void *user, const redisReply *reply)
     if (reply->type != REDIS_REPLY_ARRAY) {
         enum store_error e = store_error_of(reply);
         log_line(e == STORE_WRONGTYPE ? LOG_ERROR : LOG_WARN,
-                 "the list of journals cannot be read, none is adopted", "key", "%.*slive",
-                 STR_ARG(w->conf->redis.prefix), "error", "%s", store_error_word(e), NULL);
-        for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
-            m->scan_due = true; /* some may not have been listed meanwhile */
-        }
+                 "the list of journals cannot be read; they are looked for by their keys", "key",
+                 "%.*slive", STR_ARG(w->conf->redis.prefix), "error", "%s", store_error_word(e),
+                 NULL);
+        look_without_listing(w);
         return;
     }
+    a->unlisted = 0;
     scan_if_due(w);
     for (struct candidate *c = a->first; c != NULL; c = c->next) {
         c->listed = false;
@@ -276,7 +294,9 @@ void adopt_scan(struct worker *w)
         return;
     }
     struct str argv[] = {STR("SMEMBERS"), worker_key(w, KEY_LIVE)};
-    redis_send(w, 2, argv, on_listed, w);
+    if (!redis_send(w, 2, argv, on_listed, w) && redis_is_ready(w)) {
+        look_without_listing(w); /* on a cluster: its master is away */
+    }
 }
 
 void adopt_done(struct worker *w)

@@ -340,6 +340,33 @@ def a_node_adopts_journals_on_every_master(flow):
     wait_for(lambda: len(a.requests) >= before + 40 and len(sequence(a)) == 40, "the second node to deliver them", 60)
 
 
+def a_node_adopts_while_the_master_of_the_listing_is_away(flow):
+    cluster, a = Cluster(flow), flow.sink(lambda r, before: {"status": 503})
+    listing = cluster.owner_of(int(cluster.servers[0].cli("CLUSTER", "KEYSLOT", "penstock:live")))
+    others = [m for m in cluster.masters if m is not listing]
+    first = flow.penstock({"a": a}, cluster, name="first", workers=8, retry="{schedule: [1s, ...], jitter: 0%}",
+                          destination_more=", breaker: { open_after: 0 }")
+    for i in range(60):
+        assert first.stripe(b'{"seq":%d}' % i).status == 200
+    a.wait(60)
+    held = {n for m in others for j, home in cluster.journals().items() if home is m
+            for n in map(int, re.findall(r'"seq":(\d+)', m.cli("XRANGE", "penstock:{%s}:journal" % j, "-", "+")))}
+    assert held, "some journals lie elsewhere"
+    first.kill()
+    listing.kill()
+    a.answers, before = lambda r, before: {}, len(a.requests)
+
+    class Alive:
+        def directive(self):
+            return others[0].directive()
+
+    flow.penstock({"a": a}, Alive(), name="second", workers=1)
+    taken = lambda: {int(r.body[7:-1]) for r in a.requests[before:]}
+    wait_for(lambda: held <= taken(), "what lies on the other masters", 60)
+    listing.start()
+    wait_for(lambda: taken() == set(range(60)), "the rest", 60)
+
+
 def accepts_and_delivers_on_a_cluster_over_tls(flow):
     """The addresses that the cluster names are the encrypted ones, and each certificate is verified."""
     ca, a = Authority(flow.folder), flow.sink()

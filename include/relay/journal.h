@@ -1,7 +1,7 @@
 /* The journal: a worker's durable log in Redis, for one life. This header and the files journal.c,
- * track.c, commit.c, proof.c, lease.c, recover.c and due.c, with the Lua beside them, are the only place
- * that knows Redis keys. What the protocol is and why: ENGINE in the design, tests/model for the
- * proof.
+ * track.c, commit.c, proof.c, lease.c, recover.c and due.c, with the Lua beside them, are the only
+ * place that knows Redis keys. What the protocol is and why: ENGINE in the design, tests/model for
+ * the proof.
  *
  * Keys of journal J, all with the hash tag {J}: owner, journal (stream), settled (hash), event:<n>
  * (hash: a body and one record a destination), due:<destination> and dead:<destination> (sorted
@@ -113,7 +113,7 @@ struct journal {
     struct append *pending, **pending_tail; /* in n order: unanswered or unknown */
     struct append *unanswered;              /* the first of them that Redis has not answered */
     unsigned pending_count;
-    uint64_t sent_n; /* the last append's */
+    uint64_t sent_n;     /* the last append's */
     struct proof proof;  /* of appends */
     struct proof claims; /* of entries that are to claim something */
 
@@ -296,8 +296,8 @@ bool proof_needed(const struct journal *j, enum conf_durability promised);
 /* The same of an entry that is to claim something: only on a cluster must that wait. */
 bool proof_awaited(const struct journal *j, enum conf_durability promised);
 void journal_prove(struct journal *j); /* behind a turn's appends, in the same write */
-/* Asks for what waits to claim something, if anything does; with each renewal, and when a recovery has
- * read some. What is proven claims at once. */
+/* Asks for what waits to claim something, if anything does; with each renewal, and when a recovery
+ * has read some. What is proven claims at once. */
 void claims_prove(struct journal *j);
 
 /* --- script.c: what runs inside Redis */

@@ -20,7 +20,9 @@ struct candidate {
     bool scanned; /* found by its keys: looked at although it may not be listed */
 };
 
-enum { SCAN_AGAIN = 15 }; /* rounds without the listing, each of RENEW_EVERY_MS, between two walks */
+enum {
+    SCAN_AGAIN = 15
+}; /* rounds without the listing, each of RENEW_EVERY_MS, between two walks */
 
 struct adoption {
     struct candidate *first;

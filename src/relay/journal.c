@@ -235,9 +235,8 @@ static const char *refusal_of(enum store_error e)
 
 static bool is_known(const struct journal *j, const struct append *a)
 {
-    return a->answered &&
-           (a->refusal != NULL || !proof_needed(j, a->durability) ||
-            a->event->n <= j->proof.proven_n);
+    return a->answered && (a->refusal != NULL || !proof_needed(j, a->durability) ||
+                           a->event->n <= j->proof.proven_n);
 }
 
 bool journal_complete_known(struct journal *j)

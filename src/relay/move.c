@@ -5,8 +5,8 @@
  * Events that leave a lost journal for the live one are claimed in the old journal's `moved`: an
  * old owner, and the adopter that had recovered it before the tail was lost, may both hold one.
  * Events of sources with `dedupe` are claimed by their delivery id, <prefix>{<digest>}:seen.
- * Because the claim comes behind the append, and on a cluster behind its proof, the event that holds
- * one is durable: a duplicate can be answered with its id at once, and no claim is ever left
+ * Because the claim comes behind the append, and on a cluster behind its proof, the event that
+ * holds one is durable: a duplicate can be answered with its id at once, and no claim is ever left
  * pending. */
 #include "relay/journal.h"
 
@@ -201,7 +201,8 @@ static void move_free(struct worker *w, struct move *m)
     free(m);
 }
 
-/* It went with a tail before it could claim anything: it is appended once more from where it was. */
+/* It went with a tail before it could claim anything: it is appended once more from where it was.
+ */
 static void forget_copy(struct worker *w, struct move *m)
 {
     tell(w, m, MOVE_UNKNOWN, STR_NONE);

@@ -1,13 +1,14 @@
-/* Proof that what lies in a journal is as durable as promised, where Redis' answer to a write is none:
- * WAIT and WAITAOF tell of all that their connection wrote before.
+/* Proof that what lies in a journal is as durable as promised, where Redis' answer to a write is
+ * none: WAIT and WAITAOF tell of all that their connection wrote before.
  *
- * For appends: one proof is under way at a time, and what was appended meanwhile shares the next one, a
- * group commit.
+ * For appends: one proof is under way at a time, and what was appended meanwhile shares the next
+ * one, a group commit.
  *
- * For claims, on a cluster only: a claim of a delivery id or a place lies on another master than the entry
- * that makes it. Were that entry lost with its master's tail, the claim would still turn away every other
- * copy of the event. So what is not proven does not claim. Without a cluster the entry was written before
- * its claim to the same server, and no tail is lost that has the one and not the other. */
+ * For claims, on a cluster only: a claim of a delivery id or a place lies on another master than
+ * the entry that makes it. Were that entry lost with its master's tail, the claim would still turn
+ * away every other copy of the event. So what is not proven does not claim. Without a cluster the
+ * entry was written before its claim to the same server, and no tail is lost that has the one and
+ * not the other. */
 #include "relay/journal.h"
 
 /* Well below what a sender waits; both together below what commands of that connection may take. A
@@ -151,8 +152,8 @@ static bool waits_here(const struct move *m, const struct journal *j)
     return m->unproven && m->copy != NULL && m->copy_number == j->number && !m->copy_lost;
 }
 
-/* This connection has perhaps never written there: what it is to tell of must lie before a write of its
- * own. */
+/* This connection has perhaps never written there: what it is to tell of must lie before a write of
+ * its own. */
 static void write_first(struct journal *j)
 {
     struct buf key;

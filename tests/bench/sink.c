@@ -1,6 +1,6 @@
-/* sink PORT COUNT [tell]: destinations on COUNT ports from PORT on. Each counts the events of gen.c that
- * it gets, those that it got before, and how long after they were due; answers 204.
- * With `tell` the events are those of chaos/load.c, and each is one `struct taken` on standard output.
+/* sink PORT COUNT [tell]: destinations on COUNT ports from PORT on. Each counts the events of gen.c
+ * that it gets, those that it got before, and how long after they were due; answers 204. With
+ * `tell` the events are those of chaos/load.c, and each is one `struct taken` on standard output.
  *
  * GET /stats on any port prints all as JSON; GET /reset begins anew; GET /set?I=STATUS makes
  * destination I answer that status (events that it refuses are not counted as got). */

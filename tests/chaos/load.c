@@ -1,10 +1,10 @@
-/* load RATE SENDERS PAD FIRST SECRET: signed events with numbers of their own, at a steady rate, never
- * held up by one that hangs. What is due goes to a free sender (a keep-alive connection); what was due
- * half a second ago, when all of them were busy, is not made up for.
+/* load RATE SENDERS PAD FIRST SECRET: signed events with numbers of their own, at a steady rate,
+ * never held up by one that hangs. What is due goes to a free sender (a keep-alive connection);
+ * what was due half a second ago, when all of them were busy, is not made up for.
  *
- * Its standard input says where to: a line of ports, and again when that changes. A sender stays with
- * its port as long as it is among them. End of input: no more events; it ends when the last is answered.
- * Its standard output is one `struct told` an event, as soon as its outcome is known. */
+ * Its standard input says where to: a line of ports, and again when that changes. A sender stays
+ * with its port as long as it is among them. End of input: no more events; it ends when the last is
+ * answered. Its standard output is one `struct told` an event, as soon as its outcome is known. */
 #include "../bench/load.h"
 
 #include <arpa/inet.h>
@@ -22,7 +22,8 @@
 #define LATE_NS (500 * (uint64_t)MS)
 #define CONNECT_NS (5000 * (uint64_t)MS)
 #define ANSWER_NS (12000 * (uint64_t)MS)
-#define REST_NS (50 * (uint64_t)MS) /* after a failure: a refused connection is no reason to spin */
+#define REST_NS (50 * (uint64_t)MS) /* after a failure: a refused connection is no reason to spin  \
+                                     */
 
 enum { TOLD_TIMEOUT = -1, TOLD_BROKEN = -2 };
 
@@ -92,10 +93,11 @@ static void post(struct sender *s)
     HMAC(EVP_sha256(), secret, (int)strlen(secret), (unsigned char *)signed_text,
          (size_t)(end - signed_text), digest, &len);
     put_hex(hex, digest, len);
-    int head = snprintf(request, 1024,
-                        "POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nStripe-Signature: t=%.*s,v1=%s\r\n"
-                        "Content-Length: %zu\r\n\r\n",
-                        (int)(body - signed_text - 1), signed_text, hex, (size_t)(end - body));
+    int head =
+        snprintf(request, 1024,
+                 "POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nStripe-Signature: t=%.*s,v1=%s\r\n"
+                 "Content-Length: %zu\r\n\r\n",
+                 (int)(body - signed_text - 1), signed_text, hex, (size_t)(end - body));
     memcpy(request + head, body, (size_t)(end - body));
     size_t all_of_it = (size_t)head + (size_t)(end - body);
     s->got = 0;

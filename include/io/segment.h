@@ -1,10 +1,10 @@
 /* A segment: an append-only file of checksummed records, durable before its writer is told so.
  *
- * Head: "PENSPOOL", version (u32), 0 (u32), journal (u64), number of the first record (u64; the
- * others count on from it), CRC-32C of all that (u32). A record: length of its payload (u32),
- * CRC-32C of length and payload (u32), payload. All little-endian. A crash may leave a part of a
- * record, or a hole where bytes were to come: reading ends at the first that does not check,
- * unless the one behind it does.
+ * Head: "PENSPOOL", version (u32), 0 (u32), journal (u64), number of the first record (u64),
+ * CRC-32C of all that (u32). A record: length of its payload (u32), CRC-32C of all the rest (u32),
+ * its number, one above the last one's (u64), payload. All little-endian. A crash may leave a part
+ * of a record, or a hole where bytes were to come: reading ends at the first that does not check,
+ * unless one behind it does.
  *
  * Everything here blocks: call it from the thread pool. It knows nothing of what records hold. */
 #ifndef IO_SEGMENT_H
@@ -14,7 +14,7 @@
 
 #define SEGMENT_NAME_MAX 64
 #define SEGMENT_HEAD_BYTES 36
-#define SEGMENT_RECORD_BYTES 8 /* beside the payload */
+#define SEGMENT_RECORD_BYTES 16 /* beside the payload */
 
 /* --- writing */
 
@@ -34,7 +34,7 @@ void segment_close(struct segment *s);
 
 /* A record in `out`: begin, add the payload's bytes, end. `begin` returns what `end` wants. */
 size_t segment_begin(struct buf *out);
-void segment_end(struct buf *out, size_t begun);
+void segment_end(struct buf *out, size_t begun, uint64_t number);
 
 /* --- reading */
 
@@ -55,8 +55,9 @@ struct segment_reader {
 /* NULL, or one of the reasons above. `bytes` is borrowed for the reader's life. */
 const char *segment_open(struct segment_reader *r, struct str bytes) MUST_CHECK;
 bool segment_next(struct segment_reader *r, uint64_t *number, struct str *payload);
-/* It answered false: steps over one record, if the one behind it checks. So that was no torn tail
- * but damage, and what lies behind it was acknowledged. */
-bool segment_skip(struct segment_reader *r);
+/* It answered false: steps to the next record that checks, and answers how many are lost before it.
+ * So that was no torn tail but damage, and what lies behind it was acknowledged. 0: there is none.
+ */
+uint64_t segment_skip(struct segment_reader *r);
 
 #endif

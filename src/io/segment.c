@@ -111,13 +111,21 @@ size_t segment_begin(struct buf *out)
     return begun;
 }
 
-void segment_end(struct buf *out, size_t begun)
+/* Of a record with a payload of `n` bytes: its length, number and payload. */
+static uint32_t record_crc(const void *record, size_t n)
+{
+    const char *at = record;
+    return crc32c(crc32c(0, at, 4), at + 8, n + SEGMENT_RECORD_BYTES - 8);
+}
+
+void segment_end(struct buf *out, size_t begun, uint64_t number)
 {
     ENSURE(!out->failed && out->len - begun - SEGMENT_RECORD_BYTES <= UINT32_MAX);
     unsigned char *at = (unsigned char *)out->at + begun;
     size_t n = out->len - begun - SEGMENT_RECORD_BYTES;
     little_put32(at, (uint32_t)n);
-    little_put32(at + 4, crc32c(crc32c(0, at, 4), at + SEGMENT_RECORD_BYTES, n));
+    little_put64(at + 8, number);
+    little_put32(at + 4, record_crc(at, n));
 }
 
 /* --- reading */
@@ -193,44 +201,42 @@ const char *segment_open(struct segment_reader *r, struct str bytes)
     return NULL;
 }
 
-/* The payload of the record at the front, by its length; false: that reaches too far. */
-static bool measure(struct str left, struct str *payload)
+/* Is a record at the front, and whole? */
+static bool checks(struct str left, uint64_t *number, struct str *payload)
 {
     size_t n = left.len < SEGMENT_RECORD_BYTES ? SIZE_MAX : little_get32(left.at);
-    if (n == SIZE_MAX || n > left.len - SEGMENT_RECORD_BYTES) {
+    if (n == SIZE_MAX || n > left.len - SEGMENT_RECORD_BYTES ||
+        little_get32(left.at + 4) != record_crc(left.at, n)) {
         return false;
     }
+    *number = little_get64(left.at + 8);
     *payload = (struct str){left.at + SEGMENT_RECORD_BYTES, n};
     return true;
 }
 
-static bool checks(struct str left, struct str *payload)
-{
-    return measure(left, payload) &&
-           little_get32(left.at + 4) == crc32c(crc32c(0, left.at, 4), payload->at, payload->len);
-}
-
 bool segment_next(struct segment_reader *r, uint64_t *number, struct str *payload)
 {
-    if (!checks(r->left, payload)) {
+    if (!checks(r->left, number, payload) || *number != r->next) {
         return false;
     }
-    *number = r->next++;
+    r->next++;
     r->left = str_from(r->left, SEGMENT_RECORD_BYTES + payload->len);
     return true;
 }
 
-bool segment_skip(struct segment_reader *r)
+uint64_t segment_skip(struct segment_reader *r)
 {
-    struct str damaged, behind;
-    if (!measure(r->left, &damaged)) {
-        return false;
+    uint64_t most = r->left.len / SEGMENT_RECORD_BYTES; /* records that can be lost */
+    for (size_t i = 1; i + SEGMENT_RECORD_BYTES <= r->left.len; i++) {
+        struct str rest = str_from(r->left, i), payload;
+        uint64_t number = little_get64(rest.at + 8);
+        bool plausible = number > r->next && number - r->next <= most;
+        if (plausible && checks(rest, &number, &payload)) {
+            uint64_t lost = number - r->next;
+            r->next = number;
+            r->left = rest;
+            return lost;
+        }
     }
-    struct str rest = str_from(r->left, SEGMENT_RECORD_BYTES + damaged.len);
-    if (!checks(rest, &behind)) {
-        return false;
-    }
-    r->next++;
-    r->left = rest;
-    return true;
+    return 0;
 }

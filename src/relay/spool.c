@@ -341,7 +341,7 @@ void spool_append(struct worker *w, const struct event_parts *parts, struct spoo
                         .body = parts->body};
     size_t begun = segment_begin(&b->bytes);
     spooled_encode(&e, &b->bytes);
-    segment_end(&b->bytes, begun);
+    segment_end(&b->bytes, begun, n);
     buf_done(&to);
     x->next = NULL;
     *b->tail = x;
@@ -524,10 +524,11 @@ static void feed(struct spool *s)
             feed_one(s, n, payload);
             continue;
         }
-        if (segment_skip(&s->reader)) {
-            say_of_file(s, "an event of the spool is lost: the disk has damaged it",
-                        "a checksum does not fit, and others behind it do", s->files->bytes);
-            stats_lost(s->w, 1);
+        uint64_t lost = segment_skip(&s->reader);
+        if (lost > 0) {
+            say_of_file(s, "events of the spool are lost: the disk has damaged them",
+                        "checksums do not fit, and others behind them do", s->files->bytes);
+            stats_lost(s->w, (unsigned)lost);
             continue;
         }
         s->read_all = true;

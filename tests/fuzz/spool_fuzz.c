@@ -7,11 +7,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static void put(struct buf *out, struct str payload)
+static void put(struct buf *out, uint64_t number, struct str payload)
 {
     size_t begun = segment_begin(out);
     buf_add_str(out, payload);
-    segment_end(out, begun);
+    segment_end(out, begun, number);
 }
 
 static void check_event(struct str payload)
@@ -41,12 +41,18 @@ static void check_segment(struct str bytes)
     first = r.next;
     for (uint64_t i = 0; segment_next(&r, &number, &payload); i++) {
         ENSURE(number == first + i);
-        put(&again, payload);
+        put(&again, number, payload);
         check_event(payload);
     }
     ENSURE(again.len + r.left.len == bytes.len);
     ENSURE(str_eq(buf_str(&again), str_head(bytes, again.len)));
     buf_done(&again);
+    for (uint64_t before = r.next, lost; (lost = segment_skip(&r)) > 0; before = number + 1) {
+        ENSURE(segment_next(&r, &number, &payload) && number == before + lost);
+        check_event(payload);
+        while (segment_next(&r, &number, &payload)) {
+        }
+    }
 }
 
 /* The first byte says what the rest is; a checksum is hard to guess, so one form gets it for free.

@@ -62,17 +62,17 @@ static struct str text_of(unsigned i)
     return str_head(str_of(text), (size_t)i * 7);
 }
 
-static void put(struct buf *out, struct str payload)
+static void put(struct buf *out, uint64_t number, struct str payload)
 {
     size_t begun = segment_begin(out);
     buf_add_str(out, payload);
-    segment_end(out, begun);
+    segment_end(out, begun, number);
 }
 
 static void put_records(struct buf *out, unsigned from, unsigned to)
 {
     for (unsigned i = from; i < to; i++) {
-        put(out, text_of(i));
+        put(out, FIRST + i, text_of(i));
     }
 }
 
@@ -194,37 +194,80 @@ static void ends_at_a_record_with_any_bit_turned(void **state)
     buf_done(&bytes);
 }
 
-/* Damage of one record costs that one: the numbers of the others stay theirs. */
-static void steps_over_a_damaged_record_between_whole_ones(void **state)
+static size_t start_of(unsigned record)
+{
+    size_t at = SEGMENT_HEAD_BYTES;
+    for (unsigned i = 0; i < record; i++) {
+        at += SEGMENT_RECORD_BYTES + text_of(i).len;
+    }
+    return at;
+}
+
+/* Reads all there is; each record must be what its number says. */
+static void read_on(struct str bytes, unsigned *read, uint64_t *lost, size_t *left)
+{
+    struct segment_reader r;
+    uint64_t number, more;
+    struct str payload;
+    *read = 0;
+    *lost = 0;
+    assert_null(segment_open(&r, bytes));
+    do {
+        while (segment_next(&r, &number, &payload)) {
+            assert_true(str_eq(payload, text_of((unsigned)(number - FIRST))));
+            (*read)++;
+        }
+        more = segment_skip(&r);
+        *lost += more;
+    } while (more > 0);
+    *left = r.left.len;
+}
+
+/* Damage costs what it has touched, be it a length or a whole sector: the numbers of the others stay
+ * theirs. At the end it may as well be a torn tail. */
+static void steps_over_what_is_damaged_between_whole_records(void **state)
 {
     (void)state;
     struct buf bytes;
     sample(&bytes);
-    size_t whole = SEGMENT_HEAD_BYTES;
-    for (unsigned i = 0; i < RECORDS; i++) {
-        char *crc = bytes.at + whole + 4;
-        struct segment_reader r;
-        uint64_t number;
-        struct str payload;
-        unsigned read = 0, skipped = 0;
-        *crc ^= 16;
-        assert_null(segment_open(&r, buf_str(&bytes)));
-        for (;;) {
-            if (segment_next(&r, &number, &payload)) {
-                assert_true(str_eq(payload, text_of((unsigned)(number - FIRST))));
-                read++;
-            } else if (segment_skip(&r)) {
-                skipped++;
-            } else {
-                break;
+    for (unsigned from = 0; from < RECORDS; from++) {
+        for (unsigned to = from + 1; to <= RECORDS; to++) {
+            static const unsigned char kinds[] = {0, 0xff, 0x5a};
+            for (size_t kind = 0; kind < sizeof kinds; kind++) {
+                struct buf copy;
+                unsigned read;
+                uint64_t lost;
+                size_t left, begins = start_of(from), ends = start_of(to);
+                buf_init(&copy, 1 << 20);
+                buf_add_str(&copy, buf_str(&bytes));
+                memset(copy.at + begins, kinds[kind], ends - begins);
+                read_on(buf_str(&copy), &read, &lost, &left);
+                assert_int_equal(read, RECORDS - (to - from));
+                assert_int_equal(lost, to == RECORDS ? 0 : to - from);
+                assert_int_equal(left, to == RECORDS ? ends - begins : 0);
+                buf_done(&copy);
             }
         }
-        bool last = i == RECORDS - 1; /* it may as well be a torn tail */
+    }
+    buf_done(&bytes);
+}
+
+/* A record in the middle with any bit turned: one is lost, no other. */
+static void one_turned_bit_costs_one_record(void **state)
+{
+    (void)state;
+    struct buf bytes;
+    sample(&bytes);
+    for (size_t bit = start_of(2) * 8; bit < start_of(3) * 8; bit++) {
+        unsigned read;
+        uint64_t lost;
+        size_t left;
+        bytes.at[bit / 8] = (char)(bytes.at[bit / 8] ^ 1 << bit % 8);
+        read_on(buf_str(&bytes), &read, &lost, &left);
         assert_int_equal(read, RECORDS - 1);
-        assert_int_equal(skipped, last ? 0 : 1);
-        assert_int_equal(r.left.len, last ? SEGMENT_RECORD_BYTES + text_of(i).len : 0);
-        *crc ^= 16;
-        whole += SEGMENT_RECORD_BYTES + text_of(i).len;
+        assert_int_equal(lost, 1);
+        assert_int_equal(left, 0);
+        bytes.at[bit / 8] = (char)(bytes.at[bit / 8] ^ 1 << bit % 8);
     }
     buf_done(&bytes);
 }
@@ -358,7 +401,8 @@ int main(void)
         cmocka_unit_test(reads_back_what_was_written),
         cmocka_unit_test(cuts_the_torn_tail_at_every_byte),
         cmocka_unit_test(ends_at_a_record_with_any_bit_turned),
-        cmocka_unit_test(steps_over_a_damaged_record_between_whole_ones),
+        cmocka_unit_test(steps_over_what_is_damaged_between_whole_records),
+        cmocka_unit_test(one_turned_bit_costs_one_record),
         cmocka_unit_test(a_hole_is_no_record),
         cmocka_unit_test(refuses_what_it_cannot_know),
         cmocka_unit_test(a_failed_sync_cuts_the_file_back),

@@ -89,6 +89,8 @@ static void ask(struct proof *p, size_t argc, const struct str *argv, store_on_r
 
 static void ask_for(struct proof *p, bool sync, bool replicas)
 {
+    p->synced = false; /* of what is not asked for there is no proof */
+    p->replicas = 0;
     if (sync) {
         const struct str argv[] = {STR("WAITAOF"), STR("1"), STR("0"), STR(SYNC_WITHIN_MS)};
         ask(p, 4, argv, on_waitaof);

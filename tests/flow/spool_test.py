@@ -92,7 +92,7 @@ def spooled_events_survive_kill_9_of_penstock(flow):
     assert p.stop() == 0
 
 
-def a_kill_9_amid_the_drain_loses_nothing(flow):
+def _killed_amid_the_drain(flow):
     redis, a = flow.redis(), flow.sink()
     p = flow.penstock({"a": a}, redis, more=SPOOL)
     _redis_away(redis, p)
@@ -102,8 +102,13 @@ def a_kill_9_amid_the_drain_loses_nothing(flow):
     redis.start()
     a.wait(20)
     p.kill()
-    seen = len(a.requests)
     assert _files(p), "the drain was over too soon to say anything"
+    return redis, a, p, load
+
+
+def a_kill_9_amid_the_drain_loses_nothing(flow):
+    _, a, p, load = _killed_amid_the_drain(flow)
+    seen = len(a.requests)
     p.start()
     _drained(p)
     wait_for(lambda: load.acknowledged <= set(sequence(a)), "every acknowledged event to arrive")
@@ -113,16 +118,7 @@ def a_kill_9_amid_the_drain_loses_nothing(flow):
 
 def a_drain_that_another_node_has_taken_over_delivers_nothing_twice(flow):
     """What the dead life had moved is the other node's; what is still in its files goes on when it returns."""
-    redis, a = flow.redis(), flow.sink()
-    p = flow.penstock({"a": a}, redis, more=SPOOL)
-    _redis_away(redis, p)
-    load = Load(p, 600)
-    wait_for(lambda: len(load.acknowledged) >= 1500, "events to be spooled")
-    load.stop()
-    redis.start()
-    a.wait(20)
-    p.kill()
-    assert _files(p), "the drain was over too soon to say anything"
+    redis, a, p, load = _killed_amid_the_drain(flow)
     other = flow.penstock({"a": a}, redis, name="other")
     wait_for(lambda: other.text().count("journal is recovered") >= 2, "the other node to have both journals")
     found = other.metric("penstock_events_recovered_total")

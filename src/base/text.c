@@ -175,6 +175,8 @@ static bool take_unit(struct str *s, const struct unit *units, uint64_t *factor)
     return false;
 }
 
+#define LONGEST_MS ((uint64_t)INT64_MAX / 8)
+
 const char *text_duration(struct str s, int64_t *out_ms)
 {
     static const struct unit units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
@@ -186,13 +188,10 @@ const char *text_duration(struct str s, int64_t *out_ms)
         if (!take_digits(&s, &v) || !take_unit(&s, units, &factor)) {
             return WANTED;
         }
-        if (v > (uint64_t)INT64_MAX / 8 / factor) {
+        if (v > LONGEST_MS / factor || total + v * factor > LONGEST_MS) {
             return "the duration is too long";
         }
         total += v * factor;
-        if (total > (uint64_t)INT64_MAX / 4) {
-            return "the duration is too long";
-        }
     } while (s.len > 0);
     *out_ms = (int64_t)total;
     return NULL;

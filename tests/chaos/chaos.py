@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """tests/chaos/run [--minutes N] [--runs N] [--scale X] [--seed S] [--jobs N] [--list] [--short] [--penstock PATH]
-[SCENARIO...]: the fault matrix. Each scenario is a function in *_faults.py: it starts real nodes, Redis and destinations, keeps a steady load of
+[--table FILE] [SCENARIO...]: the fault matrix. Each scenario is a function in *_faults.py: it starts real nodes, Redis and destinations, keeps a steady load of
 signed events going, does harm, and waits for quiet. Then nothing that was accepted may be missing anywhere, nothing may
 have come twice beyond promise 4 (room.py says how that is counted), no journal may be left without an owner, Redis'
 memory must be back, no log may speak of an error that the scenario did not cause. Prints a table; exit 1 on anything else.
@@ -13,6 +13,7 @@ import glob
 import importlib.util
 import os
 import random
+import subprocess
 import sys
 import time
 import traceback
@@ -64,10 +65,14 @@ def run(name, function, seed, scale):
     return verdict, row
 
 
+def failed(verdict):
+    return verdict is not None and not verdict.startswith("skipped")
+
+
 def keep_logs(name, seed, room, verdict):
     """Of what failed: every log, in $CHAOS_LOGS."""
     folder = os.environ.get("CHAOS_LOGS")
-    if folder and verdict is not None and not verdict.startswith("skipped"):
+    if folder and failed(verdict):
         os.makedirs(folder, exist_ok=True)
         for p in room.nodes:
             with open(os.path.join(folder, "%s.%s.%s" % (name, seed, os.path.basename(p.folder))), "w") as f:
@@ -96,6 +101,26 @@ def rounds(names, runs, minutes, seed):
                 yield name, "%s.%d" % (seed, n)
 
 
+def write_table(path, rows):
+    """As Markdown, in the order of --list."""
+    version = subprocess.run([rooms.harness.PENSTOCK, "version"], stdout=subprocess.PIPE, text=True).stdout.split("\n")[0]
+    total = {k: sum(row.get(k, 0) for _, _, _, row in rows) for k in COUNTS}
+    with open(path, "w") as f:
+        f.write("# The fault matrix\n\n`sh tests/chaos/run --table tests/chaos/README.md` wrote this on %s: %s, %d cores, %d runs, "
+                "{:,} events accepted, %d lost, %d failed.\n\n".format(total["accepted"]) % (
+                    time.strftime("%Y-%m-%d"), version, os.cpu_count(), len(rows), total["lost"],
+                    sum(failed(v) for _, _, v, _ in rows)))
+        f.write("`again`: deliveries that came a second time; `bound`: those that promise 4 allows to, for they were in flight or not "
+                "committed when the fault struck. One that came again without being among them fails the run. `recovery`: from the "
+                "end of the fault until nobody is refused.\n\n| scenario | what happens | accepted | refused | unknown | lost | again "
+                "| bound | recovery | verdict |\n|---|---|---|---|---|---|---|---|---|---|\n")
+        for name, what, verdict, row in rows:
+            recovery = row.get("recovery")
+            f.write("| `%s` | %s | %s | %s | %s |\n" % (
+                name, what, " | ".join(str(row.get(k, "")) for k in COUNTS[1:]),
+                "" if recovery is None else "%.2f s" % recovery, verdict or "ok"))
+
+
 def tell_sums(sums):
     """Of each scenario's runs together."""
     print()
@@ -113,6 +138,7 @@ def main():
     arguments.add_argument("--short", action="store_true")
     arguments.add_argument("--scale", type=float, help="of the load's rate; 1 is 300/s for most (--short: 0.5)")
     arguments.add_argument("--penstock")
+    arguments.add_argument("--table", metavar="FILE")
     arguments.add_argument("names", nargs="*", metavar="SCENARIO")
     a = arguments.parse_args()
     if a.penstock:
@@ -134,7 +160,7 @@ def main():
     scale = a.scale or (0.5 if a.short else 1.0)
     print("seed %s" % a.seed)
     print(LINE % ("scenario", *COUNTS, "recovery", "took", ""), flush=True)
-    failed, sums = 0, {}
+    wrong, sums, rows = 0, {}, []
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
         running, todo = {}, rounds(names, a.runs, a.minutes, a.seed)
         while True:
@@ -150,13 +176,16 @@ def main():
                 name, seed = running.pop(future)
                 verdict, row = future.result()
                 tell(name, verdict and ("%s (seed %s)" % (verdict, seed) if seed != a.seed else verdict), row)
-                failed += verdict is not None and not verdict.startswith("skipped")
+                wrong += failed(verdict)
+                rows.append((name, " ".join((known[name].__doc__ or "").split()), verdict, row))
                 runs, total = sums.get(name, (0, dict.fromkeys(COUNTS, 0)))
                 sums[name] = runs + 1, {k: total[k] + row.get(k, 0) for k in COUNTS}
     if a.runs > 1:
         tell_sums(sums)
-    print("%d failed" % failed)
-    return 1 if failed else 0
+    if a.table:
+        write_table(a.table, sorted(rows, key=lambda r: list(known).index(r[0])))
+    print("%d failed" % wrong)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -311,7 +311,7 @@ enum script_id {
 typedef void (*script_on_answer)(struct journal *j, const redisReply *reply, int64_t sent_ms);
 bool script_send(struct journal *j, enum script_id id, size_t argc, const struct str *argv,
                  script_on_answer on_answer);
-/* The same for any journal, also of another node. */
+/* The same for any journal, also of another node; false: its master is not ready. */
 bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t argc,
                     const struct str *argv, store_on_reply on_reply, void *user);
 

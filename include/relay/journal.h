@@ -17,7 +17,7 @@
 #define LEASE_VALID_MS 4000 /* what its owner believes, counted from when the renewal was sent */
 #define RENEW_EVERY_MS 2000
 #define COMMIT_EVERY_MS 10
-#define SEEN_EVERY_MS 1000 /* so exactly does a record say when its last commit that parked was */
+#define SEEN_EVERY_MS 1000 /* the record's `seen` is rounded up to this */
 
 struct delivery;
 struct track;
@@ -129,7 +129,7 @@ struct journal {
     uint64_t read_n;           /* recovery's cursor: entries below it were read */
     struct recovery *recovery; /* under way */
     bool recovered;            /* all of it was read, in this life */
-    int64_t seen_ms;           /* nothing is parked that was tried later, its record says */
+    int64_t seen_ms;           /* the record's `seen`: nothing that is parked was tried later */
     struct hastening hastening;
     int64_t newest_ms;      /* receipt of its newest entry */
     uint64_t bytes;         /* of the entries appended in this life, trimmed ones too; of a sealed
@@ -319,7 +319,8 @@ bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t
  * already, and Coming back decides. */
 bool script_unfit(enum store_error e);
 
-/* What every script answers first. Slices are borrowed from the reply. */
+/* What every script but watch.lua answers first (that: the owner alone). Slices are borrowed from
+ * the reply. */
 struct answer {
     enum store_error error; /* STORE_OK: the rest is set */
     struct str word, owner, version;

@@ -72,7 +72,6 @@ struct due_read {
     struct track *t;
     enum read_kind kind;
     unsigned lane;
-    struct record *records; /* of the numbers asked for */
     uint64_t *numbers;
     size_t count, got;
     bool missed;  /* an answer did not come: what was left out is still due */
@@ -82,7 +81,6 @@ struct due_read {
 
 static void read_free(struct due_read *r)
 {
-    free(r->records);
     free(r->numbers);
     free(r);
 }
@@ -141,7 +139,7 @@ static void read_done(struct journal *j, struct due_read *r)
     }
     if (t != NULL && t == r->t) {
         t->due_reading = false;
-        if (r->missed) {
+        if (r->missed && r->kind == READ_DUE) {
             t->next_due_ms = worker_now_ms(j->w) + (r->refused ? AGAIN_MS : 0);
         }
         lane_pump(t->lane);

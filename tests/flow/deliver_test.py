@@ -242,3 +242,24 @@ def forgets_dead_letters_after_their_retention(flow):
     redis.cli("ZADD", dead, "XX", 1, 2)  # buried in 1970
     wait_for(lambda: not p.api("/api/v1/dead")["dead"], "it to be forgotten")
     wait_for(lambda: redis.cli("KEYS", "*event:*") == "", "its body to be gone")
+
+
+def buries_what_is_too_old_once_it_can_be_read(flow):
+    redis, d, e = flow.redis(), flow.sink(lambda r, before: {"status": 503}), flow.sink()
+    p = flow.penstock({"d": d, "e": e}, redis, workers=1, retry="{schedule: [1h], jitter: 0%}")
+    assert p.stripe(b"{}").status == 200
+    due = wait_for(lambda: redis.cli("KEYS", "*due:d"), "it to be parked")
+    assert p.stop() == 0
+    with open(p.config) as f:
+        lines = f.read().replace("[d, e]", "[e]").splitlines()
+    with open(p.config, "w") as f:  # it stands, like one that is paused
+        f.write("\n".join(line for line in lines if not line.startswith("  d:")))
+    n = redis.cli("ZRANGE", due, 0, 0)
+    redis.cli("ZADD", due, "XX", 1, n)  # since 1970
+    event = due.replace("due:d", "event:" + n)
+    redis.cli("RENAME", event, event.replace("event:", "kept:"))
+    redis.cli("SET", event, "foreign")
+    p.start()
+    p.wait_log("parked deliveries cannot be read")
+    redis.cli("RENAME", event.replace("event:", "kept:"), event)
+    wait_for(lambda: redis.cli("ZRANGE", due.replace("due:d", "dead:d"), 0, -1) == n, "it to be a dead letter")

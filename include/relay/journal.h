@@ -274,7 +274,8 @@ void commit_drop(struct track *t, uint64_t n);
 void commit_settle(struct track *t,
                    uint64_t n); /* delivered: its record goes, written or not yet */
 void commit_trim(struct journal *j, uint64_t below_n);
-void commit_request_done(struct journal *j, struct str text);
+/* Goes no earlier than what was queued for entry n before; 0: it is of none. */
+void commit_request_done(struct journal *j, uint64_t n, struct str text);
 void commit_soon(struct journal *j);       /* something changed: a tick will look */
 bool commit_idle(const struct journal *j); /* nothing queued, dirty or unanswered */
 /* Coming back found my outstanding version written, or not: finish or send again. */
@@ -461,6 +462,10 @@ void due_rearm(struct worker *w);
 void due_look(struct track *t);    /* reads the head of its due set */
 void due_expire(struct track *t);  /* buries what is older than max_age, untried */
 void dead_expire(struct track *t); /* forgets dead letters older than retention.dead */
+/* A dead letter is one no more: until what becomes of it is written, nobody else finds it. Or it
+ * stays one. */
+void dead_take(struct track *t, uint64_t n);
+void dead_give_back(struct track *t, uint64_t n);
 /* The oldest of them. False: nothing is asked, there are none or too much else is under way. */
 bool dead_forget(struct track *t, uint64_t count);
 void due_forget(struct track *t, uint64_t count); /* parked ones: their destination is dropped */

@@ -166,6 +166,12 @@ static bool is_read(const struct journal *j, struct due_read *r, const redisRepl
     return e == STORE_OK && reply->type == REDIS_REPLY_ARRAY;
 }
 
+/* A member of a due or dead set; false: foreign. */
+static bool member_read(const redisReply *reply, uint64_t *n)
+{
+    return text_u64(store_text(reply), UINT64_MAX, n) == NULL && *n != 0;
+}
+
 /* HMGET of one parked delivery: id t src m h b, and its record. */
 static void on_event(struct journal *j, struct due_read *r, const redisReply *reply)
 {
@@ -285,7 +291,7 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
     ENSURE(r->numbers != NULL);
     for (size_t i = 0; i < pairs; i++) {
         uint64_t n, due;
-        if (text_u64(store_text(reply->element[2 * i]), UINT64_MAX, &n) != NULL ||
+        if (!member_read(reply->element[2 * i], &n) ||
             text_u64(store_text(reply->element[2 * i + 1]), INT64_MAX, &due) != NULL ||
             numset_has(&t->in_hand, n)) {
             continue;
@@ -427,6 +433,24 @@ void due_time_went_back(struct journal *j)
     due_hasten(j);
 }
 
+/* --- dead letters that become something else */
+
+void dead_take(struct track *t, uint64_t n)
+{
+    numset_add(&t->in_hand, n);
+    t->due_total++;
+    t->dead_total -= t->dead_total > 0;
+}
+
+void dead_give_back(struct track *t, uint64_t n)
+{
+    if (numset_has(&t->in_hand, n)) {
+        numset_remove(&t->in_hand, n);
+        t->due_total -= t->due_total > 0;
+        t->dead_total++;
+    }
+}
+
 /* --- dead letters that are older than retention.dead */
 
 struct dead_read {
@@ -452,13 +476,13 @@ static void on_old_dead(void *user, const redisReply *reply)
     }
     for (size_t i = 0; i < reply->elements; i++) {
         uint64_t n;
-        if (text_u64(store_text(reply->element[i]), UINT64_MAX, &n) != NULL) {
+        if (!member_read(reply->element[i], &n) || numset_has(&t->in_hand, n)) {
             continue;
         }
         if (r.due) {
             numset_add(&t->in_hand, n); /* until that is written */
         } else {
-            t->dead_total -= t->dead_total > 0;
+            dead_take(t, n);
         }
         commit_drop(t, n);
     }

@@ -715,3 +715,23 @@ def a_recovery_finds_whom_a_step_back_of_the_clock_delays(flow):
     wait_for(lambda: ahead() == 0, "nothing to be parked by the other time")
     assert p.stop() == 0
     assert all(n == 1 for i, n in sequence(a).items() if i < 60), "the others wait for their time"
+
+
+def an_accepted_replay_survives_kill_9_at_redis_out_of_memory(flow):
+    """Its body must come back from history first, and Redis has no room for that."""
+    redis, a, broken = flow.redis(), flow.sink(), [True]
+    a.answers = lambda r, before: {"status": 410} if broken[0] else {}
+    p = flow.penstock({"a": a}, redis, workers=1)
+    assert p.stripe(b'{"seq":1}').status == 200
+    dead = wait_for(lambda: redis.cli("KEYS", "*dead:a"), "a dead letter")
+    assert redis.cli("HDEL", dead.replace("dead:a", "event:2"), "b") == "1"
+    p.signal(signal.SIGSTOP)
+    redis.cli("RPUSH", dead.replace("dead:a", "requests"), "replay 2 a 1")
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
+    p.signal(signal.SIGCONT)
+    wait_for(lambda: p.text().count("Redis refused a commit") >= 2, "it to be tried, and all else to be written")
+    p.kill()
+    broken[0] = False
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    p.start()
+    assert a.wait(2)[1].header("penstock-replay") == "true"

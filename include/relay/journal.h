@@ -276,6 +276,8 @@ void commit_settle(struct track *t,
 void commit_trim(struct journal *j, uint64_t below_n);
 /* Goes no earlier than what was queued for entry n before; 0: it is of none. */
 void commit_request_done(struct journal *j, uint64_t n, struct str text);
+/* What still waits to be written goes by the new time; what cannot starts the walk again. */
+void commit_time_went_back(struct journal *j);
 void commit_soon(struct journal *j);       /* something changed: a tick will look */
 bool commit_idle(const struct journal *j); /* nothing queued, dirty or unanswered */
 /* Coming back found my outstanding version written, or not: finish or send again. */
@@ -455,7 +457,8 @@ bool budget_is_short(const struct worker *w); /* above four fifths: history goes
 
 /* --- due.c: parked deliveries and their times */
 void due_note(struct track *t, int64_t due_ms); /* something is parked until then */
-/* Redis' clock stepped back: what was tried "later than now" runs at once. */
+/* Redis' clock stepped back: what was tried "later than now", or waits for its first attempt, is
+ * due at once. */
 void due_time_went_back(struct journal *j);
 void due_hasten(struct journal *j); /* goes on with that, if any is left */
 void due_rearm(struct worker *w);

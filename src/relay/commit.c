@@ -26,6 +26,7 @@ struct batch {
     uint64_t low;
     int64_t seen_ms; /* 0: it does not say */
     bool bodies, parks, sent;
+    bool outdated; /* time went back since it was built */
 };
 
 /* --- the queue */
@@ -131,6 +132,30 @@ void commit_request_done(struct journal *j, uint64_t n, struct str text)
     memcpy(copy, text.at, text.len);
     copy[text.len] = '\0';
     queue(j, &(struct op){.kind = OP_REQUEST_DONE, .n = n, .text = copy, .seq = TRACK_NO_SEQ});
+}
+
+/* As hasten.lua has it of what is in Redis already. */
+static bool is_late(const struct op *op, int64_t now)
+{
+    return op->kind == OP_PARK && op->at_ms > now &&
+           (op->record.attempts == 0 || op->record.last_ms > now);
+}
+
+static void hasten_ops(struct op *op, int64_t now)
+{
+    for (; op != NULL; op = op->next) {
+        op->at_ms = is_late(op, now) ? now : op->at_ms;
+    }
+}
+
+void commit_time_went_back(struct journal *j)
+{
+    int64_t now = worker_now_ms(j->w);
+    hasten_ops(j->ops, now);
+    if (j->batch != NULL) { /* its bytes stay as they are, unless it is refused and built anew */
+        hasten_ops(j->batch->ops, now);
+        j->batch->outdated = true;
+    }
 }
 
 bool commit_idle(const struct journal *j)
@@ -422,6 +447,7 @@ static void note_written(struct journal *j, const struct op *op)
 static void batch_written(struct journal *j)
 {
     struct batch *b = j->batch;
+    bool outdated = b->outdated;
     j->batch = NULL;
     memcpy(j->version, b->after, sizeof j->version);
     j->low = b->low;
@@ -436,6 +462,9 @@ static void batch_written(struct journal *j)
         }
     }
     batch_free(b);
+    if (outdated) { /* what it has parked may lie where the walk has passed already */
+        due_time_went_back(j);
+    }
     if (j->ops != NULL || j->dirty) {
         commit_soon(j);
     }

@@ -371,6 +371,12 @@ static void next_lane(struct hastening *h)
     h->cursor = 0;
 }
 
+/* Is it the set itself, or a record in it? All else passes: the walk stays where it is. */
+static bool is_foreign(enum store_error e)
+{
+    return e == STORE_WRONGTYPE || e == STORE_ERROR;
+}
+
 static void on_hastened(struct journal *j, const redisReply *reply, int64_t sent_ms)
 {
     struct hastening *h = &j->hastening;
@@ -385,10 +391,19 @@ static void on_hastened(struct journal *j, const redisReply *reply, int64_t sent
     } else if (a.error == STORE_UNKNOWN || store_error_moves(a.error) || script_unfit(a.error)) {
         return; /* again, with the next renewal */
     } else if (a.error != STORE_OK) {
-        log_line(LOG_ERROR,
-                 "parked deliveries cannot be read: those whom the clock's step delays wait",
+        bool foreign = is_foreign(a.error);
+        log_line(foreign ? LOG_ERROR : LOG_WARN,
+                 foreign
+                     ? "parked deliveries cannot be read: those whom the clock's step delays wait"
+                     : "Redis refuses to look whom the clock's step delays; trying again",
                  "journal", "%s", j->name, "destination", "%s", j->w->lanes[h->lane]->name, "error",
                  "%s", store_error_word(a.error), NULL);
+        if (!foreign) {
+            return;
+        }
+        if (t != NULL) { /* some may be due already */
+            due_note(t, worker_now_ms(j->w));
+        }
         next_lane(h);
     } else if (!str_eq(a.word, STR("ok")) || reply->elements < a.extra + 2 ||
                text_u64(store_text(reply->element[a.extra]), UINT64_MAX, &h->cursor) != NULL) {
@@ -429,7 +444,15 @@ void due_hasten(struct journal *j)
 void due_time_went_back(struct journal *j)
 {
     struct hastening *h = &j->hastening;
+    int64_t now = worker_now_ms(j->w);
     *h = (struct hastening){.on = true, .asked = h->asked, .anew = h->asked};
+    commit_time_went_back(j);
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        struct track *t = j->tracks[i];
+        if (t != NULL && t->next_due_ms != INT64_MAX) { /* perhaps by the other time: look */
+            due_note(t, now);
+        }
+    }
     due_hasten(j);
 }
 

@@ -649,13 +649,13 @@ def keeps_time_by_the_clock_of_redis(flow):
     assert 3500 < ahead < 3700, ahead
 
 
-def turned_clock(flow):
+def turned_clock(flow, status=503):
     """A Redis whose clock obeys turn(seconds), and what waits ten hours there after each attempt."""
     try:
         env, turn = wrong_clock(os.path.join(flow.folder, "clock"))
     except NoClock:
         raise SystemExit(77)
-    redis, a = flow.redis(env=env), flow.sink(lambda r, before: {"status": 503})
+    redis, a = flow.redis(env=env), flow.sink(lambda r, before: {"status": status})
     p = flow.penstock({"a": a}, redis, workers=1, retry="{schedule: [10h, 10h, 10h], jitter: 0%}",
                       destination_more=", breaker: { open_after: 0 }")
     return redis, a, p, turn

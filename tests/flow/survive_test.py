@@ -778,7 +778,7 @@ def a_step_back_of_the_clock_delays_no_reading(flow):
         p.stripe(b'{"seq":1}')  # perhaps refused: the step ends the owner's key
         return redis.cli("ZCOUNT", due, int(time.time() + 1800) * 1000, "+inf") != "0"
     wait_for(post, "it to know the new time")
-    redis.cli("ZREMRANGEBYRANK", due, 1, -1)  # the walk will change nothing
+    wait_for(lambda: parked(redis) >= p.metric("penstock_events_accepted_total"), "all to be parked")
     redis.cli("RENAME", due, "kept")
     redis.cli("SET", due, "foreign")
     assert p.api("/api/v1/destinations/a/resume", "POST")
@@ -788,6 +788,7 @@ def a_step_back_of_the_clock_delays_no_reading(flow):
     wait_for(lambda: renewals() > so_far, "a renewal: the next one is in two seconds")
     tried = reads()
     wait_for(lambda: reads() >= tried + 2, "what is tried every second to be tried twice")
+    redis.cli("ZREMRANGEBYRANK", "kept", 1, -1)  # the walk will change nothing
     redis.cli("RENAME", "kept", due)
     turn(0)
     p.wait_log("time went back")

@@ -17,7 +17,7 @@
 #define LEASE_VALID_MS 4000 /* what its owner believes, counted from when the renewal was sent */
 #define RENEW_EVERY_MS 2000
 #define COMMIT_EVERY_MS 10
-#define SEEN_EVERY_MS 1000 /* so exactly does a record say when its last commit that parked was */
+#define SEEN_EVERY_MS 1000 /* the record's `seen` is rounded up to this */
 
 struct delivery;
 struct track;
@@ -130,7 +130,7 @@ struct journal {
     uint64_t read_n;           /* recovery's cursor: entries below it were read */
     struct recovery *recovery; /* under way */
     bool recovered;            /* all of it was read, in this life */
-    int64_t seen_ms;           /* nothing is parked that was tried later, its record says */
+    int64_t seen_ms;           /* the record's `seen`: nothing that is parked was tried later */
     struct hastening hastening;
     int64_t newest_ms;      /* receipt of its newest entry */
     uint64_t bytes;         /* of the entries appended in this life, trimmed ones too; of a sealed
@@ -276,7 +276,10 @@ void commit_drop(struct track *t, uint64_t n);
 void commit_settle(struct track *t,
                    uint64_t n); /* delivered: its record goes, written or not yet */
 void commit_trim(struct journal *j, uint64_t below_n);
-void commit_request_done(struct journal *j, struct str text);
+/* Goes no earlier than what was queued for entry n before; 0: it is of none. */
+void commit_request_done(struct journal *j, uint64_t n, struct str text);
+/* What still waits to be written goes by the new time; what cannot starts the walk again. */
+void commit_time_went_back(struct journal *j);
 void commit_soon(struct journal *j);       /* something changed: a tick will look */
 bool commit_idle(const struct journal *j); /* nothing queued, dirty or unanswered */
 /* Coming back found my outstanding version written, or not: finish or send again. */
@@ -323,7 +326,7 @@ enum script_id {
 typedef void (*script_on_answer)(struct journal *j, const redisReply *reply, int64_t sent_ms);
 bool script_send(struct journal *j, enum script_id id, size_t argc, const struct str *argv,
                  script_on_answer on_answer);
-/* The same for any journal, also of another node. */
+/* The same for any journal, also of another node; false: its master is not ready. */
 bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t argc,
                     const struct str *argv, store_on_reply on_reply, void *user);
 
@@ -331,7 +334,8 @@ bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t
  * already, and Coming back decides. */
 bool script_unfit(enum store_error e);
 
-/* What every script answers first. Slices are borrowed from the reply. */
+/* What every script but watch.lua answers first (that: the owner alone). Slices are borrowed from
+ * the reply. */
 struct answer {
     enum store_error error; /* STORE_OK: the rest is set */
     struct str word, owner, version;
@@ -468,13 +472,18 @@ bool budget_is_short(const struct worker *w); /* above four fifths: history goes
 
 /* --- due.c: parked deliveries and their times */
 void due_note(struct track *t, int64_t due_ms); /* something is parked until then */
-/* Redis' clock stepped back: what was tried "later than now" runs at once. */
+/* Redis' clock stepped back: what was tried "later than now", or waits for its first attempt, is
+ * due at once. */
 void due_time_went_back(struct journal *j);
 void due_hasten(struct journal *j); /* goes on with that, if any is left */
 void due_rearm(struct worker *w);
 void due_look(struct track *t);    /* reads the head of its due set */
 void due_expire(struct track *t);  /* buries what is older than max_age, untried */
 void dead_expire(struct track *t); /* forgets dead letters older than retention.dead */
+/* A dead letter is one no more: until what becomes of it is written, nobody else finds it. Or it
+ * stays one. */
+void dead_take(struct track *t, uint64_t n);
+void dead_give_back(struct track *t, uint64_t n);
 /* The oldest of them. False: nothing is asked, there are none or too much else is under way. */
 bool dead_forget(struct track *t, uint64_t count);
 void due_forget(struct track *t, uint64_t count); /* parked ones: their destination is dropped */

@@ -26,6 +26,7 @@ struct batch {
     uint64_t low;
     int64_t seen_ms; /* 0: it does not say */
     bool bodies, parks, sent;
+    bool outdated; /* time went back since it was built */
 };
 
 /* --- the queue */
@@ -124,13 +125,37 @@ void commit_trim(struct journal *j, uint64_t below_n)
     CRASH_POINT("trim");
 }
 
-void commit_request_done(struct journal *j, struct str text)
+void commit_request_done(struct journal *j, uint64_t n, struct str text)
 {
     char *copy = malloc(text.len + 1);
     ENSURE(copy != NULL);
     memcpy(copy, text.at, text.len);
     copy[text.len] = '\0';
-    queue(j, &(struct op){.kind = OP_REQUEST_DONE, .text = copy, .seq = TRACK_NO_SEQ});
+    queue(j, &(struct op){.kind = OP_REQUEST_DONE, .n = n, .text = copy, .seq = TRACK_NO_SEQ});
+}
+
+/* As hasten.lua has it of what is in Redis already. */
+static bool is_late(const struct op *op, int64_t now)
+{
+    return op->kind == OP_PARK && op->at_ms > now &&
+           (op->record.attempts == 0 || op->record.last_ms > now);
+}
+
+static void hasten_ops(struct op *op, int64_t now)
+{
+    for (; op != NULL; op = op->next) {
+        op->at_ms = is_late(op, now) ? now : op->at_ms;
+    }
+}
+
+void commit_time_went_back(struct journal *j)
+{
+    int64_t now = worker_now_ms(j->w);
+    hasten_ops(j->ops, now);
+    if (j->batch != NULL) { /* its bytes stay as they are, unless it is refused and built anew */
+        hasten_ops(j->batch->ops, now);
+        j->batch->outdated = true;
+    }
 }
 
 bool commit_idle(const struct journal *j)
@@ -229,21 +254,23 @@ static void add_op(struct batch *b, const struct op *op)
 }
 
 /* Bodies are held back for a while after Redis answered that it is full: everything that frees
- * memory goes ahead of them. Order among the rest is kept. */
-static bool held_back(const struct journal *j, const struct op *op)
+ * memory goes ahead of them. Order among the rest is kept, and nothing overtakes what waits of its
+ * own entry: not the word that a request for it is done either. */
+static bool held_back(const struct journal *j, const struct op *op, const struct numset *waiting)
 {
-    return op->event != NULL && boot_ms() < j->oom_until_ms;
+    bool of_entry = op->track != NULL || (op->kind == OP_REQUEST_DONE && op->n != 0);
+    return (op->event != NULL && boot_ms() < j->oom_until_ms) ||
+           (of_entry && numset_has(waiting, op->n));
 }
 
 static void take_ops(struct journal *j, struct batch *b)
 {
-    struct numset waiting = {
-        0}; /* entries with a body that waits: nothing of theirs may overtake it */
+    struct numset waiting = {0}; /* entries with a body that is held back */
     struct op **tail = &b->ops, **from = &j->ops;
     size_t count = 0, bytes = 0;
     while (*from != NULL && count < BATCH_OPS && bytes < BATCH_BYTES) {
         struct op *op = *from;
-        if (held_back(j, op) || (op->track != NULL && numset_has(&waiting, op->n))) {
+        if (held_back(j, op, &waiting)) {
             numset_add(&waiting, op->n);
             from = &op->next;
             continue;
@@ -420,6 +447,7 @@ static void note_written(struct journal *j, const struct op *op)
 static void batch_written(struct journal *j)
 {
     struct batch *b = j->batch;
+    bool outdated = b->outdated;
     j->batch = NULL;
     memcpy(j->version, b->after, sizeof j->version);
     j->low = b->low;
@@ -434,6 +462,9 @@ static void batch_written(struct journal *j)
         }
     }
     batch_free(b);
+    if (outdated) { /* what it has parked may lie where the walk has passed already */
+        due_time_went_back(j);
+    }
     if (j->ops != NULL || j->dirty) {
         commit_soon(j);
     }

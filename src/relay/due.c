@@ -72,7 +72,6 @@ struct due_read {
     struct track *t;
     enum read_kind kind;
     unsigned lane;
-    struct record *records; /* of the numbers asked for */
     uint64_t *numbers;
     size_t count, got;
     bool missed;  /* an answer did not come: what was left out is still due */
@@ -82,7 +81,6 @@ struct due_read {
 
 static void read_free(struct due_read *r)
 {
-    free(r->records);
     free(r->numbers);
     free(r);
 }
@@ -141,7 +139,7 @@ static void read_done(struct journal *j, struct due_read *r)
     }
     if (t != NULL && t == r->t) {
         t->due_reading = false;
-        if (r->missed) {
+        if (r->missed && r->kind == READ_DUE) {
             t->next_due_ms = worker_now_ms(j->w) + (r->refused ? AGAIN_MS : 0);
         }
         lane_pump(t->lane);
@@ -166,6 +164,12 @@ static bool is_read(const struct journal *j, struct due_read *r, const redisRepl
                  store_error_word(e), NULL);
     }
     return e == STORE_OK && reply->type == REDIS_REPLY_ARRAY;
+}
+
+/* A member of a due or dead set; false: foreign. */
+static bool member_read(const redisReply *reply, uint64_t *n)
+{
+    return text_u64(store_text(reply), UINT64_MAX, n) == NULL && *n != 0;
 }
 
 /* HMGET of one parked delivery: id t src m h b, and its record. */
@@ -287,7 +291,7 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
     ENSURE(r->numbers != NULL);
     for (size_t i = 0; i < pairs; i++) {
         uint64_t n, due;
-        if (text_u64(store_text(reply->element[2 * i]), UINT64_MAX, &n) != NULL ||
+        if (!member_read(reply->element[2 * i], &n) ||
             text_u64(store_text(reply->element[2 * i + 1]), INT64_MAX, &due) != NULL ||
             numset_has(&t->in_hand, n)) {
             continue;
@@ -367,6 +371,12 @@ static void next_lane(struct hastening *h)
     h->cursor = 0;
 }
 
+/* Is it the set itself, or a record in it? All else passes: the walk stays where it is. */
+static bool is_foreign(enum store_error e)
+{
+    return e == STORE_WRONGTYPE || e == STORE_ERROR;
+}
+
 static void on_hastened(struct journal *j, const redisReply *reply, int64_t sent_ms)
 {
     struct hastening *h = &j->hastening;
@@ -381,10 +391,19 @@ static void on_hastened(struct journal *j, const redisReply *reply, int64_t sent
     } else if (a.error == STORE_UNKNOWN || store_error_moves(a.error) || script_unfit(a.error)) {
         return; /* again, with the next renewal */
     } else if (a.error != STORE_OK) {
-        log_line(LOG_ERROR,
-                 "parked deliveries cannot be read: those whom the clock's step delays wait",
+        bool foreign = is_foreign(a.error);
+        log_line(foreign ? LOG_ERROR : LOG_WARN,
+                 foreign
+                     ? "parked deliveries cannot be read: those whom the clock's step delays wait"
+                     : "Redis refuses to look whom the clock's step delays; trying again",
                  "journal", "%s", j->name, "destination", "%s", j->w->lanes[h->lane]->name, "error",
                  "%s", store_error_word(a.error), NULL);
+        if (!foreign) {
+            return;
+        }
+        if (t != NULL) { /* some may be due already */
+            due_note(t, worker_now_ms(j->w));
+        }
         next_lane(h);
     } else if (!str_eq(a.word, STR("ok")) || reply->elements < a.extra + 2 ||
                text_u64(store_text(reply->element[a.extra]), UINT64_MAX, &h->cursor) != NULL) {
@@ -425,8 +444,34 @@ void due_hasten(struct journal *j)
 void due_time_went_back(struct journal *j)
 {
     struct hastening *h = &j->hastening;
+    int64_t now = worker_now_ms(j->w);
     *h = (struct hastening){.on = true, .asked = h->asked, .anew = h->asked};
+    commit_time_went_back(j);
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        struct track *t = j->tracks[i];
+        if (t != NULL && t->next_due_ms != INT64_MAX) { /* perhaps by the other time: look */
+            due_note(t, now);
+        }
+    }
     due_hasten(j);
+}
+
+/* --- dead letters that become something else */
+
+void dead_take(struct track *t, uint64_t n)
+{
+    numset_add(&t->in_hand, n);
+    t->due_total++;
+    t->dead_total -= t->dead_total > 0;
+}
+
+void dead_give_back(struct track *t, uint64_t n)
+{
+    if (numset_has(&t->in_hand, n)) {
+        numset_remove(&t->in_hand, n);
+        t->due_total -= t->due_total > 0;
+        t->dead_total++;
+    }
 }
 
 /* --- dead letters that are older than retention.dead */
@@ -454,13 +499,13 @@ static void on_old_dead(void *user, const redisReply *reply)
     }
     for (size_t i = 0; i < reply->elements; i++) {
         uint64_t n;
-        if (text_u64(store_text(reply->element[i]), UINT64_MAX, &n) != NULL) {
+        if (!member_read(reply->element[i], &n) || numset_has(&t->in_hand, n)) {
             continue;
         }
         if (r.due) {
             numset_add(&t->in_hand, n); /* until that is written */
         } else {
-            t->dead_total -= t->dead_total > 0;
+            dead_take(t, n);
         }
         commit_drop(t, n);
     }

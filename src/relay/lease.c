@@ -59,14 +59,17 @@ static void keep_time(struct worker *w, const redisReply *reply, size_t at, int6
     }
     int64_t time_ms = (int64_t)(s * 1000 + us / 1000);
     int64_t least = time_ms - boot_ms(), most = time_ms - sent_ms, before = w->redis.offset_ms;
-    if (before == 0) {
+    if (before == 0) { /* until now this machine's own time was taken */
+        before = worker_now_ms(w) - boot_ms();
         w->redis.offset_ms = least + (most - least) / 2;
-        return;
+    } else {
+        w->redis.offset_ms = before < least ? least : before > most ? most : before;
     }
-    w->redis.offset_ms = before < least ? least : before > most ? most : before;
     if (w->redis.offset_ms < before - BACK_MS) {
-        log_line(LOG_WARN, "Redis' time went back: what was tried after it is due at once", "ms",
-                 "%lld", (long long)(before - w->redis.offset_ms), NULL);
+        log_line(LOG_WARN,
+                 "Redis' time went back, or is behind this machine's: what was tried after it is "
+                 "due at once",
+                 "ms", "%lld", (long long)(before - w->redis.offset_ms), NULL);
         for (struct journal *j = w->journals; j != NULL; j = j->next) {
             due_time_went_back(j);
         }

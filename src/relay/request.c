@@ -13,6 +13,7 @@ struct request {
     struct lane *lane;
     uint64_t n;
     bool purge;
+    bool taken; /* the letter is in hand: no other request finds it */
     char text[];
 };
 
@@ -26,49 +27,59 @@ static bool ask_for(struct request *r, size_t argc, const struct str *argv, stor
     return true;
 }
 
+static void give_back(struct request *r)
+{
+    if (r->taken) {
+        dead_give_back(track_of(r->j, r->lane), r->n);
+    }
+}
+
 static void request_later(struct request *r) /* a later renewal hands it out again */
 {
+    give_back(r);
     r->j->requests_busy -= r->j->requests_busy > 0;
     free(r);
 }
 
 static void request_done(struct request *r)
 {
-    commit_request_done(r->j, str_of(r->text));
+    commit_request_done(r->j, r->n, str_of(r->text));
     free(r);
 }
 
-/* The journal was freed meanwhile, or Redis gave no answer to work with. */
+/* It stays a dead letter. */
+static void request_fails(struct request *r, const char *why)
+{
+    log_line(LOG_WARN,
+             r->purge ? "a dead letter cannot be purged" : "a dead letter cannot be replayed",
+             "why", "%s", why, "journal", "%s", r->j->name, "n", "%llu", (unsigned long long)r->n,
+             "destination", "%s", r->lane->name, NULL);
+    give_back(r);
+    request_done(r);
+}
+
+/* The journal was freed or left meanwhile, or Redis gave no answer to work with. */
 static bool is_over(struct request *r, const redisReply *reply)
 {
     if (journal_release(r->j)) {
         free(r);
         return true;
     }
-    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+    enum store_error e = store_error_of(reply);
+    bool mine = r->j->state == JOURNAL_OPEN || r->j->state == JOURNAL_OLD;
+    if (mine && e == STORE_WRONGTYPE) {
+        request_fails(r, "a key of it has a foreign type");
+    } else if (!mine || e != STORE_OK) {
         request_later(r);
-        return true;
     }
-    return false;
-}
-
-/* A dead letter no more; until what becomes of it is written, no other request finds it. */
-static void take_in_hand(struct track *t, uint64_t n)
-{
-    numset_add(&t->in_hand, n);
-    t->due_total++;
-    t->dead_total -= t->dead_total > 0;
+    return !mine || e != STORE_OK;
 }
 
 /* A new budget, due at once. `body` is the event of a letter that was kept without; else NULL. */
 static void replay(struct request *r, struct event *body)
 {
-    struct track *t = track_of(r->j, r->lane);
     struct record fresh = {.since_ms = worker_now_ms(r->j->w), .replay = true};
-    if (!numset_has(&t->in_hand, r->n)) { /* else it was asked twice: the first is on its way */
-        take_in_hand(t, r->n);
-        commit_park(t, r->n, TRACK_NO_SEQ, body, &fresh, fresh.since_ms);
-    }
+    commit_park(track_of(r->j, r->lane), r->n, TRACK_NO_SEQ, body, &fresh, fresh.since_ms);
     request_done(r);
 }
 
@@ -81,10 +92,7 @@ static void on_request_entry(void *user, const redisReply *reply)
     }
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 ||
         !entry_read(reply->element[0], &e) || e.id.len != EVENT_ID_LEN) {
-        log_line(LOG_WARN, "a dead letter cannot be replayed: history has its body no more",
-                 "journal", "%s", r->j->name, "n", "%llu", (unsigned long long)r->n, "destination",
-                 "%s", r->lane->name, NULL);
-        request_done(r);
+        request_fails(r, "history has its body no more");
         return;
     }
     uint16_t to = (uint16_t)r->lane->number;
@@ -111,8 +119,8 @@ static void on_request_body(void *user, const redisReply *reply)
     }
 }
 
-/* ZSCORE: only what is dead now is replayed or purged; a delivery that waits or runs is left alone.
- */
+/* ZSCORE: only what is dead now is replayed or purged; a delivery that waits or runs is left alone,
+ * and a letter that was taken for another request: the first that finds it is carried out. */
 static void on_request_score(void *user, const redisReply *reply)
 {
     struct request *r = user;
@@ -120,12 +128,14 @@ static void on_request_score(void *user, const redisReply *reply)
         return;
     }
     struct track *t = track_of(r->j, r->lane);
-    bool dead = reply->type == REDIS_REPLY_STRING && !numset_has(&t->in_hand, r->n);
-    if (!dead || r->purge) {
-        if (dead) {
-            take_in_hand(t, r->n);
-            commit_drop(t, r->n);
-        }
+    if (reply->type != REDIS_REPLY_STRING || numset_has(&t->in_hand, r->n)) {
+        request_done(r);
+        return;
+    }
+    dead_take(t, r->n);
+    r->taken = true;
+    if (r->purge) {
+        commit_drop(t, r->n);
         request_done(r);
         return;
     }
@@ -148,11 +158,11 @@ void request_start(struct journal *j, struct str text)
     str_cut(rest, ' ', &number, &rest);
     str_cut(rest, ' ', &name, &rest);
     struct lane *lane = name.len > 0 ? lane_find(j->w, name) : NULL;
-    if (lane == NULL || text_u64(number, EVENT_N_MAX, &n) != NULL ||
+    if (lane == NULL || text_u64(number, EVENT_N_MAX, &n) != NULL || n == 0 ||
         (!str_eq(verb, STR("replay")) && !str_eq(verb, STR("purge")))) {
         log_line(LOG_WARN, "an unknown request was dropped", "journal", "%s", j->name, "request",
                  "%.*s", STR_ARG(text), NULL);
-        commit_request_done(j, text);
+        commit_request_done(j, 0, text);
         return;
     }
     struct request *r = calloc(1, sizeof *r + text.len + 1);

@@ -123,6 +123,9 @@ bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t
     struct journal_keys keys;
     journal_keys_init(&keys, w->conf->redis.prefix, number);
     struct master *m = redis_master_of(w, str_of(keys.name));
+    if (m == NULL || !m->ready) { /* connected perhaps, but it may not know the scripts yet */
+        return false;
+    }
     return send_script(m, id, keys.v, argc, argv, on_reply, user);
 }
 

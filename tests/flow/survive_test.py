@@ -1,6 +1,8 @@
 """Promises about faults: kills, restarts, Redis away, signals, adoption."""
+import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -648,70 +650,166 @@ def keeps_time_by_the_clock_of_redis(flow):
     assert 3500 < ahead < 3700, ahead
 
 
-def a_step_back_of_redis_clock_finds_whom_it_delays(flow):
-    """Among many that wait for their time, also in a life that recovers them: one that was tried "later than now"."""
+def turned_clock(flow, status=503):
+    """A Redis whose clock obeys turn(seconds), and what waits ten hours there after each attempt."""
     try:
         env, turn = wrong_clock(os.path.join(flow.folder, "clock"))
     except NoClock:
         raise SystemExit(77)
-    redis, a = flow.redis(env=env), flow.sink(lambda r, before: {"status": 503})
+    redis, a = flow.redis(env=env), flow.sink(lambda r, before: {"status": status})
     p = flow.penstock({"a": a}, redis, workers=1, retry="{schedule: [10h, 10h, 10h], jitter: 0%}",
                       destination_more=", breaker: { open_after: 0 }")
-    parked = lambda: sum(int(redis.cli("ZCARD", key)) for key in redis.cli("KEYS", "*due:a").split())
-    for i in range(100):
-        assert p.stripe(b'{"seq":%d}' % i).status == 200
-    wait_for(lambda: parked() == 100, "all to be parked")
-    turn(3600)
-    ahead = lambda: sum(int(redis.cli("ZCOUNT", key, int(time.time() + 10.5 * 3600) * 1000, "+inf"))
-                        for key in redis.cli("KEYS", "*due:a").split())
-    posted = [100]
+    return redis, a, p, turn
+
+
+def parked(redis):
+    return sum(int(redis.cli("ZCARD", key)) for key in redis.cli("KEYS", "*due:a").split())
+
+
+def parked_ahead(redis):
+    """Those that were parked while the clock was an hour ahead."""
+    return sum(int(redis.cli("ZCOUNT", key, int(time.time() + 10.5 * 3600) * 1000, "+inf"))
+               for key in redis.cli("KEYS", "*due:a").split())
+
+
+def post_until_ahead(redis, a, p, more=0):
+    """Events from 1000 on until Penstock knows that Redis is an hour ahead, and `more`: how many came to `a` and were
+    parked. An owner's key that expires with the step makes one be refused, perhaps, that comes nevertheless."""
+    taken, numbers = set(), itertools.count(1000)
 
     def post():
-        posted[0] += p.stripe(b'{"seq":%d}' % posted[0]).status == 200
-        return ahead() > 0
+        n = next(numbers)
+        if p.stripe(b'{"seq":%d}' % n).status == 200:
+            taken.add(n)
+        return parked_ahead(redis) > 0
     wait_for(post, "it to know the new time")
-    wait_for(lambda: parked() == posted[0], "all to be parked")
-    late = ahead()
+    for _ in range(more):
+        post()
+    wait_for(lambda: taken <= set(sequence(a)) and parked(redis) == len(a.requests), "all to be parked")
+    return len(a.requests)
+
+
+def a_step_back_of_redis_clock_finds_whom_it_delays(flow):
+    """Among many that wait for their time, also in a life that recovers them: one that was tried "later than now"."""
+    redis, a, p, turn = turned_clock(flow)
+    for i in range(100):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    wait_for(lambda: parked(redis) == 100, "all to be parked")
+    turn(3600)
+    posted = post_until_ahead(redis, a, p)
+    late = parked_ahead(redis)
     turn(0)
     p.wait_log("time went back")
-    a.wait(posted[0] + late)
-    wait_for(lambda: ahead() == 0, "nothing to be parked by the other time")
+    a.wait(posted + late)
+    wait_for(lambda: parked_ahead(redis) == 0, "nothing to be parked by the other time")
     assert p.stop() == 0
     assert all(n == 1 for i, n in sequence(a).items() if i < 100), "the others wait for their time"
-    assert len(a.requests) == posted[0] + late
+    assert len(a.requests) == posted + late
 
 
 def a_recovery_finds_whom_a_step_back_of_the_clock_delays(flow):
     """However many wait in front of it: the record of its journal says that time went back meanwhile. Nor has the dead
     owner's lease an hour more."""
-    try:
-        env, turn = wrong_clock(os.path.join(flow.folder, "clock"))
-    except NoClock:
-        raise SystemExit(77)
-    redis, a = flow.redis(env=env), flow.sink(lambda r, before: {"status": 503})
-    p = flow.penstock({"a": a}, redis, workers=1, retry="{schedule: [10h, 10h, 10h], jitter: 0%}",
-                      destination_more=", breaker: { open_after: 0 }")
+    redis, a, p, turn = turned_clock(flow)
     for i in range(60):
         assert p.stripe(b'{"seq":%d}' % i).status == 200
     a.wait(60)
     turn(3600)
-    ahead = lambda: sum(int(redis.cli("ZCOUNT", key, int(time.time() + 10.5 * 3600) * 1000, "+inf"))
-                        for key in redis.cli("KEYS", "*due:a").split())
-    posted = [60]
-
-    def post():
-        posted[0] += p.stripe(b'{"seq":%d}' % posted[0]).status == 200
-        return ahead() > 0
-    wait_for(post, "it to know the new time")
-    for i in range(150):
-        post()
-    parked = lambda: sum(int(redis.cli("ZCARD", key)) for key in redis.cli("KEYS", "*due:a").split())
-    wait_for(lambda: parked() == posted[0], "all to be parked")
-    late = ahead()
+    posted = post_until_ahead(redis, a, p, more=150)
+    late = parked_ahead(redis)
     p.kill()
     turn(0)
     p.start()
-    a.wait(posted[0] + late, 60)
-    wait_for(lambda: ahead() == 0, "nothing to be parked by the other time")
+    a.wait(posted + late, 60)
+    wait_for(lambda: parked_ahead(redis) == 0, "nothing to be parked by the other time")
     assert p.stop() == 0
     assert all(n == 1 for i, n in sequence(a).items() if i < 60), "the others wait for their time"
+
+
+def whom_a_step_back_delays_is_found_although_redis_refuses_to_write(flow):
+    """In the midst of very many; some of them are of events whose keys have a foreign type."""
+    redis, a, p, turn = turned_clock(flow)
+    turn(3600)
+    posted = post_until_ahead(redis, a, p, more=20)
+    late = parked_ahead(redis)
+    due = redis.cli("KEYS", "*due:a")
+    redis.cli("EVAL", "for i = 1, 200000 do redis.call('ZADD', KEYS[1], ARGV[1], 1000000 + i) end\n"
+                      "for i = 1, 100 do redis.call('SET', ARGV[2] .. 1000000 + i, 'foreign') end", 1,
+              due, int(time.time() + 86400) * 1000, due.replace("due:a", "event:"))
+    turn(0)
+    p.wait_log("time went back")
+    redis.command("CONFIG", "SET", "min-replicas-to-write", 1)
+    p.wait_log('"error":"noreplicas"')
+    redis.command("CONFIG", "SET", "min-replicas-to-write", 0)
+    a.wait(posted + late)
+    assert p.stop() == 0
+    assert len(a.requests) == posted + late
+
+
+def a_step_back_of_the_clock_delays_nothing_that_waits_to_be_written(flow):
+    redis, a, p, turn = turned_clock(flow)
+    turn(3600)
+    posted = post_until_ahead(redis, a, p)
+    late = parked_ahead(redis)
+    a.answers = lambda r, before: {"status": 503, "delay": 1}
+    for i in range(5):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
+    p.wait_log("Redis refused a commit")
+    turn(0)
+    p.wait_log("time went back")
+    wait_for(lambda: "cmdstat_zscan" in redis.cli("INFO", "commandstats"), "the walk to have passed")
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    a.wait(posted + late + 10)
+    wait_for(lambda: parked(redis) == posted + 5 and parked_ahead(redis) == 0, "all to be parked by the true time")
+    assert p.stop() == 0
+    assert all(n == 2 for i, n in sequence(a).items() if i < 5)
+
+
+def a_step_back_of_the_clock_delays_no_reading(flow):
+    """It could not be read before the step, so when to look again was known by the other time."""
+    redis, a, p, turn = turned_clock(flow)
+    assert p.api("/api/v1/destinations/a/pause", "POST")
+    assert p.stripe(b'{"seq":0}').status == 200
+    due = wait_for(lambda: redis.cli("KEYS", "*due:a"), "it to be parked")
+    turn(3600)
+
+    def post():
+        p.stripe(b'{"seq":1}')  # perhaps refused: the step ends the owner's key
+        return redis.cli("ZCOUNT", due, int(time.time() + 1800) * 1000, "+inf") != "0"
+    wait_for(post, "it to know the new time")
+    wait_for(lambda: parked(redis) >= p.metric("penstock_events_accepted_total"), "all to be parked")
+    redis.cli("RENAME", due, "kept")
+    redis.cli("SET", due, "foreign")
+    assert p.api("/api/v1/destinations/a/resume", "POST")
+    renewals = lambda: int(re.search(r"cmdstat_time:calls=(\d+)", redis.cli("INFO", "commandstats")).group(1))
+    reads = lambda: p.text().count("parked deliveries cannot be read; trying again")
+    so_far = renewals()
+    wait_for(lambda: renewals() > so_far, "a renewal: the next one is in two seconds")
+    tried = reads()
+    wait_for(lambda: reads() >= tried + 2, "what is tried every second to be tried twice")
+    redis.cli("ZREMRANGEBYRANK", "kept", 1, -1)  # the walk will change nothing
+    redis.cli("RENAME", "kept", due)
+    turn(0)
+    p.wait_log("time went back")
+    wait_for(lambda: 0 in sequence(a), "the one that is due by either time")
+
+
+def an_accepted_replay_survives_kill_9_at_redis_out_of_memory(flow):
+    """Its body must come back from history first, and Redis has no room for that."""
+    redis, a, broken = flow.redis(), flow.sink(), [True]
+    a.answers = lambda r, before: {"status": 410} if broken[0] else {}
+    p = flow.penstock({"a": a}, redis, workers=1)
+    assert p.stripe(b'{"seq":1}').status == 200
+    dead = wait_for(lambda: redis.cli("KEYS", "*dead:a"), "a dead letter")
+    assert redis.cli("HDEL", dead.replace("dead:a", "event:2"), "b") == "1"
+    p.signal(signal.SIGSTOP)
+    redis.cli("RPUSH", dead.replace("dead:a", "requests"), "replay 2 a 1")
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
+    p.signal(signal.SIGCONT)
+    wait_for(lambda: p.text().count("Redis refused a commit") >= 2, "it to be tried, and all else to be written")
+    p.kill()
+    broken[0] = False
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    p.start()
+    assert a.wait(2)[1].header("penstock-replay") == "true"

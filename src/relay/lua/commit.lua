@@ -1,5 +1,6 @@
 -- ARGV: token, version before, version after, then operations, each a word and its arguments.
--- Everything an owner writes besides appends goes through here; each operation may be repeated.
+-- Everything an owner writes besides appends goes through here, but for due times that hasten.lua moves; each
+-- operation may be repeated.
 if call('GET', owner_key) ~= token then return answer('lost') end
 local version = call('HGET', settled_key, 'version') or '' -- as answer() says it
 if version == ARGV[3] then return answer('ok') end

@@ -7,8 +7,9 @@ local part = call('ZSCAN', due_key, ARGV[4], 'COUNT', 256)
 local changed = 0
 for i = 1, #part[2], 2 do
     local n = part[2][i]
-    local record = tonumber(part[2][i + 1]) > now and call('HGET', base .. 'event:' .. n, field)
-    local attempts, last = string.match(record or '', '^(%d+) %d+ (%d+) ')
+    local record = tonumber(part[2][i + 1]) > now and redis.pcall('HGET', base .. 'event:' .. n, field)
+    record = type(record) == 'string' and record or '' -- none, or an error: its key has a foreign type
+    local attempts, last = string.match(record, '^(%d+) %d+ (%d+) ')
     if attempts == '0' or (last and tonumber(last) > now) then
         call('ZADD', due_key, 'XX', ARGV[3], n)
         changed = changed + 1

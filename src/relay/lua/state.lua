@@ -16,7 +16,7 @@ local function top_of_stream()
     return ''
 end
 
--- What every script answers: a word, then owner, version, top, sealed. Once sealed, the top that
+-- What every script but watch.lua answers: a word, then owner, version, top, sealed. Once sealed, the top that
 -- counts is the stored one: the seal itself is the greatest id there is.
 local function answer(word, ...)
     local owner = call('GET', owner_key) or ''

@@ -58,17 +58,6 @@ struct append {
     bool unproven;                   /* in the stream, but not as durable as was promised */
 };
 
-/* A proof that is under way; proof.c. */
-struct proof {
-    struct journal *journal;
-    unsigned awaited;  /* commands under way */
-    uint64_t covers_n; /* what they will tell of */
-    uint64_t proven_n; /* what the last ones told of */
-    bool synced;       /* what WAITAOF answered */
-    uint64_t replicas; /* what WAIT answered */
-    bool written;      /* what they are to tell of lies before a write of their connection */
-};
-
 struct batch; /* the commit under way; commit.c */
 
 /* Time went back: a walk over all that is parked, lane by lane. */
@@ -113,9 +102,11 @@ struct journal {
     struct append *pending, **pending_tail; /* in n order: unanswered or unknown */
     struct append *unanswered;              /* the first of them that Redis has not answered */
     unsigned pending_count;
-    uint64_t sent_n;     /* the last append's */
-    struct proof proof;  /* of appends */
-    struct proof claims; /* of entries that are to claim something */
+    uint64_t sent_n;               /* the last append's */
+    const struct master *proof_of; /* who was asked for a proof of them: */
+    uint64_t proof_n, claims_n;    /* of appends up to here; of what is to claim something */
+    uint64_t proven_n;             /* the last one told of appends up to here */
+    bool proof_came;               /* and they are not completed yet */
 
     struct track *tracks[LANES_MAX]; /* by lane number */
     uint64_t low;                    /* as last committed */
@@ -298,9 +289,9 @@ void commit_free(struct journal *j);
 bool proof_needed(const struct journal *j, enum conf_durability promised);
 /* The same of an entry that is to claim something: only on a cluster must that wait. */
 bool proof_awaited(const struct journal *j, enum conf_durability promised);
-void journal_prove(struct journal *j); /* behind a turn's appends, in the same write */
-/* Asks for what waits to claim something, if anything does; with each renewal, and when a recovery
- * has read some. What is proven claims at once. */
+void master_prove(struct master *m); /* behind a turn's appends, in the same write */
+/* Asks also for what waits to claim something, if anything does; with each renewal, and when a
+ * recovery has read some. What is proven claims at once. */
 void claims_prove(struct journal *j);
 
 /* --- script.c: what runs inside Redis */
@@ -383,6 +374,8 @@ struct move {
     bool claiming;
     bool unproven;                    /* the copy claims nothing before it is proven to be */
     enum conf_durability promised;    /* ... so durable */
+    size_t unproven_bytes;            /* counted in the worker's */
+    bool looking, looked;             /* whether another has claimed it is asked; nobody has */
     bool spooled;                     /* it comes from the spool ... */
     bool durable;                     /* ... which need not keep it any more */
     bool copy_lost;                   /* its journal was left, and lies below it now */
@@ -410,6 +403,9 @@ void move_appended(struct journal *j, struct append *a, const char *reason);
 /* An event of the spool (taken over), when the live journal takes appends. */
 void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
                   const char *dedupe);
+void move_proven(struct worker *w, struct move *m); /* it claims with the next moves_pump */
+/* May one more wait for a proof? */
+bool moves_prove(const struct worker *w);
 /* Does any event move that no disk holds? */
 bool moves_pending(const struct worker *w);
 size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX]);

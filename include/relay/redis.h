@@ -13,6 +13,17 @@ struct worker;
 struct cluster;
 struct sentinel;
 
+/* The question whether what was written is as durable as promised; one is under way at a time, on
+ * the connection for appends. proof.c. */
+struct proof {
+    unsigned awaited;  /* commands under way */
+    bool synced;       /* what WAITAOF answered */
+    uint64_t replicas; /* what WAIT answered */
+    bool written;      /* they stand behind a write of our own, which was carried out */
+    bool claims_due;   /* the next one is to be of entries that claim something, too */
+    bool claims_short; /* ... and the last one was not good enough for them */
+};
+
 /* Two connections that must show the same server. */
 struct master {
     struct worker *w;
@@ -22,12 +33,13 @@ struct master {
     struct store *appends; /* XADD only */
     struct store *main;    /* everything else */
     bool appends_up, main_up;
-    bool ready;           /* both up, checked, same run id: journals may be asked for */
-    bool unsuitable;      /* it answers, but its settings could lose data: a human must act */
-    bool has_waitaof;     /* 7.2 or newer */
-    bool proves_sync;     /* "fsync" takes a WAITAOF: the server syncs once a second */
-    bool proves;          /* that, or a source asks for replicas */
-    bool is_replica;      /* it answers so: what is connected to next may be the master */
+    bool ready;       /* both up, checked, same run id: journals may be asked for */
+    bool unsuitable;  /* it answers, but its settings could lose data: a human must act */
+    bool has_waitaof; /* 7.2 or newer */
+    bool proves_sync; /* "fsync" takes a WAITAOF: the server syncs once a second */
+    bool proves;      /* that, or a source asks for replicas */
+    bool is_replica;  /* it answers so: what is connected to next may be the master */
+    struct proof proof;
     unsigned finds;       /* how often the sentinels were asked since it was ready */
     char run_id[2][48];   /* of appends, of main */
     char last_run_id[48]; /* of the server that was ready last */

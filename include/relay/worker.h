@@ -112,6 +112,9 @@ struct worker {
     struct move *moves, **moves_tail; /* entries whose claim is not decided yet: relay/move.c */
     unsigned undecided;               /* of those, what recoveries have read ... */
     size_t undecided_bytes;           /* ... and hold in memory for it */
+    unsigned unproven;                /* of those, what waits for a proof ... */
+    unsigned unproven_spooled;        /* ... and comes from the spool; */
+    size_t unproven_bytes;            /* what all of it takes */
     struct spool *spool;              /* NULL: none is configured */
     struct adoption *adoption;
     struct wheel_timer due;     /* the earliest due time of all parked deliveries */

@@ -464,6 +464,10 @@ static void on_request(void *user, struct httpd_request *r)
         refuse(w, r, source, reason, redis_trouble(w));
         return;
     }
+    if (!spool && source->dedupe_ms > 0 && !moves_prove(w)) { /* it would wait in memory */
+        refuse(w, r, source, "redis_down", "replicas, or a sync, are waited for");
+        return;
+    }
     if (source->rate.per_s > 0) { /* of what would be accepted only: nothing else uses it up */
         int64_t wait_us = node_rate_wait_us(w->node, (size_t)(source - w->conf->sources),
                                             (int64_t)(uv_hrtime() / 1000));

@@ -91,7 +91,6 @@ struct journal *journal_new(struct worker *w, uint64_t number)
     j->name = j->keys.name;
     j->pending_tail = &j->pending;
     j->ops_tail = &j->ops;
-    j->proof.journal = j->claims.journal = j;
     j->next = w->journals;
     w->journals = j;
     return j;
@@ -235,8 +234,8 @@ static const char *refusal_of(enum store_error e)
 
 static bool is_known(const struct journal *j, const struct append *a)
 {
-    return a->answered && (a->refusal != NULL || !proof_needed(j, a->durability) ||
-                           a->event->n <= j->proof.proven_n);
+    return a->answered &&
+           (a->refusal != NULL || !proof_needed(j, a->durability) || a->event->n <= j->proven_n);
 }
 
 bool journal_complete_known(struct journal *j)

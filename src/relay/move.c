@@ -95,11 +95,36 @@ static struct move *move_new(struct worker *w, struct event *e, uint64_t from_jo
     return m;
 }
 
+static void set_unproven(struct worker *w, struct move *m, bool unproven)
+{
+    if (m->unproven == unproven) {
+        return;
+    }
+    m->unproven = unproven;
+    m->looked = false;
+    if (unproven) {
+        m->unproven_bytes = m->copy->bytes;
+        w->unproven++;
+        w->unproven_spooled += m->spooled;
+        w->unproven_bytes += m->unproven_bytes;
+    } else {
+        w->unproven--;
+        w->unproven_spooled -= m->spooled;
+        w->unproven_bytes -= m->unproven_bytes;
+    }
+}
+
+void move_proven(struct worker *w, struct move *m)
+{
+    set_unproven(w, m, false);
+}
+
 static void unlink_move(struct worker *w, struct move *m)
 {
     if (m->link == NULL) {
         return;
     }
+    set_unproven(w, m, false);
     *m->link = m->next;
     if (m->next != NULL) {
         m->next->link = m->link;
@@ -116,6 +141,11 @@ static void unlink_move(struct worker *w, struct move *m)
 bool moves_have_room(const struct worker *w)
 {
     return w->undecided < UNDECIDED_MOST && w->undecided_bytes < UNDECIDED_BYTES;
+}
+
+bool moves_prove(const struct worker *w)
+{
+    return w->unproven < UNDECIDED_MOST && w->unproven_bytes < UNDECIDED_BYTES;
 }
 
 bool move_holds_above(struct journal *j, uint64_t top)
@@ -208,7 +238,8 @@ static void forget_copy(struct worker *w, struct move *m)
     tell(w, m, MOVE_UNKNOWN, STR_NONE);
     event_unref(m->copy);
     m->copy = NULL;
-    m->unproven = m->copy_lost = false;
+    m->copy_lost = false;
+    set_unproven(w, m, false);
     if (m->dedupe[0] != '\0') { /* asked again, when it is there again */
         memcpy(m->then_dedupe, m->dedupe, sizeof m->dedupe);
         m->dedupe[0] = '\0';
@@ -298,9 +329,15 @@ static void decide(struct journal *j, struct move *m, bool mine)
     }
 }
 
-/* Whose the claim is, by the answer. False: it was none, moves_pump asks again. */
-static bool read_claim(const struct move *m, const redisReply *reply, struct str *holder)
+/* Whose the claim is, by the answer. False: it was none, or nobody's yet; moves_pump asks again. */
+static bool read_claim(struct move *m, const redisReply *reply, struct str *holder)
 {
+    if (m->looking) {
+        m->looking = false;
+        *holder = store_text(reply);
+        m->looked = reply != NULL && reply->type == REDIS_REPLY_NIL;
+        return reply != NULL && reply->type == REDIS_REPLY_STRING && holder->len > 0;
+    }
     if (m->dedupe[0] == '\0') {
         struct answer a = answer_read(reply);
         *holder = a.error == STORE_OK && reply->elements > a.extra
@@ -330,7 +367,11 @@ static void claim_answered(struct worker *w, struct move *m, const redisReply *r
         move_free(w, m);
         return;
     }
+    bool looked = m->looking;
     if (!read_claim(m, reply, &holder)) {
+        if (looked && !m->unproven && reply != NULL) { /* proven meanwhile */
+            claim(w, m);
+        }
         return;
     }
     bool mine = is_holder(m, holder);
@@ -347,6 +388,7 @@ static void claim_answered(struct worker *w, struct move *m, const redisReply *r
     if (mine && m->then_dedupe[0] != '\0') {
         memcpy(m->dedupe, m->then_dedupe, sizeof m->dedupe);
         m->then_dedupe[0] = '\0';
+        m->looked = false;
         claim(w, m);
         return;
     }
@@ -372,19 +414,41 @@ static int64_t window_of(const struct worker *w, struct str source)
     return s != NULL && s->dedupe_ms > 0 ? s->dedupe_ms : DEDUPE_WINDOW_MS;
 }
 
+static struct str seen_key(const struct worker *w, const struct move *m, struct buf *out)
+{
+    buf_add_str(out, w->conf->redis.prefix);
+    buf_printf(out, "{%s}:seen", m->dedupe);
+    return buf_str(out);
+}
+
+/* Whether it is claimed already: what is not proven may ask, and goes by what another has, or it
+ * itself before a crash. */
+static bool look(struct worker *w, struct move *m, struct claim *c)
+{
+    char n[20];
+    struct journal_keys keys;
+    struct buf key;
+    buf_init(&key, 256);
+    journal_keys_init(&keys, w->conf->redis.prefix, m->from_journal);
+    const struct str seen[] = {STR("GET"), seen_key(w, m, &key)};
+    const struct str place[] = {STR("HGET"), keys.v[KEY_MOVED], {n, text_put_u64(n, m->from_n)}};
+    m->looking = m->dedupe[0] != '\0' ? redis_send(w, 2, seen, on_claimed, c)
+                                      : redis_send(w, 3, place, on_claimed, c);
+    buf_done(&key);
+    return m->looking;
+}
+
 static bool claim_id(struct worker *w, struct move *m, struct claim *c)
 {
     char window[20];
     struct buf key;
     buf_init(&key, 256);
-    buf_add_str(&key, w->conf->redis.prefix);
-    buf_printf(&key, "{%s}:seen", m->dedupe);
     struct str argv[] = {
         STR("EVAL"),
         STR("#!lua flags=allow-oom\n" /* what waits for it can be settled then */
             "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])"),
         STR("1"),
-        buf_str(&key),
+        seen_key(w, m, &key),
         {m->copy->id, EVENT_ID_LEN},
         {window, text_put_u64(window, (uint64_t)window_of(w, m->copy->source))}};
     struct master *master = redis_master_of(w, buf_str(&key));
@@ -405,13 +469,15 @@ static bool claim_place(struct worker *w, const struct move *m, struct claim *c)
 
 static void claim(struct worker *w, struct move *m)
 {
-    if (m->unproven) {
-        return;
+    if (m->unproven && m->looked) {
+        return; /* until it is proven */
     }
     struct claim *c = malloc(sizeof *c);
     ENSURE(c != NULL);
     *c = (struct claim){w, m};
-    m->claiming = m->dedupe[0] != '\0' ? claim_id(w, m, c) : claim_place(w, m, c);
+    m->claiming = m->unproven            ? look(w, m, c)
+                  : m->dedupe[0] != '\0' ? claim_id(w, m, c)
+                                         : claim_place(w, m, c);
     if (!m->claiming) {
         free(c);
     }
@@ -443,11 +509,12 @@ static enum conf_durability promised_of(const struct worker *w, struct str sourc
     return s != NULL ? s->durability : w->conf->redis.durability;
 }
 
-/* The copy lies in `j`. `proven`: and is known to be as durable as promised. */
-static void wait_for_proof(const struct journal *j, struct move *m, bool proven)
+/* The copy lies in `j`. `proven`: and is known to be as durable as `promised`. */
+static void wait_for_proof(const struct journal *j, struct move *m, enum conf_durability promised,
+                           bool proven)
 {
-    m->promised = promised_of(j->w, m->copy->source);
-    m->unproven = !proven && proof_awaited(j, m->promised);
+    m->promised = promised;
+    set_unproven(j->w, m, !proven && proof_awaited(j, promised));
 }
 
 void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n,
@@ -457,7 +524,7 @@ void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal
     snprintf(m->then_dedupe, sizeof m->then_dedupe, "%s", dedupe);
     m->copy = event_ref(copy);
     m->copy_number = j->number;
-    wait_for_proof(j, m, false);
+    wait_for_proof(j, m, promised_of(j->w, copy->source), false);
     note_read(j, m);
     reserve(j, m);
     claim(j->w, m);
@@ -472,7 +539,7 @@ void move_dedupe(struct journal *j, struct event *e, const char *key, bool prove
     m->on_decided = on_decided;
     m->user = user;
     snprintf(m->dedupe, sizeof m->dedupe, "%s", key);
-    wait_for_proof(j, m, proven);
+    wait_for_proof(j, m, promised_of(j->w, e->source), proven);
     note_read(j, m);
     reserve(j, m);
     claim(j->w, m);
@@ -488,6 +555,9 @@ static void append_copy(struct worker *w, struct move *m)
     m->append->event = event_as(e, true, j->number, journal_next_n(j), e->to, e->to_count);
     m->append->move = m;
     m->append->durability = promised_of(w, e->source);
+    if (m->append->durability < w->conf->redis.durability) { /* the spool's word was stronger */
+        m->append->durability = w->conf->redis.durability;
+    }
     journal_append(j, m->append);
 }
 
@@ -501,7 +571,7 @@ void move_appended(struct journal *j, struct append *a, const char *reason)
     }
     if (reason == NULL) {
         m->copy = event_ref(a->event);
-        wait_for_proof(j, m, !a->unproven);
+        wait_for_proof(j, m, a->durability, !a->unproven);
         reserve(j, m);
         claim(j->w, m);
     }
@@ -521,7 +591,7 @@ void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint
 bool moves_pending(const struct worker *w)
 {
     const struct move *m = w->moves;
-    while (m != NULL && m->spooled && !m->durable) {
+    while (m != NULL && ((m->spooled && !m->durable) || m->unproven)) { /* its journal has it */
         m = m->next;
     }
     return m != NULL;

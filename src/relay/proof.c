@@ -1,20 +1,23 @@
 /* Proof that what lies in a journal is as durable as promised, where Redis' answer to a write is
  * none: WAIT and WAITAOF tell of all that their connection wrote before.
  *
- * For appends: one proof is under way at a time, and what was appended meanwhile shares the next
- * one, a group commit.
+ * One question is under way at a time for each master, and what was appended meanwhile shares the
+ * next one, a group commit.
  *
- * For claims, on a cluster only: a claim of a delivery id or a place lies on another master than
- * the entry that makes it. Were that entry lost with its master's tail, the claim would still turn
- * away every other copy of the event. So what is not proven does not claim. Without a cluster the
- * entry was written before its claim to the same server, and no tail is lost that has the one and
- * not the other. */
+ * What claims something is asked for, too, on a cluster only: a claim of a delivery id or a place
+ * lies on another master than the entry that makes it. Were that entry lost with its master's tail,
+ * the claim would still turn away every other copy of the event. So what is not proven does not
+ * claim. Without a cluster the entry was written before its claim to the same server, and no tail
+ * is lost that has the one and not the other. */
 #include "relay/journal.h"
+
+#include "base/log.h"
 
 /* Well below what a sender waits; both together below what commands of that connection may take. A
  * server that syncs once a second needs a little more than one. */
 #define PROOF_WITHIN_MS "1000"
 #define SYNC_WITHIN_MS "1500"
+#define CLAIM_WITHIN_MS "100" /* nobody waits for it, and appends are not to wait for it long */
 
 bool proof_needed(const struct journal *j, enum conf_durability promised)
 {
@@ -22,15 +25,25 @@ bool proof_needed(const struct journal *j, enum conf_durability promised)
            (promised == DURABILITY_FSYNC && j->master != NULL && j->master->proves_sync);
 }
 
-static bool is_proof(const struct proof *p, enum conf_durability promised)
+bool proof_awaited(const struct journal *j, enum conf_durability promised)
 {
-    return promised == DURABILITY_REPLICA ? p->replicas >= p->journal->w->conf->redis.replicas
-                                          : p->synced;
+    return j->w->redis.cluster != NULL && proof_needed(j, promised);
+}
+
+static bool is_proof(const struct master *m, enum conf_durability promised)
+{
+    return promised == DURABILITY_REPLICA ? m->proof.replicas >= m->w->conf->redis.replicas
+                                          : m->proof.synced;
+}
+
+static bool waits_in(const struct move *m, const struct journal *j)
+{
+    return m->unproven && m->copy != NULL && m->copy_number == j->number && !m->copy_lost;
 }
 
 /* --- asking */
 
-static void proof_came(struct proof *p);
+static void proof_came(struct master *m);
 
 /* An error (CONFIG SET appendonly no, a master that became a replica) is no proof. */
 static uint64_t count_of(const redisReply *reply)
@@ -38,174 +51,216 @@ static uint64_t count_of(const redisReply *reply)
     return reply->type == REDIS_REPLY_INTEGER && reply->integer > 0 ? (uint64_t)reply->integer : 0;
 }
 
-/* True: there is an answer, and a journal that wants it. */
-static bool is_answer(struct proof *p, const redisReply *reply)
+static bool is_answer(struct master *m, const redisReply *reply)
 {
-    if (journal_release(p->journal)) {
-        return false;
-    }
     if (reply == NULL) {
-        p->awaited = 0; /* the connection died, and with it the others that were awaited */
+        m->proof.awaited = 0; /* the connection died, and with it the others that were awaited */
     }
-    return reply != NULL && p->awaited > 0;
+    return reply != NULL && m->proof.awaited > 0;
 }
 
 static void on_wait(void *user, const redisReply *reply)
 {
-    struct proof *p = user;
-    if (is_answer(p, reply)) {
-        p->replicas = count_of(reply);
-        proof_came(p);
+    struct master *m = user;
+    if (is_answer(m, reply)) {
+        m->proof.replicas = count_of(reply);
+        proof_came(m);
     }
 }
 
 static void on_waitaof(void *user, const redisReply *reply)
 {
-    struct proof *p = user;
-    if (is_answer(p, reply)) {
-        p->synced = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-                    count_of(reply->element[0]) > 0;
-        proof_came(p);
+    struct master *m = user;
+    if (is_answer(m, reply)) {
+        m->proof.synced = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+                          count_of(reply->element[0]) > 0;
+        proof_came(m);
     }
 }
 
 static void on_written(void *user, const redisReply *reply)
 {
-    struct proof *p = user;
-    if (is_answer(p, reply)) {
-        p->written = store_error_of(reply) == STORE_OK;
-        proof_came(p);
+    struct master *m = user;
+    if (is_answer(m, reply)) {
+        m->proof.written = store_error_of(reply) == STORE_OK;
+        proof_came(m);
     }
 }
 
-static void ask(struct proof *p, size_t argc, const struct str *argv, store_on_reply on_reply)
+static void ask(struct master *m, size_t argc, const struct str *argv, store_on_reply on_reply)
 {
-    struct journal *j = p->journal;
-    if (store_send(j->master->appends, argc, argv, on_reply, p)) {
-        journal_hold(j);
-        p->awaited++;
-    }
+    m->proof.awaited += store_send(m->appends, argc, argv, on_reply, m);
 }
 
-static void ask_for(struct proof *p, bool sync, bool replicas)
+/* What is wanted of a question. */
+struct wanted {
+    bool sync, replicas;
+    bool appends;          /* somebody waits for it */
+    struct journal *claim; /* one with something to claim */
+};
+
+static void want(struct wanted *all, enum conf_durability promised)
 {
-    p->synced = false; /* of what is not asked for there is no proof */
-    p->replicas = 0;
-    if (sync) {
-        const struct str argv[] = {STR("WAITAOF"), STR("1"), STR("0"), STR(SYNC_WITHIN_MS)};
-        ask(p, 4, argv, on_waitaof);
-    }
-    if (replicas) {
-        char count[20];
-        const struct str argv[] = {
-            STR("WAIT"),
-            {count, text_put_u64(count, p->journal->w->conf->redis.replicas)},
-            STR(PROOF_WITHIN_MS)};
-        ask(p, 3, argv, on_wait);
-    }
+    all->sync |= promised == DURABILITY_FSYNC;
+    all->replicas |= promised == DURABILITY_REPLICA;
 }
 
-static bool may_ask(const struct proof *p)
+static void want_appends(struct journal *j, struct wanted *all)
 {
-    const struct master *m = p->journal->master;
-    return m != NULL && m->proves && p->awaited == 0;
-}
-
-/* --- of appends */
-
-void journal_prove(struct journal *j)
-{
-    bool sync = false, replicas = false;
-    if (!may_ask(&j->proof)) {
-        return;
-    }
     for (const struct append *a = j->pending; a != NULL; a = a->next) {
-        if (a->sent && a->refusal == NULL && a->event->n > j->proof.proven_n &&
+        if (a->sent && a->refusal == NULL && a->event->n > j->proven_n &&
             proof_needed(j, a->durability)) {
-            sync |= a->durability == DURABILITY_FSYNC;
-            replicas |= a->durability == DURABILITY_REPLICA;
+            want(all, a->durability);
+            all->appends = true;
         }
     }
-    j->proof.covers_n = j->sent_n;
-    ask_for(&j->proof, sync, replicas);
 }
 
-static void appends_proven(struct journal *j)
+static void want_claims(struct journal *j, struct wanted *all)
 {
-    j->proof.proven_n = j->proof.covers_n;
-    for (struct append *a = j->pending; a != NULL && a->event->n <= j->proof.proven_n;
-         a = a->next) {
-        a->unproven = proof_needed(j, a->durability) && !is_proof(&j->proof, a->durability);
+    for (struct move *m = j->w->moves; m != NULL; m = m->next) {
+        if (waits_in(m, j) && !proof_needed(j, m->promised)) { /* its server has changed */
+            move_proven(j->w, m);
+        } else if (waits_in(m, j)) {
+            want(all, m->promised);
+            all->claim = j;
+            j->claims_n = j->live ? j->known_n : j->top;
+        }
     }
-    if (journal_complete_known(j)) {
-        journal_prove(j);
-    }
 }
 
-/* --- of claims */
-
-bool proof_awaited(const struct journal *j, enum conf_durability promised)
-{
-    return j->w->redis.cluster != NULL && proof_needed(j, promised);
-}
-
-static bool waits_here(const struct move *m, const struct journal *j)
-{
-    return m->unproven && m->copy != NULL && m->copy_number == j->number && !m->copy_lost;
-}
-
-/* This connection has perhaps never written there: what it is to tell of must lie before a write of
- * its own. */
-static void write_first(struct journal *j)
+/* This connection has perhaps never written where those lie that are to claim something: what it is
+ * to tell of must lie before a write of its own. */
+static void write_first(struct master *m, const struct journal *j)
 {
     struct buf key;
     buf_init(&key, 256);
-    const struct str argv[] = {
-        STR("EVAL"),
-        STR("#!lua flags=allow-oom\n" /* what waits for it can be settled then */
-            "return redis.call('SET', KEYS[1], '', 'PX', 1000)"),
-        STR("1"), journal_key(j, &key, "proof", STR_NONE)};
-    ask(&j->claims, 4, argv, on_written);
+    const struct str argv[] = {STR("EVAL"),
+                               STR("#!lua flags=allow-oom\n" /* they can be settled then */
+                                   "return redis.call('SET', KEYS[1], '', 'PX', 1)"),
+                               STR("1"), journal_key(j, &key, "proof", STR_NONE)};
+    ask(m, 4, argv, on_written);
     buf_done(&key);
+}
+
+void master_prove(struct master *m)
+{
+    struct wanted all = {0};
+    if (m->proof.awaited > 0) {
+        return; /* its answer asks again */
+    }
+    for (struct journal *j = m->w->journals; j != NULL; j = j->next) {
+        if (j->master == m) {
+            j->proof_of = m;
+            j->proof_n = j->sent_n;
+            j->claims_n = 0;
+            want_appends(j, &all);
+            if (m->proof.claims_due) {
+                want_claims(j, &all);
+            }
+        }
+    }
+    m->proof = (struct proof){.claims_short = m->proof.claims_short};
+    if (all.claim != NULL) {
+        write_first(m, all.claim);
+    }
+    if (all.sync) {
+        const struct str argv[] = {STR("WAITAOF"), STR("1"), STR("0"), STR(SYNC_WITHIN_MS)};
+        ask(m, 4, argv, on_waitaof);
+    }
+    if (all.replicas) {
+        char count[20];
+        const struct str argv[] = {STR("WAIT"),
+                                   {count, text_put_u64(count, m->w->conf->redis.replicas)},
+                                   all.appends ? STR(PROOF_WITHIN_MS) : STR(CLAIM_WITHIN_MS)};
+        ask(m, 3, argv, on_wait);
+    }
 }
 
 void claims_prove(struct journal *j)
 {
-    bool sync = false, replicas = false;
-    if (j->w->redis.cluster == NULL || !may_ask(&j->claims)) {
+    if (j->w->unproven > 0 && j->master != NULL) {
+        j->master->proof.claims_due = true;
+        master_prove(j->master);
+        moves_pump(j->w); /* some may need none any more */
+    }
+}
+
+/* --- answers */
+
+static void judge_appends(struct journal *j)
+{
+    for (struct append *a = j->pending; a != NULL && a->event->n <= j->proof_n; a = a->next) {
+        a->unproven = proof_needed(j, a->durability) && !is_proof(j->master, a->durability);
+    }
+    j->proven_n = j->proof_n;
+    j->proof_came = true;
+}
+
+/* How many stay unproven. */
+static unsigned judge_claims(struct journal *j)
+{
+    unsigned left = 0;
+    for (struct move *m = j->w->moves; m != NULL; m = m->next) {
+        if (waits_in(m, j) && m->copy->n <= j->claims_n) {
+            bool good = j->master->proof.written && is_proof(j->master, m->promised);
+            left += !good;
+            if (good) {
+                move_proven(j->w, m);
+            }
+        }
+    }
+    return left;
+}
+
+static void say_short(struct master *m, unsigned left)
+{
+    if (left > 0 && !m->proof.claims_short) {
+        log_line(LOG_WARN,
+                 "events wait for replicas, or a sync, before they may be delivered: else a copy "
+                 "that is lost could stand for one that is not",
+                 "host", "%s", m->host, "port", "%u", m->port, "events", "%u", left, NULL);
+    } else if (left == 0 && m->proof.claims_short) {
+        log_line(LOG_INFO, "events wait for their proof no more", "host", "%s", m->host, "port",
+                 "%u", m->port, NULL);
+    }
+    m->proof.claims_short = left > 0;
+}
+
+static struct journal *next_proven(const struct master *m)
+{
+    struct journal *j = m->w->journals;
+    while (j != NULL && !(j->proof_came && j->master == m)) {
+        j = j->next;
+    }
+    return j;
+}
+
+static void proof_came(struct master *m)
+{
+    struct worker *w = m->w;
+    struct journal *j;
+    bool claims = false;
+    unsigned left = 0;
+    if (--m->proof.awaited > 0) {
         return;
     }
-    for (const struct move *m = j->w->moves; m != NULL; m = m->next) {
-        if (waits_here(m, j)) {
-            sync |= m->promised == DURABILITY_FSYNC;
-            replicas |= m->promised == DURABILITY_REPLICA;
+    for (j = w->journals; j != NULL; j = j->next) {
+        if (j->master == m && j->proof_of == m) {
+            judge_appends(j);
+            claims |= j->claims_n > 0;
+            left += j->claims_n > 0 ? judge_claims(j) : 0;
         }
     }
-    if (sync || replicas) {
-        j->claims.covers_n = j->live ? j->known_n : j->top;
-        j->claims.written = false;
-        write_first(j);
-        ask_for(&j->claims, sync, replicas);
+    if (claims) {
+        say_short(m, left);
     }
-}
-
-static void claims_proven(struct journal *j)
-{
-    if (!j->claims.written) {
-        return; /* the next renewal asks again */
+    while ((j = next_proven(m)) != NULL) { /* completing may end a journal */
+        j->proof_came = false;
+        (void)journal_complete_known(j);
     }
-    for (struct move *m = j->w->moves; m != NULL; m = m->next) {
-        if (waits_here(m, j) && m->copy->n <= j->claims.covers_n) {
-            m->unproven = !is_proof(&j->claims, m->promised);
-        }
+    if (claims) {
+        moves_pump(w);
     }
-    moves_pump(j->w);
-}
-
-static void proof_came(struct proof *p)
-{
-    struct journal *j = p->journal;
-    if (--p->awaited == 0) {
-        (p == &j->proof ? appends_proven : claims_proven)(j);
-    }
+    master_prove(m);
 }

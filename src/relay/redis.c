@@ -48,16 +48,15 @@ static void on_appends_down(void *user, const char *why)
 {
     struct master *m = user;
     m->appends_up = false;
+    m->proof.awaited = 0;
     went_down(m, why);
 }
 
 static void on_appends_leaving(void *user)
 {
-    const struct master *m = user;
-    for (struct journal *j = m->w->journals; m->proves && j != NULL; j = j->next) {
-        if (j->master == m && j->pending != NULL) { /* perhaps of one that is live no more */
-            journal_prove(j);
-        }
+    struct master *m = user;
+    if (m->proves) {
+        master_prove(m);
     }
 }
 
@@ -258,6 +257,7 @@ static void master_free(struct master *m)
     }
     for (struct journal *j = w->journals; j != NULL; j = j->next) {
         j->master = j->master == m ? NULL : j->master; /* in doubt, and asked for elsewhere */
+        j->proof_of = j->proof_of == m ? NULL : j->proof_of;
     }
     free(m->scripts);
     free(m);

@@ -41,6 +41,7 @@ struct spool_file {
     struct spool_file *next;
     char name[SEGMENT_NAME_MAX];
     uint64_t bytes;
+    bool unproven; /* it was read, but some of its copies were not proven */
 };
 
 enum drain_state {
@@ -76,7 +77,7 @@ struct spool {
     struct segment_reader reader;
     bool read_all;         /* every event of it was fed */
     uint64_t fed, durable; /* of its events */
-    bool unproven;         /* one of them is not as durable as redis.durability says */
+    bool unproven;         /* one of them is not as durable as was promised */
     unsigned moving;       /* of all files */
     uint64_t drained;      /* since it was empty */
 
@@ -504,12 +505,27 @@ static void feed_one(struct spool *s, uint64_t n, struct str payload)
     move_spooled(s->w, event_new(&parts), journal, n, dedupe);
 }
 
+/* The next one to be read comes first. Not again one whose copies are waited for. */
+static bool find_file(struct spool *s)
+{
+    bool waits = s->w->unproven_spooled > 0;
+    const struct spool_file *f = s->files;
+    while (f != NULL && f->unproven && waits) {
+        f = f->next;
+    }
+    while (f != NULL && s->files != f) {
+        push_file(s, pop_file(s));
+    }
+    return f != NULL;
+}
+
 /* What comes from senders now goes first: they have half of everything. */
 static bool may_feed(const struct spool *s)
 {
     const struct worker *w = s->w;
     const struct conf *c = w->conf;
-    return !s->read_all && s->moving < AT_ONCE && journal_refuses(w) == NULL &&
+    unsigned moving = s->moving - w->unproven_spooled; /* those wait, perhaps long: for no other */
+    return !s->read_all && moving < AT_ONCE && moves_prove(w) && journal_refuses(w) == NULL &&
            w->budget.total < c->redis.max_memory && w->live->op_count < OPS_ENOUGH &&
            (uint64_t)w->live->pending_count * w->node->worker_count * 2 <= c->listen.pending &&
            event_bytes_alive() * 2 <= c->listen.memory_bytes;
@@ -541,6 +557,7 @@ static void feed(struct spool *s)
     }
     if (s->read_all && s->durable == s->fed) {
         if (s->unproven) {
+            s->files->unproven = true;
             read_later(s, "Redis has its events, but not as durably as promised");
         } else {
             remove_file(s);
@@ -557,7 +574,7 @@ void spool_pump(struct worker *w)
     if (!s->writing && s->next.count == 0) {
         close_segment(s);
     }
-    if (s->drain == DRAIN_IDLE && s->files != NULL && boot_ms() >= s->read_from_ms) {
+    if (s->drain == DRAIN_IDLE && boot_ms() >= s->read_from_ms && find_file(s)) {
         buf_init(&s->loaded, SIZE_MAX); /* it is a segment and a batch at most */
         start_work(s, DRAIN_READING, read_in_thread, on_read);
     } else if (s->drain == DRAIN_FEEDING) {

@@ -13,7 +13,7 @@ struct stats {
         *delivered, *parked, *dead, *depth, *inflight, *breaker, *paused, *held, *delivery_latency,
         *store_errors, *expiry;
     struct metric *redis_up, *lease_valid, *journals, *left, *moved, *lost, *recovered, *overdue,
-        *memory, *connections, *waiting, *kept, *kept_dead, *spooled, *spool_bytes;
+        *memory, *connections, *waiting, *unproven, *kept, *kept_dead, *spooled, *spool_bytes;
     struct map sources; /* struct source_stats by name */
     struct map lanes;   /* struct lane_stats by name */
     uint64_t accepted_total;
@@ -100,6 +100,8 @@ struct stats *stats_new(void)
                              "Dead letters of it, against retention.dead_bytes.");
     s->connections = single(s, gauge, "penstock_connections", "Open connections of senders.");
     s->waiting = single(s, gauge, "penstock_appends_pending", "Senders waiting for Redis.");
+    s->unproven = single(s, gauge, "penstock_events_unproven",
+                         "Events that wait for replicas, or a sync, before they may be delivered.");
     s->spooled = single(s, count, "penstock_events_spooled_total",
                         "Events written to the spool while Redis was away.");
     s->spool_bytes =
@@ -310,6 +312,7 @@ void stats_sum(struct worker *w, struct metrics *sum)
     metric_set(s->kept_dead, w->budget.dead);
     metric_set(s->connections, w->listener == NULL ? 0 : httpd_connections(w->listener));
     metric_set(s->waiting, w->waiting);
+    metric_set(s->unproven, w->unproven);
     metric_set(s->spool_bytes, spool_bytes(w));
     metrics_sum(sum, &s->all);
 }

@@ -1,4 +1,5 @@
 """Promises about Redis Cluster: a journal lies on one master, the others do not care."""
+import concurrent.futures
 import hashlib
 import json
 import re
@@ -272,29 +273,45 @@ def a_delivery_outlives_the_master_that_had_lost_its_first_try(flow):
 
 
 def what_waits_for_a_proof_claims_when_it_comes(flow):
-    """In the memory of its own node, and in a journal that another node has recovered."""
+    """In the memory of its own node, and in journals that another node has recovered."""
     cluster, a = Cluster(flow, replicas=1), flow.sink()
-    config = dict(workers=1, durability="replica", sources=[DEDUPED])
+    config = dict(workers=8, durability="replica", sources=[DEDUPED])
     p = flow.penstock({"a": a}, cluster, name="first", **config)
     assert send(p, "warm", 0).status == 200
-    home = next(iter(cluster.journals().values()))
-    replica = cluster.replicas[cluster.masters.index(home)]
-    replica.kill()
+    for r in cluster.replicas:
+        r.kill()
     assert send(p, "d1", 1).status == 503
-    time.sleep(2.5)  # a renewal, and its question: what must not be claimed cannot be waited for
+    wait_for(lambda: p.metric("penstock_events_unproven") == 1, "it to wait")
+    p.wait_log("events wait for replicas")
     assert 1 not in sequence(a) and len(claimed(cluster)) == 1
-    replica.start()
+    for r in cluster.replicas:
+        r.start()
     wait_for(lambda: 1 in sequence(a), "the first, proven later")
+    p.wait_log("events wait for their proof no more")
     again = send(p, "d1", 1)
-    assert again.status == 200 and len(sequence(a)) == 2 and sequence(a)[1] == 1
-    replica.kill()
-    assert send(p, "d2", 2).status == 503
+    assert again.status == 200 and sequence(a) == {0: 1, 1: 1}
+    a.answers = lambda r, before: {"hang": True}
+    assert send(p, "d26", 26).status == 200
+    wait_for(lambda: 26 in sequence(a), "an attempt that is under way")
+    for r in cluster.replicas:
+        r.kill()
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:  # so many that a master has several journals with some
+        assert set(pool.map(lambda i: send(p, "d%d" % i, i).status, range(2, 26))) == {503}
     p.kill()
-    p = flow.penstock({"a": a}, cluster, name="second", **config)
-    p.wait_log("adopting a journal")
-    replica.start()
-    wait_for(lambda: 2 in sequence(a), "what the other had not proven")
-    assert sequence(a) == {0: 1, 1: 1, 2: 1}
+    a.answers = lambda r, before: {}
+    p = flow.penstock({"a": a}, cluster, name="second", **{**config, "workers": 1})
+    wait_for(lambda: sequence(a)[26] == 2, "what had claimed before: it waits for nothing", 60)
+    wait_for(lambda: p.metric("penstock_events_unproven") == 24, "all to be recovered", 60)
+    p.wait_log("events wait for replicas")
+    assert len(sequence(a)) == 3 and len(claimed(cluster)) == 3
+    began = time.monotonic()
+    assert p.stop() == 0 and time.monotonic() - began < 5, "a stop waits for none of it: it is in its journal"
+    p.start()
+    for r in cluster.replicas:
+        r.start()
+    wait_for(lambda: len(sequence(a)) == 27, "what the others had not proven", 60)
+    assert len(a.requests) == 28 and len(claimed(cluster)) == 27
+    assert p.metric("penstock_events_unproven") == 0 and "not answered in time" not in p.text()
     assert p.stop() == 0
 
 
@@ -313,8 +330,12 @@ def a_spooled_event_claims_its_place_when_its_copy_is_proven(flow):
 
     def copies():
         return sum(m.cli("XRANGE", "penstock:{%s}:journal" % j, "-", "+").count('"seq":1}') for j, m in cluster.journals().items())
-    wait_for(lambda: copies() >= 2, "the file to be read again")
+    wait_for(lambda: copies() == 1, "a copy in Redis")
+    p.wait_log("not as durably as promised")
+    wait_for(lambda: p.metric("penstock_events_unproven") == 1, "it to wait")
+    time.sleep(2.5)  # a renewal, and its question: what must not happen cannot be waited for
     assert p.metric("penstock_spool_bytes") > 0 and 1 not in sequence(a)
+    assert copies() == 1, "it is not read again while its copy waits"
     assert not [m for m in cluster.masters if m.cli("--scan", "--pattern", "*:moved")], "nothing is claimed"
     for r in cluster.replicas:
         r.start()

@@ -64,6 +64,27 @@ def replica_takes_over_from_a_dead_master(room):
     room.more(200)
 
 
+def replica_that_was_detached_before_parks_takes_over(room):
+    """Detached first, then things are parked on the master only, then it dies: the stream of the other has them still."""
+    room.sink("a")
+    room.sink("b", lambda request, before: {"delay": 0.3, "status": 503} if before % 2 else {"delay": 0.3})
+    master, replica, proxy = _with_replica(room, destination_more=", timeout: 5s, breaker: { open_after: 0 }")
+    room.loud = ["moving events to a new journal"]
+    room.some_time(1, 2)
+    with room.may_repeat(before=LOST_TAIL):
+        replica.cli("REPLICAOF", "NO", "ONE")
+        parked = room.nodes[0].metric("penstock_parked_total")
+        wait_for(lambda: room.nodes[0].metric("penstock_parked_total") >= parked + 20, "parks that only the master has")
+        room.some_time(0, 0.3)
+        master.kill()
+        proxy.cut()
+        second = room.flow.redis("--replicaof", "127.0.0.1 %d" % replica.port)
+        wait_for(lambda: second.info("master_link_status") == "up", "a new replica to be in sync")
+        room.store, proxy.target = replica, replica.port
+    room.healed()
+    room.more(200)
+
+
 def sentinels_fail_over_a_dead_master(room):
     """kill -9 of the master under Sentinel: what only it had may be missing in the new one, the node has it still."""
     sentinels = _sentinels(room)

@@ -55,6 +55,7 @@ struct spool {
     int dir;
 
     uint64_t journal; /* S; 0: the spool is empty, the next event draws one */
+    uint32_t salt;    /* of its segments: never shown */
     uint64_t next_n;
     struct batch next;      /* gathered */
     struct batch batch;     /* the thread's while `writing` */
@@ -254,7 +255,8 @@ static void write_in_thread(uv_work_t *work)
     struct spool *s = CONTAINER_OF(work, struct spool, write);
     s->write_failed = NULL;
     if (s->segment.fd < 0) {
-        s->write_failed = segment_create(&s->segment, s->dir, s->journal, s->batch.first_n);
+        s->write_failed =
+            segment_create(&s->segment, s->dir, s->salt, s->journal, s->batch.first_n);
     }
     if (s->write_failed == NULL) {
         s->write_failed = segment_write(&s->segment, buf_str(&s->batch.bytes));
@@ -311,6 +313,7 @@ static void draw_journal(struct spool *s)
     while (s->journal == 0) {
         s->journal = crypt_random_u64() & EVENT_JOURNAL_MAX;
     }
+    s->salt = (uint32_t)crypt_random_u64();
     s->next_n = 1;
     log_line(LOG_WARN, "Redis is away: events go to the spool", "folder", "%s/spool",
              s->w->conf->data_dir.at, "why", "%s", redis_trouble(s->w), NULL);
@@ -341,7 +344,7 @@ void spool_append(struct worker *w, const struct event_parts *parts, struct spoo
                         .body = parts->body};
     size_t begun = segment_begin(&b->bytes);
     spooled_encode(&e, &b->bytes);
-    segment_end(&b->bytes, begun, n);
+    segment_end(&b->bytes, begun, s->salt, n);
     buf_done(&to);
     x->next = NULL;
     *b->tail = x;

@@ -67,5 +67,7 @@ bool segment_next(struct segment_reader *r, uint64_t *number, struct str *payloa
  * So that was no torn tail but damage, and what lies behind it was acknowledged. 0: there is none.
  */
 uint64_t segment_skip(struct segment_reader *r);
+/* Does the file end before its next record can? That one was never synced, nor acknowledged. */
+bool segment_is_torn(const struct segment_reader *r);
 
 #endif

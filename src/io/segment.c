@@ -253,3 +253,10 @@ uint64_t segment_skip(struct segment_reader *r)
     }
     return 0;
 }
+
+bool segment_is_torn(const struct segment_reader *r)
+{
+    return r->left.len < SEGMENT_RECORD_BYTES ||
+           (head_checks(r->salt, r->left) &&
+            little_get32(r->left.at) > r->left.len - SEGMENT_RECORD_BYTES);
+}

@@ -417,6 +417,13 @@ static void remove_file(struct spool *s)
     start_work(s, DRAIN_REMOVING, remove_in_thread, on_removed);
 }
 
+/* It is read again after the next start; until then it takes no room. */
+static void leave_alone(struct spool *s, const char *what, const char *why)
+{
+    say_of_file(s, what, why, s->files->bytes);
+    next_file(s);
+}
+
 /* The others first; spool_pump comes back to it, every 2 s at the latest. */
 static void read_later(struct spool *s, const char *why)
 {
@@ -445,11 +452,10 @@ static void on_read(uv_work_t *work, int status)
         why = NULL;
     }
     if (why != NULL) {
-        say_of_file(s,
+        leave_alone(s,
                     "a spool file is left alone: deliver it with the Penstock that wrote it, or "
                     "remove it",
-                    why, s->files->bytes);
-        next_file(s);
+                    why);
         return;
     }
     spool_pump(s->w);
@@ -518,6 +524,14 @@ static bool may_feed(const struct spool *s)
            event_bytes_alive() * 2 <= c->listen.memory_bytes;
 }
 
+/* Perhaps acknowledged, perhaps not: a crash amid the first write of all leaves a record that ends
+ * too late, hardly ever anything else; a disk may leave anything. */
+static bool is_unreadable(const struct spool *s)
+{
+    size_t left = s->reader.left.len;
+    return left > 0 && left == s->loaded.len - SEGMENT_HEAD_BYTES && !segment_is_torn(&s->reader);
+}
+
 static void feed(struct spool *s)
 {
     uint64_t n;
@@ -533,6 +547,13 @@ static void feed(struct spool *s)
                         "checksums do not fit, and others behind them do", s->files->bytes);
             stats_lost(s->w, (unsigned)lost);
             continue;
+        }
+        if (is_unreadable(s)) {
+            leave_alone(s,
+                        "a spool file is left alone: its events may have been acknowledged; remove "
+                        "it if they cannot be saved",
+                        "the disk has damaged it: not one checksum fits");
+            return;
         }
         s->read_all = true;
         if (s->reader.left.len > 0) {

@@ -357,6 +357,31 @@ static void what_looks_like_heads_is_passed_in_no_time(void **state)
     }
 }
 
+/* What a crash leaves of a record ends before the record does; what a disk has damaged does not. */
+static void tells_a_torn_record_from_a_damaged_one(void **state)
+{
+    (void)state;
+    struct buf bytes;
+    sample(&bytes);
+    size_t begins = SEGMENT_HEAD_BYTES + SEGMENT_RECORD_BYTES; /* of record 1, after an empty one */
+    size_t ends = begins + SEGMENT_RECORD_BYTES + text_of(1).len;
+    for (size_t n = begins; n <= ends; n++) {
+        struct segment_reader r;
+        uint64_t number;
+        struct str payload;
+        assert_null(segment_open(&r, str_head(buf_str(&bytes), n)));
+        assert_true(segment_next(&r, &number, &payload));
+        assert_int_equal(segment_is_torn(&r), n < ends);
+        for (size_t at = begins; at < n && n >= begins + SEGMENT_RECORD_BYTES; at++) {
+            bytes.at[at] = (char)(bytes.at[at] ^ 0x10);
+            bool in_head = at < begins + 16;
+            assert_int_equal(segment_is_torn(&r), n < ends && !in_head);
+            bytes.at[at] = (char)(bytes.at[at] ^ 0x10);
+        }
+    }
+    buf_done(&bytes);
+}
+
 /* After a power cut a file may end in zeros that were to become records. */
 static void a_hole_is_no_record(void **state)
 {
@@ -491,6 +516,7 @@ int main(void)
         cmocka_unit_test(one_turned_bit_costs_one_record),
         cmocka_unit_test(a_record_in_a_payload_is_no_record),
         cmocka_unit_test(what_looks_like_heads_is_passed_in_no_time),
+        cmocka_unit_test(tells_a_torn_record_from_a_damaged_one),
         cmocka_unit_test(a_hole_is_no_record),
         cmocka_unit_test(refuses_what_it_cannot_know),
         cmocka_unit_test(a_failed_sync_cuts_the_file_back),

@@ -16,8 +16,10 @@
 const char SEGMENT_EMPTY[] = "nothing was written to it";
 const char SEGMENT_FOREIGN[] = "it is none of ours, or its head is damaged";
 const char SEGMENT_LATER[] = "a later version of Penstock wrote it";
+const char SEGMENT_EARLIER[] = "an earlier version of Penstock wrote it";
 
-enum { VERSION = 1, AT_VERSION = 8, AT_JOURNAL = 16, AT_FIRST = 24, AT_CRC = 32 };
+enum { VERSION = 2, AT_VERSION = 8, AT_SALT = 12, AT_JOURNAL = 16, AT_FIRST = 24, AT_CRC = 32 };
+enum { AT_NUMBER = 4, AT_HEAD_CRC = 12, AT_PAYLOAD_CRC = 16 }; /* of a record */
 
 static const char magic[] = "PENSPOOL";
 static const char suffix[] = ".segment";
@@ -42,11 +44,12 @@ static const char *sync_data(int fd)
     return fdatasync(fd) == 0 ? NULL : strerror(errno);
 }
 
-static const char *write_head(struct segment *s, uint64_t journal, uint64_t first)
+static const char *write_head(struct segment *s, uint32_t salt, uint64_t journal, uint64_t first)
 {
     unsigned char head[SEGMENT_HEAD_BYTES] = {0};
     memcpy(head, magic, AT_VERSION);
     little_put32(head + AT_VERSION, VERSION);
+    little_put32(head + AT_SALT, salt);
     little_put64(head + AT_JOURNAL, journal);
     little_put64(head + AT_FIRST, first);
     little_put32(head + AT_CRC, crc32c(0, head, AT_CRC));
@@ -60,7 +63,8 @@ static const char *write_head(struct segment *s, uint64_t journal, uint64_t firs
     return why;
 }
 
-const char *segment_create(struct segment *s, int dir, uint64_t journal, uint64_t first)
+const char *segment_create(struct segment *s, int dir, uint32_t salt, uint64_t journal,
+                           uint64_t first)
 {
     *s = (struct segment){.dir = dir, .fd = -1};
     snprintf(s->name, sizeof s->name, "%09llx-%013llu%s", (unsigned long long)journal,
@@ -69,7 +73,7 @@ const char *segment_create(struct segment *s, int dir, uint64_t journal, uint64_
     if (s->fd < 0) {
         return strerror(errno);
     }
-    const char *why = write_head(s, journal, first);
+    const char *why = write_head(s, salt, journal, first);
     if (why != NULL) {
         segment_close(s);
         unlinkat(dir, s->name, 0);
@@ -111,21 +115,16 @@ size_t segment_begin(struct buf *out)
     return begun;
 }
 
-/* Of a record with a payload of `n` bytes: its length, number and payload. */
-static uint32_t record_crc(const void *record, size_t n)
-{
-    const char *at = record;
-    return crc32c(crc32c(0, at, 4), at + 8, n + SEGMENT_RECORD_BYTES - 8);
-}
-
-void segment_end(struct buf *out, size_t begun, uint64_t number)
+void segment_end(struct buf *out, size_t begun, uint32_t salt, uint64_t number)
 {
     ENSURE(!out->failed && out->len - begun - SEGMENT_RECORD_BYTES <= UINT32_MAX);
     unsigned char *at = (unsigned char *)out->at + begun;
     size_t n = out->len - begun - SEGMENT_RECORD_BYTES;
     little_put32(at, (uint32_t)n);
-    little_put64(at + 8, number);
-    little_put32(at + 4, record_crc(at, n));
+    little_put64(at + AT_NUMBER, number);
+    uint32_t crc = crc32c(salt, at, AT_HEAD_CRC);
+    little_put32(at + AT_HEAD_CRC, crc);
+    little_put32(at + AT_PAYLOAD_CRC, crc32c(crc, at + SEGMENT_RECORD_BYTES, n));
 }
 
 /* --- reading */
@@ -191,32 +190,46 @@ const char *segment_open(struct segment_reader *r, struct str bytes)
     if (bytes.len < SEGMENT_HEAD_BYTES) {
         return SEGMENT_EMPTY;
     }
-    if (little_get32(bytes.at + AT_CRC) != crc32c(0, bytes.at, AT_CRC) ||
-        little_get32(bytes.at + AT_VERSION) != VERSION) {
+    if (little_get32(bytes.at + AT_CRC) != crc32c(0, bytes.at, AT_CRC)) {
         return SEGMENT_FOREIGN;
     }
+    if (little_get32(bytes.at + AT_VERSION) < VERSION) {
+        return SEGMENT_EARLIER;
+    }
+    r->salt = little_get32(bytes.at + AT_SALT);
     r->journal = little_get64(bytes.at + AT_JOURNAL);
     r->next = little_get64(bytes.at + AT_FIRST);
     r->left = str_from(bytes, SEGMENT_HEAD_BYTES);
     return NULL;
 }
 
-/* Is a record at the front, and whole? */
-static bool checks(struct str left, uint64_t *number, struct str *payload)
+/* Is the head of a record at the front? */
+static bool head_checks(uint32_t salt, struct str left)
 {
-    size_t n = left.len < SEGMENT_RECORD_BYTES ? SIZE_MAX : little_get32(left.at);
-    if (n == SIZE_MAX || n > left.len - SEGMENT_RECORD_BYTES ||
-        little_get32(left.at + 4) != record_crc(left.at, n)) {
+    return left.len >= SEGMENT_RECORD_BYTES &&
+           little_get32(left.at + AT_HEAD_CRC) == crc32c(salt, left.at, AT_HEAD_CRC);
+}
+
+/* Is a record at the front, and whole? */
+static bool checks(uint32_t salt, struct str left, uint64_t *number, struct str *payload)
+{
+    if (!head_checks(salt, left)) {
         return false;
     }
-    *number = little_get64(left.at + 8);
-    *payload = (struct str){left.at + SEGMENT_RECORD_BYTES, n};
+    struct str rest = str_from(left, SEGMENT_RECORD_BYTES);
+    size_t n = little_get32(left.at);
+    if (n > rest.len || little_get32(left.at + AT_PAYLOAD_CRC) !=
+                            crc32c(little_get32(left.at + AT_HEAD_CRC), rest.at, n)) {
+        return false;
+    }
+    *number = little_get64(left.at + AT_NUMBER);
+    *payload = str_head(rest, n);
     return true;
 }
 
 bool segment_next(struct segment_reader *r, uint64_t *number, struct str *payload)
 {
-    if (!checks(r->left, number, payload) || *number != r->next) {
+    if (!checks(r->salt, r->left, number, payload) || *number != r->next) {
         return false;
     }
     r->next++;
@@ -229,9 +242,9 @@ uint64_t segment_skip(struct segment_reader *r)
     uint64_t most = r->left.len / SEGMENT_RECORD_BYTES; /* records that can be lost */
     for (size_t i = 1; i + SEGMENT_RECORD_BYTES <= r->left.len; i++) {
         struct str rest = str_from(r->left, i), payload;
-        uint64_t number = little_get64(rest.at + 8);
+        uint64_t number = little_get64(rest.at + AT_NUMBER);
         bool plausible = number > r->next && number - r->next <= most;
-        if (plausible && checks(rest, &number, &payload)) {
+        if (plausible && checks(r->salt, rest, &number, &payload)) {
             uint64_t lost = number - r->next;
             r->next = number;
             r->left = rest;
@@ -239,4 +252,11 @@ uint64_t segment_skip(struct segment_reader *r)
         }
     }
     return 0;
+}
+
+bool segment_is_torn(const struct segment_reader *r)
+{
+    return r->left.len < SEGMENT_RECORD_BYTES ||
+           (head_checks(r->salt, r->left) &&
+            little_get32(r->left.at) > r->left.len - SEGMENT_RECORD_BYTES);
 }

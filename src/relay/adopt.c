@@ -20,21 +20,25 @@ struct candidate {
     bool scanned; /* found by its keys: looked at although it may not be listed */
 };
 
-enum {
-    SCAN_AGAIN = 15
-}; /* rounds without the listing, each of RENEW_EVERY_MS, between two walks */
+enum { SCAN_AGAIN = 5 }; /* rounds without the listing, each of RENEW_EVERY_MS, between two walks */
 
 struct adoption {
     struct candidate *first;
     unsigned unlisted; /* rounds since the listing was read last */
 };
 
-static struct candidate *candidate_of(struct adoption *a, uint64_t number)
+static struct candidate *candidate_find(const struct adoption *a, uint64_t number)
 {
     struct candidate *c = a->first;
     while (c != NULL && c->number != number) {
         c = c->next;
     }
+    return c;
+}
+
+static struct candidate *candidate_of(struct adoption *a, uint64_t number)
+{
+    struct candidate *c = candidate_find(a, number);
     if (c == NULL) {
         c = calloc(1, sizeof *c);
         ENSURE(c != NULL);
@@ -85,11 +89,14 @@ static void on_owner(void *user, const redisReply *reply)
     struct looking l = *(struct looking *)user;
     free(user);
     struct adoption *a = l.w->adoption;
-    if (a == NULL || reply == NULL) {
+    struct candidate *c = a == NULL ? NULL : candidate_find(a, l.number);
+    if (c == NULL) { /* it was forgotten meanwhile */
         return;
     }
-    struct candidate *c = candidate_of(a, l.number);
     c->asking = false;
+    if (reply == NULL) { /* the next round asks again */
+        return;
+    }
     if (store_error_of(reply) != STORE_OK) {
         c->absent_since_ms = c->take_at_ms = 0; /* not seen */
         return;

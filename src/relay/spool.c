@@ -56,6 +56,7 @@ struct spool {
     int dir;
 
     uint64_t journal; /* S; 0: the spool is empty, the next event draws one */
+    uint32_t salt;    /* of its segments: never shown */
     uint64_t next_n;
     struct batch next;      /* gathered */
     struct batch batch;     /* the thread's while `writing` */
@@ -255,7 +256,8 @@ static void write_in_thread(uv_work_t *work)
     struct spool *s = CONTAINER_OF(work, struct spool, write);
     s->write_failed = NULL;
     if (s->segment.fd < 0) {
-        s->write_failed = segment_create(&s->segment, s->dir, s->journal, s->batch.first_n);
+        s->write_failed =
+            segment_create(&s->segment, s->dir, s->salt, s->journal, s->batch.first_n);
     }
     if (s->write_failed == NULL) {
         s->write_failed = segment_write(&s->segment, buf_str(&s->batch.bytes));
@@ -312,6 +314,7 @@ static void draw_journal(struct spool *s)
     while (s->journal == 0) {
         s->journal = crypt_random_u64() & EVENT_JOURNAL_MAX;
     }
+    s->salt = (uint32_t)crypt_random_u64();
     s->next_n = 1;
     log_line(LOG_WARN, "Redis is away: events go to the spool", "folder", "%s/spool",
              s->w->conf->data_dir.at, "why", "%s", redis_trouble(s->w), NULL);
@@ -342,7 +345,7 @@ void spool_append(struct worker *w, const struct event_parts *parts, struct spoo
                         .body = parts->body};
     size_t begun = segment_begin(&b->bytes);
     spooled_encode(&e, &b->bytes);
-    segment_end(&b->bytes, begun, n);
+    segment_end(&b->bytes, begun, s->salt, n);
     buf_done(&to);
     x->next = NULL;
     *b->tail = x;
@@ -415,6 +418,13 @@ static void remove_file(struct spool *s)
     start_work(s, DRAIN_REMOVING, remove_in_thread, on_removed);
 }
 
+/* It is read again after the next start; until then it takes no room. */
+static void leave_alone(struct spool *s, const char *what, const char *why)
+{
+    say_of_file(s, what, why, s->files->bytes);
+    next_file(s);
+}
+
 /* The others first; spool_pump comes back to it, every 2 s at the latest. */
 static void read_later(struct spool *s, const char *why)
 {
@@ -443,11 +453,10 @@ static void on_read(uv_work_t *work, int status)
         why = NULL;
     }
     if (why != NULL) {
-        say_of_file(s,
+        leave_alone(s,
                     "a spool file is left alone: deliver it with the Penstock that wrote it, or "
                     "remove it",
-                    why, s->files->bytes);
-        next_file(s);
+                    why);
         return;
     }
     spool_pump(s->w);
@@ -531,6 +540,14 @@ static bool may_feed(const struct spool *s)
            event_bytes_alive() * 2 <= c->listen.memory_bytes;
 }
 
+/* Perhaps acknowledged, perhaps not: a crash amid the first write of all leaves a record that ends
+ * too late, hardly ever anything else; a disk may leave anything. */
+static bool is_unreadable(const struct spool *s)
+{
+    size_t left = s->reader.left.len;
+    return left > 0 && left == s->loaded.len - SEGMENT_HEAD_BYTES && !segment_is_torn(&s->reader);
+}
+
 static void feed(struct spool *s)
 {
     uint64_t n;
@@ -546,6 +563,13 @@ static void feed(struct spool *s)
                         "checksums do not fit, and others behind them do", s->files->bytes);
             stats_lost(s->w, (unsigned)lost);
             continue;
+        }
+        if (is_unreadable(s)) {
+            leave_alone(s,
+                        "a spool file is left alone: its events may have been acknowledged; remove "
+                        "it if they cannot be saved",
+                        "the disk has damaged it: not one checksum fits");
+            return;
         }
         s->read_all = true;
         if (s->reader.left.len > 0) {

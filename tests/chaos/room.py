@@ -194,6 +194,8 @@ class Load:
         if not self.records.wait(30):
             self.records.process.kill()
             raise Broken("a sender of the load hangs")
+        if self.records.process.returncode != 0:
+            raise Broken("the load has ended with %d: what it was told last is unknown" % self.records.process.returncode)
 
 
 class Room:
@@ -340,12 +342,16 @@ class Room:
         accepted = list(self.load.accepted)
         return [(name, n) for name, sink in self.sinks.items() for n in accepted if n not in sink.taken]
 
+    def untold(self):
+        """(destination, number) of what was taken and, now that the load has ended, never sent: it may have been accepted."""
+        return [(name, n) for name, sink in self.sinks.items() for n in list(sink.taken) if n not in self.load.sent_at]
+
     def repeats(self):
         """How often a delivery came again, how many may have, and those that had no excuse."""
         again, excusable, without = 0, 0, []
         for name, sink in self.sinks.items():
             for n, times in list(sink.taken.items()):
-                sent = self.load.sent_at.get(n, 0)
+                sent = self.load.sent_at.get(n, float("inf"))
                 excuses = [any(came <= until and answered >= since and sent <= fault for since, until, fault in self.windows)
                            for came, answered in times]
                 excusable += any(excuses)
@@ -423,10 +429,12 @@ class Room:
 
     def verdict(self):
         """What is wrong, or None."""
-        lost = self.lost()
+        lost, untold = self.lost(), self.untold()
         again, bound, without = self.repeats()
         if len(lost) > self.allowed_lost:
             return "LOST %d, as %s" % (len(lost), lost[:5])
+        if untold:
+            return "%d were taken that the load says nothing of, as %s" % (len(untold), untold[:5])
         if without:
             return "%d came again without an excuse, as %s" % (len(without), without[:3])
         strange = {status: n for status, n in self.load.said.items() if isinstance(status, int) and status not in (200, 503)}

@@ -362,11 +362,13 @@ def a_node_adopts_journals_on_every_master(flow):
 
 
 def a_node_adopts_while_the_master_of_the_listing_is_away(flow):
-    cluster, a = Cluster(flow), flow.sink(lambda r, before: {"status": 503})
+    """Also what begins and ends meanwhile, and is never listed."""
+    down = lambda r, before: {"status": 503}
+    cluster, a = Cluster(flow), flow.sink(down)
     listing = cluster.owner_of(int(cluster.servers[0].cli("CLUSTER", "KEYSLOT", "penstock:live")))
     others = [m for m in cluster.masters if m is not listing]
-    first = flow.penstock({"a": a}, cluster, name="first", workers=8, retry="{schedule: [1s, ...], jitter: 0%}",
-                          destination_more=", breaker: { open_after: 0 }")
+    often = {"retry": "{schedule: [1s, ...], jitter: 0%}", "destination_more": ", breaker: { open_after: 0 }"}
+    first = flow.penstock({"a": a}, cluster, name="first", workers=8, **often)
     for i in range(60):
         assert first.stripe(b'{"seq":%d}' % i).status == 200
     a.wait(60)
@@ -382,10 +384,17 @@ def a_node_adopts_while_the_master_of_the_listing_is_away(flow):
             return others[0].directive()
 
     flow.penstock({"a": a}, Alive(), name="second", workers=1)
-    taken = lambda: {int(r.body[7:-1]) for r in a.requests[before:]}
-    wait_for(lambda: held <= taken(), "what lies on the other masters", 60)
+    taken = lambda since: {int(r.body[7:-1]) for r in a.requests[since:]}
+    wait_for(lambda: held <= taken(before), "what lies on the other masters", 60)
+    a.answers = down
+    third = flow.penstock({"a": a}, Alive(), name="third", **often)
+    for i in range(60, 70):
+        assert third.stripe(b'{"seq":%d}' % i).status == 200
+    third.kill()
+    a.answers, later = lambda r, before: {}, len(a.requests)
+    wait_for(lambda: set(range(60, 70)) <= taken(later), "what was never listed", 60)
     listing.start()
-    wait_for(lambda: taken() == set(range(60)), "the rest", 60)
+    wait_for(lambda: taken(before) == set(range(70)), "the rest", 60)
 
 
 def accepts_and_delivers_on_a_cluster_over_tls(flow):

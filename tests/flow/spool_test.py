@@ -6,6 +6,9 @@ import re
 from harness import Load, sequence, wait_for
 
 SPOOL = "spool: { size: 64MiB }"
+# Format 1: a head, and a record of five bytes.
+EARLIER = bytes.fromhex("50454e53504f4f4c0100000000000000896745230100000001000000000000"
+                        "00207f674b" "05000000278da710010000000000000068656c6c6f")
 
 
 def _files(p):
@@ -172,23 +175,27 @@ def a_damaged_spool_file_costs_no_other_event(flow):
     whole = open(path, "rb").read()
     with open(path, "r+b") as f:
         f.truncate(len(whole) - 3)
-    later, foreign = "000000001-0000000000001.segment", "fffffffff-0000000000001.segment"
-    with open(os.path.join(folder, later), "wb") as f:
-        f.write(whole[:8] + b"\x02" + whole[9:])
-    with open(os.path.join(folder, foreign), "wb") as f:
-        f.write(b"this was never a segment of the spool")
+    foreign, later, earlier, damaged, torn = names = ["%d00000000-0000000000001.segment" % i for i in range(5)]
+    first = whole[:36 + 20 + int.from_bytes(whole[36:40], "little")]  # its head, the only record and that one's head
+    for other, content in ((foreign, b"this was never a segment of the spool"), (later, whole[:8] + b"\x03" + whole[9:]),
+                           (earlier, EARLIER), (damaged, first[:-1] + b"?"), (torn, first[:-1])):
+        with open(os.path.join(folder, other), "wb") as f:
+            f.write(content)
     redis.start()
     p.start()
-    wait_for(lambda: name not in _files(p), "the file to be drained")
+    wait_for(lambda: not {name, torn} & set(_files(p)), "the files that a crash has cut off to be drained")
     wait_for(lambda: set(sequence(a)) == {0, 1, 2, 3}, "what was whole")
-    wait_for(lambda: p.text().count("a spool file is left alone") == 2, "a sentence for each of the others")
+    wait_for(lambda: p.text().count("a spool file is left alone") == 4, "a sentence for each of the others")
     text = p.text()
     assert re.search('left alone.*%s.*a later version of Penstock wrote it' % later, text)
+    assert re.search('left alone.*%s.*an earlier version of Penstock wrote it' % earlier, text)
     assert re.search('left alone.*%s.*none of ours' % foreign, text)
-    assert re.search('the end of a spool file was cut off.*%s' % name, text)
+    assert re.search('left alone.*%s.*not one checksum fits' % damaged, text)
+    for cut in name, torn:
+        assert re.search('the end of a spool file was cut off.*%s' % cut, text)
     assert p.metric("penstock_spool_bytes") == 0, "what is left alone takes no room"
     assert p.stop() == 0
-    assert _files(p) == [later, foreign]
+    assert _files(p) == names[:-1]
 
 
 def what_the_disk_has_damaged_costs_no_other_event(flow):

@@ -7,11 +7,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static void put(struct buf *out, uint64_t number, struct str payload)
+static void put(struct buf *out, uint32_t salt, uint64_t number, struct str payload)
 {
     size_t begun = segment_begin(out);
     buf_add_str(out, payload);
-    segment_end(out, begun, number);
+    segment_end(out, begun, salt, number);
 }
 
 static void check_event(struct str payload)
@@ -41,7 +41,7 @@ static void check_segment(struct str bytes)
     first = r.next;
     for (uint64_t i = 0; segment_next(&r, &number, &payload); i++) {
         ENSURE(number == first + i);
-        put(&again, number, payload);
+        put(&again, r.salt, number, payload);
         check_event(payload);
     }
     ENSURE(again.len + r.left.len == bytes.len);

@@ -14,11 +14,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #define JOURNAL UINT64_C(0x123456789)
 
-enum { FIRST = 41, RECORDS = 5 };
+enum { FIRST = 41, RECORDS = 5, SALT = 0x5eed5a17 };
 
 /* Stands before libc's: one call of it may be made to fail. */
 static int fail_sync;
@@ -62,24 +63,24 @@ static struct str text_of(unsigned i)
     return str_head(str_of(text), (size_t)i * 7);
 }
 
-static void put(struct buf *out, uint64_t number, struct str payload)
+static void put(struct buf *out, uint32_t salt, uint64_t number, struct str payload)
 {
     size_t begun = segment_begin(out);
     buf_add_str(out, payload);
-    segment_end(out, begun, number);
+    segment_end(out, begun, salt, number);
 }
 
 static void put_records(struct buf *out, unsigned from, unsigned to)
 {
     for (unsigned i = from; i < to; i++) {
-        put(out, FIRST + i, text_of(i));
+        put(out, SALT, FIRST + i, text_of(i));
     }
 }
 
 static struct segment create(const struct room *room)
 {
     struct segment s;
-    assert_null(segment_create(&s, room->dir, JOURNAL, FIRST));
+    assert_null(segment_create(&s, room->dir, SALT, JOURNAL, FIRST));
     assert_string_equal(s.name, "123456789-0000000000041.segment");
     assert_true(segment_is_named(s.name));
     assert_int_equal(s.bytes, SEGMENT_HEAD_BYTES);
@@ -97,7 +98,7 @@ static void write_records(struct segment *s, unsigned from, unsigned to)
 
 static void load(const struct room *room, const char *name, struct buf *bytes)
 {
-    buf_init(bytes, 1 << 20);
+    buf_init(bytes, 32 << 20);
     assert_null(segment_load(room->dir, name, bytes));
 }
 
@@ -272,6 +273,115 @@ static void one_turned_bit_costs_one_record(void **state)
     buf_done(&bytes);
 }
 
+/* A segment of these payloads, the last two damaged, of one that is whole, and a torn one. */
+static void read_damaged(const struct str payloads[3], unsigned *read, uint64_t *lost)
+{
+    struct room room = open_room();
+    struct segment s = create(&room);
+    struct buf b, bytes;
+    struct segment_reader r;
+    uint64_t number, more;
+    struct str payload;
+    buf_init(&b, 32 << 20);
+    for (unsigned i = 0; i < 3; i++) {
+        put(&b, SALT, FIRST + i, payloads[i]);
+        b.at[b.len - 1] = (char)(b.at[b.len - 1] ^ (i > 0)); /* of its payload */
+    }
+    put(&b, SALT, FIRST + 3, STR("whole"));
+    put(&b, SALT, FIRST + 4, payloads[2]);
+    assert_null(segment_write(&s, str_head(buf_str(&b), b.len - 1))); /* torn */
+    buf_done(&b);
+    segment_close(&s);
+    load(&room, s.name, &bytes);
+    assert_null(segment_open(&r, buf_str(&bytes)));
+    *read = 0;
+    *lost = 0;
+    do {
+        while (segment_next(&r, &number, &payload)) {
+            assert_true(str_eq(payload, number == FIRST ? payloads[0] : STR("whole")));
+            (*read)++;
+        }
+        more = segment_skip(&r);
+        *lost += more;
+    } while (more > 0);
+    buf_done(&bytes);
+    close_room(&room, s.name);
+}
+
+/* A sender knows the form of a record, guesses its number, and has the file of another outage. */
+static void a_record_in_a_payload_is_no_record(void **state)
+{
+    (void)state;
+    static const uint32_t salts[] = {0, SALT + 1, SALT ^ 0x80000000, UINT32_MAX};
+    for (size_t i = 0; i < sizeof salts / sizeof *salts; i++) {
+        struct buf forged;
+        unsigned read;
+        uint64_t lost;
+        buf_init(&forged, 1 << 16);
+        buf_add_str(&forged, STR("{\"a\":\""));
+        for (unsigned n = 0; n < 9; n++) {
+            put(&forged, salts[i], FIRST + n, STR("an event of another source"));
+        }
+        struct str text = buf_str(&forged);
+        read_damaged((struct str[3]){text, text, text}, &read, &lost);
+        assert_int_equal(read, 2);
+        assert_int_equal(lost, 2);
+        buf_done(&forged);
+    }
+}
+
+/* 8 MiB of small integers: each looks like the head of a record with a long payload. */
+static void what_looks_like_heads_is_passed_in_no_time(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t stride, length, number;
+    } forms[] = {{8, 0, 0}, {12, 0, 4}, {16, 0, 8}}; /* the last is the first version's */
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        size_t n = (8 << 20) / forms[i].stride * forms[i].stride;
+        unsigned char *body = calloc(1, n);
+        assert_non_null(body);
+        for (size_t at = 0; at < n; at += forms[i].stride) {
+            little_put32(body + at + forms[i].length, 300000);
+            little_put64(body + at + forms[i].number, 300000);
+        }
+        unsigned read;
+        uint64_t lost;
+        struct str text = {(char *)body, n};
+        clock_t began = clock();
+        read_damaged((struct str[3]){STR("1"), STR("2"), text}, &read, &lost);
+        assert_true(clock() - began < 2 * CLOCKS_PER_SEC); /* of CPU time; it was minutes */
+        assert_int_equal(read, 2);
+        assert_int_equal(lost, 2);
+        free(body);
+    }
+}
+
+/* What a crash leaves of a record ends before the record does; what a disk has damaged does not. */
+static void tells_a_torn_record_from_a_damaged_one(void **state)
+{
+    (void)state;
+    struct buf bytes;
+    sample(&bytes);
+    size_t begins = SEGMENT_HEAD_BYTES + SEGMENT_RECORD_BYTES; /* of record 1, after an empty one */
+    size_t ends = begins + SEGMENT_RECORD_BYTES + text_of(1).len;
+    for (size_t n = begins; n <= ends; n++) {
+        struct segment_reader r;
+        uint64_t number;
+        struct str payload;
+        assert_null(segment_open(&r, str_head(buf_str(&bytes), n)));
+        assert_true(segment_next(&r, &number, &payload));
+        assert_int_equal(segment_is_torn(&r), n < ends);
+        for (size_t at = begins; at < n && n >= begins + SEGMENT_RECORD_BYTES; at++) {
+            bytes.at[at] = (char)(bytes.at[at] ^ 0x10);
+            bool in_head = at < begins + 16;
+            assert_int_equal(segment_is_torn(&r), n < ends && !in_head);
+            bytes.at[at] = (char)(bytes.at[at] ^ 0x10);
+        }
+    }
+    buf_done(&bytes);
+}
+
 /* After a power cut a file may end in zeros that were to become records. */
 static void a_hole_is_no_record(void **state)
 {
@@ -295,12 +405,13 @@ static void refuses_what_it_cannot_know(void **state)
     assert_ptr_equal(segment_open(&r, STR("a note of the operator's that is longer than a head")),
                      SEGMENT_FOREIGN);
     sample(&bytes);
-    little_put32((unsigned char *)bytes.at + 8, 2); /* whatever else that version may change */
+    little_put32((unsigned char *)bytes.at + 8, 3); /* whatever else that version may change */
     assert_ptr_equal(segment_open(&r, buf_str(&bytes)), SEGMENT_LATER);
     assert_ptr_equal(segment_open(&r, str_head(buf_str(&bytes), 12)), SEGMENT_LATER);
-    little_put32((unsigned char *)bytes.at + 8, 0);
-    little_put32((unsigned char *)bytes.at + 32, crc32c(0, bytes.at, 32));
+    little_put32((unsigned char *)bytes.at + 8, 1);
     assert_ptr_equal(segment_open(&r, buf_str(&bytes)), SEGMENT_FOREIGN);
+    little_put32((unsigned char *)bytes.at + 32, crc32c(0, bytes.at, 32));
+    assert_ptr_equal(segment_open(&r, buf_str(&bytes)), SEGMENT_EARLIER);
     buf_done(&bytes);
 }
 
@@ -334,7 +445,7 @@ static void a_failed_start_leaves_nothing(void **state)
     struct room room = open_room();
     struct segment s;
     fail_sync = 1;
-    assert_string_equal(segment_create(&s, room.dir, JOURNAL, FIRST), strerror(EIO));
+    assert_string_equal(segment_create(&s, room.dir, SALT, JOURNAL, FIRST), strerror(EIO));
     assert_int_equal(s.fd, -1);
     close_room(&room, NULL);
 }
@@ -369,7 +480,7 @@ static void never_writes_over_a_segment(void **state)
     (void)state;
     struct room room = open_room();
     struct segment s = create(&room), again;
-    assert_string_equal(segment_create(&again, room.dir, JOURNAL, FIRST), strerror(EEXIST));
+    assert_string_equal(segment_create(&again, room.dir, SALT, JOURNAL, FIRST), strerror(EEXIST));
     segment_close(&s);
     close_room(&room, s.name);
 }
@@ -403,6 +514,9 @@ int main(void)
         cmocka_unit_test(ends_at_a_record_with_any_bit_turned),
         cmocka_unit_test(steps_over_what_is_damaged_between_whole_records),
         cmocka_unit_test(one_turned_bit_costs_one_record),
+        cmocka_unit_test(a_record_in_a_payload_is_no_record),
+        cmocka_unit_test(what_looks_like_heads_is_passed_in_no_time),
+        cmocka_unit_test(tells_a_torn_record_from_a_damaged_one),
         cmocka_unit_test(a_hole_is_no_record),
         cmocka_unit_test(refuses_what_it_cannot_know),
         cmocka_unit_test(a_failed_sync_cuts_the_file_back),

@@ -48,6 +48,8 @@ bool segment_is_named(const char *name); /* as ours are */
 /* The whole file. NULL, or the system's reason. */
 const char *segment_load(int dir, const char *name, struct buf *out) MUST_CHECK;
 const char *segment_remove(int dir, const char *name) MUST_CHECK;
+/* Renames it to "<name>.damaged": for a human, none of ours any more. */
+const char *segment_put_aside(int dir, const char *name) MUST_CHECK;
 
 extern const char SEGMENT_EMPTY[];   /* its head was not written in full: so no record was */
 extern const char SEGMENT_FOREIGN[]; /* not one of ours, or its head is damaged */

@@ -177,6 +177,13 @@ const char *segment_remove(int dir, const char *name)
     return unlinkat(dir, name, 0) == 0 ? NULL : strerror(errno);
 }
 
+const char *segment_put_aside(int dir, const char *name)
+{
+    char aside[SEGMENT_NAME_MAX + 8];
+    snprintf(aside, sizeof aside, "%s.damaged", name);
+    return renameat(dir, name, dir, aside) == 0 ? NULL : strerror(errno);
+}
+
 const char *segment_open(struct segment_reader *r, struct str bytes)
 {
     *r = (struct segment_reader){.left = bytes};

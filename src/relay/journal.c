@@ -376,7 +376,7 @@ void journal_fail_pending(struct journal *j, uint64_t top)
 void journal_appends_down(struct journal *j)
 {
     for (struct append *a = j->pending; a != NULL; a = a->next) {
-        a->sent = false;
+        a->sent = a->answered = false; /* answered: by whom? its tail may be lost */
     }
     j->unanswered = NULL;
 }

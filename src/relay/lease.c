@@ -371,7 +371,10 @@ static bool settle_master(struct journal *j)
         wheel_arm(&j->w->wheel, &j->retry, FOLLOW_MS, ask_again);
         return false;
     }
-    j->master = m;
+    if (m != j->master) { /* what the old one has answered, it has not proven */
+        journal_appends_down(j);
+        j->master = m;
+    }
     return !is_away(j);
 }
 

@@ -140,12 +140,14 @@ static void unlink_move(struct worker *w, struct move *m)
 
 bool moves_have_room(const struct worker *w)
 {
-    return w->undecided < UNDECIDED_MOST && w->undecided_bytes < UNDECIDED_BYTES;
+    return w->undecided < UNDECIDED_MOST && w->undecided_bytes < UNDECIDED_BYTES &&
+           w->unproven < 4 * UNDECIDED_MOST && w->unproven_bytes < 2 * UNDECIDED_BYTES;
 }
 
 bool moves_prove(const struct worker *w)
 {
-    return w->unproven < UNDECIDED_MOST && w->unproven_bytes < UNDECIDED_BYTES;
+    return !w->live->master->proof.claims_short ||
+           (w->unproven < UNDECIDED_MOST && w->unproven_bytes < UNDECIDED_BYTES);
 }
 
 bool move_holds_above(struct journal *j, uint64_t top)
@@ -256,7 +258,7 @@ static void leave_copies(struct journal *j, uint64_t top)
         if (m->copy == NULL || m->copy_number != j->number) {
             continue;
         }
-        if (m->copy->n > top && m->unproven) {
+        if (m->copy->n > top && m->unproven && !m->claiming) {
             forget_copy(j->w, m);
         } else if (m->copy->n > top) {
             m->copy_lost = true;
@@ -369,7 +371,10 @@ static void claim_answered(struct worker *w, struct move *m, const redisReply *r
     }
     bool looked = m->looking;
     if (!read_claim(m, reply, &holder)) {
-        if (looked && !m->unproven && reply != NULL) { /* proven meanwhile */
+        if (m->looked && m->copy_lost) {
+            forget_copy(w, m);
+            moves_pump(w);
+        } else if (looked && !m->unproven && reply != NULL) { /* proven meanwhile */
             claim(w, m);
         }
         return;
@@ -496,7 +501,7 @@ static void reserve(struct journal *j, struct move *m)
 
 static void note_read(struct journal *j, struct move *m)
 {
-    if (j->state == JOURNAL_READING) {
+    if (j->state == JOURNAL_READING && !m->unproven) {
         m->read_bytes = m->event->bytes;
         j->w->undecided_bytes += m->read_bytes;
         j->w->undecided++;

@@ -36,6 +36,12 @@ static bool is_proof(const struct master *m, enum conf_durability promised)
                                           : m->proof.synced;
 }
 
+/* Not while it is in doubt: what is asked for may be gone. */
+static bool may_claim(const struct journal *j)
+{
+    return journal_may_act(j) && !j->leaving;
+}
+
 static bool waits_in(const struct move *m, const struct journal *j)
 {
     return m->unproven && m->copy != NULL && m->copy_number == j->number && !m->copy_lost;
@@ -155,7 +161,7 @@ void master_prove(struct master *m)
             j->proof_n = j->sent_n;
             j->claims_n = 0;
             want_appends(j, &all);
-            if (m->proof.claims_due) {
+            if (m->proof.claims_due && may_claim(j)) {
                 want_claims(j, &all);
             }
         }
@@ -194,7 +200,7 @@ static void judge_appends(struct journal *j)
         a->unproven = proof_needed(j, a->durability) && !is_proof(j->master, a->durability);
     }
     j->proven_n = j->proof_n;
-    j->proof_came = true;
+    j->proof_came = j->pending != NULL;
 }
 
 /* How many stay unproven. */
@@ -249,7 +255,7 @@ static void proof_came(struct master *m)
         if (j->master == m && j->proof_of == m) {
             judge_appends(j);
             claims |= j->claims_n > 0;
-            left += j->claims_n > 0 ? judge_claims(j) : 0;
+            left += j->claims_n > 0 && may_claim(j) ? judge_claims(j) : 0;
         }
     }
     if (claims) {

@@ -95,6 +95,10 @@ static void on_request_entry(void *user, const redisReply *reply)
         request_fails(r, "history has its body no more");
         return;
     }
+    if (boot_ms() < r->j->oom_until_ms) { /* its body would wait, and every other request with it */
+        request_later(r);
+        return;
+    }
     uint16_t to = (uint16_t)r->lane->number;
     struct event *body = entry_event(r->j, &e, &to, 1);
     replay(r, body);

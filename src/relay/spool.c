@@ -26,6 +26,7 @@ enum {
     AT_ONCE = 64,            /* events between the spool and their lanes */
     OPS_ENOUGH = 1024,       /* of the live journal's next commits */
     HOLD_MS = 1000,          /* after a disk that failed */
+    HOLD_MOST_MS = 60000,    /* the same of a file that is read again and again */
 };
 
 /* What is written and synced together. */
@@ -41,7 +42,8 @@ struct spool_file {
     struct spool_file *next;
     char name[SEGMENT_NAME_MAX];
     uint64_t bytes;
-    bool unproven; /* it was read, but some of its copies were not proven */
+    bool unproven;                 /* it was read, but some of its copies were not proven */
+    int64_t read_from_ms, hold_ms; /* boot clock: no try before, and how long the last wait was */
 };
 
 enum drain_state {
@@ -73,12 +75,12 @@ struct spool {
     uv_work_t read;
     char reading[SEGMENT_NAME_MAX];
     const char *read_failed;
-    int64_t read_from_ms; /* boot clock: no try before */
-    struct buf loaded;    /* the first file's bytes */
+    struct buf loaded; /* the first file's bytes */
     struct segment_reader reader;
     bool read_all;         /* every event of it was fed */
     uint64_t fed, durable; /* of its events */
     bool unproven;         /* one of them is not as durable as was promised */
+    bool damaged;          /* its end does not check, and is not just torn */
     unsigned moving;       /* of all files */
     uint64_t drained;      /* since it was empty */
 
@@ -366,7 +368,8 @@ static void read_in_thread(uv_work_t *work)
 static void remove_in_thread(uv_work_t *work)
 {
     struct spool *s = CONTAINER_OF(work, struct spool, read);
-    s->read_failed = segment_remove(s->dir, s->reading);
+    s->read_failed =
+        s->damaged ? segment_put_aside(s->dir, s->reading) : segment_remove(s->dir, s->reading);
 }
 
 static void start_work(struct spool *s, enum drain_state state, uv_work_cb work,
@@ -430,9 +433,13 @@ static void read_later(struct spool *s, const char *why)
 {
     say_of_file(s, "a spool file cannot be read; trying again", why, s->files->bytes);
     buf_done(&s->loaded);
-    push_file(s, pop_file(s));
+    struct spool_file *f = pop_file(s);
+    f->hold_ms = f->hold_ms == 0                 ? HOLD_MS
+                 : f->hold_ms * 2 < HOLD_MOST_MS ? f->hold_ms * 2
+                                                 : HOLD_MOST_MS;
+    f->read_from_ms = boot_ms() + f->hold_ms;
+    push_file(s, f);
     s->drain = DRAIN_IDLE;
-    s->read_from_ms = boot_ms() + HOLD_MS;
     look_closed(s);
 }
 
@@ -446,7 +453,7 @@ static void on_read(uv_work_t *work, int status)
     const char *why = segment_open(&s->reader, buf_str(&s->loaded));
     s->drain = DRAIN_FEEDING;
     s->fed = s->durable = 0;
-    s->unproven = false;
+    s->unproven = s->damaged = false;
     s->read_all = false;
     if (why == SEGMENT_EMPTY) {
         s->reader.left = STR_NONE;
@@ -480,6 +487,14 @@ static size_t find_lanes(struct worker *w, struct str names, uint16_t to[LANES_M
         }
     }
     return count;
+}
+
+static bool is_zeros(struct str s)
+{
+    while (s.len > 0 && s.at[0] == '\0') {
+        s = str_from(s, 1);
+    }
+    return s.len == 0;
 }
 
 static void feed_one(struct spool *s, uint64_t n, struct str payload)
@@ -518,8 +533,9 @@ static void feed_one(struct spool *s, uint64_t n, struct str payload)
 static bool find_file(struct spool *s)
 {
     bool waits = s->w->unproven_spooled > 0;
+    int64_t now = boot_ms();
     const struct spool_file *f = s->files;
-    while (f != NULL && f->unproven && waits) {
+    while (f != NULL && ((f->unproven && waits) || now < f->read_from_ms)) {
         f = f->next;
     }
     while (f != NULL && s->files != f) {
@@ -548,6 +564,24 @@ static bool is_unreadable(const struct spool *s)
     return left > 0 && left == s->loaded.len - SEGMENT_HEAD_BYTES && !segment_is_torn(&s->reader);
 }
 
+/* A crash tears the end off, or leaves a hole there; a disk may leave anything, of what was
+ * acknowledged, too. */
+static void look_at_end(struct spool *s)
+{
+    struct str left = s->reader.left;
+    s->damaged = left.len > 0 && !segment_is_torn(&s->reader) && !is_zeros(left);
+    if (left.len > 0) {
+        say_of_file(s,
+                    s->damaged ? "the end of a spool file is damaged; it is kept beside the others "
+                                 "as *.damaged"
+                               : "the end of a spool file was cut off: never acknowledged",
+                    "a checksum does not fit", left.len);
+    }
+    if (s->damaged) {
+        stats_lost(s->w, 1); /* at least */
+    }
+}
+
 static void feed(struct spool *s)
 {
     uint64_t n;
@@ -572,12 +606,7 @@ static void feed(struct spool *s)
             return;
         }
         s->read_all = true;
-        if (s->reader.left.len > 0) {
-            say_of_file(s,
-                        "the end of a spool file was cut off: never acknowledged, unless the "
-                        "disk is damaged",
-                        "a checksum does not fit", s->reader.left.len);
-        }
+        look_at_end(s);
     }
     if (s->read_all && s->durable == s->fed) {
         if (s->unproven) {
@@ -598,7 +627,7 @@ void spool_pump(struct worker *w)
     if (!s->writing && s->next.count == 0) {
         close_segment(s);
     }
-    if (s->drain == DRAIN_IDLE && boot_ms() >= s->read_from_ms && find_file(s)) {
+    if (s->drain == DRAIN_IDLE && find_file(s)) {
         buf_init(&s->loaded, SIZE_MAX); /* it is a segment and a batch at most */
         start_work(s, DRAIN_READING, read_in_thread, on_read);
     } else if (s->drain == DRAIN_FEEDING) {

@@ -213,12 +213,16 @@ def what_the_disk_has_damaged_costs_no_other_event(flow):
         f.write(b"3")
         f.seek(whole.index(b'{"seq":4}'))  # a sector, with the next one's length in it
         f.write(bytes(whole.index(b'{"seq":5}') - whole.index(b'{"seq":4}')))
+        f.seek(whole.index(b'{"seq":7}') + 7)  # the end, which is no torn one
+        f.write(b"8")
     redis.start()
     p.start()
+    wait_for(lambda: os.path.exists(path + ".damaged"), "the rest of it to be kept for a human")
     _drained(p)
-    wait_for(lambda: set(sequence(a)) == {0, 1, 3, 6, 7}, "the others")
+    wait_for(lambda: set(sequence(a)) == {0, 1, 3, 6}, "the others")
     assert len(re.findall("events of the spool are lost.*%s" % name, p.text())) == 2
-    assert p.metric("penstock_deliveries_perhaps_lost_total") == 3
+    assert re.search("the end of a spool file is damaged.*%s" % name, p.text())
+    assert p.metric("penstock_deliveries_perhaps_lost_total") == 4
     assert p.stop() == 0 and set(sequence(a).values()) == {1}
 
 

@@ -404,7 +404,7 @@ void move_appended(struct journal *j, struct append *a, const char *reason);
 void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
                   const char *dedupe);
 void move_proven(struct worker *w, struct move *m); /* it claims with the next moves_pump */
-/* May one more wait for a proof? */
+/* May one more wait for a proof? Asked when journal_refuses says NULL. */
 bool moves_prove(const struct worker *w);
 /* Does any event move that no disk holds? */
 bool moves_pending(const struct worker *w);

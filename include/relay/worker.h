@@ -113,9 +113,11 @@ struct worker {
     unsigned undecided;               /* of those, what recoveries have read ... */
     size_t undecided_bytes;           /* ... and hold in memory for it */
     unsigned unproven;                /* of those, what waits for a proof ... */
-    unsigned unproven_spooled;        /* ... and comes from the spool; */
-    size_t unproven_bytes;            /* what all of it takes */
-    struct spool *spool;              /* NULL: none is configured */
+    size_t unproven_bytes;            /* ... and takes so much; */
+    unsigned unproven_spooled;        /* of that, what comes from the spool, */
+    unsigned unproven_read;           /* and what recoveries have read */
+    size_t unproven_read_bytes;
+    struct spool *spool; /* NULL: none is configured */
     struct adoption *adoption;
     struct wheel_timer due;     /* the earliest due time of all parked deliveries */
     struct wheel_timer renewal; /* every 2 s: renew leases, look at listed journals, trim */

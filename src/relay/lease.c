@@ -373,6 +373,7 @@ static bool settle_master(struct journal *j)
     }
     if (m != j->master) { /* what the old one has answered, it has not proven */
         journal_appends_down(j);
+        j->proof_of = NULL;
         j->master = m;
     }
     return !is_away(j);

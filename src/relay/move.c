@@ -102,16 +102,13 @@ static void set_unproven(struct worker *w, struct move *m, bool unproven)
     }
     m->unproven = unproven;
     m->looked = false;
-    if (unproven) {
-        m->unproven_bytes = m->copy->bytes;
-        w->unproven++;
-        w->unproven_spooled += m->spooled;
-        w->unproven_bytes += m->unproven_bytes;
-    } else {
-        w->unproven--;
-        w->unproven_spooled -= m->spooled;
-        w->unproven_bytes -= m->unproven_bytes;
-    }
+    m->unproven_bytes = unproven ? m->copy->bytes : m->unproven_bytes;
+    const int more = unproven ? 1 : -1;
+    w->unproven += (unsigned)more;
+    w->unproven_bytes += (size_t)more * m->unproven_bytes;
+    w->unproven_spooled += m->spooled ? (unsigned)more : 0;
+    w->unproven_read += m->read_bytes > 0 ? (unsigned)more : 0;
+    w->unproven_read_bytes += (size_t)more * m->read_bytes;
 }
 
 void move_proven(struct worker *w, struct move *m)
@@ -140,8 +137,9 @@ static void unlink_move(struct worker *w, struct move *m)
 
 bool moves_have_room(const struct worker *w)
 {
-    return w->undecided < UNDECIDED_MOST && w->undecided_bytes < UNDECIDED_BYTES &&
-           w->unproven < 4 * UNDECIDED_MOST && w->unproven_bytes < 2 * UNDECIDED_BYTES;
+    return w->undecided - w->unproven_read < UNDECIDED_MOST &&
+           w->undecided_bytes - w->unproven_read_bytes < UNDECIDED_BYTES &&
+           w->unproven_read < 4 * UNDECIDED_MOST && w->unproven_read_bytes < 2 * UNDECIDED_BYTES;
 }
 
 bool moves_prove(const struct worker *w)
@@ -233,11 +231,22 @@ static void move_free(struct worker *w, struct move *m)
     free(m);
 }
 
-/* It went with a tail before it could claim anything: it is appended once more from where it was.
- */
+/* The claim of where it came from names the copy: from there it goes on. */
+static void go_on_from_copy(struct move *m)
+{
+    event_unref(m->event);
+    m->event = event_ref(m->copy);
+    m->from_journal = m->copy_number;
+    m->from_n = m->copy->n;
+}
+
+/* It went with a tail, and is appended once more. */
 static void forget_copy(struct worker *w, struct move *m)
 {
     tell(w, m, MOVE_UNKNOWN, STR_NONE);
+    if (m->dedupe[0] != '\0') { /* its place was claimed already, or is its own */
+        go_on_from_copy(m);
+    }
     event_unref(m->copy);
     m->copy = NULL;
     m->copy_lost = false;
@@ -258,7 +267,7 @@ static void leave_copies(struct journal *j, uint64_t top)
         if (m->copy == NULL || m->copy_number != j->number) {
             continue;
         }
-        if (m->copy->n > top && m->unproven && !m->claiming) {
+        if (m->copy->n > top && m->unproven && m->looked && !m->claiming) {
             forget_copy(j->w, m);
         } else if (m->copy->n > top) {
             m->copy_lost = true;
@@ -371,7 +380,7 @@ static void claim_answered(struct worker *w, struct move *m, const redisReply *r
     }
     bool looked = m->looking;
     if (!read_claim(m, reply, &holder)) {
-        if (m->looked && m->copy_lost) {
+        if (looked && m->looked && m->copy_lost) {
             forget_copy(w, m);
             moves_pump(w);
         } else if (looked && !m->unproven && reply != NULL) { /* proven meanwhile */
@@ -382,10 +391,7 @@ static void claim_answered(struct worker *w, struct move *m, const redisReply *r
     bool mine = is_holder(m, holder);
     struct journal *j = journal_find(w, m->copy_number);
     if (mine && m->copy_lost) { /* mine, but gone: from there once more */
-        event_unref(m->event);
-        m->event = event_ref(m->copy);
-        m->from_journal = m->copy_number;
-        m->from_n = m->copy->n;
+        go_on_from_copy(m);
         forget_copy(w, m);
         moves_pump(w);
         return;
@@ -480,6 +486,7 @@ static void claim(struct worker *w, struct move *m)
     struct claim *c = malloc(sizeof *c);
     ENSURE(c != NULL);
     *c = (struct claim){w, m};
+    m->looked = false;
     m->claiming = m->unproven            ? look(w, m, c)
                   : m->dedupe[0] != '\0' ? claim_id(w, m, c)
                                          : claim_place(w, m, c);
@@ -501,7 +508,7 @@ static void reserve(struct journal *j, struct move *m)
 
 static void note_read(struct journal *j, struct move *m)
 {
-    if (j->state == JOURNAL_READING && !m->unproven) {
+    if (j->state == JOURNAL_READING) {
         m->read_bytes = m->event->bytes;
         j->w->undecided_bytes += m->read_bytes;
         j->w->undecided++;
@@ -529,8 +536,8 @@ void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal
     snprintf(m->then_dedupe, sizeof m->then_dedupe, "%s", dedupe);
     m->copy = event_ref(copy);
     m->copy_number = j->number;
-    wait_for_proof(j, m, promised_of(j->w, copy->source), false);
     note_read(j, m);
+    wait_for_proof(j, m, promised_of(j->w, copy->source), false);
     reserve(j, m);
     claim(j->w, m);
 }
@@ -544,8 +551,8 @@ void move_dedupe(struct journal *j, struct event *e, const char *key, bool prove
     m->on_decided = on_decided;
     m->user = user;
     snprintf(m->dedupe, sizeof m->dedupe, "%s", key);
-    wait_for_proof(j, m, promised_of(j->w, e->source), proven);
     note_read(j, m);
+    wait_for_proof(j, m, promised_of(j->w, e->source), proven);
     reserve(j, m);
     claim(j->w, m);
 }
@@ -595,8 +602,9 @@ void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint
 
 bool moves_pending(const struct worker *w)
 {
+    /* not what its file, or its journal, has */
     const struct move *m = w->moves;
-    while (m != NULL && ((m->spooled && !m->durable) || m->unproven)) { /* its journal has it */
+    while (m != NULL && ((m->spooled && !m->durable) || (m->unproven && !m->copy_lost))) {
         m = m->next;
     }
     return m != NULL;
@@ -625,7 +633,7 @@ void moves_free(struct worker *w)
     unsigned left = 0;
     for (struct move *m = w->moves, *next; m != NULL; m = next) {
         next = m->next;
-        left += m->copy == NULL && (!m->spooled || m->durable);
+        left += (m->copy == NULL || m->copy_lost) && (!m->spooled || m->durable);
         if (m->claiming) { /* its answer frees it */
             unlink_move(w, m);
             m->dropped = true;

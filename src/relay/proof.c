@@ -254,8 +254,10 @@ static void proof_came(struct master *m)
     for (j = w->journals; j != NULL; j = j->next) {
         if (j->master == m && j->proof_of == m) {
             judge_appends(j);
-            claims |= j->claims_n > 0;
-            left += j->claims_n > 0 && may_claim(j) ? judge_claims(j) : 0;
+            if (j->claims_n > 0 && may_claim(j)) {
+                claims = true;
+                left += judge_claims(j);
+            }
         }
     }
     if (claims) {

@@ -570,14 +570,14 @@ static void look_at_end(struct spool *s)
 {
     struct str left = s->reader.left;
     s->damaged = left.len > 0 && !segment_is_torn(&s->reader) && !is_zeros(left);
-    if (left.len > 0) {
+    if (left.len > 0 && !s->files->unproven) { /* it was said */
         say_of_file(s,
                     s->damaged ? "the end of a spool file is damaged; it is kept beside the others "
                                  "as *.damaged"
                                : "the end of a spool file was cut off: never acknowledged",
                     "a checksum does not fit", left.len);
     }
-    if (s->damaged) {
+    if (s->damaged && !s->files->unproven) {
         stats_lost(s->w, 1); /* at least */
     }
 }
@@ -593,9 +593,11 @@ static void feed(struct spool *s)
         }
         uint64_t lost = segment_skip(&s->reader);
         if (lost > 0) {
-            say_of_file(s, "events of the spool are lost: the disk has damaged them",
-                        "checksums do not fit, and others behind them do", s->files->bytes);
-            stats_lost(s->w, (unsigned)lost);
+            if (!s->files->unproven) { /* else it was said */
+                say_of_file(s, "events of the spool are lost: the disk has damaged them",
+                            "checksums do not fit, and others behind them do", s->files->bytes);
+                stats_lost(s->w, (unsigned)lost);
+            }
             continue;
         }
         if (is_unreadable(s)) {

@@ -137,7 +137,7 @@ class FastTaker:
     """A destination that takes everything at once."""
 
     def __init__(self, name):
-        self.name, self.taken, self.port = name, {}, harness.free_port()
+        self.name, self.taken, self.tries, self.port = name, {}, 0, harness.free_port()
         self.records = Records("=QQ", self._took, tool("bench_sink"), str(self.port), "1", "tell")
         wait_for(self._listens, "a destination to listen")
 
@@ -149,6 +149,7 @@ class FastTaker:
             return False
 
     def _took(self, n, came_ns):
+        self.tries += 1
         self.taken.setdefault(n, []).append((came_ns / 1e9, came_ns / 1e9))
 
     def close(self):

@@ -48,6 +48,7 @@ struct lane {
     bool full;         /* beyond its buffer, and on_full says: dead letters; for the log */
     bool pause_wanted; /* exhausted: stands until Redis says so too, or somebody resumes it */
     struct delivery_list lists[DELIVERY_STATES];
+    size_t bytes;          /* of the events in these lists, as if no other lane had them too */
     unsigned turn;         /* whose slot is next, of four */
     struct attempt *spare; /* recycled attempts */
     unsigned spares;
@@ -97,6 +98,9 @@ void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, ui
  */
 void dispatch_parked(struct track *t, struct event *e, const struct record *r);
 void dispatch_expired(struct track *t, struct event *e, const struct record *r);
+/* One whose park was taken back before it was written: it has its slot still. */
+void dispatch_again(struct track *t, struct event *e, const struct record *r, uint64_t seq);
+bool dispatch_takes(const struct lane *lane); /* would one that recovery has read find room? */
 int64_t lane_max_age_ms(const struct lane *lane);
 /* Room for parked deliveries in memory right now. */
 unsigned dispatch_room(const struct lane *lane);

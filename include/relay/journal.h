@@ -202,6 +202,8 @@ struct track {
     uint64_t done_n;   /* all that were pushed at or below it are done */
     bool dirty;
     struct settled former; /* what the record said when recovery began */
+    uint64_t unread_n; /* not 0: recovery has passed it over, from here on nothing of it was read */
+    bool passed_over;  /* in this pass */
 
     int64_t next_due_ms;          /* of what is parked and not loaded; INT64_MAX: nothing */
     bool due_reading;             /* a read of its due set is under way */
@@ -454,6 +456,11 @@ void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what 
  * have is up to two seconds old, so the limits are soft by what comes in meanwhile. */
 void budget_committed(struct journal *j, const redisReply *reply, size_t at); /* commit's figures */
 void budget_field(struct journal *j, struct str name, struct str value); /* one of the record's */
+void budget_limit(struct worker *w); /* a master is ready: how much may all of it be? */
+/* What is configured as a part of retention.max_memory, as a part of the limit. */
+uint64_t budget_part(const struct worker *w, uint64_t bytes);
+/* Redis has just refused something for want of memory: all history goes. */
+void budget_redis_full(struct worker *w);
 /* About what an entry takes in its stream, by the bytes of its values. */
 uint64_t budget_entry(size_t text_bytes);
 uint64_t budget_event(const struct event *e);

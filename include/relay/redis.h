@@ -44,6 +44,7 @@ struct master {
     char run_id[2][48];   /* of appends, of main */
     char last_run_id[48]; /* of the server that was ready last */
     char version[48];     /* "redis 7.0.15" */
+    uint64_t maxmemory;   /* of the server, in bytes; 0: none */
     char trouble[512];    /* why it is not ready, for the log; "" when it is, or not known yet */
     struct wheel_timer recheck;
     unsigned checks; /* answers still awaited by the check at connect */

@@ -30,9 +30,11 @@ struct spool;
 struct budget {
     uint64_t others, others_dead; /* not of this worker's journals */
     uint64_t total, dead;
-    bool over;        /* dead letters are being dropped; for the log */
-    unsigned drop_in; /* so many rounds of 2 s, while they are */
-    bool hurried;     /* room is about to be made */
+    uint64_t limit;        /* retention.max_memory, or less where Redis' maxmemory is less */
+    int64_t full_until_ms; /* boot clock: Redis had no memory lately, whatever the figures say */
+    bool over;             /* dead letters are being dropped; for the log */
+    unsigned drop_in;      /* so many rounds of 2 s, while they are */
+    bool hurried;          /* room is about to be made */
 };
 
 /* At most so many lines a second; the rest are counted and said with the next one. */

@@ -6,6 +6,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "relay/delivery.h"
+#include "relay/node.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -319,6 +320,12 @@ void adopt_done(struct worker *w)
 
 /* --- care of what is owned */
 
+/* The node's workers share what it may have. */
+static uint64_t history_bytes(const struct journal *j)
+{
+    return j->w->conf->redis.history_bytes / j->w->node->worker_count;
+}
+
 static struct history_mark *mark_at(struct journal *j, unsigned i)
 {
     return &j->marks[(j->mark_first + i) % HISTORY_MARKS];
@@ -337,7 +344,7 @@ static void mark_history(struct journal *j, int64_t now)
     if (j->mark_count > 0) {
         const struct history_mark *last = mark_at(j, j->mark_count - 1);
         if (now - last->at_ms <= c->redis.history_ms / (HISTORY_MARKS / 2) &&
-            j->bytes - last->bytes <= c->redis.history_bytes / (HISTORY_MARKS / 2)) {
+            j->bytes - last->bytes <= history_bytes(j) / (HISTORY_MARKS / 2)) {
             return;
         }
     }
@@ -378,7 +385,7 @@ static void trim_live(struct journal *j)
     for (unsigned i = 0; i < j->mark_count; i++) {
         const struct history_mark *m = mark_at(j, i);
         bool old = now - m->at_ms > c->redis.history_ms;
-        if ((!old && j->bytes - m->bytes <= c->redis.history_bytes) ||
+        if ((!old && j->bytes - m->bytes <= history_bytes(j)) ||
             m->n >= j->low) { /* not settled yet: the lag is bounded by what lanes hold */
             break;
         }

@@ -8,7 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FIGURES_CEILING = 64 << 10, HURRY_MS = 50, DROP_MOST = 2048, DROP_EVERY = 3 };
+enum {
+    FIGURES_CEILING = 64 << 10,
+    HURRY_MS = 50,
+    FULL_MS = 5000,
+    DROP_MOST = 2048,
+    DROP_EVERY = 3
+};
 
 /* --- what an entry takes */
 
@@ -80,6 +86,31 @@ void budget_committed(struct journal *j, const redisReply *reply, size_t at)
     budget_update(j->w);
 }
 
+/* --- the limit */
+
+/* As doctor wants it, a fifth of maxmemory is left to Redis' own buffers. */
+void budget_limit(struct worker *w)
+{
+    uint64_t room = 0, wanted = w->conf->redis.max_memory, before = w->budget.limit;
+    for (const struct master *m = w->redis.masters; m != NULL; m = m->next) {
+        uint64_t of_it = m->ready && m->maxmemory > 0 ? m->maxmemory / 5 * 4 : wanted;
+        room += of_it < wanted - room ? of_it : wanted - room;
+    }
+    w->budget.limit = room > 0 ? room : wanted;
+    if (w->budget.limit < wanted && w->budget.limit != before) {
+        log_line(LOG_WARN,
+                 "Redis' maxmemory leaves less than retention.max_memory: limits and buffers are "
+                 "as much smaller; see penstock doctor",
+                 "bytes", "%llu", (unsigned long long)w->budget.limit, NULL);
+    }
+}
+
+uint64_t budget_part(const struct worker *w, uint64_t bytes)
+{
+    uint64_t limit = w->budget.limit, wanted = w->conf->redis.max_memory;
+    return limit >= wanted ? bytes : (uint64_t)((double)bytes * (double)limit / (double)wanted);
+}
+
 /* --- adding up */
 
 static uint64_t stream_bytes(const struct journal *j)
@@ -137,15 +168,26 @@ void budget_update(struct worker *w)
     }
 }
 
-/* Until it is added up again. Room is made before there is none. */
-void budget_appended(struct worker *w, uint64_t bytes)
+static void hurry(struct worker *w)
 {
-    w->budget.total += bytes;
     if (budget_is_short(w) && !w->budget.hurried && !w->stopping && !w->draining &&
         w->live != NULL && w->live->low > w->live->trimmed_n) {
         w->budget.hurried = true;
         wheel_arm(&w->wheel, &w->renewal, HURRY_MS, w->renewal.on_due);
     }
+}
+
+/* Until it is added up again. Room is made before there is none. */
+void budget_appended(struct worker *w, uint64_t bytes)
+{
+    w->budget.total += bytes;
+    hurry(w);
+}
+
+void budget_redis_full(struct worker *w)
+{
+    w->budget.full_until_ms = boot_ms() + FULL_MS;
+    hurry(w);
 }
 
 /* --- for the others: "<all>" then " <destination> <due> <dead>" for each that has any */
@@ -233,11 +275,16 @@ void budget_forget(struct worker *w, uint64_t number)
 
 /* --- making room, and refusing */
 
+static uint64_t dead_share(const struct worker *w)
+{
+    return budget_part(w, w->conf->redis.dead_bytes);
+}
+
 /* Its part of what is too much, in dead letters: every owner drops its own part. */
 static uint64_t excess_of(const struct track *t)
 {
     const struct worker *w = t->journal->w;
-    double excess = (double)(w->budget.dead - w->conf->redis.dead_bytes) / (double)w->budget.dead;
+    double excess = (double)(w->budget.dead - dead_share(w)) / (double)w->budget.dead;
     uint64_t n = (uint64_t)((double)t->dead_total * excess) + 1;
     return t->dead_total == 0 ? 0 : n < DROP_MOST ? n : DROP_MOST;
 }
@@ -245,7 +292,7 @@ static uint64_t excess_of(const struct track *t)
 /* The oldest dead letters of each destination go until their share is kept again. */
 static void drop_dead(struct worker *w)
 {
-    bool over = w->budget.dead > w->conf->redis.dead_bytes;
+    bool over = w->budget.dead > dead_share(w);
     if (over != w->budget.over) {
         w->budget.over = over;
         w->budget.drop_in = 0;
@@ -282,19 +329,19 @@ void budget_tend(struct worker *w)
 
 bool budget_is_short(const struct worker *w)
 {
-    return w->budget.total > w->conf->redis.max_memory / 5 * 4;
+    return w->budget.total > w->budget.limit / 5 * 4 || boot_ms() < w->budget.full_until_ms;
 }
 
 const char *budget_refuses(const struct worker *w, const uint16_t *to, size_t n)
 {
     static _Thread_local char why[160];
-    if (w->budget.total >= w->conf->redis.max_memory) {
+    if (w->budget.total >= w->budget.limit) {
         return "what is kept in Redis has reached retention.max_memory";
     }
     for (size_t i = 0; i < n; i++) {
         const struct lane *lane = w->lanes[to[i]];
         if (lane->dest != NULL && lane->dest->on_full == FULL_REFUSE &&
-            lane->held_bytes >= lane->dest->buffer_bytes) {
+            lane->held_bytes >= budget_part(w, lane->dest->buffer_bytes)) {
             snprintf(why, sizeof why, "the buffer of destination %s is full", lane->name);
             return why;
         }

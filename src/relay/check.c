@@ -64,6 +64,9 @@ static bool version_fits(struct master *m, const redisReply *info)
 static bool server_fits(struct master *m, const redisReply *info)
 {
     struct str policy = redis_info(info, STR("maxmemory_policy"));
+    if (text_u64(redis_info(info, STR("maxmemory")), INT64_MAX, &m->maxmemory) != NULL) {
+        m->maxmemory = 0;
+    }
     m->is_replica =
         m->w->redis.cluster == NULL && !str_eq(redis_info(info, STR("role")), STR("master"));
     if (!version_fits(m, info)) {
@@ -129,6 +132,7 @@ static void is_ready(struct master *m)
     m->proves = m->proves_sync || conf_wants(w->conf, DURABILITY_REPLICA);
     m->ready = true;
     m->finds = 0;
+    budget_limit(w);
     log_line(LOG_INFO, "Redis is ready", "server", "%s", m->version, "host", "%s", m->host, "port",
              "%u", m->port, "run_id", "%s", m->run_id[1], NULL);
     lease_up(m);

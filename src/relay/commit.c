@@ -300,9 +300,11 @@ static uint64_t find_low(const struct journal *j)
         low = j->read_n;
     }
     for (unsigned i = 0; i < j->w->lane_count; i++) {
-        if (j->tracks[i] != NULL) {
-            uint64_t n = track_low(j->tracks[i]);
+        const struct track *t = j->tracks[i];
+        if (t != NULL) {
+            uint64_t n = track_low(t);
             low = n < low ? n : low;
+            low = t->unread_n != 0 && t->unread_n < low ? t->unread_n : low;
         }
     }
     return low;
@@ -503,6 +505,38 @@ static void batch_undo(struct journal *j)
     j->drop_low = true;
 }
 
+/* Redis has no memory for a body, and the delivery is due: it is tried from memory meanwhile. */
+static bool is_to_be_tried(const struct op *op, int64_t now)
+{
+    const struct track *t = op->track;
+    return op->kind == OP_PARK && op->event != NULL && op->seq != TRACK_NO_SEQ &&
+           op->at_ms <= now && !numset_has(&t->in_hand, op->n) && dispatch_room(t->lane) > 0;
+}
+
+static void try_held_back(struct journal *j)
+{
+    int64_t now = worker_now_ms(j->w);
+    bool any = false;
+    for (struct op **at = &j->ops; *at != NULL && journal_may_act(j);) {
+        struct op *op = *at;
+        if (!is_to_be_tried(op, now)) {
+            at = &op->next;
+            continue;
+        }
+        *at = op->next;
+        if (j->ops_tail == &op->next) {
+            j->ops_tail = at;
+        }
+        j->op_count--;
+        dispatch_again(op->track, op->event, &op->record, op->seq);
+        op_free(op);
+        any = true;
+    }
+    if (any) {
+        lanes_pump(j->w);
+    }
+}
+
 static void on_tick(struct wheel_timer *timer);
 
 static void refused(struct journal *j, enum store_error e)
@@ -510,6 +544,7 @@ static void refused(struct journal *j, enum store_error e)
     if (e == STORE_OOM && j->batch->bodies) {
         j->oom_until_ms = boot_ms() + 1000;
         batch_undo(j);
+        budget_redis_full(j->w);
     }
     log_line(LOG_WARN, "Redis refused a commit; trying again", "journal", "%s", j->name, "error",
              "%s", store_error_word(e), NULL);
@@ -573,6 +608,9 @@ static void on_tick(struct wheel_timer *timer)
         return; /* its answer, or Coming back, will look again */
     }
     if (j->batch == NULL) {
+        if (boot_ms() < j->oom_until_ms) {
+            try_held_back(j);
+        }
         if (j->ops == NULL && !j->dirty) {
             return;
         }

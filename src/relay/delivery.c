@@ -42,6 +42,7 @@ struct delivery *delivery_new(struct event *e, struct lane *lane, struct track *
     ENSURE(d != NULL);
     d->event = event_ref(e);
     d->lane = lane;
+    lane->bytes += e->bytes;
     d->track = t;
     d->n = n;
     d->seq = TRACK_NO_SEQ;
@@ -102,6 +103,7 @@ void delivery_free(struct delivery *d)
         }
     }
     unload(d);
+    d->lane->bytes -= d->event->bytes;
     event_unref(d->event);
     free(d);
 }
@@ -129,7 +131,8 @@ void delivery_settle(struct delivery *d)
 static bool is_beyond_buffer(const struct delivery *d)
 {
     struct lane *lane = d->lane;
-    bool full = lane->dest != NULL && lane->held_bytes >= lane->dest->buffer_bytes;
+    bool full =
+        lane->dest != NULL && lane->held_bytes >= budget_part(lane->w, lane->dest->buffer_bytes);
     bool buries = full && lane->dest->on_full == FULL_DEAD_LETTER;
     if (buries != lane->full) {
         lane->full = buries;

@@ -33,15 +33,34 @@ static bool memory_is_short(const struct lane *lane)
     return event_bytes_alive() > lane->w->conf->listen.memory_bytes / 2;
 }
 
+/* Half of what is free (a dynamic threshold, as switches give out their buffers): one slow lane
+ * takes a third of the memory at most, and leaves room whatever the others do. */
+static bool has_its_share(const struct lane *lane)
+{
+    size_t all = lane->w->conf->listen.memory_bytes, alive = event_bytes_alive();
+    return lane->bytes > (alive < all ? all - alive : 0) / 2;
+}
+
 /* --- what comes in */
+
+static bool has_room(const struct lane *lane, bool read_back)
+{
+    return !stands(lane) && !(read_back && memory_is_short(lane)) &&
+           lane->lists[DELIVERY_FRESH].n + lane->lists[DELIVERY_INFLIGHT].n <
+               lane->w->conf->listen.lane;
+}
+
+bool dispatch_takes(const struct lane *lane)
+{
+    return has_room(lane, true) && !has_its_share(lane);
+}
 
 static void offer(struct delivery *d)
 {
     struct lane *lane = d->lane;
-    unsigned room = lane->w->conf->listen.lane;
     bool read_back = d->track != NULL && !d->track->journal->live;
-    if (stands(lane) || (read_back && memory_is_short(lane)) ||
-        lane->lists[DELIVERY_FRESH].n + lane->lists[DELIVERY_INFLIGHT].n >= room) {
+    bool first = lane->bytes == d->event->bytes; /* nobody waits behind a body that is great */
+    if (!has_room(lane, read_back) || (!first && has_its_share(lane))) {
         snprintf(d->record.reason, sizeof d->record.reason, "%s",
                  lane->dest == NULL ? "unknown_destination"
                  : lane->paused     ? "paused"
@@ -93,6 +112,16 @@ void dispatch_recovered(struct journal *j, struct event *e, struct lane *lane)
     dispatch_reserved(j, e, lane, dispatch_reserve(j, e->n, lane), true);
 }
 
+void dispatch_again(struct track *t, struct event *e, const struct record *r, uint64_t seq)
+{
+    struct delivery *d = delivery_new(e, t->lane, t, e->n);
+    d->record = *r;
+    d->since_boot_ms = boot_ms();
+    d->seq = seq;
+    track_slot(t, seq)->delivery = d;
+    delivery_move(d, r->attempts == 0 ? DELIVERY_OVERDUE : DELIVERY_RETRY);
+}
+
 void dispatch_parked(struct track *t, struct event *e, const struct record *r)
 {
     CRASH_POINT("due");
@@ -122,7 +151,7 @@ unsigned dispatch_room(const struct lane *lane)
         return 0;
     }
     /* One to probe with, or to go on. */
-    if (lane->breaker.state == BREAKER_HALF_OPEN || memory_is_short(lane)) {
+    if (lane->breaker.state == BREAKER_HALF_OPEN || memory_is_short(lane) || has_its_share(lane)) {
         return held + lane->lists[DELIVERY_INFLIGHT].n > 0 ? 0 : 1;
     }
     return held >= most ? 0 : most - held;
@@ -188,6 +217,9 @@ static void refill(struct lane *lane)
         struct track *t = j->tracks[lane->number];
         if (t != NULL && t->next_due_ms <= now) {
             due_look(t);
+        }
+        if (t != NULL && t->passed_over && dispatch_takes(lane)) {
+            recover_more(j);
         }
     }
 }

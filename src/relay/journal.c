@@ -272,6 +272,9 @@ static void on_xadd(void *user, const redisReply *reply)
     a->answered = true;
     a->refusal = refusal_of(e); /* a hole */
     j->unanswered = a->next;
+    if (e == STORE_OOM) {
+        budget_redis_full(j->w);
+    }
     if (!journal_complete_known(j)) {
         return;
     }

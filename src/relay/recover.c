@@ -1,6 +1,8 @@
 /* Reads a sealed journal back: what its record does not call settled goes to the lanes, and what
  * finds no room there is parked, so recovery never waits for a destination and needs little memory.
- */
+ *
+ * While Redis has no memory nothing can be parked: then a lane without room is passed over, and
+ * another pass reads for it, when it has room or Redis has. */
 #include "relay/journal.h"
 
 #include "base/crash.h"
@@ -11,11 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_FIRST = 8, READ_COUNT = 128, READ_BYTES = 8 << 20, OPS_ENOUGH = 1024 };
+enum { READ_FIRST = 8, READ_COUNT = 128, READ_BYTES = 8 << 20, OPS_ENOUGH = 1024, FULL_MS = 1000 };
 
 struct recovery {
     unsigned waiting; /* answers still to come before the next step */
     bool record_read; /* settled and lanes are in: entries may be read */
+    bool again;       /* not the first pass */
+    uint64_t at;      /* of this pass: entries below it were read */
     uint64_t events;
     unsigned page; /* entries asked for at once: some MiB; halved when no answer came in time */
 };
@@ -138,6 +142,7 @@ static void on_step(void *user, const redisReply *reply)
     }
     if (--j->recovery->waiting == 0) {
         next_step(j);
+        lanes_pump(j->w);
     }
 }
 
@@ -243,6 +248,29 @@ struct event *entry_event(const struct journal *j, const struct entry *e, const 
     return event_new(&parts);
 }
 
+/* Its commits were refused for want of memory, or one of them is just trying again. */
+static bool is_redis_full(const struct journal *j)
+{
+    return j->oom_until_ms != 0 && boot_ms() < j->oom_until_ms + FULL_MS;
+}
+
+/* Is this entry's delivery to be read now, and not in another pass? */
+static bool is_of_this_pass(struct track *t, uint64_t n)
+{
+    struct journal *j = t->journal;
+    bool read = t->unread_n != 0 ? n < t->unread_n : j->recovery->again;
+    if (read || t->passed_over) {
+        return false;
+    }
+    if (is_redis_full(j) && !dispatch_takes(t->lane)) {
+        t->passed_over = true;
+        t->unread_n = n;
+        return false;
+    }
+    t->unread_n = t->unread_n != 0 ? n + 1 : 0;
+    return true;
+}
+
 /* The lanes that still want it; a marker, and what all have settled, wants none. */
 static size_t unsettled(struct journal *j, const struct entry *e, uint16_t to[LANES_MAX])
 {
@@ -256,7 +284,8 @@ static size_t unsettled(struct journal *j, const struct entry *e, uint16_t to[LA
             log_line(LOG_ERROR, "no lane for a destination: more names than one process can hold",
                      "journal", "%s", j->name, "destination", "%.*s", STR_ARG(name), NULL);
             stats_lost(j->w, 1);
-        } else if (!settled_has(&track_of(j, lane)->former, e->n)) {
+        } else if (!settled_has(&track_of(j, lane)->former, e->n) &&
+                   is_of_this_pass(j->tracks[lane->number], e->n)) {
             to[count++] = (uint16_t)lane->number;
         }
     }
@@ -317,6 +346,14 @@ static void next_page(struct recovery *r, uint64_t bytes)
     }
 }
 
+static void advance(struct journal *j, uint64_t n)
+{
+    j->recovery->at = n;
+    if (!j->recovery->again) {
+        j->read_n = n;
+    }
+}
+
 static void on_entries(struct journal *j, const redisReply *reply)
 {
     uint64_t bytes = 0, kept = 0;
@@ -330,17 +367,17 @@ static void on_entries(struct journal *j, const redisReply *reply)
         if (e.n > j->top) { /* the seal */
             break;
         }
-        j->read_n = e.n;
+        advance(j, e.n);
         bytes += e.headers.len + e.body.len;
         kept += budget_entry(e.headers.len + e.body.len + e.target.len);
         take_entry(j, &e);
         CRASH_POINT("recover_entry");
-        j->read_n = e.n + 1;
+        advance(j, e.n + 1);
     }
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < j->recovery->page) {
-        j->read_n = j->top + 1;
+        advance(j, j->top + 1);
     }
-    j->bytes += j->measured ? 0 : kept;
+    j->bytes += j->measured || j->recovery->again ? 0 : kept;
     next_page(j->recovery, bytes);
     claims_prove(j);
 }
@@ -348,22 +385,74 @@ static void on_entries(struct journal *j, const redisReply *reply)
 static void read_entries(struct journal *j)
 {
     char from[24], to[24], count[20];
-    size_t n = text_put_u64(from, j->read_n), m = text_put_u64(to, j->top);
+    size_t n = text_put_u64(from, j->recovery->at), m = text_put_u64(to, j->top);
     struct str argv[] = {STR("XRANGE"), j->keys.v[KEY_JOURNAL],
                          {from, n},     {to, m},
                          STR("COUNT"),  {count, text_put_u64(count, j->recovery->page)}};
     ask(j, &(struct step){.on_journal = on_entries}, 6, argv);
 }
 
+/* Does this pass still read for anybody? */
+static bool is_wanted(const struct journal *j)
+{
+    for (unsigned i = 0; i < j->w->lane_count && j->recovery->again; i++) {
+        const struct track *t = j->tracks[i];
+        if (t != NULL && t->unread_n != 0 && !t->passed_over) {
+            return true;
+        }
+    }
+    return !j->recovery->again;
+}
+
+/* What a whole pass has read for is read. False: others were passed over. */
+static bool is_all_read(struct journal *j)
+{
+    bool all = true;
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        struct track *t = j->tracks[i];
+        if (t != NULL && t->unread_n != 0) {
+            t->unread_n = t->passed_over ? t->unread_n : 0;
+            all &= !t->passed_over;
+        }
+    }
+    return all;
+}
+
+/* For those that were passed over and have room by now. */
+static void begin_pass(struct journal *j)
+{
+    bool full = is_redis_full(j);
+    uint64_t from = UINT64_MAX;
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        struct track *t = j->tracks[i];
+        if (t != NULL && t->unread_n != 0) {
+            t->passed_over = full && !dispatch_takes(t->lane);
+            from = !t->passed_over && t->unread_n < from ? t->unread_n : from;
+        }
+    }
+    j->recovery->again = true;
+    j->recovery->at = from; /* above the top: nobody has room, recoveries_go asks again */
+}
+
 static void next_step(struct journal *j)
 {
-    j->recovery->record_read = true;
-    if (j->read_n > j->top) {
-        finish(j);
-    } else if (j->op_count < OPS_ENOUGH && moves_have_room(j->w)) {
+    struct recovery *r = j->recovery;
+    if (!r->record_read) {
+        r->record_read = true;
+        r->at = j->read_n;
+    }
+    if (r->at > j->top || !is_wanted(j)) {
+        if (r->at > j->top && is_all_read(j)) {
+            finish(j);
+            return;
+        }
+        begin_pass(j);
+    }
+    if (r->at <= j->top && (j->op_count < OPS_ENOUGH || is_redis_full(j)) &&
+        moves_have_room(j->w)) {
         read_entries(j);
-    } /* else recover_more, when commits have taken what is queued, or claims are decided */
-    lanes_pump(j->w);
+    } /* else recover_more, when commits have taken what is queued, claims are decided, or lanes
+         have room */
 }
 
 void recover_start(struct journal *j)

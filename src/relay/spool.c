@@ -551,7 +551,7 @@ static bool may_feed(const struct spool *s)
     const struct conf *c = w->conf;
     unsigned moving = s->moving - w->unproven_spooled; /* those wait, perhaps long: for no other */
     return !s->read_all && moving < AT_ONCE && journal_refuses(w) == NULL && moves_prove(w) &&
-           w->budget.total < c->redis.max_memory && w->live->op_count < OPS_ENOUGH &&
+           w->budget.total < w->budget.limit && w->live->op_count < OPS_ENOUGH &&
            (uint64_t)w->live->pending_count * w->node->worker_count * 2 <= c->listen.pending &&
            event_bytes_alive() * 2 <= c->listen.memory_bytes;
 }

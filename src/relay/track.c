@@ -119,7 +119,7 @@ static void put_range(struct buf *out, uint64_t first, uint64_t last)
 /* What the former owner had settled and recovery has not reached yet stays said. */
 static void put_former(const struct track *t, struct buf *out)
 {
-    uint64_t from = t->journal->read_n;
+    uint64_t from = t->unread_n != 0 ? t->unread_n : t->journal->read_n;
     if (t->journal->state != JOURNAL_READING || from == 0) {
         return;
     }

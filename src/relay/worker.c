@@ -161,6 +161,7 @@ void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t 
     w->index = index;
     w->loop = loop;
     w->conf = node->conf;
+    w->budget.limit = w->conf->redis.max_memory;
     w->stats = stats_new();
     w->moves_tail = &w->moves;
     name_keys(w);

@@ -67,6 +67,44 @@ def history_goes_before_a_sender_is_refused(flow):
     assert p.metric("penstock_redis_bytes") < 16 << 20
 
 
+def a_slow_destination_with_great_bodies_shuts_nobody_out(flow):
+    """It answers, so no breaker helps: what it has no share of the memory for waits in Redis."""
+    slow, well = flow.sink(lambda r, n: {"delay": 8}), flow.sink()
+    p = flow.penstock({"slow": slow, "well": well}, flow.redis(), sources=SOURCES, workers=1,
+                      listen_more=", limits: { memory: 12MiB }", destination_more=", concurrency: 64",
+                      routes=["{ from: stripe, to: [slow] }", "{ from: other, to: [well] }"])
+    sent = list(range(90))
+    for i in sent:  # some 24 MB
+        body = b'{"i":%06d,"x":"' % i + b"x" * 280000 + b'"}'
+        wait_for(lambda: p.stripe(body).status == 200, "what is parked to be written", 4)
+        wait_for(lambda: post(p, 1000 + i, "/hooks/other").status == 200, "the same", 4)
+    wait_for(lambda: {number(r) for r in list(well.requests)} == {1000 + i for i in sent}, "all at the other one")
+    slow.answers = lambda r, n: {}
+    wait_for(lambda: {number(r) for r in list(slow.requests)} == set(sent), "all at the slow one")
+
+
+def history_goes_before_redis_is_full(flow):
+    """Redis has less than retention.max_memory allows, and all is delivered."""
+    sink = flow.sink()
+    p = flow.penstock({"well": sink}, flow.redis("--maxmemory", "24mb"), workers=1)
+    p.wait_log("maxmemory leaves less than retention.max_memory")
+    for i in range(1000):  # twice what it may have
+        assert post(p, i).status == 200, i
+    sink.wait(1000)
+
+
+def history_goes_when_redis_has_no_memory(flow):
+    """Somebody else has taken the memory, or it was given less: no figure of ours says so."""
+    sink, redis = flow.sink(), flow.redis()
+    p = flow.penstock({"well": sink}, redis, workers=1)
+    for i in range(200):
+        assert post(p, i).status == 200, i
+    sink.wait(200)
+    redis.cli("CONFIG", "SET", "maxmemory", redis.memory())
+    wait_for(lambda: post(p, 1000).status == 503, "Redis to be full")
+    wait_for(lambda: post(p, 2000).status == 200, "room to be made")
+
+
 def dead_letters_keep_their_share(flow):
     sink = flow.sink(lambda r, n: {"status": 400})
     p = flow.penstock({"sick": sink}, flow.redis(), retention="{ max_memory: 64MiB, dead_bytes: 2MiB }")

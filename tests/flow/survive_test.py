@@ -352,6 +352,49 @@ def parks_later_what_redis_has_no_memory_for(flow):
     wait_for(lambda: redis.cli("KEYS", "*event:*") == "", "what was parked to be gone")
 
 
+def tries_again_what_redis_has_no_memory_for(flow):
+    redis, down = flow.redis(), [True]
+    a = flow.sink(lambda r, before: {"status": 503, "delay": 1} if down[0] else {})
+    p = flow.penstock({"a": a}, redis, retry="{schedule: [300ms, ...], jitter: 0%}",
+                      destination_more=", breaker: { open_after: 0 }")
+    for i in range(20):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
+    p.wait_log("Redis refused a commit")
+    wait_for(lambda: all(n > 1 for n in sequence(a).values()), "them to be tried again")
+    down[0] = False
+    wait_for(lambda: p.metric("penstock_deliveries_total") == 20, "all to be delivered though Redis is full")
+    assert p.metric("penstock_lane_depth") == 0
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    wait_for(lambda: p.stripe(b'{"seq":100}').status == 200, "to accept again")
+    wait_for(lambda: 100 in sequence(a), "the new one")
+
+
+def recovery_passes_over_a_slow_destination_at_redis_out_of_memory(flow):
+    """Nothing can be parked then: what is for the others is delivered all the same, and nothing is forgotten."""
+    redis, hang = flow.redis(), lambda r, before: {"hang": True}
+    a, b = flow.sink(hang), flow.sink(hang)
+    p = flow.penstock({"a": a, "b": b}, redis, workers=1, listen_more=", limits: { lane: 4000 }",
+                      more="spool: { size: 1MiB }",  # it has a data_dir, and its former life is found at once
+                      destination_more=", concurrency: 1, timeout: 2s, breaker: { open_after: 0 }")
+    for i in range(1400):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    p.kill()
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
+    text = open(p.config).read()
+    with open(p.config, "w") as f:
+        f.write(text.replace("lane: 4000", "lane: 64").replace("concurrency: 1", "concurrency: 16"))
+    a.answers = lambda r, before: {}
+    p.start()
+    wait_for(lambda: len(sequence(a)) == 1400, "all of one destination")
+    b.answers = lambda r, before: {}
+    wait_for(lambda: len(sequence(b)) == 1400, "all of the other")
+    p.wait_log("journal is recovered")
+    assert sum(sequence(a).values()) <= 1400 + 16, "nothing twice but what was in flight"
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    wait_for(lambda: p.stripe(b'{"seq":5000}').status == 200, "to accept again")
+
+
 def forgets_nothing_that_was_settled_at_redis_out_of_memory(flow):
     redis, a = flow.redis(), flow.sink(lambda r, before: {"delay": 1})
     p = flow.penstock({"a": a}, redis, workers=1)

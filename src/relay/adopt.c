@@ -376,23 +376,37 @@ static uint64_t bytes_below(struct journal *j, uint64_t n)
     return from + (uint64_t)((double)(to - from) * (double)(n - from_n) / (double)(to_n - from_n));
 }
 
+static void keep_entry(void *user, const struct op *op)
+{
+    uint64_t *below = user;
+    *below = op->n < *below ? op->n : *below;
+}
+
+/* All that is settled, but for what waits to be written: of a replay its body is nowhere else. */
+static uint64_t history_ends(const struct journal *j)
+{
+    uint64_t below = j->low;
+    commit_each_body(j, keep_entry, &below);
+    return below;
+}
+
 static void trim_live(struct journal *j)
 {
     const struct conf *c = j->w->conf;
     int64_t now = worker_now_ms(j->w);
-    uint64_t below = 0;
+    uint64_t below = 0, end = history_ends(j);
     mark_history(j, now);
     for (unsigned i = 0; i < j->mark_count; i++) {
         const struct history_mark *m = mark_at(j, i);
         bool old = now - m->at_ms > c->redis.history_ms;
         if ((!old && j->bytes - m->bytes <= history_bytes(j)) ||
-            m->n >= j->low) { /* not settled yet: the lag is bounded by what lanes hold */
+            m->n >= end) { /* not settled yet: the lag is bounded by what lanes hold */
             break;
         }
         below = m->n + 1;
     }
     if (budget_is_short(j->w)) { /* all history goes */
-        below = j->low;
+        below = end;
     }
     if (below <= j->trim_asked_n) {
         return;
@@ -448,8 +462,8 @@ static void tend_old(struct journal *j)
         if (!script_send(j, SCRIPT_DELETE_ID, 1, argv, on_deleted)) {
             j->state = JOURNAL_OLD;
         }
-    } else if (history_over && j->low > 1 && j->low > j->trimmed_n) {
-        commit_trim(j, j->low);
+    } else if (history_over && j->low > 1 && history_ends(j) > j->trimmed_n) {
+        commit_trim(j, history_ends(j));
     }
 }
 

@@ -370,8 +370,8 @@ def tries_again_what_redis_has_no_memory_for(flow):
     wait_for(lambda: 100 in sequence(a), "the new one")
 
 
-def recovery_passes_over_a_slow_destination_at_redis_out_of_memory(flow):
-    """Nothing can be parked then: what is for the others is delivered all the same, and nothing is forgotten."""
+def _recovers_at_redis_out_of_memory(flow):
+    """Nothing can be parked then: what is for `a` is delivered all the same, `b` hangs."""
     redis, hang = flow.redis(), lambda r, before: {"hang": True}
     a, b = flow.sink(hang), flow.sink(hang)
     p = flow.penstock({"a": a, "b": b}, redis, workers=1, listen_more=", limits: { lane: 4000 }",
@@ -387,12 +387,31 @@ def recovery_passes_over_a_slow_destination_at_redis_out_of_memory(flow):
     a.answers = lambda r, before: {}
     p.start()
     wait_for(lambda: len(sequence(a)) == 1400, "all of one destination")
+    return redis, a, b, p
+
+
+def recovery_passes_over_a_slow_destination_at_redis_out_of_memory(flow):
+    redis, a, b, p = _recovers_at_redis_out_of_memory(flow)
     b.answers = lambda r, before: {}
     wait_for(lambda: len(sequence(b)) == 1400, "all of the other")
     p.wait_log("journal is recovered")
     assert sum(sequence(a).values()) <= 1400 + 16, "nothing twice but what was in flight"
     redis.cli("CONFIG", "SET", "maxmemory", "0")
     wait_for(lambda: p.stripe(b'{"seq":5000}').status == 200, "to accept again")
+
+
+def what_a_recovery_passed_over_survives_kill_9(flow):
+    redis, a, b, p = _recovers_at_redis_out_of_memory(flow)
+    record = lambda: redis.cli("--scan", "--pattern", "*settled").split()
+    read = lambda: [redis.cli("HGET", key, "f:a").startswith("1401 ") for key in record()]
+    wait_for(lambda: any(read()), "what is settled of `a` to be written")
+    p.kill()
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    b.answers = lambda r, before: {}
+    p.start()
+    wait_for(lambda: len(sequence(b)) == 1400, "all of the other")
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be left")
+    assert sum(sequence(a).values()) <= 1400 + 16, "nothing twice but what was in flight"
 
 
 def forgets_nothing_that_was_settled_at_redis_out_of_memory(flow):

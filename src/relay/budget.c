@@ -97,7 +97,7 @@ void budget_limit(struct worker *w)
         room += of_it < wanted - room ? of_it : wanted - room;
     }
     w->budget.limit = room > 0 ? room : wanted;
-    if (w->budget.limit < wanted && w->budget.limit != before) {
+    if (w->budget.limit < wanted && w->budget.limit != before && w->index == 0) {
         log_line(LOG_WARN,
                  "Redis' maxmemory leaves less than retention.max_memory: limits and buffers are "
                  "as much smaller; see penstock doctor",
@@ -336,7 +336,9 @@ const char *budget_refuses(const struct worker *w, const uint16_t *to, size_t n)
 {
     static _Thread_local char why[160];
     if (w->budget.total >= w->budget.limit) {
-        return "what is kept in Redis has reached retention.max_memory";
+        return w->budget.limit < w->conf->redis.max_memory
+                   ? "what is kept in Redis has reached four fifths of its maxmemory"
+                   : "what is kept in Redis has reached retention.max_memory";
     }
     for (size_t i = 0; i < n; i++) {
         const struct lane *lane = w->lanes[to[i]];

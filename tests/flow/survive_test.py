@@ -370,8 +370,8 @@ def tries_again_what_redis_has_no_memory_for(flow):
     wait_for(lambda: 100 in sequence(a), "the new one")
 
 
-def _recovers_at_redis_out_of_memory(flow):
-    """Nothing can be parked then: what is for `a` is delivered all the same, `b` hangs."""
+def _recovers_at_redis_out_of_memory(flow, known=True):
+    """Nothing can be parked then: what is for `a` is delivered all the same, `b` hangs or is not configured."""
     redis, hang = flow.redis(), lambda r, before: {"hang": True}
     a, b = flow.sink(hang), flow.sink(hang)
     p = flow.penstock({"a": a, "b": b}, redis, workers=1, listen_more=", limits: { lane: 4000 }",
@@ -383,15 +383,16 @@ def _recovers_at_redis_out_of_memory(flow):
     redis.cli("CONFIG", "SET", "maxmemory", "1kb")
     text = open(p.config).read()
     with open(p.config, "w") as f:
-        f.write(text.replace("lane: 4000", "lane: 64").replace("concurrency: 1", "concurrency: 16"))
+        text = text.replace("lane: 4000", "lane: 64").replace("concurrency: 1", "concurrency: 16")
+        f.write(text if known else re.sub(r"(?m)^  b: .*\n", "", text).replace("[a, b]", "[a]"))
     a.answers = lambda r, before: {}
     p.start()
     wait_for(lambda: len(sequence(a)) == 1400, "all of one destination")
-    return redis, a, b, p
+    return redis, a, b, p, text
 
 
 def recovery_passes_over_a_slow_destination_at_redis_out_of_memory(flow):
-    redis, a, b, p = _recovers_at_redis_out_of_memory(flow)
+    redis, a, b, p, _ = _recovers_at_redis_out_of_memory(flow)
     b.answers = lambda r, before: {}
     wait_for(lambda: len(sequence(b)) == 1400, "all of the other")
     p.wait_log("journal is recovered")
@@ -401,13 +402,15 @@ def recovery_passes_over_a_slow_destination_at_redis_out_of_memory(flow):
 
 
 def what_a_recovery_passed_over_survives_kill_9(flow):
-    redis, a, b, p = _recovers_at_redis_out_of_memory(flow)
+    redis, a, b, p, text = _recovers_at_redis_out_of_memory(flow, known=False)
     record = lambda: redis.cli("--scan", "--pattern", "*settled").split()
     read = lambda: [redis.cli("HGET", key, "f:a").startswith("1401 ") for key in record()]
     wait_for(lambda: any(read()), "what is settled of `a` to be written")
     p.kill()
     redis.cli("CONFIG", "SET", "maxmemory", "0")
     b.answers = lambda r, before: {}
+    with open(p.config, "w") as f:
+        f.write(text)
     p.start()
     wait_for(lambda: len(sequence(b)) == 1400, "all of the other")
     wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be left")

@@ -1,11 +1,16 @@
 # How each library is found: (1) on the system, if its header says it is new enough; (2) what is
 # missing on a Debian with apt is unpacked into <build>/deps by deps/fetch-debian; (3) else one message
-# says what is missing and how to install it. -DPENSTOCK_DEPS=system forbids (2).
+# says what is missing and how to install it. -DPENSTOCK_DEPS=system forbids (2). No sources are downloaded:
+# nothing comes from anywhere but the distribution.
 #
 # Result: targets penstock::<library> and the table PENSTOCK_LIBRARIES ("name version where").
 # Targets are our own with full paths: the .pc and CMake files of unpacked packages point into /usr.
 set(PENSTOCK_DEPS "auto" CACHE STRING "Where libraries may come from: auto, system")
 set_property(CACHE PENSTOCK_DEPS PROPERTY STRINGS auto system)
+if(NOT PENSTOCK_DEPS MATCHES "^(auto|system)$")
+    message(FATAL_ERROR "PENSTOCK_DEPS is \"${PENSTOCK_DEPS}\"; it is auto (what Debian 12 lacks is unpacked out of "
+        "Debian's packages), or system (only what is installed)")
+endif()
 
 set(PENSTOCK_LIBRARIES "")
 set(deps_missing "")

@@ -28,7 +28,6 @@ struct delivery {
     bool body_queued; /* parked while in flight: its body may still wait to be written */
     struct record record;
     struct attempt *attempt;
-    int64_t since_boot_ms;   /* when it entered memory */
     int64_t started_boot_ms; /* of the attempt in flight */
 };
 

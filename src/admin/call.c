@@ -78,6 +78,8 @@ static void call_fail(struct call *c, const char *reason)
         c->request->pending = NULL;
         if (strcmp(reason, "not_found") == 0) {
             answer_problem(c->request, 404, reason, "no such thing, or nothing of it waits there");
+        } else if (strcmp(reason, "malformed") == 0) {
+            answer_problem(c->request, 400, reason, "after is the \"next\" of the page before");
         } else if (strcmp(reason, "no_body") == 0) {
             answer_problem(c->request, 410, reason,
                            "it was kept without its body (on_full), and history, where that was, "

@@ -101,9 +101,14 @@ static void on_dead(void *user, const struct dead_letter *d)
     json_close(b, '}');
 }
 
-static void on_dead_end(void *call, const char *reason)
+static void on_dead_end(void *call, struct str next, const char *reason)
 {
-    call_end(call, reason, 200, STR("]}\n"));
+    struct buf *b = &((struct call *)call)->out;
+    json_close(b, ']');
+    if (next.len > 0) {
+        json_text(b, "next", next);
+    }
+    call_end(call, reason, 200, STR("}\n"));
 }
 
 void dead_list(struct worker *w, struct httpd_request *r, struct str rest)
@@ -115,7 +120,9 @@ void dead_list(struct worker *w, struct httpd_request *r, struct str rest)
         answer_problem(r, 400, "malformed", "limit is a number from 1 to 1000");
         return;
     }
-    struct dead_query q = {query_value(r->query, STR("destination")), (unsigned)limit};
+    struct dead_query q = {.destination = query_value(r->query, STR("destination")),
+                           .limit = (unsigned)limit,
+                           .after = query_value(r->query, STR("after"))};
     struct call *c = call_new(sizeof *c, w, r);
     json_open(&c->out, '{');
     json_list(&c->out, "dead");

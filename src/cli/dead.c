@@ -170,6 +170,11 @@ static int dead_show(const struct conf *conf, const struct args *a)
     return rc;
 }
 
+static const char *doing(const char *verb)
+{
+    return strcmp(verb, "replay") == 0 ? "replaying" : "purging";
+}
+
 static int dead_request(const struct conf *conf, const char *verb, const char *id,
                         const char *destination)
 {
@@ -180,36 +185,62 @@ static int dead_request(const struct conf *conf, const char *verb, const char *i
     struct admin_call call = {conf, NULL, "POST", buf_str(&path)};
     int rc = admin_ask(&call, &body);
     if (rc == EXIT_FINE) {
-        printf("%s %s for %s\n", strcmp(verb, "replay") == 0 ? "replaying" : "purging", id,
-               destination);
+        printf("%s %s for %s\n", doing(verb), id, destination);
     }
     buf_done(&path);
     buf_done(&body);
     return rc;
 }
 
-/* Every dead letter of a destination, page by page of what is listed now. */
-static int dead_request_all(const struct conf *conf, const char *verb, const struct args *a)
+/* How it goes with all dead letters of a destination. */
+struct progress {
+    unsigned asked, refused;
+    char next[256]; /* what asks for the next page; "": there is none */
+};
+
+static int dead_request_page(const struct conf *conf, const char *verb, const char *destination,
+                             struct progress *p)
 {
     struct buf path, body;
     buf_init(&path, 1024);
     buf_init(&body, 64 << 20);
-    buf_printf(&path, "/api/v1/dead?limit=1000&destination=%s", a->destination);
+    buf_printf(&path, "/api/v1/dead?limit=1000&destination=%s&after=%s", destination, p->next);
     struct admin_call call = {conf, NULL, "GET", buf_str(&path)};
     int rc = admin_ask(&call, &body);
     yyjson_doc *doc = rc == EXIT_FINE ? yyjson_read(body.at, body.len, 0) : NULL;
-    yyjson_val *list = doc == NULL ? NULL : yyjson_obj_get(yyjson_doc_get_root(doc), "dead"), *v;
+    yyjson_val *page = doc == NULL ? NULL : yyjson_doc_get_root(doc), *v;
     size_t i, n;
-    yyjson_arr_foreach(list, i, n, v)
+    yyjson_arr_foreach(yyjson_obj_get(page, "dead"), i, n, v)
     {
-        int one =
-            rc == EXIT_UNREACHABLE ? rc : dead_request(conf, verb, text(v, "id"), a->destination);
-        rc = one == EXIT_FINE ? rc : one; /* one that cannot be replayed stops no other */
+        int one = dead_request(conf, verb, text(v, "id"), destination);
+        if (one == EXIT_UNREACHABLE) {
+            rc = one;
+            break;
+        }
+        if (one == EXIT_FINE) {
+            p->asked++;
+        } else { /* one that cannot be replayed stops no other */
+            fprintf(stderr, "penstock dead: not %s %s\n", doing(verb), text(v, "id"));
+            p->refused++;
+        }
     }
+    snprintf(p->next, sizeof p->next, "%s", text(page, "next"));
     yyjson_doc_free(doc);
     buf_done(&path);
     buf_done(&body);
     return rc;
+}
+
+/* Every dead letter of a destination, page by page. */
+static int dead_request_all(const struct conf *conf, const char *verb, const char *destination)
+{
+    struct progress p = {.next = ""};
+    int rc;
+    do {
+        rc = dead_request_page(conf, verb, destination, &p);
+    } while (rc == EXIT_FINE && p.next[0] != '\0');
+    printf("dead letters of %s: %u %s, %u refused\n", destination, p.asked, doing(verb), p.refused);
+    return rc != EXIT_FINE ? rc : p.refused > 0 ? EXIT_FAILED : EXIT_FINE;
 }
 
 static bool sure(const struct args *a, const char *verb, const char *what, const char *of)
@@ -247,8 +278,9 @@ static int dead_with(const struct conf *conf, const struct args *a)
                    : dead_request(conf, verb, a->rest[1], a->destination);
     }
     if (a->rest_count == 1 && a->all) {
-        return sure(a, verb, "dead letters", a->destination) ? dead_request_all(conf, verb, a)
-                                                             : EXIT_FAILED;
+        return sure(a, verb, "dead letters", a->destination)
+                   ? dead_request_all(conf, verb, a->destination)
+                   : EXIT_FAILED;
     }
     return usage_error(&verb_dead, "name an event id, or --all", NULL);
 }

@@ -17,19 +17,18 @@
     "  -c, --config FILE   the configuration; default $PENSTOCK_CONFIG, ./penstock.yaml,\n"        \
     "                      /etc/penstock/penstock.yaml\n"
 
-static const struct option config_options[] = {
-    {"config", required_argument, NULL, 'c'},
-    {"print", no_argument, NULL, 'p'},
-    {"url", required_argument, NULL, 'u'},
-    {NULL, 0, NULL, 0},
-};
+#define CONFIG_OPTION                                                                              \
+    {                                                                                              \
+        "config", required_argument, NULL, 'c'                                                     \
+    }
 
 /* --- run */
 
 static int run(int argc, char **argv)
 {
+    static const struct option options[] = {CONFIG_OPTION, {NULL, 0, NULL, 0}};
     const char *path = NULL;
-    for (int o; (o = getopt_long(argc, argv, "c:", config_options, NULL)) != -1;) {
+    for (int o; (o = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
         if (o != 'c') {
             return usage_error(&verb_run, "it takes -c FILE only", NULL);
         }
@@ -53,9 +52,11 @@ const struct verb verb_run = {
 
 static int check(int argc, char **argv)
 {
+    static const struct option options[] = {
+        CONFIG_OPTION, {"print", no_argument, NULL, 'p'}, {NULL, 0, NULL, 0}};
     const char *path = NULL;
     bool print = false;
-    for (int o; (o = getopt_long(argc, argv, "c:p", config_options, NULL)) != -1;) {
+    for (int o; (o = getopt_long(argc, argv, "c:p", options, NULL)) != -1;) {
         if (o == 'c') {
             path = optarg;
         } else if (o == 'p') {
@@ -129,8 +130,10 @@ const struct verb verb_version = {"version", "Print the version, and those of th
 
 static int health(int argc, char **argv)
 {
+    static const struct option options[] = {
+        CONFIG_OPTION, {"url", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0}};
     const char *path = NULL, *url = NULL;
-    for (int o; (o = getopt_long(argc, argv, "c:u:", config_options, NULL)) != -1;) {
+    for (int o; (o = getopt_long(argc, argv, "c:u:", options, NULL)) != -1;) {
         if (o == 'c') {
             path = optarg;
         } else if (o == 'u') {

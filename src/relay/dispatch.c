@@ -78,10 +78,9 @@ uint64_t dispatch_reserve(struct journal *j, uint64_t n, struct lane *lane)
     return track_push(track_of(j, lane), n, NULL);
 }
 
-static void deliver_at(struct track *t, struct event *e, uint64_t seq, int64_t boot)
+static void deliver_at(struct track *t, struct event *e, uint64_t seq)
 {
     struct delivery *d = delivery_new(e, t->lane, t, e->n);
-    d->since_boot_ms = boot;
     d->seq = seq;
     track_slot(t, seq)->delivery = d;
     offer(d);
@@ -92,7 +91,7 @@ void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, ui
 {
     struct track *t = track_of(j, lane);
     if (deliver) {
-        deliver_at(t, e, seq, boot_ms());
+        deliver_at(t, e, seq);
     } else {
         track_done(t, seq);
     }
@@ -100,10 +99,9 @@ void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, ui
 
 void dispatch_event(struct journal *j, struct event *e)
 {
-    int64_t now = boot_ms();
     for (size_t i = 0; i < e->to_count; i++) {
         struct track *t = track_of(j, j->w->lanes[e->to[i]]);
-        deliver_at(t, e, track_push(t, e->n, NULL), now);
+        deliver_at(t, e, track_push(t, e->n, NULL));
     }
 }
 
@@ -127,7 +125,6 @@ void dispatch_parked(struct track *t, struct event *e, const struct record *r)
     CRASH_POINT("due");
     struct delivery *d = delivery_new(e, t->lane, t, e->n);
     d->record = *r;
-    d->since_boot_ms = boot_ms();
     delivery_load(d);
     delivery_move(d, r->attempts == 0 ? DELIVERY_OVERDUE : DELIVERY_RETRY);
 }
@@ -408,7 +405,7 @@ void dispatch_outcome(struct delivery *d, const struct outcome *o)
         delivery_free(d); /* its journal was left: whoever has it now delivers it again */
     } else if (o->kind == OUTCOME_OK) {
         log_outcome(d, o, "delivered", -1);
-        stats_delivered(lane, now - d->since_boot_ms);
+        stats_delivered(lane, d->record.last_ms - d->record.since_ms);
         delivery_settle(d);
     } else if (o->kind == OUTCOME_GIVE_UP) {
         give_up(d, o);

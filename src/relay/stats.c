@@ -68,7 +68,8 @@ struct stats *stats_new(void)
     s->delivered =
         metrics_family(m, count, "penstock_deliveries_total", "Deliveries that succeeded.");
     s->delivery_latency =
-        metrics_family(m, hist, "penstock_delivery_seconds", "Time in memory until delivered.");
+        metrics_family(m, hist, "penstock_delivery_seconds",
+                       "Receipt of an event (or the call for its replay) to its delivery.");
     s->parked = metrics_family(m, count, "penstock_parked_total", "Deliveries parked in Redis.");
     s->dead = metrics_family(m, count, "penstock_dead_letters_total", "Deliveries given up.");
     s->depth = metrics_family(m, gauge, "penstock_lane_depth", "Deliveries in memory.");

@@ -117,6 +117,37 @@ def counts_what_no_route_wants(flow):
     p = flow.penstock({"money": flow.sink()}, redis, routes=["{ from: stripe, events: ['charge.*'], to: money }"])
     assert p.stripe(b'{"type":"other"}').status == 200
     assert p.metric("penstock_events_unrouted_total") == 1
+    lengths = [redis.cli("XLEN", key) for key in redis.cli("KEYS", "*:journal").split()]
+    assert lengths == ["1", "1"], "a journal begins with a marker, and nothing is kept of this one"
+
+
+def keeps_what_no_route_wants_where_asked(flow):
+    """As any event is kept: durable before its 2xx, found by its id, also by the next life; delivered to nobody."""
+    redis, sink = flow.redis(), flow.sink()
+    p = flow.penstock({"money": sink}, redis, workers=1,
+                      sources=["stripe: { verify: stripe, secret: '%s', keep_unrouted: true }" % SECRET],
+                      routes=["{ from: stripe, events: ['charge.*'], to: money }"])
+    body = b'{"type":"other"}'
+    r = p.stripe(body, **{"X-Own": "kept"})
+    event = r.getheader("penstock-event-id")
+    assert r.status == 200 and r.getheader("penstock-durability") == "fsync" and event
+    assert p.metric("penstock_events_unrouted_total") == 1
+
+    def found():
+        e = p.api("/api/v1/events/" + event)
+        assert e["id"] == event and e["source"] == "stripe" and e["body"].encode() == body
+        assert "X-Own: kept" in e["headers"] and e["waiting"] == []
+    found()
+    assert p.stripe(b'{"type":"charge.paid"}').status == 200
+    sink.wait(1)
+    assert p.stop() == 0
+    p.start()
+    found()
+    assert p.stripe(b'{"type":"charge.late"}').status == 200
+    sink.wait(2)
+    wait_for(lambda: p.metric("penstock_deliveries_total") == 1, "the last one to be delivered")
+    assert sink.bodies() == [b'{"type":"charge.paid"}', b'{"type":"charge.late"}']
+    assert p.metric("penstock_events_recovered_total") == 0
 
 
 def answers_within_the_limits_of_many_idle_connections(flow):

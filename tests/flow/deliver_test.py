@@ -18,6 +18,46 @@ def retries_after_503(flow):
     wait_for(lambda: p.metric("penstock_deliveries_total") == 1, "delivered")
 
 
+def the_latencies_tell_what_a_sender_and_a_destination_waited(flow):
+    """A retry counts from the receipt of its event, also when it was parked and another life delivers it."""
+    redis, sink = flow.redis(), flow.sink(lambda r, before: {"status": 503} if before < 2 else {})
+    p = flow.penstock({"d": sink}, redis, retry="{schedule: [1s, 2s, ...], jitter: 0%}")
+    within = lambda name, le: sum(float(line.split()[-1]) for line in p.admin("/metrics")[1].splitlines()
+                                  if line.startswith(name + "_bucket{") and 'le="%s"' % le in line)
+    began = time.monotonic()
+    p.stripe(b'{"n":1}')
+    took = time.monotonic() - began
+    assert p.metric("penstock_accept_seconds_count") == 1 and 0 < p.metric("penstock_accept_seconds_sum") <= took
+    assert within("penstock_accept_seconds", "+Inf") == 1
+    sink.wait(1)
+    wait_for(lambda: p.metric("penstock_parked_total") == 1, "the first attempt to have failed")
+    assert p.metric("penstock_delivery_seconds_count") == 0
+    sink.wait(2)
+    wait_for(lambda: p.metric("penstock_parked_total") == 2, "the second attempt to have failed")
+    assert p.stop() == 0
+    p.start()
+    late = sink.wait(3)[2].at - began
+    wait_for(lambda: p.metric("penstock_delivery_seconds_count") == 1, "the third to be counted")
+    waited = p.metric("penstock_delivery_seconds_sum")
+    assert late - took - 0.1 < waited < time.monotonic() - began + 0.1, (waited, late)
+    assert within("penstock_delivery_seconds", "2.5") == 0 and within("penstock_delivery_seconds", "+Inf") == 1
+    began = time.monotonic()
+    p.stripe(b'{"n":2}')
+    wait_for(lambda: p.metric("penstock_delivery_seconds_count") == 2, "one without a retry")
+    assert 0 <= p.metric("penstock_delivery_seconds_sum") - waited < time.monotonic() - began + 0.1
+
+
+def the_lease_is_told_while_it_is_valid(flow):
+    redis = flow.redis()
+    p = flow.penstock({"d": flow.sink()}, redis)
+    assert p.metric("penstock_lease_valid") == 1
+    redis.kill()
+    wait_for(lambda: p.metric("penstock_lease_valid") == 0, "the lease to end")
+    assert p.metric("penstock_redis_up") == 0
+    redis.start()
+    wait_for(lambda: p.metric("penstock_lease_valid") == 1, "it to be taken again")
+
+
 def each_status_has_its_outcome(flow):
     retried, final = (408, 425, 429, 500, 502, 503, 504), (301, 302, 400, 401, 403, 404, 410, 422)
     for_status = {}

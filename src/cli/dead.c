@@ -347,6 +347,7 @@ const struct verb verb_destinations = {
     "       penstock destinations drop NAME [--yes]\n\n"
     "  -c, --config FILE   supplies the admin address and token\n"
     "While a destination is paused, its deliveries wait in Redis; the others go on.\n"
+    "Other nodes obey within 2 s, and those that start before their first delivery.\n"
     "What is left of one that no node configures any more is kept until its time is over;\n"
     "drop forgets it, dead letters too.\n",
     destinations};

@@ -46,8 +46,7 @@ void roster_publish(struct worker *w)
         buf_printf(&line, " %s:%s:", j->name, j->live ? "live" : "old");
         buf_add_u64(&line, bytes + j->bodies_bytes);
     }
-    struct str argv[] = {STR("HSET"), worker_key(w, KEY_NODES), field_of(w, field), buf_str(&line)};
-    redis_send(w, 4, argv, NULL, NULL);
+    script_put(w, KEY_NODES, field_of(w, field), buf_str(&line), NULL, NULL);
     buf_done(&line);
 }
 

@@ -441,7 +441,7 @@ struct event *entry_event(const struct journal *j, const struct entry *e, const 
 
 /* --- adopt.c: journals without an owner; care of those that are owned */
 /* After each connect; to another server (or if the last one was cut off): SCAN for what is not
- * listed. */
+ * listed, and if the listing lies there, for it may have lost its tail, on every master. */
 void adopt_start(struct master *m, bool another_server);
 /* A connection broke, or journals changed masters: absence must be seen anew, of what lies on `m`
  * (NULL: of everything). */

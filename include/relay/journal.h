@@ -311,6 +311,7 @@ enum script_id {
     SCRIPT_CLAIM_ID,
     SCRIPT_HASTEN_ID,
     SCRIPT_WATCH_ID,
+    SCRIPT_PUT_ID,
     SCRIPT_COUNT
 };
 
@@ -322,13 +323,16 @@ bool script_send(struct journal *j, enum script_id id, size_t argc, const struct
 /* The same for any journal, also of another node; false: its master is not ready. */
 bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t argc,
                     const struct str *argv, store_on_reply on_reply, void *user);
+/* Writes a field of a hash that all nodes share, also at Redis' OOM; else as script_send_to. */
+bool script_put(struct worker *w, enum shared_key key, struct str field, struct str value,
+                store_on_reply on_reply, void *user);
 
 /* The server does not know the scripts any more, or is no master: the connection has been reset
  * already, and Coming back decides. */
 bool script_unfit(enum store_error e);
 
-/* What every script but watch.lua answers first (that: the owner alone). Slices are borrowed from
- * the reply. */
+/* What every script but watch.lua (the owner alone) and put.lua answers first. Slices are borrowed
+ * from the reply. */
 struct answer {
     enum store_error error; /* STORE_OK: the rest is set */
     struct str word, owner, version;
@@ -439,7 +443,7 @@ struct event *entry_event(const struct journal *j, const struct entry *e, const 
 
 /* --- adopt.c: journals without an owner; care of those that are owned */
 /* After each connect; to another server (or if the last one was cut off): SCAN for what is not
- * listed. */
+ * listed, and if the listing lies there, for it may have lost its tail, on every master. */
 void adopt_start(struct master *m, bool another_server);
 /* A connection broke, or journals changed masters: absence must be seen anew, of what lies on `m`
  * (NULL: of everything). */

@@ -129,6 +129,8 @@ struct worker {
     struct log_cap refusals; /* of refused requests: nobody outside may fill the log */
     struct log_cap broken;   /* of what was no request: TLS on a plain port, and such */
     bool former_asked;       /* what a former life left was looked at */
+    bool pauses_known;       /* which destinations are; until then every lane stands */
+    int64_t pauses_until_ms; /* boot clock: so long that is waited for; 0: Redis is not up yet */
     bool stopping;           /* a signal came: /readyz is red */
     bool draining;           /* no attempt starts, no append is taken */
 };
@@ -146,6 +148,10 @@ void worker_drain(struct worker *w, int64_t until_ms);
 void worker_close(struct worker *w, void (*on_freed)(struct worker *w));
 void worker_end(struct worker *w, void (*on_ended)(struct worker *w));
 void worker_done(struct worker *w);
+
+/* Asks what is paused or dropped, and obeys the answer; every 2 s, and before any journal of a
+ * master that came up is asked for. */
+void worker_read_destinations(struct worker *w);
 
 /* Valid as long as the worker. */
 struct str worker_key(const struct worker *w, enum shared_key key);

@@ -379,33 +379,31 @@ const struct verb verb_destinations = {
     "       penstock destinations drop NAME [--yes]\n\n"
     "  -c, --config FILE   supplies the admin address and token\n"
     "While a destination is paused, its deliveries wait in Redis; the others go on.\n"
+    "Other nodes obey within 2 s, and those that start before their first delivery.\n"
     "What is left of one that no node configures any more is kept until its time is over;\n"
     "drop forgets it, dead letters too.\n",
     destinations};
 
 /* --- nodes */
 
+static double number(yyjson_val *row, const char *key)
+{
+    return (double)yyjson_get_uint(yyjson_obj_get(row, key));
+}
+
+/* A line a worker, and below it one a journal. */
 static void print_worker(yyjson_val *v)
 {
-    yyjson_val *journals = yyjson_obj_get(v, "journals"), *j;
-    uint64_t bytes = 0;
-    size_t i, n, old = 0;
-    const char *live = "-";
-    yyjson_arr_foreach(journals, i, n, j)
+    yyjson_val *j;
+    size_t i, n;
+    printf("%s/%-3" PRIu64 " %-8s %-20s pid %-8" PRIu64 " seen %.1f s ago\n", text(v, "node"),
+           yyjson_get_uint(yyjson_obj_get(v, "worker")), text(v, "state"), text(v, "host"),
+           yyjson_get_uint(yyjson_obj_get(v, "pid")), number(v, "seen_ms_ago") / 1000);
+    yyjson_arr_foreach(yyjson_obj_get(v, "journals"), i, n, j)
     {
-        bytes += yyjson_get_uint(yyjson_obj_get(j, "bytes"));
-        if (strcmp(text(j, "kind"), "live") == 0) {
-            live = text(j, "name");
-        } else {
-            old++;
-        }
+        printf("    journal %-10s %-4s %10.1f MiB  lease %.1f s\n", text(j, "name"),
+               text(j, "kind"), number(j, "bytes") / (1 << 20), number(j, "lease_ms") / 1000);
     }
-    printf("%s/%-3" PRIu64 " %-8s %-20s pid %-8" PRIu64
-           " journal %-10s %3zu older %8.1f MiB  seen %.1f s ago\n",
-           text(v, "node"), yyjson_get_uint(yyjson_obj_get(v, "worker")), text(v, "state"),
-           text(v, "host"), yyjson_get_uint(yyjson_obj_get(v, "pid")), live, old,
-           (double)bytes / (1 << 20),
-           (double)yyjson_get_uint(yyjson_obj_get(v, "seen_ms_ago")) / 1000);
 }
 
 static void print_unowned(yyjson_val *v)
@@ -435,5 +433,6 @@ const struct verb verb_nodes = {
     "nodes", "List all nodes on this Redis: their workers, journals and bytes.",
     "usage: penstock nodes [--json]\n\n"
     "  -c, --config FILE   supplies the admin address and token; any node will do\n"
+    "Each journal with its bytes in Redis, and how long at least nobody else may take it (lease).\n"
     "A worker that is silent for 6 s is shown as such: its journals are being taken over.\n",
     nodes};

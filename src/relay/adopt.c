@@ -274,8 +274,11 @@ void adopt_start(struct master *m, bool another_server)
         w->adoption = calloc(1, sizeof *w->adoption);
         ENSURE(w->adoption != NULL);
     }
-    m->scan_due |= another_server; /* until it has come to its end */
-    scan_if_due(m->w);
+    bool all = another_server && m == redis_master_of(w, worker_key(w, KEY_LIVE));
+    for (struct master *each = w->redis.masters; each != NULL; each = each->next) {
+        each->scan_due |= all || (each == m && another_server); /* until it has come to its end */
+    }
+    scan_if_due(w);
 }
 
 void adopt_former(struct worker *w, uint64_t number, struct str token)

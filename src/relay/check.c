@@ -135,6 +135,7 @@ static void is_ready(struct master *m)
     budget_limit(w);
     log_line(LOG_INFO, "Redis is ready", "server", "%s", m->version, "host", "%s", m->host, "port",
              "%u", m->port, "run_id", "%s", m->run_id[1], NULL);
+    worker_read_destinations(w);
     lease_up(m);
     if (!w->former_asked) {
         w->former_asked = true;

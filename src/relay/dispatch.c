@@ -20,10 +20,16 @@ static unsigned ready_count(const struct lane *lane)
            lane->lists[DELIVERY_RETRY].n;
 }
 
+/* Nobody wants an attempt, as far as this worker knows. */
+static bool is_held(const struct lane *lane)
+{
+    return lane->dest == NULL || lane->paused || !lane->w->pauses_known;
+}
+
 /* Nothing is tried now: what comes is parked, what waits in memory too. */
 static bool stands(const struct lane *lane)
 {
-    return lane->dest == NULL || lane->paused || lane->breaker.state == BREAKER_OPEN;
+    return is_held(lane) || lane->breaker.state == BREAKER_OPEN;
 }
 
 /* What is read back from Redis takes half of the memory for bodies at most: the rest is for what
@@ -63,7 +69,7 @@ static void offer(struct delivery *d)
     if (!has_room(lane, read_back) || (!first && has_its_share(lane))) {
         snprintf(d->record.reason, sizeof d->record.reason, "%s",
                  lane->dest == NULL ? "unknown_destination"
-                 : lane->paused     ? "paused"
+                 : is_held(lane)    ? "paused"
                  : stands(lane)     ? "breaker_open"
                                     : "lane_full");
         delivery_park(d, worker_now_ms(lane->w));
@@ -236,7 +242,7 @@ void lane_pump(struct lane *lane)
     if (w->draining) {
         return;
     }
-    if (lane->dest == NULL || lane->paused) {
+    if (is_held(lane)) {
         park_ready(lane);
         return;
     }
@@ -267,7 +273,7 @@ static void on_probe(struct wheel_timer *t)
 {
     struct lane *lane = CONTAINER_OF(t, struct lane, probe);
     expire(lane);
-    if (lane->dest != NULL && !lane->paused) {
+    if (!is_held(lane)) {
         (void)node_breaker_allows(lane, boot_ms());
     }
     lane_pump(lane);

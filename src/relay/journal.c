@@ -248,6 +248,14 @@ bool journal_complete_known(struct journal *j)
     return !journal_release(j);
 }
 
+/* XADD answers the id that it was given; who says anything else has perhaps appended nothing. */
+static bool is_appended(const redisReply *reply, const struct append *a)
+{
+    char id[ENTRY_ID_MAX];
+    return reply->type == REDIS_REPLY_STRING &&
+           str_eq(store_text(reply), entry_id(id, a->event->n));
+}
+
 /* Answers come in order, so this is the first that was sent on this connection. */
 static void on_xadd(void *user, const redisReply *reply)
 {
@@ -256,7 +264,7 @@ static void on_xadd(void *user, const redisReply *reply)
         return; /* unknown: journal_appends_down marks them, Coming back finds out */
     }
     struct append *a = j->unanswered;
-    if (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS) {
+    if (is_appended(reply, a)) {
         CRASH_POINT("appended");
         a->answered = true;
         j->unanswered = a->next;
@@ -264,8 +272,9 @@ static void on_xadd(void *user, const redisReply *reply)
         return;
     }
     enum store_error e = store_error_of(reply);
-    if (reply->type == REDIS_REPLY_NIL || e == STORE_BADID || e == STORE_WRONGTYPE) {
-        /* Lost, or sealed by another. A new connection makes all that is on its way unknown. */
+    if (e == STORE_OK || e == STORE_BADID || e == STORE_WRONGTYPE) {
+        /* Lost (nil), sealed by another, or nonsense. A new connection makes all that is on its way
+         * unknown. */
         store_reset(j->master->appends, "an append was refused: is the journal still mine?");
         return;
     }

@@ -678,13 +678,13 @@ static void on_paused(void *user, const redisReply *reply)
 void lookup_pause(struct worker *w, struct lane *lane, bool paused,
                   void (*on_done)(void *user, const char *reason), void *user)
 {
-    struct str key = worker_key(w, KEY_DESTINATIONS);
-    struct str pause[] = {STR("HSET"), key, str_of(lane->name), STR("paused")};
-    struct str resume[] = {STR("HDEL"), key, str_of(lane->name)};
+    struct str name = str_of(lane->name);
+    struct str resume[] = {STR("HDEL"), worker_key(w, KEY_DESTINATIONS), name};
     struct pausing *p = malloc(sizeof *p);
     ENSURE(p != NULL);
     *p = (struct pausing){lane, paused, on_done, user};
-    if (!redis_send(w, paused ? 4 : 3, paused ? pause : resume, on_paused, p)) {
+    if (!(paused ? script_put(w, KEY_DESTINATIONS, name, STR("paused"), on_paused, p)
+                 : redis_send(w, 3, resume, on_paused, p))) {
         free(p);
         if (on_done != NULL) {
             on_done(user, "redis_down");
@@ -707,11 +707,10 @@ static void on_dropped(void *user, const redisReply *reply)
 void lookup_drop(struct worker *w, struct str destination,
                  void (*on_done)(void *user, const char *reason), void *user)
 {
-    struct str argv[] = {STR("HSET"), worker_key(w, KEY_DESTINATIONS), destination, STR("dropped")};
     struct dropping *d = malloc(sizeof *d);
     ENSURE(d != NULL);
     *d = (struct dropping){on_done, user};
-    if (!redis_send(w, 4, argv, on_dropped, d)) {
+    if (!script_put(w, KEY_DESTINATIONS, destination, STR("dropped"), on_dropped, d)) {
         free(d);
         on_done(user, "redis_down");
     }

@@ -1,6 +1,6 @@
 /* The line of one worker: "<ms> <pid> <worker> <state> <version> <host>", then a word for each
- * journal,
- * "<name>:<live|old>:<bytes>". */
+ * journal, "<name>:<live|old>:<bytes>:<lease>". The lease is what is left at least of the owner
+ * key's life at <ms>, in ms: nobody else takes the journal before. */
 #include "relay/roster.h"
 
 #include "base/json.h"
@@ -33,6 +33,12 @@ static const char *state_of(const struct worker *w)
                                                                : "serving";
 }
 
+static uint64_t lease_left(const struct journal *j)
+{
+    int64_t left = j->lease_until_ms + LEASE_MS - LEASE_VALID_MS - boot_ms();
+    return left > 0 ? (uint64_t)left : 0;
+}
+
 void roster_publish(struct worker *w)
 {
     char field[32], host[65] = "";
@@ -45,9 +51,10 @@ void roster_publish(struct worker *w)
         uint64_t bytes = j->bytes > j->trimmed_bytes ? j->bytes - j->trimmed_bytes : 0;
         buf_printf(&line, " %s:%s:", j->name, j->live ? "live" : "old");
         buf_add_u64(&line, bytes + j->bodies_bytes);
+        buf_add_char(&line, ':');
+        buf_add_u64(&line, lease_left(j));
     }
-    struct str argv[] = {STR("HSET"), worker_key(w, KEY_NODES), field_of(w, field), buf_str(&line)};
-    redis_send(w, 4, argv, NULL, NULL);
+    script_put(w, KEY_NODES, field_of(w, field), buf_str(&line), NULL, NULL);
     buf_done(&line);
 }
 
@@ -75,23 +82,33 @@ static void end(struct listing *l, const char *reason)
     free(l);
 }
 
-static void add_journals(struct listing *l, struct str rest, bool alive)
+/* The next number of a journal's word; 0 for what is none. */
+static int64_t take_number(struct str *word)
+{
+    struct str text;
+    uint64_t v;
+    str_cut(*word, ':', &text, word);
+    return text_u64(text, INT64_MAX, &v) == NULL ? (int64_t)v : 0;
+}
+
+static void add_journals(struct listing *l, struct str rest, bool alive, int64_t age_ms)
 {
     static char someone;
-    struct str word, name, kind, bytes;
+    struct str word, name, kind;
     bool more = rest.len > 0;
     while (more) {
         more = str_cut(rest, ' ', &word, &rest);
         str_cut(word, ':', &name, &word);
-        str_cut(word, ':', &kind, &bytes);
+        str_cut(word, ':', &kind, &word);
+        int64_t bytes = take_number(&word), lease = take_number(&word);
         if (alive) {
             map_set(&l->owned, name, &someone);
         }
         json_open(l->out, '{');
         json_text(l->out, "name", name);
         json_text(l->out, "kind", kind);
-        json_key(l->out, "bytes");
-        buf_add_str(l->out, bytes.len > 0 ? bytes : STR("0"));
+        json_number(l->out, "bytes", bytes);
+        json_number(l->out, "lease_ms", lease > age_ms ? lease - age_ms : 0);
         json_close(l->out, '}');
     }
 }
@@ -111,7 +128,8 @@ static bool add_worker(struct listing *l, struct str field, struct str line)
         text_u64(words[2], WORKERS_MAX, &index) != NULL || now - (int64_t)at > FORGET_MS) {
         return false;
     }
-    bool alive = now - (int64_t)at < STALE_MS;
+    int64_t age = now > (int64_t)at ? now - (int64_t)at : 0;
+    bool alive = age < STALE_MS;
     json_open(l->out, '{');
     json_text(l->out, "node", node);
     json_number(l->out, "worker", (int64_t)index);
@@ -119,9 +137,9 @@ static bool add_worker(struct listing *l, struct str field, struct str line)
     json_text(l->out, "state", alive ? words[3] : STR("silent"));
     json_text(l->out, "version", words[4]);
     json_text(l->out, "host", words[5]);
-    json_number(l->out, "seen_ms_ago", now > (int64_t)at ? now - (int64_t)at : 0);
+    json_number(l->out, "seen_ms_ago", age);
     json_list(l->out, "journals");
-    add_journals(l, rest, alive);
+    add_journals(l, rest, alive, age);
     buf_add_str(l->out, STR("]}"));
     return true;
 }

@@ -18,7 +18,7 @@ static const char *const texts[SCRIPT_COUNT] = {
     [SCRIPT_MARK_ID] = SCRIPT_MARK,     [SCRIPT_FREE_ID] = SCRIPT_FREE,
     [SCRIPT_DELETE_ID] = SCRIPT_DELETE, [SCRIPT_REQUEST_ID] = SCRIPT_REQUEST,
     [SCRIPT_CLAIM_ID] = SCRIPT_CLAIM,   [SCRIPT_HASTEN_ID] = SCRIPT_HASTEN,
-    [SCRIPT_WATCH_ID] = SCRIPT_WATCH,
+    [SCRIPT_WATCH_ID] = SCRIPT_WATCH,   [SCRIPT_PUT_ID] = SCRIPT_PUT,
 };
 
 /* --- loading */
@@ -127,6 +127,19 @@ bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t
         return false;
     }
     return send_script(m, id, keys.v, argc, argv, on_reply, user);
+}
+
+bool script_put(struct worker *w, enum shared_key key, struct str field, struct str value,
+                store_on_reply on_reply, void *user)
+{
+    struct str name = worker_key(w, key);
+    struct master *m = redis_master_of(w, name);
+    if (m == NULL || !m->ready) {
+        return false;
+    }
+    struct str argv[] = {
+        STR("EVALSHA"), str_of(m->scripts[SCRIPT_PUT_ID].sha), STR("1"), name, field, value};
+    return store_send(m->main, 6, argv, on_reply, user);
 }
 
 /* --- answers */

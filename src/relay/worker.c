@@ -16,7 +16,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { START_WITHIN_MS = 5000, EMBEDDED_WITHIN_MS = 30000, SPOOL_WITHIN_MS = 1000, LOOK_MS = 20 };
+enum {
+    START_WITHIN_MS = 5000,
+    EMBEDDED_WITHIN_MS = 30000,
+    SPOOL_WITHIN_MS = 1000,
+    PAUSES_WITHIN_MS = 15000, /* a failover of their master takes less */
+    LOOK_MS = 20,
+};
 
 static void set_state(struct worker *w, enum worker_state state)
 {
@@ -24,7 +30,16 @@ static void set_state(struct worker *w, enum worker_state state)
     w->on_state(w);
 }
 
-/* --- every 2 seconds */
+/* --- what is paused or dropped */
+
+/* Until now all lanes stood. */
+static void pauses_are_known(struct worker *w)
+{
+    if (!w->pauses_known) {
+        w->pauses_known = true;
+        lanes_pump(w);
+    }
+}
 
 static void on_destinations(void *user, const redisReply *reply)
 {
@@ -54,25 +69,48 @@ static void on_destinations(void *user, const redisReply *reply)
         w->lanes[i]->pause_wanted &= !paused;
         lane_pause(w->lanes[i], paused || w->lanes[i]->pause_wanted);
     }
+    pauses_are_known(w);
 }
 
-static void read_destinations(struct worker *w)
+void worker_read_destinations(struct worker *w)
 {
     struct str argv[] = {STR("HGETALL"), worker_key(w, KEY_DESTINATIONS)};
     redis_send(w, 2, argv, on_destinations, w);
 }
+
+/* In a cluster their master may be away for good: the others do not wait for it for ever. */
+static void wait_for_pauses(struct worker *w)
+{
+    if (w->pauses_known || !redis_is_ready(w)) {
+        return;
+    }
+    if (w->pauses_until_ms == 0) {
+        w->pauses_until_ms = boot_ms() + PAUSES_WITHIN_MS;
+    }
+    bool over = boot_ms() >= w->pauses_until_ms;
+    log_line(over ? LOG_ERROR : LOG_WARN,
+             over ? "which destinations are paused cannot be read; deliveries go on without"
+                  : "deliveries wait until it can be read which destinations are paused",
+             "key", "%.*s", STR_ARG(worker_key(w, KEY_DESTINATIONS)), NULL);
+    if (over) {
+        pauses_are_known(w);
+    }
+}
+
+/* --- every 2 seconds */
 
 static void on_renewal(struct wheel_timer *t)
 {
     struct worker *w = CONTAINER_OF(t, struct worker, renewal);
     wheel_arm(&w->wheel, &w->renewal, RENEW_EVERY_MS, on_renewal);
     lease_renew_all(w);
+    worker_read_destinations(w); /* before what is adopted is delivered */
+    wait_for_pauses(w);
     adopt_scan(w);
     journals_tend(w);
     lanes_tend(w);
     moves_pump(w);
     recoveries_go(w);
-    read_destinations(w);
     budget_tend(w);
     roster_publish(w);
     spool_pump(w);

@@ -242,6 +242,36 @@ def counts_what_redis_holds(flow):
     wait_for(lambda: fits(p, redis) and held(redis) < was * 0.9, "what is left to be counted: %d of %d" % (held(redis), was))
 
 
+def pauses_and_drops_at_redis_out_of_memory(flow):
+    """A drop is what frees memory, and a pause keeps more of it from being taken."""
+    redis, a, b = flow.redis(), flow.sink(), flow.sink(lambda r, n: {"status": 503})
+    p = flow.penstock({"a": a, "b": b}, redis, workers=1, retry="{schedule: [1h], jitter: 0%}")
+    for i in range(30):
+        assert post(p, i).status == 200
+    a.wait(30)
+    parked = lambda: redis.cli("--scan", "--pattern", "*:event:*").split()
+    wait_for(lambda: len(parked()) == 30, "all to be parked for the other")
+    assert p.stop() == 0
+    with open(p.config) as f:
+        known = f.read()
+    with open(p.config, "w") as f:
+        f.write("\n".join(line for line in known.splitlines() if not line.startswith("  b:")).replace("[a, b]", "[a]"))
+    p.start()
+    listed = lambda: {d["name"]: d["state"] for d in p.api("/api/v1/destinations")["destinations"]}
+    wait_for(lambda: listed().get("b") == "unknown", "what is left of it to be reported")
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
+    assert post(p, 100).status == 503
+    assert p.admin("/api/v1/destinations/a/pause", "POST")[0] == 200
+    assert redis.cli("HGET", "penstock:destinations", "a") == "paused" and listed()["a"] == "paused"
+    assert p.admin("/api/v1/destinations/a/resume", "POST")[0] == 200
+    held = redis.memory()
+    assert p.admin("/api/v1/destinations/b/drop", "POST")[0] == 200
+    wait_for(lambda: not parked(), "what was parked to be forgotten")
+    assert redis.memory() < held - 30 * BODY
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    wait_for(lambda: post(p, 101).status == 200, "it to take events again")
+
+
 def a_slow_delivery_hides_nothing_that_is_kept(flow):
     """Above four fifths history goes, but what lies above an unsettled entry stays, and counts."""
     redis, a = flow.redis(), flow.sink(lambda r, n: {"hang": True} if number(r) == 0 else {})

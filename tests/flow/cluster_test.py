@@ -397,6 +397,65 @@ def a_node_adopts_while_the_master_of_the_listing_is_away(flow):
     wait_for(lambda: taken(before) == set(range(70)), "the rest", 60)
 
 
+def journals_are_found_when_the_listing_lost_its_tail(flow):
+    """Its replica takes over, which had not heard of them: they lie on any master."""
+    cluster, a = Cluster(flow, replicas=1), flow.sink(lambda r, before: {"status": 503})
+    listing = cluster.owner_of(int(cluster.servers[0].cli("CLUSTER", "KEYSLOT", "penstock:live")))
+    others = [m for m in cluster.masters if m is not listing]
+    replica = cluster.replicas[cluster.masters.index(listing)]
+    second = flow.penstock({"a": a}, others[0], name="second", workers=1)
+    own = set(cluster.journals())
+    first = flow.penstock({"a": a}, others[0], name="first", workers=8, retry="{schedule: [1s, ...], jitter: 0%}",
+                          destination_more=", breaker: { open_after: 0 }")
+    for i in range(60):
+        assert first.stripe(b'{"seq":%d}' % i).status == 200
+    a.wait(60)
+    lost = set(cluster.journals()) - own
+    assert any(cluster.journals()[j] is not listing for j in lost), "some lie elsewhere"
+    first.kill()
+    rounds = lambda: int(re.search(r"cmdstat_smembers:calls=(\d+)", listing.cli("INFO", "commandstats")).group(1))
+    listing.cli("SREM", "penstock:live", *lost)
+    so_far = rounds()
+    wait_for(lambda: rounds() >= so_far + 2, "them to be forgotten")
+    wait_for(lambda: replica.info("slave_repl_offset") == listing.info("master_repl_offset"), "the replica to be as far")
+    second.signal(signal.SIGSTOP)  # it misses no round: without the listing it would look for the keys
+    listing.kill()
+    assert replica.cli("CLUSTER", "FAILOVER", "TAKEOVER") == "OK"
+    slot = int(replica.cli("CLUSTER", "KEYSLOT", "penstock:live"))
+    wait_for(lambda: all(cluster.owner_of(slot, [m]) is replica for m in others), "the others to know")
+    a.answers, before = lambda r, before: {}, len(a.requests)
+    second.signal(signal.SIGCONT)
+    wait_for(lambda: len(a.requests) >= before + 60 and len(sequence(a)) == 60, "all of them", 60)
+
+
+def a_pause_holds_while_its_master_is_away(flow):
+    """A node that is started meanwhile takes events, and delivers none before it knows; but not for ever."""
+    cluster, d, e = Cluster(flow), flow.sink(), flow.sink()
+    home = cluster.owner_of(int(cluster.servers[0].cli("CLUSTER", "KEYSLOT", "penstock:destinations")))
+    other = next(m for m in cluster.masters if m is not home)
+    p = flow.penstock({"d": d, "e": e}, other, name="first", workers=1)
+    assert p.admin("/api/v1/destinations/d/pause", "POST")[0] == 200
+    assert p.stop() == 0
+    home.kill()
+    p = flow.penstock({"d": d, "e": e}, other, name="second", workers=1)
+    for i in range(20):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    p.wait_log("deliveries wait until it can be read which destinations are paused")
+    assert not d.requests and not e.requests
+    home.start()
+    e.wait(20)
+    assert "deliveries go on without" not in p.text()
+    wait_for(lambda: {x["name"]: x["state"] for x in p.api("/api/v1/destinations")["destinations"]} == {
+        "d": "paused", "e": "up"}, "it to obey")
+    assert not d.requests and sequence(e) == {i: 1 for i in range(20)}
+    home.kill()
+    p.kill()
+    p.start()
+    assert p.stripe(b'{"seq":20}').status == 200
+    wait_for(lambda: 20 in sequence(e), "the others to go on")
+    p.wait_log("which destinations are paused cannot be read; deliveries go on without")
+
+
 def accepts_and_delivers_on_a_cluster_over_tls(flow):
     """The addresses that the cluster names are the encrypted ones, and each certificate is verified."""
     ca, a = Authority(flow.folder), flow.sink()

@@ -163,6 +163,56 @@ def parks_while_paused_and_resumes(flow):
     assert sequence(sink) == {i: 1 for i in range(20)}
 
 
+def state(p, name):
+    return {d["name"]: d["state"] for d in p.api("/api/v1/destinations")["destinations"]}[name]
+
+
+def a_pause_outlives_a_restart(flow):
+    """What was parked, what is read back and what comes in: none of it goes out before somebody resumes."""
+    sink, other = flow.sink(), flow.sink()
+    p = flow.penstock({"d": sink, "e": other}, flow.redis())
+    assert p.admin("/api/v1/destinations/d/pause", "POST")[0] == 200
+    sent = 0
+    for end in (p.stop, p.kill):
+        for _ in range(20):
+            assert p.stripe(b'{"seq":%d}' % sent).status == 200
+            sent += 1
+        other.wait(sent)
+        end()
+        p.start()
+        assert p.stripe(b'{"seq":%d}' % sent).status == 200
+        sent += 1
+        wait_for(lambda: sent - 1 in sequence(other), "the other destination to get what is new")
+        wait_for(lambda: "journal is recovered" in p.text(p.log_from), "the former life to be read")
+        wait_for(lambda: state(p, "d") == "paused", "it to say so")
+        assert not sink.requests
+    assert p.admin("/api/v1/destinations/d/resume", "POST")[0] == 200
+    wait_for(lambda: len(sequence(sink)) == sent, "what has waited")
+    assert sequence(sink) == {i: 1 for i in range(sent)}
+
+
+def a_pause_is_obeyed_by_all_nodes(flow):
+    """By one that is started later from its first event on; by those that run within two seconds."""
+    sink, other, redis = flow.sink(), flow.sink(), flow.redis()
+    a = flow.penstock({"d": sink, "e": other}, redis, name="a", workers=1)
+    assert a.admin("/api/v1/destinations/d/pause", "POST")[0] == 200
+    b = flow.penstock({"d": sink, "e": other}, redis, name="b", workers=1)
+    assert b.stripe(b'{"seq":0}').status == 200
+    other.wait(1)
+    wait_for(lambda: state(b, "d") == "paused", "the second node to say so")
+    assert not sink.requests
+    assert b.admin("/api/v1/destinations/d/resume", "POST")[0] == 200
+    sink.wait(1)
+    wait_for(lambda: state(a, "d") == "up", "the first node to resume")
+    assert b.admin("/api/v1/destinations/d/pause", "POST")[0] == 200
+    wait_for(lambda: state(a, "d") == "paused", "the first node to obey")
+    assert a.stripe(b'{"seq":1}').status == 200
+    other.wait(2)
+    assert len(sink.requests) == 1
+    assert a.admin("/api/v1/destinations/d/resume", "POST")[0] == 200
+    sink.wait(2)
+
+
 def opens_its_breaker_and_comes_back(flow):
     down = [True]
     sink = flow.sink(lambda r, before: {"status": 503} if down[0] else {})

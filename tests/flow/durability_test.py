@@ -5,7 +5,8 @@ import re
 import signal
 import threading
 
-from harness import SECRET, Redis, sign_github, wait_for
+from between import Between
+from harness import SECRET, Redis, sequence, sign_github, wait_for
 
 SOURCES = ["stripe: { verify: stripe, secret: '%s' }" % SECRET,
            "cheap: { verify: stripe, secret: '%s', durability: memory }" % SECRET]
@@ -45,6 +46,33 @@ def is_honest_when_replicas_are_missing(flow):
     assert {q.body for q in sink.wait(3)} == {b'{"i":1}', b'{"i":2}', b'{"i":3}'}  # what is kept is delivered
     replica.process.send_signal(signal.SIGCONT)
     wait_for(lambda: p.stripe(b'{"i":4}').status == 200, "the replica to confirm again")
+
+
+def an_append_is_one_only_by_its_own_id(flow):
+    """Whatever else Redis, or who stands before it, answers to XADD: nobody is told that it is kept."""
+    redis, sink = flow.redis(), flow.sink()
+    between, nonsense, told = Between(flow, redis), [], []
+
+    def says(words, ask):
+        if words[0] != b"XADD" or not nonsense:
+            return ask()
+        told.append(nonsense[0])
+        return nonsense[0]
+    between.says = says
+    p = flow.penstock({"billing": sink}, between, workers=1)
+    assert p.stripe(b'{"seq":0}').status == 200
+    for answer in (b"+OK\r\n", b"$3\r\n1-0\r\n", b":1\r\n", b"*0\r\n"):
+        nonsense[:] = [answer]
+
+        def refused():
+            r = p.stripe(b'{"seq":1}')
+            assert r.status == 503 and r.getheader("Retry-After"), (answer, r.status)
+            return answer in told
+        wait_for(refused, "an append to be answered with %r" % answer)
+    nonsense.clear()
+    wait_for(lambda: p.stripe(b'{"seq":2}').status == 200, "it to accept again")
+    wait_for(lambda: 2 in sequence(sink), "its delivery")
+    assert sequence(sink) == {0: 1, 2: 1}
 
 
 def many_senders_share_the_proof_of_durability(flow):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+from between import Between
 from harness import PENSTOCK, Load, NoClock, sequence, wait_for, wrong_clock
 
 
@@ -250,6 +251,22 @@ def refuses_a_redis_that_could_lose_data(flow):
     p.start(ready=False)
     assert p.wait() == 1
     assert "appendfsync always" in p.text()
+
+
+def refuses_a_redis_that_is_too_old(flow):
+    redis, said = flow.redis(), []
+    between = Between(flow, redis)
+
+    def older(words, ask):
+        answer = re.sub(rb"(?m)^redis_version:\d", b"redis_version:6", ask())
+        said.extend(re.findall(rb"redis_version:(\S+)", answer))
+        return answer
+    p = flow.penstock({"a": "http://127.0.0.1:9/"}, between)
+    assert p.stop() == 0, "as it is it will do"
+    between.says = older
+    p.start(ready=False)
+    assert p.wait() == 1
+    assert "Redis 7.0 or newer, or Valkey, is needed; this is " in p.text() and said[0][:2] == b"6.", said
 
 
 def says_in_one_sentence_why_it_cannot_start(flow):

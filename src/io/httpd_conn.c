@@ -179,6 +179,7 @@ static void await_body(struct httpd_conn *c, size_t most)
         return;
     }
     c->state = PEER_BODY;
+    m->body_began_ms = uv_now(h->loop);
     if (m->parser.expects_continue && message_rest(m).len == 0) {
         static const struct str go_on[] = {{"HTTP/1.1 100 Continue\r\n\r\n", 25}};
         (void)conn_write(&c->conn, go_on, 1, 0);

@@ -330,6 +330,29 @@ def answers_408_to_a_head_or_body_that_drips(flow):
     assert p.metric('penstock_requests_rejected_total{source="",reason="too_slow"}') == 4
 
 
+def a_slow_head_takes_nothing_from_its_bodys_time(flow):
+    """The body has its 5 s from the end of the head on, with and without "100 Continue"."""
+    a = flow.sink()
+    p = flow.penstock({"a": a}, flow.redis(), sources=["open: { verify: none }"], workers=1,
+                      listen_more=", limits: { request_timeout: 60s }")
+    senders = [socket.create_connection(("127.0.0.1", p.port), PATIENCE) for _ in range(2)]
+    plain, asking = senders
+    for s in senders:
+        s.sendall(b"POST /hooks/open HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n")
+    early = select.select(senders, [], [], 6)[0]  # the pace of the heads: longer than a body's grace
+    assert not early, early[0].recv(4096)
+    plain.sendall(b"\r\n{")
+    asking.sendall(b"Expect: 100-continue\r\n\r\n")
+    assert asking.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert post_raw(p, b"") == 200, "the one worker has seen both since"
+    plain.sendall(b"}")
+    asking.sendall(b"{}")
+    for s in senders:
+        assert status_of(s) == 200
+        s.close()
+    assert [r.body for r in a.wait(3)] == [b"{}"] * 3
+
+
 def closes_a_sender_that_reads_no_answers(flow):
     """It sends requests and never reads: its answers fill what the kernel keeps, and 10 s later it is gone."""
     p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"])

@@ -247,31 +247,43 @@ def says_which_methods_a_source_takes(flow):
     assert r.status == 405 and r.getheader("Allow") == "POST, PUT"
 
 
+# One line of log.format text: nothing but a message and its pairs, each value bare or within quotes.
+TEXT_LINE = re.compile(r'[0-9T:.-]+Z (debug|info |warn |error) [^"=]+'
+                       r'( [a-z_0-9]+=([^\s"=\\]+|"(\\["\\/bfnrtu]|[^"\\])*"))*')
+
+
 def no_byte_of_a_request_forges_a_log_line(flow):
-    redis, a = flow.redis(), flow.sink(lambda request, before: {
+    """Nor one of a destination's answer; in either format."""
+    a = flow.sink(lambda request, before: {
         "raw": b"HTTP/1.1 500 \x1b[31mred\x07\x7f\xc2\x9b2J\x9b\r\nContent-Length: 0\r\n\r\n"})
     b = flow.sink(lambda request, before: {
         "raw": b"HTTP/1.1 302 \xc2\x9b31m\r\nLocation: /\xc2\x9b31m\xc2\x85\"," + b"\xff" * 300 + b"\r\nContent-Length: 0\r\n\r\n"})
-    p = flow.penstock({"a": a, "b": b}, redis)
-    forged = b'\n{"time":"2000-01-01T00:00:00.000Z","level":"info","msg":"forged"}\n'
-    for raw in (b"POST /x" + forged + b" HTTP/1.1\r\nHost: a\r\n\r\n", forged, b"\x1b[2J" * 50 + b"\r\n\r\n",
-                b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nX: " + forged + b"\r\n\r\n",
-                b"PO\x1b[2JST /hooks/stripe HTTP/1.1\r\nHost: a\r\n\r\n",
-                b"POST /hooks/\xc2\x9b2J\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
-                b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nX: \xc2\x9b2J\x9b\r\nContent-Length: 0\r\n\r\n",
-                b"POST /hooks/%0a%1b[31m HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", p.port), 10) as s:
-            s.sendall(raw)
-            s.recv(4096)
-    assert p.stripe(b'{"seq":1}').status == 200
-    a.wait(1)
-    p.wait_log("failed, will retry")
-    p.wait_log("Location: /\\u009b31m\\u0085")
-    log = p.text()
-    for line in log[log.index('{"time"'):].split("\n")[:-1]:  # behind the warnings of the start
-        json.loads(line)
-        assert not re.search(r"[\x00-\x1f\x7f-\x9f]", line), line
-    assert '"msg":"forged"' not in p.text()
+    forged = {"json": b'\n{"time":"2000-01-01T00:00:00.000Z","level":"info","msg":"forged"}\n',
+              "text": b'\n2000-01-01T00:00:00.000Z info  forged why="x" \n'}
+    begins = {"json": '{"time"', "text": "20"}
+    for style in forged:
+        p = flow.penstock({"a": a, "b": b}, flow.redis(), name=style, log_format=style)
+        for raw in (b"POST /x" + forged[style] + b" HTTP/1.1\r\nHost: a\r\n\r\n", forged[style], b"\x1b[2J" * 50 + b"\r\n\r\n",
+                    b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nX: " + forged[style] + b"\r\n\r\n",
+                    b"PO\x1b[2JST /hooks/stripe HTTP/1.1\r\nHost: a\r\n\r\n",
+                    b"POST /hooks/\xc2\x9b2J\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
+                    b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nX: \xc2\x9b2J\x9b\r\nContent-Length: 0\r\n\r\n",
+                    b"POST /hooks/%0a%1b[31m HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", p.port), 10) as s:
+                s.sendall(raw)
+                s.recv(4096)
+        assert p.stripe(b'{"seq":1}').status == 200
+        p.wait_log("failed, will retry")
+        p.wait_log("Location: /\\u009b31m\\u0085")
+        log = p.text()
+        lines = log[re.search("^" + begins[style], log, re.M).start():].split("\n")[:-1]  # behind the warnings of the start
+        for line in lines:
+            assert not re.search(r"[\x00-\x1f\x7f-\x9f]", line), line
+            if style == "json":
+                json.loads(line)
+            else:
+                assert TEXT_LINE.fullmatch(line), line
+        assert not [line for line in lines if re.search(r'"msg":"forged"|Z info  forged', line)]
 
 
 def status_of(s):

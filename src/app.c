@@ -3,6 +3,7 @@
 #include "app.h"
 
 #include "admin/api.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "confine.h"
@@ -297,6 +298,7 @@ static void say_not_reloaded(const char *why)
 
 static void reload_at(struct worker *w, struct visit *v)
 {
+    CRASH_POINT("reload_at");
     ingest_use_tls(w, CONTAINER_OF(v, struct reload, visit)->tls);
     const char *why = httpc_reload_tls(w->httpc);
     if (why != NULL) {

@@ -470,7 +470,7 @@ def an_idle_tls_client_costs_no_more_than_its_session(flow):
     before = resident()
     idle = [client() for _ in range(300)]
     each = (resident() - before) / len(idle)
-    assert each < 48 * 1024 or is_sanitized(), "%d bytes each" % each
+    assert each < 32 * 1024 or is_sanitized(), "%d bytes each" % each
     for s in idle:
         s.close()
     wait_for(lambda: p.metric("penstock_connections") == 0, "all to be gone")

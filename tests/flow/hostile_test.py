@@ -201,18 +201,24 @@ def sheds_when_descriptors_run_out(flow):
     a.wait(1)
 
 
-def _p99(load):
-    return sorted(load.latencies)[len(load.latencies) * 99 // 100]
+def _rounds(p, first):
+    """Three rounds of good traffic, and the least p99 of them: what else the machine does hits one, what slows Penstock
+    down hits all."""
+    loads = []
+    for i in range(3):
+        load = Load(p, 200, first=first + 10000 * i)
+        wait_for(lambda: len(load.acknowledged) >= 300, "300 good events to be accepted")
+        loads.append(load.stop())
+        assert not load.refused and not load.unknown, (load.refused, load.unknown)
+    return loads, min(sorted(load.latencies)[len(load.latencies) * 99 // 100] for load in loads)
 
 
 def good_traffic_survives_slow_clients(flow):
     """300 senders that drip a head, 200 that drip a body: everybody else is served, at most three times as late (and
-    20 ms, for what else the machine does)."""
+    20 ms, for a clock and a scheduler)."""
     redis, a = flow.redis(), flow.sink()
     p = flow.penstock({"a": a}, redis)
-    alone = Load(p, 200, first=100000)
-    wait_for(lambda: len(alone.acknowledged) >= 600, "600 good events to be accepted")
-    before = _p99(alone.stop())
+    _, alone = _rounds(p, 100000)
     slow, running = [], [True]
     for i in range(500):
         s = socket.create_connection(("127.0.0.1", p.port), 10)
@@ -229,14 +235,12 @@ def good_traffic_survives_slow_clients(flow):
             time.sleep(0.3)  # the pace of the drip
     dripping = threading.Thread(target=drip, daemon=True)
     dripping.start()
-    load = Load(p, 200)
-    wait_for(lambda: len(load.acknowledged) >= 600, "600 good events to be accepted")
-    load.stop()
+    loads, beside = _rounds(p, 200000)
     running[0] = False
     dripping.join()
-    assert not load.refused and not load.unknown, (load.refused, load.unknown)
-    assert _p99(load) < 3 * before + 0.020, "p99: %.4f s before, %.4f s beside slow clients" % (before, _p99(load))
-    wait_for(lambda: load.acknowledged <= set(sequence(a)), "all of them at the destination")
+    assert beside < 3 * alone + 0.020 or is_sanitized(), "p99: %.4f s alone, %.4f s beside slow clients" % (alone, beside)
+    for load in loads:
+        wait_for(lambda: load.acknowledged <= set(sequence(a)), "all of them at the destination")
     for s in slow:
         s.close()
 

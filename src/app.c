@@ -3,6 +3,7 @@
 #include "app.h"
 
 #include "admin/api.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "confine.h"
@@ -60,11 +61,13 @@ struct app {
     unsigned opened; /* workers that were told to listen */
     int exit_code;
     bool signalled;
-    bool ending; /* the first worker's turn has come */
+    bool reload_due; /* SIGHUP came during the start */
+    bool ending;     /* the first worker's turn has come */
     unsigned closing;
 };
 
 static void close_all(struct app *a);
+static void reload(struct app *a);
 
 /* --- commands to workers; each runs on its thread */
 
@@ -227,6 +230,9 @@ static void look(struct app *a)
         } else if (a->state == APP_OPENING && all_are(a, WORKER_LISTENING)) {
             a->state = APP_RUNNING;
             announce(a);
+            if (a->reload_due) {
+                reload(a);
+            }
         } else if (a->state == APP_OPENING) {
             open_next(a);
         }
@@ -292,6 +298,7 @@ static void say_not_reloaded(const char *why)
 
 static void reload_at(struct worker *w, struct visit *v)
 {
+    CRASH_POINT("reload_at");
     ingest_use_tls(w, CONTAINER_OF(v, struct reload, visit)->tls);
     const char *why = httpc_reload_tls(w->httpc);
     if (why != NULL) {
@@ -303,20 +310,16 @@ static void reload_at(struct worker *w, struct visit *v)
 static void reload_home(struct visit *v)
 {
     struct reload *r = CONTAINER_OF(v, struct reload, visit);
+    CRASH_POINT("reloaded");
     log_line(LOG_INFO, "certificates reloaded", NULL);
     tls_context_unref(r->tls);
     free(r);
 }
 
 /* Redis' files need nothing: they are read at each connect. */
-static void on_hangup(uv_signal_t *s, int number)
+static void reload(struct app *a)
 {
-    (void)number;
-    struct app *a = s->data;
     struct tls_context *tls = NULL;
-    if (a->state != APP_RUNNING) {
-        return; /* not yet listening, or no more */
-    }
     struct buf warning; /* said below */
     buf_init(&warning, TRUST_WARNING);
     const char *why = trust_check(a->node.conf, &warning);
@@ -336,7 +339,22 @@ static void on_hangup(uv_signal_t *s, int number)
     r->tls = tls_context_ref(tls);
     r->visit.at = reload_at;
     r->visit.home = reload_home;
+    CRASH_POINT("reload");
     node_visit(&a->node, &r->visit);
+}
+
+/* What is renewed during the start was perhaps read before: it is read again once all workers are
+ * there to take it. */
+static void on_hangup(uv_signal_t *s, int number)
+{
+    (void)number;
+    struct app *a = s->data;
+    if (a->state == APP_RUNNING) {
+        reload(a);
+    } else if (a->state < APP_RUNNING) {
+        a->reload_due = true;
+        log_line(LOG_INFO, "certificates will be reloaded when the start is over", NULL);
+    }
 }
 
 /* All files are tried before anything begins. */

@@ -88,6 +88,8 @@ void conn_connect(struct conn *c, uv_loop_t *loop, struct wheel *wheel,
                   const struct conn_events *events);
 void conn_read_start(struct conn *c); /* again, after a stop */
 void conn_read_stop(struct conn *c);
+/* The memory of what was read and is not handed over before that: TLS takes more than it gives. */
+size_t conn_held(const struct conn *c);
 
 /* One message at a time. True: all of it is with the kernel. False: on_written comes later (or the
  * connection is closing); until then the parts are borrowed, but for the first `copied` ones, of

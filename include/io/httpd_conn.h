@@ -42,6 +42,7 @@ struct httpd_conn {
     enum peer_state state;
     struct message *message; /* owned: HEAD, BODY, PENDING */
     struct block *ahead;     /* owned: bytes of the next request, or NULL */
+    size_t held; /* of the pool's memory, while stopped: what TLS has read of the peer */
     size_t lingered;
     bool close;   /* behind the answer */
     bool unread;  /* the peer may still be sending: linger, so that no reset kills the answer */

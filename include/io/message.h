@@ -28,7 +28,7 @@ struct message {
     struct block *area;   /* one of the two: where reads go */
     size_t parsed;        /* bytes of the area that the parser has had */
     size_t body_at, body_len;
-    uint64_t began_ms; /* the loop's clock */
+    uint64_t began_ms, body_began_ms; /* the loop's clock */
 };
 
 struct message_pool {
@@ -62,7 +62,7 @@ bool message_place_body(struct message_pool *pool, struct message *m) MUST_CHECK
 /* After PARSE_MORE: makes room for more. False, both: the ceiling of the pool is met. */
 bool message_prepare(struct message_pool *pool, struct message *m) MUST_CHECK;
 /* Does the body come fast enough? NULL, and after how long to ask again; or why not. Head and body
- * together have `limit_ms`; from MESSAGE_GRACE_MS on the body must have come at 1 kB/s. */
+ * together have `limit_ms`; once it is MESSAGE_GRACE_MS old the body must have come at 1 kB/s. */
 const char *message_pace(const struct message *m, uint64_t now_ms, uint64_t limit_ms,
                          uint64_t *next_ms) MUST_CHECK;
 /* After PARSE_DONE: the body, and what was read of the next message. */

@@ -20,6 +20,7 @@ bool tls_is_outdated(const struct tls *t); /* dialled, and the context has been 
  * called again from the loop if this says true. */
 void tls_read_stop(struct conn *c);
 bool tls_read_start(struct conn *c);
+size_t tls_held(const struct conn *c); /* memory, of what so waits */
 
 extern const struct conn_ops tls_ops;
 

@@ -119,6 +119,11 @@ void conn_read_stop(struct conn *c)
     }
 }
 
+size_t conn_held(const struct conn *c)
+{
+    return c->tls != NULL ? tls_held(c) : 0;
+}
+
 /* --- writing --- */
 
 bool conn_has_parts(const struct conn *c)

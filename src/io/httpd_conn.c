@@ -108,9 +108,18 @@ static void refuse(struct httpd_conn *c, int status, const char *reason, const c
     }
 }
 
+static const char no_memory[] = "the memory for requests in flight is used up";
+
 static void refuse_for_memory(struct httpd_conn *c)
 {
-    refuse(c, 503, REASON_OVERLOADED, "the memory for requests in flight is used up");
+    refuse(c, 503, REASON_OVERLOADED, no_memory);
+}
+
+/* In the middle of another request, where no answer can be given. */
+static void close_for_memory(struct httpd_conn *c)
+{
+    httpd_tell_refused(c->shared, REASON_OVERLOADED, no_memory, &c->peer);
+    conn_close(&c->conn, REASON_OVERLOADED);
 }
 
 /* --- requests --- */
@@ -179,6 +188,7 @@ static void await_body(struct httpd_conn *c, size_t most)
         return;
     }
     c->state = PEER_BODY;
+    m->body_began_ms = uv_now(h->loop);
     if (m->parser.expects_continue && message_rest(m).len == 0) {
         static const struct str go_on[] = {{"HTTP/1.1 100 Continue\r\n\r\n", 25}};
         (void)conn_write(&c->conn, go_on, 1, 0);
@@ -290,6 +300,26 @@ static void begin_request(struct httpd_conn *c)
     }
 }
 
+/* A sender far ahead of its answers waits in its own memory; what TLS has read of it already counts
+ * here like what is parsed. */
+static void stop_reading(struct httpd_conn *c)
+{
+    struct message_pool *pool = &c->shared->pool;
+    c->stopped = true;
+    conn_read_stop(&c->conn);
+    c->held = conn_held(&c->conn);
+    pool->memory += c->held;
+    if (pool->memory > pool->memory_max) {
+        close_for_memory(c);
+    }
+}
+
+static void give_held(struct httpd_conn *c)
+{
+    c->shared->pool.memory -= c->held;
+    c->held = 0;
+}
+
 /* Pipelined requests, one at a time. A loop, not a recursion: an answer given from inside the
  * handler comes back here. */
 static void take_requests(struct httpd_conn *c)
@@ -304,6 +334,7 @@ static void take_requests(struct httpd_conn *c)
     c->busy = false;
     if (c->stopped && c->ahead == NULL && c->conn.reason == NULL) {
         c->stopped = false;
+        give_held(c);
         conn_read_start(&c->conn);
     }
 }
@@ -335,14 +366,13 @@ static void read_ahead(struct httpd_conn *c, size_t n)
         if (c->state == PEER_IDLE) {
             refuse_for_memory(c);
         } else {
-            conn_close(&c->conn, REASON_OVERLOADED);
+            close_for_memory(c);
         }
         return;
     }
     b->len += n;
     if (c->state != PEER_IDLE && b->len == b->cap) {
-        c->stopped = true; /* a sender far ahead of its answers waits in its own memory */
-        conn_read_stop(&c->conn);
+        stop_reading(c);
     }
     take_requests(c);
 }
@@ -406,4 +436,5 @@ void httpd_conn_end(struct httpd_conn *c)
     }
     forget_message(c);
     block_give(&h->pool, c->ahead);
+    give_held(c);
 }

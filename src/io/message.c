@@ -232,15 +232,16 @@ bool message_prepare(struct message_pool *pool, struct message *m)
 const char *message_pace(const struct message *m, uint64_t now_ms, uint64_t limit_ms,
                          uint64_t *next_ms)
 {
-    uint64_t age_ms = now_ms - m->began_ms;
+    uint64_t age_ms = now_ms - m->began_ms, body_ms = now_ms - m->body_began_ms;
     if (age_ms >= limit_ms) {
         return "the body did not come in time";
     }
-    if (age_ms >= MESSAGE_GRACE_MS && m->parser.raw_bytes < age_ms) { /* 1 kB/s = 1 byte a ms */
+    if (body_ms >= MESSAGE_GRACE_MS && m->parser.raw_bytes < body_ms) { /* 1 kB/s = 1 byte a ms */
         return "the body comes slower than 1 kB/s";
     }
-    uint64_t look_ms = age_ms < MESSAGE_GRACE_MS ? MESSAGE_GRACE_MS : age_ms + 1000;
-    *next_ms = (look_ms < limit_ms ? look_ms : limit_ms) - age_ms;
+    uint64_t look_ms = body_ms < MESSAGE_GRACE_MS ? MESSAGE_GRACE_MS - body_ms : 1000;
+    uint64_t left_ms = limit_ms - age_ms;
+    *next_ms = look_ms < left_ms ? look_ms : left_ms;
     return NULL;
 }
 

@@ -265,6 +265,14 @@ void tls_read_stop(struct conn *c)
     c->tls->stopped = true;
 }
 
+size_t tls_held(const struct conn *c)
+{
+    const struct tls *t = c->tls;
+    BUF_MEM *memory;
+    BIO_get_mem_ptr(t->in, &memory);
+    return memory->max + (SSL_pending(t->ssl) > 0 ? SSL3_RT_MAX_PACKET_SIZE : 0);
+}
+
 static void on_again(struct wheel_timer *timer)
 {
     struct tls *t = CONTAINER_OF(timer, struct tls, again);

@@ -10,6 +10,7 @@
  * pending. */
 #include "relay/journal.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "relay/delivery.h"
 #include "relay/spool.h"
@@ -414,6 +415,7 @@ static void on_claimed(void *user, const redisReply *reply)
 {
     struct claim c = *(struct claim *)user;
     free(user);
+    CRASH_POINT("claimed");
     claim_answered(c.w, c.m, reply);
     spool_pump(c.w);    /* there may be room for the next one, */
     recoveries_go(c.w); /* or for what is read back */
@@ -487,9 +489,11 @@ static void claim(struct worker *w, struct move *m)
     ENSURE(c != NULL);
     *c = (struct claim){w, m};
     m->looked = false;
+    CRASH_POINT("claim");
     m->claiming = m->unproven            ? look(w, m, c)
                   : m->dedupe[0] != '\0' ? claim_id(w, m, c)
                                          : claim_place(w, m, c);
+    CRASH_POINT("claim_sent");
     if (!m->claiming) {
         free(c);
     }

@@ -11,6 +11,7 @@
  * is lost that has the one and not the other. */
 #include "relay/journal.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 
 /* Well below what a sender waits; both together below what commands of that connection may take. A
@@ -95,7 +96,9 @@ static void on_written(void *user, const redisReply *reply)
 
 static void ask(struct master *m, size_t argc, const struct str *argv, store_on_reply on_reply)
 {
+    CRASH_POINT("barrier");
     m->proof.awaited += store_send(m->appends, argc, argv, on_reply, m);
+    CRASH_POINT("barrier_sent");
 }
 
 /* What is wanted of a question. */
@@ -251,6 +254,7 @@ static void proof_came(struct master *m)
     if (--m->proof.awaited > 0) {
         return;
     }
+    CRASH_POINT("barrier_passed");
     for (j = w->journals; j != NULL; j = j->next) {
         if (j->master == m && j->proof_of == m) {
             judge_appends(j);

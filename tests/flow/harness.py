@@ -454,7 +454,8 @@ class Penstock:
     def _look_ready(self):
         if self.process.poll() is not None:
             raise AssertionError("penstock ended with %d:\n%s" % (self.process.returncode, self.text()))
-        m = re.search(r'"msg":"ready".*?"listen":"[^"]*:(\d+)","admin":"[^"]*:(\d+)"', self.text(self.log_from))
+        m = re.search(r'"msg":"ready".*?"listen":"[^"]*:(\d+)","admin":"[^"]*:(\d+)"', self.text(self.log_from)) or \
+            re.search(r' ready .*?listen=\S*:(\d+) admin=\S*:(\d+)', self.text(self.log_from))
         if m:
             self.port, self.admin_port = int(m.group(1)), int(m.group(2))
         return m
@@ -557,7 +558,7 @@ class Flow:
 
     def penstock(self, destinations, redis=None, retry="{schedule: [200ms, 500ms, 1s, 1s, ...], jitter: 0%}",
                  more="", destination_more="", sources=None, routes=None, start=True, name="node", durability="fsync",
-                 listen_more="", retention=None, workers=2):
+                 listen_more="", retention=None, workers=2, log_format="json"):
         lines = ["version: 1",
                  "workers: %d" % workers,
                  "listen: { address: '127.0.0.1:0' %s }" % listen_more,
@@ -568,7 +569,7 @@ class Flow:
                 redis.directive(), durability, ", retention: %s" % retention if retention else ""))
         elif retention:
             lines.append("redis: { retention: %s }" % retention)
-        lines.append("log: { level: debug, format: json }")
+        lines.append("log: { level: debug, format: %s }" % log_format)
         lines.append("sources:")
         for source in sources or ["stripe: { verify: stripe, secret: '%s' }" % SECRET]:
             lines.append("  " + source)

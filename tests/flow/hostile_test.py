@@ -201,10 +201,24 @@ def sheds_when_descriptors_run_out(flow):
     a.wait(1)
 
 
+def _rounds(p, first):
+    """Three rounds of good traffic, and the least p99 of them: what else the machine does hits one, what slows Penstock
+    down hits all."""
+    loads = []
+    for i in range(3):
+        load = Load(p, 200, first=first + 10000 * i)
+        wait_for(lambda: len(load.acknowledged) >= 300, "300 good events to be accepted")
+        loads.append(load.stop())
+        assert not load.refused and not load.unknown, (load.refused, load.unknown)
+    return loads, min(sorted(load.latencies)[len(load.latencies) * 99 // 100] for load in loads)
+
+
 def good_traffic_survives_slow_clients(flow):
-    """300 senders that drip a head, 200 that drip a body: everybody else is served."""
+    """300 senders that drip a head, 200 that drip a body: everybody else is served, at most three times as late (and
+    20 ms, for a clock and a scheduler)."""
     redis, a = flow.redis(), flow.sink()
     p = flow.penstock({"a": a}, redis)
+    _, alone = _rounds(p, 100000)
     slow, running = [], [True]
     for i in range(500):
         s = socket.create_connection(("127.0.0.1", p.port), 10)
@@ -221,14 +235,12 @@ def good_traffic_survives_slow_clients(flow):
             time.sleep(0.3)  # the pace of the drip
     dripping = threading.Thread(target=drip, daemon=True)
     dripping.start()
-    load = Load(p, 200)
-    wait_for(lambda: len(load.acknowledged) >= 600, "600 good events to be accepted")
-    load.stop()
+    loads, beside = _rounds(p, 200000)
     running[0] = False
     dripping.join()
-    assert not load.refused and not load.unknown, (load.refused, load.unknown)
-    assert sorted(load.latencies)[len(load.latencies) * 99 // 100] < 1, "p99"
-    wait_for(lambda: load.acknowledged <= set(sequence(a)), "all of them at the destination")
+    assert beside < 3 * alone + 0.020 or is_sanitized(), "p99: %.4f s alone, %.4f s beside slow clients" % (alone, beside)
+    for load in loads:
+        wait_for(lambda: load.acknowledged <= set(sequence(a)), "all of them at the destination")
     for s in slow:
         s.close()
 
@@ -247,31 +259,43 @@ def says_which_methods_a_source_takes(flow):
     assert r.status == 405 and r.getheader("Allow") == "POST, PUT"
 
 
+# One line of log.format text: nothing but a message and its pairs, each value bare or within quotes.
+TEXT_LINE = re.compile(r'[0-9T:.-]+Z (debug|info |warn |error) [^"=]+'
+                       r'( [a-z_0-9]+=([^\s"=\\]+|"(\\["\\/bfnrtu]|[^"\\])*"))*')
+
+
 def no_byte_of_a_request_forges_a_log_line(flow):
-    redis, a = flow.redis(), flow.sink(lambda request, before: {
+    """Nor one of a destination's answer; in either format."""
+    a = flow.sink(lambda request, before: {
         "raw": b"HTTP/1.1 500 \x1b[31mred\x07\x7f\xc2\x9b2J\x9b\r\nContent-Length: 0\r\n\r\n"})
     b = flow.sink(lambda request, before: {
         "raw": b"HTTP/1.1 302 \xc2\x9b31m\r\nLocation: /\xc2\x9b31m\xc2\x85\"," + b"\xff" * 300 + b"\r\nContent-Length: 0\r\n\r\n"})
-    p = flow.penstock({"a": a, "b": b}, redis)
-    forged = b'\n{"time":"2000-01-01T00:00:00.000Z","level":"info","msg":"forged"}\n'
-    for raw in (b"POST /x" + forged + b" HTTP/1.1\r\nHost: a\r\n\r\n", forged, b"\x1b[2J" * 50 + b"\r\n\r\n",
-                b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nX: " + forged + b"\r\n\r\n",
-                b"PO\x1b[2JST /hooks/stripe HTTP/1.1\r\nHost: a\r\n\r\n",
-                b"POST /hooks/\xc2\x9b2J\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
-                b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nX: \xc2\x9b2J\x9b\r\nContent-Length: 0\r\n\r\n",
-                b"POST /hooks/%0a%1b[31m HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", p.port), 10) as s:
-            s.sendall(raw)
-            s.recv(4096)
-    assert p.stripe(b'{"seq":1}').status == 200
-    a.wait(1)
-    p.wait_log("failed, will retry")
-    p.wait_log("Location: /\\u009b31m\\u0085")
-    log = p.text()
-    for line in log[log.index('{"time"'):].split("\n")[:-1]:  # behind the warnings of the start
-        json.loads(line)
-        assert not re.search(r"[\x00-\x1f\x7f-\x9f]", line), line
-    assert '"msg":"forged"' not in p.text()
+    forged = {"json": b'\n{"time":"2000-01-01T00:00:00.000Z","level":"info","msg":"forged"}\n',
+              "text": b'\n2000-01-01T00:00:00.000Z info  forged why="x" \n'}
+    begins = {"json": '{"time"', "text": "20"}
+    for style in forged:
+        p = flow.penstock({"a": a, "b": b}, flow.redis(), name=style, log_format=style)
+        for raw in (b"POST /x" + forged[style] + b" HTTP/1.1\r\nHost: a\r\n\r\n", forged[style], b"\x1b[2J" * 50 + b"\r\n\r\n",
+                    b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nX: " + forged[style] + b"\r\n\r\n",
+                    b"PO\x1b[2JST /hooks/stripe HTTP/1.1\r\nHost: a\r\n\r\n",
+                    b"POST /hooks/\xc2\x9b2J\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
+                    b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nX: \xc2\x9b2J\x9b\r\nContent-Length: 0\r\n\r\n",
+                    b"POST /hooks/%0a%1b[31m HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", p.port), 10) as s:
+                s.sendall(raw)
+                s.recv(4096)
+        assert p.stripe(b'{"seq":1}').status == 200
+        p.wait_log("failed, will retry")
+        p.wait_log("Location: /\\u009b31m\\u0085")
+        log = p.text()
+        lines = log[re.search("^" + begins[style], log, re.M).start():].split("\n")[:-1]  # behind the warnings of the start
+        for line in lines:
+            assert not re.search(r"[\x00-\x1f\x7f-\x9f]", line), line
+            if style == "json":
+                json.loads(line)
+            else:
+                assert TEXT_LINE.fullmatch(line), line
+        assert not [line for line in lines if re.search(r'"msg":"forged"|Z info  forged', line)]
 
 
 def status_of(s):
@@ -328,6 +352,29 @@ def answers_408_to_a_head_or_body_that_drips(flow):
     for name in ("body", "chunks"):
         assert 4.5 < took[name] < 9, (name, took)
     assert p.metric('penstock_requests_rejected_total{source="",reason="too_slow"}') == 4
+
+
+def a_slow_head_takes_nothing_from_its_bodys_time(flow):
+    """The body has its 5 s from the end of the head on, with and without "100 Continue"."""
+    a = flow.sink()
+    p = flow.penstock({"a": a}, flow.redis(), sources=["open: { verify: none }"], workers=1,
+                      listen_more=", limits: { request_timeout: 60s }")
+    senders = [socket.create_connection(("127.0.0.1", p.port), PATIENCE) for _ in range(2)]
+    plain, asking = senders
+    for s in senders:
+        s.sendall(b"POST /hooks/open HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n")
+    early = select.select(senders, [], [], 6)[0]  # the pace of the heads: longer than a body's grace
+    assert not early, early[0].recv(4096)
+    plain.sendall(b"\r\n{")
+    asking.sendall(b"Expect: 100-continue\r\n\r\n")
+    assert asking.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert post_raw(p, b"") == 200, "the one worker has seen both since"
+    plain.sendall(b"}")
+    asking.sendall(b"{}")
+    for s in senders:
+        assert status_of(s) == 200
+        s.close()
+    assert [r.body for r in a.wait(3)] == [b"{}"] * 3
 
 
 def closes_a_sender_that_reads_no_answers(flow):
@@ -399,6 +446,35 @@ def ten_thousand_idle_clients_would_cost_little_memory(flow):
     each = (resident() - before) / 2000
     assert each < 4096 or is_sanitized(), "%d bytes each" % each
     assert post_raw(p, b"") == 200
+    for s in idle:
+        s.close()
+    wait_for(lambda: p.metric("penstock_connections") == 0, "all to be gone")
+
+
+def an_idle_tls_client_costs_no_more_than_its_session(flow):
+    """300 that have sent great requests and are served: what OpenSSL keeps, and no buffer that they went through."""
+    ca = Authority(flow.folder)
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"], workers=1,
+                      listen_more=", tls: { %s }" % ca.tls("server"))
+    resident = lambda: int(open("/proc/%d/statm" % p.process.pid).read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    context = ssl.create_default_context(cafile=ca.cert)
+    requests = (b"GET /elsewhere HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 15000 + b"\r\n\r\n") * 4
+
+    def client():
+        s = context.wrap_socket(socket.create_connection(("127.0.0.1", p.port), PATIENCE), server_hostname="localhost")
+        s.sendall(requests)
+        answers = b""
+        while answers.count(b"HTTP/1.1 404 ") < 4:
+            got = s.recv(4096)
+            assert got, answers
+            answers += got
+        return s
+    client().close()
+    wait_for(lambda: p.metric("penstock_connections") == 0, "the first to be gone")
+    before = resident()
+    idle = [client() for _ in range(300)]
+    each = (resident() - before) / len(idle)
+    assert each < 32 * 1024 or is_sanitized(), "%d bytes each" % each
     for s in idle:
         s.close()
     wait_for(lambda: p.metric("penstock_connections") == 0, "all to be gone")

@@ -1,7 +1,9 @@
 """What a running Penstock has given up."""
 import os
 import re
+import signal
 
+from certificates import Authority
 from harness import wait_for
 
 
@@ -37,6 +39,39 @@ def every_thread_is_in_the_sandbox(flow):
     assert '"programs":"refused"' in line, line
     # not dumpable: its memory and environment are root's, whoever runs it
     assert os.stat("/proc/%d/environ" % p.process.pid).st_uid == 0
+
+
+def reads_and_writes_nothing_outside_its_folders(flow):
+    """Its key and the folder of its spool are moved to where it never was; moved back, they are used again."""
+    ca, redis = Authority(os.path.join(flow.folder, "keys")), flow.redis()
+    p = flow.penstock({"billing": "{ url: 'https://127.0.0.1:1/', tls: { %s } }" % ca.tls("client")}, redis, workers=1,
+                      sources=["open: { verify: none }"], more="spool: { size: 64MiB }")
+    if '"landlock":"on"' not in _skip_unless_sandboxed(p):
+        print("skipped: this kernel has no Landlock")
+        raise SystemExit(77)
+    os.mkdir(os.path.join(flow.folder, "elsewhere"))
+    key, spool = ca.path("client.key"), os.path.join(p.folder, "data", "spool")
+    hidden = [os.path.join(flow.folder, "elsewhere", name) for name in ("client.key", "spool")]
+
+    os.rename(key, hidden[0])
+    os.symlink(hidden[0], key)
+    p.signal(signal.SIGHUP)
+    p.wait_log("the old ones stay in use")
+    assert "client.key: Permission denied" in p.text(), p.text()
+    os.replace(hidden[0], key)
+    p.signal(signal.SIGHUP)
+    p.wait_log('"certificates reloaded"')
+
+    os.rename(spool, hidden[1])
+    redis.kill()
+    p.wait_log("Redis is away")
+    assert p.post("/hooks/open", b"{}").status == 503
+    p.wait_log("the spool cannot be written")
+    assert re.search("the spool cannot be written.*Permission denied", p.text()), p.text()
+    assert os.listdir(hidden[1]) == []
+    os.rename(hidden[1], spool)
+    wait_for(lambda: p.post("/hooks/open", b"{}").status == 200, "the spool to be written again")
+    assert os.listdir(spool)
 
 
 def the_embedded_store_restarts_within_the_sandbox(flow):

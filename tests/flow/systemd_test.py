@@ -1,11 +1,42 @@
-"""What a service manager sees of Penstock: readiness, the watchdog, the sockets that it holds."""
+"""What a service manager sees of Penstock: its units, readiness, the watchdog, the sockets that it holds."""
 import os
 import re
+import shutil
 import socket
 import subprocess
 
 import harness
 from harness import wait_for
+
+
+UNITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deps/package")
+
+
+def _unit(name):
+    with open(os.path.join(UNITS, name)) as f:
+        return f.read()
+
+
+def systemd_understands_its_units(flow):
+    if shutil.which("systemd-analyze") is None:
+        raise SystemExit(77)
+    paths = []
+    for name in ("penstock.service", "penstock.socket"):
+        paths.append(os.path.join(flow.folder, name))
+        with open(paths[-1], "w") as f:
+            f.write(_unit(name).replace("/usr/bin/penstock ", os.path.abspath(harness.PENSTOCK) + " "))
+    said = subprocess.run(["systemd-analyze", "verify", "--man=no", *paths], capture_output=True, text=True)
+    ours = [line for line in said.stderr.splitlines() if "penstock" in line]  # not of the machine's other units
+    assert not ours, ours
+
+
+def reloads_as_its_unit_says(flow):
+    """A plain listener has nothing to take, and says that it has looked."""
+    p = flow.penstock({"billing": flow.sink()}, flow.redis())
+    command = re.search(r"^ExecReload=(.*)$", _unit("penstock.service"), re.M).group(1)
+    subprocess.run(["sh", "-c", command], env={**os.environ, "MAINPID": str(p.process.pid)}, check=True)
+    p.wait_log('"certificates reloaded"')
+    assert p.stripe(b"{}").status == 200
 
 
 def _manager(flow):

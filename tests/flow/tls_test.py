@@ -191,6 +191,25 @@ def reloads_the_certificate_without_a_dropped_connection(flow):
         s.close()
 
 
+def takes_a_certificate_that_is_renewed_during_the_start(flow):
+    """Redis hangs meanwhile; the files were read before it was asked."""
+    ca, redis = Authority(flow.folder), flow.redis()
+    cert, key = ca.make("server")
+    p = flow.penstock({"d": flow.sink()}, redis, start=False, listen_more=", tls: { cert_file: %s, key_file: %s }" % (cert, key))
+    redis.process.send_signal(signal.SIGSTOP)
+    p.start(ready=False)
+    p.wait_log('"msg":"sandbox"')
+    before = _der(cert)
+    for new, old in zip(ca.make("renewed"), (cert, key)):
+        shutil.copy(new, old)
+    p.signal(signal.SIGHUP)
+    p.wait_log("when the start is over")
+    redis.process.send_signal(signal.SIGCONT)
+    p.wait_log('"certificates reloaded"')
+    assert p._look_ready()
+    assert _shown(p, "localhost") == _der(cert) != before
+
+
 def wipes_the_old_keys_on_reload(flow):
     """Looks for them in the process' memory: the numbers as OpenSSL has them while it uses them, or in any buffer that
     their files went through."""

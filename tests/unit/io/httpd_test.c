@@ -1,7 +1,9 @@
 /* The server against a client that is driven by hand, byte by byte where it matters. */
+#include "io/certs.h"
 #include "io/peer.h"
 
 #include "io/httpd.h"
+#include "io/tls_context.h"
 
 #include <sys/resource.h>
 
@@ -725,6 +727,93 @@ static void memory_in_flight_is_bounded(void **state)
     shut_fixture(f);
 }
 
+/* --- a client over TLS: what OpenSSL says is carried by hand */
+
+static void carry_out(struct peer *p, SSL *ssl)
+{
+    char *at;
+    long n = BIO_get_mem_data(SSL_get_wbio(ssl), &at);
+    peer_send_bytes(p, at, (size_t)n);
+    assert_int_equal(BIO_reset(SSL_get_wbio(ssl)), 1);
+}
+
+static SSL *shake_hands(struct peer *p, SSL_CTX *ctx)
+{
+    SSL *ssl = SSL_new(ctx);
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    while (SSL_connect(ssl) != 1) {
+        carry_out(p, ssl);
+        peer_turn(p, POLLIN);
+        peer_read(p);
+        assert_false(p->ended);
+        BIO_write(SSL_get_rbio(ssl), p->in, (int)p->n);
+        peer_forget(p);
+    }
+    carry_out(p, ssl);
+    return ssl;
+}
+
+static void hold_it(void *user, struct httpd_request *r)
+{
+    (void)r;
+    ((struct fixture *)user)->requests++;
+}
+
+static void count_gone(void *user, struct httpd_request *r)
+{
+    (void)r;
+    ((struct fixture *)user)->gone++;
+}
+
+/* Each has a request with the handler, and sends the next ones. All of that would fit if only what
+ * is parsed counted. */
+static void what_tls_holds_counts_as_memory_in_flight(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 10 };
+    static struct peer peers[CLIENTS];
+    static char requests[64 * 1024];
+    static struct fixture f;
+    char cert[128], key[128];
+    for (size_t n = 0; n + 28 <= sizeof requests; n += 28) {
+        memcpy(requests + n, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n", 28);
+    }
+    snprintf(cert, sizeof cert, "%s/good.pem", certs);
+    snprintf(key, sizeof key, "%s/good.key", certs);
+    const struct tls_files files = {.cert_file = str_of(cert), .key_file = str_of(key)};
+    struct tls_context *tls;
+    assert_null(tls_server_new(&tls, &files, 1, STR_NONE));
+    memset(&f, 0, sizeof f);
+    room_open(&f.room);
+    f.most = SIZE_MAX;
+    struct httpd_limits small = LIMITS;
+    small.memory_bytes = CLIENTS * 24 * 1024;
+    small.handshakes = CLIENTS;
+    const struct httpd_handler handler = {&f, on_head, hold_it, count_gone, on_refused};
+    assert_null(
+        httpd_new(&f.httpd, &f.room.loop, &f.room.wheel, STR("127.0.0.1:0"), &small, &handler));
+    httpd_use_tls(f.httpd, tls);
+    tls_context_unref(tls);
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        peer_connect(&peers[i], &f.room, httpd_address(f.httpd));
+        SSL *ssl = shake_hands(&peers[i], ctx);
+        assert_int_equal(SSL_write(ssl, requests, sizeof requests), sizeof requests);
+        carry_out(&peers[i], ssl);
+        SSL_free(ssl);
+    }
+    turn_until(&f, &f.refused, 1);
+    assert_string_equal(f.reason, "overloaded");
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        peer_close(&peers[i]);
+    }
+    SSL_CTX_free(ctx);
+    httpd_close(f.httpd, room_set_flag, &f.closed); /* and all memory is back */
+    room_wait(&f.room, &f.closed);
+    assert_int_equal(f.gone, f.requests);
+    room_shut(&f.room);
+}
+
 static void connections_are_bounded(void **state)
 {
     (void)state;
@@ -841,10 +930,11 @@ int main(void)
         cmocka_unit_test(too_slow_is_refused),
         cmocka_unit_test(an_unread_answer_ends_at_its_deadline),
         cmocka_unit_test(memory_in_flight_is_bounded),
+        cmocka_unit_test(what_tls_holds_counts_as_memory_in_flight),
         cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(running_out_of_descriptors_pauses_and_recovers),
         cmocka_unit_test(bad_addresses_are_said_clearly),
         cmocka_unit_test(the_port_may_be_shared_by_option),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_certs, remove_certs);
 }

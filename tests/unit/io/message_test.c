@@ -171,20 +171,35 @@ static void bodies_must_keep_a_pace(void **state)
 {
     (void)state;
     static const struct {
-        uint64_t age_ms, bytes;
+        uint64_t head_ms, body_ms, bytes;
         const char *why;
         uint64_t next_ms;
     } cases[] = {
-        {0, 0, NULL, 5000},         {4999, 0, NULL, 1},         {5000, 4999, "1 kB/s", 0},
-        {5000, 5000, NULL, 1000},   {29500, 30000, NULL, 500},  {30000, 1u << 30, "in time", 0},
-        {10000, 9999, "1 kB/s", 0}, {10000, 10000, NULL, 1000},
+        {0, 0, 0, NULL, 5000},
+        {0, 4999, 0, NULL, 1},
+        {0, 5000, 4999, "1 kB/s", 0},
+        {0, 5000, 5000, NULL, 1000},
+        {0, 10000, 9999, "1 kB/s", 0},
+        {0, 10000, 10000, NULL, 1000},
+        {0, 29500, 30000, NULL, 500},
+        {0, 30000, 1u << 30, "in time", 0},
+        /* a slow head takes from the time of both, and nothing from the body's grace */
+        {9999, 0, 0, NULL, 5000},
+        {9999, 4999, 0, NULL, 1},
+        {9999, 5000, 4999, "1 kB/s", 0},
+        {9999, 5000, 5000, NULL, 1000},
+        {9999, 20000, 1u << 30, NULL, 1},
+        {9999, 20001, 1u << 30, "in time", 0},
+        {28000, 0, 0, NULL, 2000},
     };
     static struct message m;
     m.began_ms = 77;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint64_t next_ms = 0;
+        m.body_began_ms = 77 + cases[i].head_ms;
         m.parser.raw_bytes = cases[i].bytes;
-        const char *why = message_pace(&m, 77 + cases[i].age_ms, 30000, &next_ms);
+        const char *why =
+            message_pace(&m, m.body_began_ms + cases[i].body_ms, 30000, &next_ms);
         assert_int_equal(why == NULL, cases[i].why == NULL);
         assert_true(why == NULL || strstr(why, cases[i].why) != NULL);
         assert_int_equal(next_ms, cases[i].next_ms);

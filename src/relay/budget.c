@@ -258,9 +258,7 @@ static void publish(struct worker *w)
         }
         buf_init(&figures, FIGURES_CEILING);
         put_figures(j, &figures);
-        struct str argv[] = {STR("HSET"), worker_key(w, KEY_USAGE), str_of(j->name),
-                             buf_str(&figures)};
-        redis_send(w, 4, argv, NULL, NULL);
+        script_put(w, KEY_USAGE, str_of(j->name), buf_str(&figures), NULL, NULL);
         buf_done(&figures);
     }
 }

@@ -120,7 +120,6 @@ void dispatch_again(struct track *t, struct event *e, const struct record *r, ui
 {
     struct delivery *d = delivery_new(e, t->lane, t, e->n);
     d->record = *r;
-    d->since_boot_ms = boot_ms();
     d->seq = seq;
     track_slot(t, seq)->delivery = d;
     delivery_move(d, r->attempts == 0 ? DELIVERY_OVERDUE : DELIVERY_RETRY);

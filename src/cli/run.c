@@ -17,16 +17,12 @@
     "  -c, --config FILE   the configuration; default $PENSTOCK_CONFIG, ./penstock.yaml,\n"        \
     "                      /etc/penstock/penstock.yaml\n"
 
-#define CONFIG_OPTION                                                                              \
-    {                                                                                              \
-        "config", required_argument, NULL, 'c'                                                     \
-    }
-
 /* --- run */
 
 static int run(int argc, char **argv)
 {
-    static const struct option options[] = {CONFIG_OPTION, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {NULL, 0, NULL, 0}};
     const char *path = NULL;
     for (int o; (o = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
         if (o != 'c') {
@@ -52,8 +48,9 @@ const struct verb verb_run = {
 
 static int check(int argc, char **argv)
 {
-    static const struct option options[] = {
-        CONFIG_OPTION, {"print", no_argument, NULL, 'p'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"print", no_argument, NULL, 'p'},
+                                            {NULL, 0, NULL, 0}};
     const char *path = NULL;
     bool print = false;
     for (int o; (o = getopt_long(argc, argv, "c:p", options, NULL)) != -1;) {
@@ -130,8 +127,9 @@ const struct verb verb_version = {"version", "Print the version, and those of th
 
 static int health(int argc, char **argv)
 {
-    static const struct option options[] = {
-        CONFIG_OPTION, {"url", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"url", required_argument, NULL, 'u'},
+                                            {NULL, 0, NULL, 0}};
     const char *path = NULL, *url = NULL;
     for (int o; (o = getopt_long(argc, argv, "c:u:", options, NULL)) != -1;) {
         if (o == 'c') {

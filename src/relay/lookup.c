@@ -119,10 +119,11 @@ static void on_dead_step(void *user, const redisReply *reply)
 {
     struct dead_step *step = user;
     struct dead_search *s = step->s;
-    if (store_error_of(reply) != STORE_OK) {
-        s->failed = true;
-    } else {
+    enum store_error e = store_error_of(reply);
+    if (e == STORE_OK) {
         step->on_reply(s, step, reply);
+    } else if (e != STORE_WRONGTYPE) { /* a foreign key hides its own letters, and no other */
+        s->failed = true;
     }
     free(step);
     if (--s->asked == 0 && !s->reading && !s->failed) {

@@ -26,6 +26,8 @@ SERVER = os.environ.get("PENSTOCK_REDIS_SERVER", "redis-server")  # or valkey-se
 SECRET = "whsec_flow_test"
 # Sanitized and loaded machines are slow: a deadline says "never", not "fast".
 PATIENCE = float(os.environ.get("PENSTOCK_PATIENCE", "30"))
+# How often longer than in a release build what has a bound may take: sanitizers have their price.
+SLOWNESS = float(os.environ.get("PENSTOCK_SLOWNESS", "1"))
 
 
 def wait_for(condition, what, seconds=None):

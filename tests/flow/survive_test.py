@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from between import Between
-from harness import PENSTOCK, Load, NoClock, sequence, wait_for, wrong_clock
+from harness import PENSTOCK, SLOWNESS, Load, NoClock, sequence, wait_for, wrong_clock
 
 
 def check(load, *sinks, twice=0):
@@ -20,6 +20,19 @@ def check(load, *sinks, twice=0):
         assert again <= twice, "%d duplicates, %d allowed" % (again, twice)
 
 
+def unsettled(rate):
+    """What may come twice to a destination when its owner dies: attempts in flight, and outcomes whose commit was not
+    answered. Both are of the last 10 ms and a round trip; of 150 ms where more runs than the machine has cores."""
+    return rate * 0.15 * SLOWNESS
+
+
+def read_back(*nodes, journals=2):
+    """The journals of those that died are recovered, and all that was left in them has been tried: no more comes twice."""
+    wait_for(lambda: sum(p.text(p.log_from).count("journal is recovered") for p in nodes) >= journals, "recovery")
+    for p in nodes:
+        wait_for(lambda: p.metric("penstock_lane_depth") == 0, "all that was read back to be delivered")
+
+
 def survives_kill_9_of_penstock(flow):
     redis, a, b = flow.redis(), flow.sink(), flow.sink()
     p = flow.penstock({"a": a, "b": b}, redis)
@@ -28,7 +41,8 @@ def survives_kill_9_of_penstock(flow):
     p.kill()
     load.stop()
     p.start()
-    check(load, a, b, twice=100)
+    read_back(p)
+    check(load, a, b, twice=unsettled(300))
 
 
 def survives_kill_9_of_redis(flow):
@@ -55,7 +69,8 @@ def survives_kill_9_of_both(flow):
     load.stop()
     redis.start()
     p.start()
-    check(load, a, twice=100)
+    read_back(p)
+    check(load, a, twice=unsettled(300))
 
 
 def time_that_went_back_delays_nothing(flow):
@@ -94,7 +109,8 @@ def kill_9_of_penstock_alone_then_start_adopts_the_embedded_store(flow):
     p.start()
     again = subprocess.run(["redis-cli", "-s", socket_path, "INFO", "server"], capture_output=True, text=True).stdout
     assert pid and pid[0] in again, "the server that was alive must be the one that is used"
-    check(load, a, twice=100)
+    read_back(p)
+    check(load, a, twice=unsettled(200))
     assert p.stop() == 0
     wait_for(lambda: subprocess.run(["redis-cli", "-s", socket_path, "PING"], capture_output=True).returncode,
              "the embedded store to have stopped last")
@@ -146,7 +162,7 @@ def resumes_when_redis_returns(flow):
     redis.start()
     back = time.monotonic()
     wait_for(lambda: p.stripe(b'{"seq":2}').status == 200, "a new event to be accepted")
-    assert time.monotonic() - back < 10
+    assert time.monotonic() - back < 3 * SLOWNESS
     wait_for(lambda: sequence(a) == {1: 1, 2: 1}, "each event once")
 
 
@@ -159,6 +175,7 @@ def drains_on_sigterm(flow):
     assert p.wait() == 0
     load.stop()
     p.start()
+    read_back(p)
     check(load, a)
 
 
@@ -213,17 +230,17 @@ def adopts_the_journal_of_a_node_that_died(flow):
 def an_owner_that_was_stopped_and_adopted_loses_nothing(flow):
     redis, a = flow.redis(), flow.sink()
     first = flow.penstock({"a": a}, redis, name="first")
-    flow.penstock({"a": a}, redis, name="second")
+    second = flow.penstock({"a": a}, redis, name="second")
     load = Load(first, 200, connections=4)
     wait_for(lambda: len(load.acknowledged) >= 200, "load")
     first.signal(signal.SIGSTOP)
-    wait_for(lambda: "adopting a journal" in open(os.path.join(flow.folder, "second/penstock.log")).read(),
-             "the second node to adopt", 60)
+    read_back(second)
     first.signal(signal.SIGCONT)
     so_far = len(load.acknowledged)
     wait_for(lambda: len(load.acknowledged) > so_far + 100, "the first to accept again", 60)
     load.stop()
-    check(load, a, twice=150)
+    read_back(first, second)
+    check(load, a, twice=unsettled(200))
 
 
 def repairs_a_redis_that_was_flushed(flow):

@@ -198,8 +198,7 @@ static void bodies_must_keep_a_pace(void **state)
         uint64_t next_ms = 0;
         m.body_began_ms = 77 + cases[i].head_ms;
         m.parser.raw_bytes = cases[i].bytes;
-        const char *why =
-            message_pace(&m, m.body_began_ms + cases[i].body_ms, 30000, &next_ms);
+        const char *why = message_pace(&m, m.body_began_ms + cases[i].body_ms, 30000, &next_ms);
         assert_int_equal(why == NULL, cases[i].why == NULL);
         assert_true(why == NULL || strstr(why, cases[i].why) != NULL);
         assert_int_equal(next_ms, cases[i].next_ms);

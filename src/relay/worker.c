@@ -104,13 +104,13 @@ static void on_renewal(struct wheel_timer *t)
     struct worker *w = CONTAINER_OF(t, struct worker, renewal);
     wheel_arm(&w->wheel, &w->renewal, RENEW_EVERY_MS, on_renewal);
     lease_renew_all(w);
-    worker_read_destinations(w); /* before what is adopted is delivered */
-    wait_for_pauses(w);
     adopt_scan(w);
     journals_tend(w);
     lanes_tend(w);
     moves_pump(w);
     recoveries_go(w);
+    worker_read_destinations(w); /* behind what lanes_tend asks: a drop must find that answered */
+    wait_for_pauses(w);
     budget_tend(w);
     roster_publish(w);
     spool_pump(w);

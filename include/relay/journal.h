@@ -312,6 +312,7 @@ enum script_id {
     SCRIPT_HASTEN_ID,
     SCRIPT_WATCH_ID,
     SCRIPT_PUT_ID,
+    SCRIPT_LIST_ID,
     SCRIPT_COUNT
 };
 
@@ -326,13 +327,16 @@ bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t
 /* Writes a field of a hash that all nodes share, also at Redis' OOM; else as script_send_to. */
 bool script_put(struct worker *w, enum shared_key key, struct str field, struct str value,
                 store_on_reply on_reply, void *user);
+#define SCRIPT_LIST_MOST 64
+/* Puts so many journals into the listing, also at Redis' OOM. */
+void script_list(struct worker *w, size_t n, const struct str *names);
 
 /* The server does not know the scripts any more, or is no master: the connection has been reset
  * already, and Coming back decides. */
 bool script_unfit(enum store_error e);
 
-/* What every script but watch.lua (the owner alone) and put.lua answers first. Slices are borrowed
- * from the reply. */
+/* What every script but watch.lua (the owner alone), put.lua and list.lua answers first. Slices are
+ * borrowed from the reply. */
 struct answer {
     enum store_error error; /* STORE_OK: the rest is set */
     struct str word, owner, version;

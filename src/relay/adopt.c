@@ -222,9 +222,8 @@ static void on_scanned(void *user, const redisReply *reply)
         uint64_t number;
         struct str name = str_head(str_from(key, w->conf->redis.prefix.len + 1), 9);
         if (journal_number(name, &number)) {
-            struct str argv[] = {STR("SADD"), worker_key(w, KEY_LIVE), name};
-            redis_send(w, 3, argv, NULL, NULL);
-            if (journal_find(w, number) == NULL) { /* at Redis' OOM the listing may be refused */
+            script_list(w, 1, &name);
+            if (journal_find(w, number) == NULL) { /* whatever becomes of the listing */
                 struct candidate *c = candidate_of(w->adoption, number);
                 c->scanned = true;
                 look_at(w, c);

@@ -131,8 +131,8 @@ static void create(struct worker *w)
     new_token(j->token);
     j->live = true;
     w->live = j;
-    struct str listing[] = {STR("SADD"), worker_key(w, KEY_LIVE), str_of(j->name)};
-    redis_send(w, 3, listing, NULL, NULL);
+    struct str name = str_of(j->name);
+    script_list(w, 1, &name);
     struct str argv[] = {str_of(j->token), lease_arg()};
     CRASH_POINT("create");
     script_send(j, SCRIPT_CREATE_ID, 2, argv, on_created);
@@ -481,19 +481,19 @@ static void renew(struct journal *j)
 
 static void list_again(struct worker *w)
 {
-    struct str argv[64] = {STR("SADD"), worker_key(w, KEY_LIVE)};
-    size_t argc = 2;
+    struct str names[SCRIPT_LIST_MOST];
+    size_t n = 0;
     for (struct journal *j = w->journals; j != NULL; j = j->next) {
         if (j->state >= JOURNAL_MARKING && j->state != JOURNAL_DELETING) {
-            argv[argc++] = str_of(j->name);
+            names[n++] = str_of(j->name);
         }
-        if (argc == 64) {
-            redis_send(w, argc, argv, NULL, NULL);
-            argc = 2;
+        if (n == SCRIPT_LIST_MOST) {
+            script_list(w, n, names);
+            n = 0;
         }
     }
-    if (argc > 2) {
-        redis_send(w, argc, argv, NULL, NULL);
+    if (n > 0) {
+        script_list(w, n, names);
     }
 }
 

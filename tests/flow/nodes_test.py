@@ -54,6 +54,15 @@ def nodes_lists_every_journal_with_its_lease_and_bytes(flow):
         assert re.search(r"journal %s +%s +0\.\d MiB  lease \d\.\d s\n" % (j["name"], j["kind"]), table), table
 
 
+def a_journal_is_listed_at_redis_out_of_memory(flow):
+    """Or nobody would find it, when its node dies."""
+    redis = flow.redis()
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
+    p = flow.penstock({"a": flow.sink()}, redis, workers=1)
+    name = re.search(r'"msg":"journal is open","journal":"(\w+)"', p.text()).group(1)
+    wait_for(lambda: redis.cli("SISMEMBER", "penstock:live", name) == "1", "it to be listed")
+
+
 def workers_are_seen_at_redis_out_of_memory(flow):
     redis, sink = flow.redis(), flow.sink()
     p = flow.penstock({"billing": sink}, redis)

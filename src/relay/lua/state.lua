@@ -1,4 +1,4 @@
--- Stands in front of every script. KEYS (but put.lua's): owner, journal, settled, requests, lanes, moved; ARGV[1] is
+-- Stands in front of every script. KEYS (but those of put.lua and list.lua): owner, journal, settled, requests, lanes, moved; ARGV[1] is
 -- the caller's token. All keys of a journal share its hash tag, so what is built from KEYS here
 -- (event:<n>, due:<destination>) lies on the same node.
 local call = redis.call
@@ -16,7 +16,7 @@ local function top_of_stream()
     return ''
 end
 
--- What every script but watch.lua and put.lua answers: a word, then owner, version, top, sealed. Once sealed, the top that
+-- What every script but watch.lua, put.lua and list.lua answers: a word, then owner, version, top, sealed. Once sealed, the top that
 -- counts is the stored one: the seal itself is the greatest id there is.
 local function answer(word, ...)
     local owner = call('GET', owner_key) or ''

@@ -273,7 +273,10 @@ void commit_trim(struct journal *j, uint64_t below_n);
 void commit_request_done(struct journal *j, uint64_t n, struct str text);
 /* What still waits to be written goes by the new time; what cannot starts the walk again. */
 void commit_time_went_back(struct journal *j);
-void commit_soon(struct journal *j);       /* something changed: a tick will look */
+void commit_soon(struct journal *j);           /* something changed: a tick will look */
+bool commit_is_quiet(const struct journal *j); /* nothing queued that Redis has memory for */
+/* What was to be parked and is held back by Redis' memory is not wanted any more; how many. */
+unsigned commit_forget(struct track *t);
 bool commit_idle(const struct journal *j); /* nothing queued, dirty or unanswered */
 /* Coming back found my outstanding version written, or not: finish or send again. */
 void commit_resume(struct journal *j, struct str found_version);
@@ -457,6 +460,7 @@ void adopt_done(struct worker *w);
 /* Of this node's former life, which is known to be dead: no need to wait for its lease. */
 void adopt_former(struct worker *w, uint64_t number, struct str token);
 void journal_unlist(struct worker *w, uint64_t number);
+uint64_t journal_history_end(const struct journal *j); /* below it all may be trimmed */
 void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what is empty */
 
 /* --- budget.c: what Penstock keeps in Redis, against retention.max_memory and each destination's

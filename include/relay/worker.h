@@ -33,7 +33,7 @@ struct budget {
     uint64_t limit;        /* retention.max_memory, or less where Redis' maxmemory is less */
     int64_t full_until_ms; /* boot clock: Redis had no memory lately, whatever the figures say */
     bool over;             /* dead letters are being dropped; for the log */
-    unsigned drop_in;      /* so many rounds of 2 s, while they are */
+    int64_t drop_again_ms; /* boot clock: not before, while they are */
     bool hurried;          /* room is about to be made */
 };
 

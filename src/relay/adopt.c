@@ -385,7 +385,7 @@ static void keep_entry(void *user, const struct op *op)
 }
 
 /* All that is settled, but for what waits to be written: of a replay its body is nowhere else. */
-static uint64_t history_ends(const struct journal *j)
+uint64_t journal_history_end(const struct journal *j)
 {
     uint64_t below = j->low;
     commit_each_body(j, keep_entry, &below);
@@ -396,7 +396,7 @@ static void trim_live(struct journal *j)
 {
     const struct conf *c = j->w->conf;
     int64_t now = worker_now_ms(j->w);
-    uint64_t below = 0, end = history_ends(j);
+    uint64_t below = 0, end = journal_history_end(j);
     mark_history(j, now);
     for (unsigned i = 0; i < j->mark_count; i++) {
         const struct history_mark *m = mark_at(j, i);
@@ -426,7 +426,7 @@ static bool is_empty(const struct journal *j)
     for (unsigned i = 0; i < j->w->lane_count; i++) {
         const struct track *t = j->tracks[i];
         if (t != NULL && (t->len > 0 || t->in_hand.n > 0 || t->next_due_ms != INT64_MAX ||
-                          t->due_reading || t->dead_total > 0)) {
+                          t->due_reading || t->dead_total > 0 || t->unread_n != 0)) {
             return false;
         }
     }
@@ -464,8 +464,8 @@ static void tend_old(struct journal *j)
         if (!script_send(j, SCRIPT_DELETE_ID, 1, argv, on_deleted)) {
             j->state = JOURNAL_OLD;
         }
-    } else if (history_over && j->low > 1 && history_ends(j) > j->trimmed_n) {
-        commit_trim(j, history_ends(j));
+    } else if (history_over && j->low > 1 && journal_history_end(j) > j->trimmed_n) {
+        commit_trim(j, journal_history_end(j));
     }
 }
 

@@ -13,7 +13,8 @@ enum {
     HURRY_MS = 50,
     FULL_MS = 5000,
     DROP_MOST = 2048,
-    DROP_EVERY = 3
+    LIMIT_LEAST = 16 << 20,
+    DROP_EVERY_MS = 3 * RENEW_EVERY_MS - 500
 };
 
 /* --- what an entry takes */
@@ -88,12 +89,19 @@ void budget_committed(struct journal *j, const redisReply *reply, size_t at)
 
 /* --- the limit */
 
-/* As doctor wants it, a fifth of maxmemory is left to Redis' own buffers. */
+/* As doctor wants it, a fifth of maxmemory is left to Redis' own buffers. Who has next to nothing
+ * for a while loses no dead letters by it. */
+static uint64_t limit_of(const struct master *m, uint64_t wanted)
+{
+    uint64_t most = m->maxmemory / 5 * 4;
+    return m->maxmemory == 0 ? wanted : most > LIMIT_LEAST ? most : LIMIT_LEAST;
+}
+
 void budget_limit(struct worker *w)
 {
     uint64_t room = 0, wanted = w->conf->redis.max_memory, before = w->budget.limit;
     for (const struct master *m = w->redis.masters; m != NULL; m = m->next) {
-        uint64_t of_it = m->ready && m->maxmemory > 0 ? m->maxmemory / 5 * 4 : wanted;
+        uint64_t of_it = limit_of(m, wanted);
         room += of_it < wanted - room ? of_it : wanted - room;
     }
     w->budget.limit = room > 0 ? room : wanted;
@@ -102,6 +110,28 @@ void budget_limit(struct worker *w)
                  "Redis' maxmemory leaves less than retention.max_memory: limits and buffers are "
                  "as much smaller; see penstock doctor",
                  "bytes", "%llu", (unsigned long long)w->budget.limit, NULL);
+    }
+}
+
+static void on_memory(void *user, const redisReply *reply)
+{
+    struct master *m = user;
+    uint64_t most;
+    if (store_error_of(reply) == STORE_OK &&
+        text_u64(redis_info(reply, STR("maxmemory")), INT64_MAX, &most) == NULL) {
+        m->maxmemory = most;
+        budget_limit(m->w);
+    }
+}
+
+/* It may be changed while Redis runs. */
+static void ask_limit(struct worker *w)
+{
+    static const struct str argv[] = {{"INFO", 4}, {"memory", 6}};
+    for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
+        if (m->ready) {
+            store_send(m->main, 2, argv, on_memory, m);
+        }
     }
 }
 
@@ -171,7 +201,7 @@ void budget_update(struct worker *w)
 static void hurry(struct worker *w)
 {
     if (budget_is_short(w) && !w->budget.hurried && !w->stopping && !w->draining &&
-        w->live != NULL && w->live->low > w->live->trimmed_n) {
+        w->live != NULL && journal_history_end(w->live) > w->live->trimmed_n) {
         w->budget.hurried = true;
         wheel_arm(&w->wheel, &w->renewal, HURRY_MS, w->renewal.on_due);
     }
@@ -293,15 +323,14 @@ static void drop_dead(struct worker *w)
     bool over = w->budget.dead > dead_share(w);
     if (over != w->budget.over) {
         w->budget.over = over;
-        w->budget.drop_in = 0;
+        w->budget.drop_again_ms = 0;
         log_line(over ? LOG_ERROR : LOG_INFO,
                  over ? "dead letters take more than retention.dead_bytes: the oldest are dropped"
                       : "dead letters are within retention.dead_bytes again",
                  "bytes", "%llu", (unsigned long long)w->budget.dead, NULL);
     }
-    if (!over || w->budget.drop_in > 0) {
-        w->budget.drop_in -=
-            over; /* or what others have just dropped would be dropped here again */
+    if (!over || boot_ms() < w->budget.drop_again_ms) { /* or what others have just dropped would be
+                                                           dropped here again */
         return;
     }
     bool asked = false;
@@ -312,7 +341,7 @@ static void drop_dead(struct worker *w)
             }
         }
     }
-    w->budget.drop_in = asked ? DROP_EVERY - 1 : 0;
+    w->budget.drop_again_ms = asked ? boot_ms() + DROP_EVERY_MS : 0;
 }
 
 void budget_tend(struct worker *w)
@@ -321,6 +350,7 @@ void budget_tend(struct worker *w)
     budget_update(w);
     drop_dead(w);
     publish(w);
+    ask_limit(w);
     struct str argv[] = {STR("HGETALL"), worker_key(w, KEY_USAGE)};
     redis_send(w, 2, argv, on_usage, w);
 }

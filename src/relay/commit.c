@@ -14,7 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_OPS = 256, BATCH_BYTES = 8 << 20, TEXT_CEILING = 64 << 20 };
+enum {
+    BATCH_OPS = 256,
+    BATCH_BYTES = 8 << 20,
+    TEXT_CEILING = 64 << 20,
+    HELD_BACK_MS = 50, /* until the lanes are asked again for room */
+};
 
 struct batch {
     struct op *ops; /* those it carries; freed when it is known to be written */
@@ -85,30 +90,47 @@ void commit_drop(struct track *t, uint64_t n)
     queue(t->journal, &(struct op){.kind = OP_DROP, .track = t, .n = n, .seq = TRACK_NO_SEQ});
 }
 
-/* A park that Redis' memory holds back was never written: its success settles it instead. */
-void commit_settle(struct track *t, uint64_t n)
+static struct op *take_out(struct journal *j, struct op **at)
 {
-    CRASH_POINT("settle");
+    struct op *op = *at;
+    *at = op->next;
+    if (j->ops_tail == &op->next) {
+        j->ops_tail = at;
+    }
+    j->op_count--;
+    return op;
+}
+
+/* Parks that Redis' memory holds back were never written: of entry `n`, or of all if that is 0.
+ * What they stand for is settled instead. */
+static unsigned settle_held_back(struct track *t, uint64_t n)
+{
     struct journal *j = t->journal;
-    bool found = false;
+    unsigned found = 0;
     for (struct op **at = &j->ops; boot_ms() < j->oom_until_ms && *at != NULL;) {
-        struct op *op = *at;
-        if (op->track != t || op->n != n || op->event == NULL) {
-            at = &op->next;
+        if ((*at)->track != t || (n != 0 && (*at)->n != n) || (*at)->event == NULL) {
+            at = &(*at)->next;
             continue;
         }
+        struct op *op = take_out(j, at);
         if (op->seq != TRACK_NO_SEQ) {
             track_done(t, op->seq);
         }
-        found = true;
-        *at = op->next;
-        if (j->ops_tail == &op->next) {
-            j->ops_tail = at;
-        }
-        j->op_count--;
+        found++;
         op_free(op);
     }
-    if (found) {
+    return found;
+}
+
+unsigned commit_forget(struct track *t)
+{
+    return t->in_hand.n == 0 ? settle_held_back(t, 0) : 0; /* else they are in flight, too */
+}
+
+void commit_settle(struct track *t, uint64_t n)
+{
+    CRASH_POINT("settle");
+    if (settle_held_back(t, n) > 0) {
         numset_remove(&t->in_hand, n);
     } else {
         commit_drop(t, n);
@@ -156,6 +178,17 @@ void commit_time_went_back(struct journal *j)
         hasten_ops(j->batch->ops, now);
         j->batch->outdated = true;
     }
+}
+
+bool commit_is_quiet(const struct journal *j)
+{
+    bool full = boot_ms() < j->oom_until_ms;
+    for (const struct op *op = j->ops; op != NULL; op = op->next) {
+        if (!full || op->event == NULL) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool commit_idle(const struct journal *j)
@@ -263,6 +296,16 @@ static bool held_back(const struct journal *j, const struct op *op, const struct
            (of_entry && numset_has(waiting, op->n));
 }
 
+/* It was queued before a body that is held back, and goes before it now: of a replay, that has its
+ * body from there. */
+static void trim_no_further(struct journal *j, struct op *op)
+{
+    uint64_t end = journal_history_end(j);
+    if (end < op->n) {
+        op->n = j->trim_asked_n = end > j->trimmed_n ? end : j->trimmed_n;
+    }
+}
+
 static void take_ops(struct journal *j, struct batch *b)
 {
     struct numset waiting = {0}; /* entries with a body that is held back */
@@ -281,6 +324,9 @@ static void take_ops(struct journal *j, struct batch *b)
         tail = &op->next;
         j->op_count--;
         count++;
+        if (op->kind == OP_TRIM && boot_ms() < j->oom_until_ms) {
+            trim_no_further(j, op);
+        }
         bytes += op->event == NULL ? 0 : op->event->bytes;
         if (op->seq != TRACK_NO_SEQ) {
             track_done(op->track, op->seq);
@@ -470,9 +516,7 @@ static void batch_written(struct journal *j)
     if (j->ops != NULL || j->dirty) {
         commit_soon(j);
     }
-    if (j->state == JOURNAL_READING) {
-        recover_more(j);
-    }
+    recover_more(j);
     if (j == j->w->live) {
         spool_pump(j->w); /* it waits while too much is queued here */
     }
@@ -518,16 +562,11 @@ static void try_held_back(struct journal *j)
     int64_t now = worker_now_ms(j->w);
     bool any = false;
     for (struct op **at = &j->ops; *at != NULL && journal_may_act(j);) {
-        struct op *op = *at;
-        if (!is_to_be_tried(op, now)) {
-            at = &op->next;
+        if (!is_to_be_tried(*at, now)) {
+            at = &(*at)->next;
             continue;
         }
-        *at = op->next;
-        if (j->ops_tail == &op->next) {
-            j->ops_tail = at;
-        }
-        j->op_count--;
+        struct op *op = take_out(j, at);
         dispatch_again(op->track, op->event, &op->record, op->seq);
         op_free(op);
         any = true;
@@ -618,7 +657,7 @@ static void on_tick(struct wheel_timer *timer)
         if (j->batch->argc == 3) { /* every operation is held back, and no mark has changed */
             batch_free(j->batch);
             j->batch = NULL;
-            wheel_arm(&j->w->wheel, &j->tick, 250, on_tick);
+            wheel_arm(&j->w->wheel, &j->tick, HELD_BACK_MS, on_tick);
             return;
         }
     }

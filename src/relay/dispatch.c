@@ -39,34 +39,36 @@ static bool memory_is_short(const struct lane *lane)
     return event_bytes_alive() > lane->w->conf->listen.memory_bytes / 2;
 }
 
-/* Half of what is free (a dynamic threshold, as switches give out their buffers): one slow lane
- * takes a third of the memory at most, and leaves room whatever the others do. */
+/* Half of what is free (a dynamic threshold, as switches give out their buffers): one slow
+ * destination takes a third of the memory at most, and leaves room whatever the others do. */
 static bool has_its_share(const struct lane *lane)
 {
     size_t all = lane->w->conf->listen.memory_bytes, alive = event_bytes_alive();
-    return lane->bytes > (alive < all ? all - alive : 0) / 2;
+    return lane->bytes > (alive < all ? all - alive : 0) / 2 / lane->w->node->worker_count;
 }
 
 /* --- what comes in */
 
-static bool has_room(const struct lane *lane, bool read_back)
+/* `bytes` of it are in memory already. Nobody waits behind one body that is great: an idle lane
+ * takes it. */
+static bool takes(const struct lane *lane, size_t bytes, bool read_back)
 {
-    return !stands(lane) && !(read_back && memory_is_short(lane)) &&
-           lane->lists[DELIVERY_FRESH].n + lane->lists[DELIVERY_INFLIGHT].n <
-               lane->w->conf->listen.lane;
+    bool room = lane->lists[DELIVERY_FRESH].n + lane->lists[DELIVERY_INFLIGHT].n <
+                lane->w->conf->listen.lane;
+    return !stands(lane) && room &&
+           (bytes == 0 || !(has_its_share(lane) || (read_back && memory_is_short(lane))));
 }
 
 bool dispatch_takes(const struct lane *lane)
 {
-    return has_room(lane, true) && !has_its_share(lane);
+    return takes(lane, lane->bytes, true);
 }
 
 static void offer(struct delivery *d)
 {
     struct lane *lane = d->lane;
     bool read_back = d->track != NULL && !d->track->journal->live;
-    bool first = lane->bytes == d->event->bytes; /* nobody waits behind a body that is great */
-    if (!has_room(lane, read_back) || (!first && has_its_share(lane))) {
+    if (!takes(lane, lane->bytes - d->event->bytes, read_back)) {
         snprintf(d->record.reason, sizeof d->record.reason, "%s",
                  lane->dest == NULL ? "unknown_destination"
                  : is_held(lane)    ? "paused"

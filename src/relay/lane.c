@@ -132,6 +132,9 @@ void lane_drop(struct lane *lane)
             forgotten++;
         }
     }
+    for (struct journal *j = lane->w->journals; j != NULL; j = j->next) {
+        forgotten += j->tracks[lane->number] != NULL ? commit_forget(j->tracks[lane->number]) : 0;
+    }
     if (forgotten > 0) {
         log_line(LOG_WARN, "deliveries of a dropped destination are forgotten", "destination", "%s",
                  lane->name, "deliveries", "%u", forgotten, NULL);

@@ -281,7 +281,7 @@ static void resume(struct journal *j, const struct answer *a)
         journal_resume_appends(j);
         return;
     }
-    j->state = j->recovery != NULL ? JOURNAL_READING : JOURNAL_OLD;
+    j->state = j->recovered ? JOURNAL_OLD : JOURNAL_READING;
     recover_again(j); /* first: a commit that is found written asks recovery to go on */
     commit_resume(j, a->version);
     lanes_pump(j->w);

@@ -512,7 +512,7 @@ static void reserve(struct journal *j, struct move *m)
 
 static void note_read(struct journal *j, struct move *m)
 {
-    if (j->state == JOURNAL_READING) {
+    if (j->recovery != NULL) {
         m->read_bytes = m->event->bytes;
         j->w->undecided_bytes += m->read_bytes;
         j->w->undecided++;

@@ -26,7 +26,7 @@ struct recovery {
 
 static bool ready(struct journal *j)
 {
-    return j->state == JOURNAL_READING && j->recovery != NULL;
+    return (j->state == JOURNAL_READING || j->state == JOURNAL_OLD) && j->recovery != NULL;
 }
 
 /* --- the record */
@@ -280,6 +280,9 @@ static size_t unsettled(struct journal *j, const struct entry *e, uint16_t to[LA
     while (more && count < LANES_MAX) {
         more = str_cut(rest, ' ', &name, &rest);
         struct lane *lane = lane_find(j->w, name);
+        if (lane == NULL && j->recovery->again) {
+            continue; /* it was said */
+        }
         if (lane == NULL) {
             log_line(LOG_ERROR, "no lane for a destination: more names than one process can hold",
                      "journal", "%s", j->name, "destination", "%.*s", STR_ARG(name), NULL);
@@ -301,7 +304,7 @@ static void take_entry(struct journal *j, const struct entry *e)
         return;
     }
     struct event *event = entry_event(j, e, to, count);
-    j->recovery->events++;
+    j->recovery->events += !j->recovery->again;
     uint64_t from_journal, from_n;
     char key[DEDUPE_KEY + 1] = "";
     if (e->dedupe.len == DEDUPE_KEY) {
@@ -319,22 +322,28 @@ static void take_entry(struct journal *j, const struct entry *e)
     event_unref(event);
 }
 
-static void finish(struct journal *j)
+/* The first pass is over: all is settled, held, or known to be unread. */
+static void is_known(struct journal *j)
 {
     CRASH_POINT("recovered");
-    stats_recovered(j->w, j->recovery->events);
-    log_line(LOG_INFO, "journal is recovered", "journal", "%s", j->name, "events", "%llu",
-             (unsigned long long)j->recovery->events, NULL);
-    recover_stop(j);
     if (j->newest_ms == 0 && j->top > 1) {
         j->newest_ms = worker_now_ms(j->w); /* all was settled: its history is kept from now on */
     }
     j->recovered = true;
     j->state = JOURNAL_OLD;
     commit_soon(j);
-    lanes_pump(j->w);
     due_rearm(j->w);
     due_hasten(j);
+}
+
+static void finish(struct journal *j)
+{
+    stats_recovered(j->w, j->recovery->events);
+    log_line(LOG_INFO, "journal is recovered", "journal", "%s", j->name, "events", "%llu",
+             (unsigned long long)j->recovery->events, NULL);
+    recover_stop(j);
+    commit_soon(j);
+    lanes_pump(j->w);
 }
 
 static void next_page(struct recovery *r, uint64_t bytes)
@@ -392,16 +401,17 @@ static void read_entries(struct journal *j)
     ask(j, &(struct step){.on_journal = on_entries}, 6, argv);
 }
 
-/* Does this pass still read for anybody? */
-static bool is_wanted(const struct journal *j)
+/* From where on this pass still reads for anybody; UINT64_MAX: for nobody. */
+static uint64_t wanted_from(const struct journal *j)
 {
-    for (unsigned i = 0; i < j->w->lane_count && j->recovery->again; i++) {
+    uint64_t from = UINT64_MAX;
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
         const struct track *t = j->tracks[i];
         if (t != NULL && t->unread_n != 0 && !t->passed_over) {
-            return true;
+            from = t->unread_n < from ? t->unread_n : from;
         }
     }
-    return !j->recovery->again;
+    return from;
 }
 
 /* What a whole pass has read for is read. False: others were passed over. */
@@ -422,16 +432,35 @@ static bool is_all_read(struct journal *j)
 static void begin_pass(struct journal *j)
 {
     bool full = is_redis_full(j);
-    uint64_t from = UINT64_MAX;
     for (unsigned i = 0; i < j->w->lane_count; i++) {
         struct track *t = j->tracks[i];
         if (t != NULL && t->unread_n != 0) {
             t->passed_over = full && !dispatch_takes(t->lane);
-            from = !t->passed_over && t->unread_n < from ? t->unread_n : from;
         }
     }
     j->recovery->again = true;
-    j->recovery->at = from; /* above the top: nobody has room, recoveries_go asks again */
+    j->recovery->at = 1;
+}
+
+/* A pass has come to its end, or reads for nobody any more. False: all is read. */
+static bool goes_on(struct journal *j)
+{
+    struct recovery *r = j->recovery;
+    if (r->at > j->top && !r->again) {
+        is_known(j);
+    }
+    if (r->at > j->top && is_all_read(j)) {
+        return false;
+    }
+    if (r->at > j->top || r->again) {
+        if (r->at > j->top || wanted_from(j) == UINT64_MAX) {
+            begin_pass(j);
+        }
+        uint64_t from =
+            wanted_from(j); /* above the top: nobody has room, recoveries_go asks again */
+        r->at = from > r->at ? from : r->at;
+    }
+    return true;
 }
 
 static void next_step(struct journal *j)
@@ -441,15 +470,10 @@ static void next_step(struct journal *j)
         r->record_read = true;
         r->at = j->read_n;
     }
-    if (r->at > j->top || !is_wanted(j)) {
-        if (r->at > j->top && is_all_read(j)) {
-            finish(j);
-            return;
-        }
-        begin_pass(j);
-    }
-    if (r->at <= j->top && (j->op_count < OPS_ENOUGH || is_redis_full(j)) &&
-        moves_have_room(j->w)) {
+    if (!goes_on(j)) {
+        finish(j);
+    } else if (r->at <= j->top && (j->op_count < OPS_ENOUGH || is_redis_full(j)) &&
+               moves_have_room(j->w)) {
         read_entries(j);
     } /* else recover_more, when commits have taken what is queued, claims are decided, or lanes
          have room */

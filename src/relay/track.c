@@ -116,20 +116,12 @@ static void put_range(struct buf *out, uint64_t first, uint64_t last)
     buf_add_u64(out, last);
 }
 
-/* What the former owner had settled and recovery has not reached yet stays said. */
-static void put_former(const struct track *t, struct buf *out)
+/* What the former owner had settled stays said: none of it is ever pushed. */
+static void put_former(const struct track *t, uint64_t floor, struct buf *out)
 {
-    uint64_t from = t->unread_n != 0 ? t->unread_n : t->journal->read_n;
-    if (t->journal->state != JOURNAL_READING || from == 0) {
-        return;
-    }
-    if (t->former.floor >= from) {
-        put_range(out, from, t->former.floor);
-    }
     for (size_t i = 0; i < t->former.count; i++) {
-        struct range r = t->former.ranges[i];
-        if (r.last >= from) {
-            put_range(out, r.first > from ? r.first : from, r.last);
+        if (t->former.ranges[i].last > floor) {
+            put_range(out, t->former.ranges[i].first, t->former.ranges[i].last);
         }
     }
 }
@@ -161,7 +153,7 @@ void track_encode(const struct track *t, struct buf *out)
     if (first != 0) {
         put_range(out, first, last);
     }
-    put_former(t, out);
+    put_former(t, floor, out);
     buf_add_str(out, STR(" ."));
 }
 

@@ -344,8 +344,9 @@ def destinations_are_listed_paused_resumed_and_dropped(flow):
 
 def nodes_are_listed(flow):
     p, verb = operated(flow, {"d": flow.sink()}, flow.redis())
-    lines = wait_for(lambda: (lambda t: t if len(t) == 2 else None)(verb("nodes")[1].splitlines()), "two workers")
-    assert all("serving" in line and "pid %d" % p.process.pid in line and " journal " in line for line in lines), lines
+    lines = wait_for(lambda: (lambda t: t if len(t) == 4 else None)(verb("nodes")[1].splitlines()), "two workers")
+    assert all("serving" in line and "pid %d" % p.process.pid in line for line in lines[::2]), lines
+    assert all(" journal " in line and "live" in line and " lease " in line for line in lines[1::2]), lines
     code, text, _ = verb("nodes", "--json")
     assert code == 0 and {json.loads(line)["pid"] for line in text.splitlines()} == {p.process.pid}
     code, _, trouble = verb("nodes", "extra")

@@ -286,14 +286,21 @@ static void add_op(struct batch *b, const struct op *op)
     }
 }
 
+/* An entry, or with a track one destination's delivery of it, in one number. */
+static uint64_t place_of(const struct op *op, const struct track *t)
+{
+    _Static_assert(LANES_MAX < 4096, "twelve bits say which lane, or none");
+    return op->n << 12 | (t == NULL ? 0 : t->lane->number + 1);
+}
+
 /* Bodies are held back for a while after Redis answered that it is full: everything that frees
  * memory goes ahead of them. Order among the rest is kept, and nothing overtakes what waits of its
- * own entry: not the word that a request for it is done either. */
+ * own delivery, nor the word that a request for its entry is done. */
 static bool held_back(const struct journal *j, const struct op *op, const struct numset *waiting)
 {
     bool of_entry = op->track != NULL || (op->kind == OP_REQUEST_DONE && op->n != 0);
     return (op->event != NULL && boot_ms() < j->oom_until_ms) ||
-           (of_entry && numset_has(waiting, op->n));
+           (of_entry && numset_has(waiting, place_of(op, op->track)));
 }
 
 /* It was queued before a body that is held back, and goes before it now: of a replay, that has its
@@ -308,13 +315,14 @@ static void trim_no_further(struct journal *j, struct op *op)
 
 static void take_ops(struct journal *j, struct batch *b)
 {
-    struct numset waiting = {0}; /* entries with a body that is held back */
+    struct numset waiting = {0}; /* places of what is held back */
     struct op **tail = &b->ops, **from = &j->ops;
     size_t count = 0, bytes = 0;
     while (*from != NULL && count < BATCH_OPS && bytes < BATCH_BYTES) {
         struct op *op = *from;
         if (held_back(j, op, &waiting)) {
-            numset_add(&waiting, op->n);
+            numset_add(&waiting, place_of(op, op->track));
+            numset_add(&waiting, place_of(op, NULL));
             from = &op->next;
             continue;
         }

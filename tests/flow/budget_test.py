@@ -272,6 +272,42 @@ def pauses_and_drops_at_redis_out_of_memory(flow):
     wait_for(lambda: post(p, 101).status == 200, "it to take events again")
 
 
+def a_body_that_waits_for_memory_stops_no_dropping(flow):
+    """What Redis cannot park of one destination stands in the way of nothing that frees memory."""
+    redis, a, b = flow.redis(), flow.sink(lambda r, n: {"hang": True}), flow.sink(lambda r, n: {"status": 503})
+    p = flow.penstock({"a": a, "b": b}, redis, workers=1, retry="{schedule: [1h], jitter: 0%}",
+                      more="spool: { size: 1MiB }")  # it has a data_dir, and its former life is found at once
+    for i in range(10):
+        assert post(p, i).status == 200
+    parked = lambda: redis.cli("--scan", "--pattern", "*:due:b")
+    wait_for(lambda: parked() and redis.cli("ZCARD", parked()) == "10", "all to be parked for the other")
+    p.kill()
+    with open(p.config) as f:
+        known = f.read()
+    with open(p.config, "w") as f:
+        f.write("\n".join(line for line in known.splitlines() if not line.startswith("  b:")).replace("[a, b]", "[a]"))
+    a.answers = lambda r, n: {"status": 503, "delay": 1}
+    p.start()
+    a.wait(20)
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
+    p.wait_log("Redis refused a commit")
+    assert p.admin("/api/v1/destinations/b/drop", "POST")[0] == 200
+    wait_for(lambda: not parked(), "what was parked to be forgotten")
+    a.answers = lambda r, n: {}
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    wait_for(lambda: post(p, 101).status == 200, "it to take events again")
+
+
+def the_limit_follows_redis_maxmemory(flow):
+    sink, redis = flow.sink(lambda r, n: {"status": 503}), flow.redis("--maxmemory", "40mb")
+    p = flow.penstock({"sick": sink}, redis, workers=1, destination_more=", buffer: 2GiB, breaker: { open_after: 0 }")
+    taken = fill(p, 0, 1000)
+    redis.cli("CONFIG", "SET", "maxmemory", "400mb")
+    wait_for(lambda: post(p, 2000).status == 200, "there to be room")
+    sink.answers = lambda r, n: {}
+    wait_for(lambda: {number(r) for r in list(sink.requests)} >= set(taken), "all that was taken to arrive")
+
+
 def a_slow_delivery_hides_nothing_that_is_kept(flow):
     """Above four fifths history goes, but what lies above an unsettled entry stays, and counts."""
     redis, a = flow.redis(), flow.sink(lambda r, n: {"hang": True} if number(r) == 0 else {})

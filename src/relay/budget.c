@@ -11,6 +11,7 @@
 enum {
     FIGURES_CEILING = 64 << 10,
     HURRY_MS = 50,
+    HURRY_EVERY_MS = 60,
     FULL_MS = 5000,
     DROP_MOST = 2048,
     LIMIT_LEAST = 16 << 20,
@@ -200,9 +201,12 @@ void budget_update(struct worker *w)
 
 static void hurry(struct worker *w)
 {
-    if (budget_is_short(w) && !w->budget.hurried && !w->stopping && !w->draining &&
-        w->live != NULL && journal_history_end(w->live) > w->live->trimmed_n) {
-        w->budget.hurried = true;
+    if (!budget_is_short(w) || boot_ms() < w->budget.hurry_again_ms) {
+        return;
+    }
+    w->budget.hurry_again_ms = boot_ms() + HURRY_EVERY_MS;
+    if (!w->stopping && !w->draining && w->live != NULL &&
+        journal_history_end(w->live) > w->live->trimmed_n) {
         wheel_arm(&w->wheel, &w->renewal, HURRY_MS, w->renewal.on_due);
     }
 }
@@ -346,7 +350,6 @@ static void drop_dead(struct worker *w)
 
 void budget_tend(struct worker *w)
 {
-    w->budget.hurried = false;
     budget_update(w);
     drop_dead(w);
     publish(w);

@@ -18,7 +18,7 @@ enum {
     BATCH_OPS = 256,
     BATCH_BYTES = 8 << 20,
     TEXT_CEILING = 64 << 20,
-    HELD_BACK_MS = 50, /* until the lanes are asked again for room */
+    HELD_BACK_FEW = 4096, /* so many are walked through again soon, to ask the lanes for room */
 };
 
 struct batch {
@@ -184,7 +184,7 @@ bool commit_is_quiet(const struct journal *j)
 {
     bool full = boot_ms() < j->oom_until_ms;
     for (const struct op *op = j->ops; op != NULL; op = op->next) {
-        if (!full || op->event == NULL) {
+        if (!full || (op->event == NULL && op->kind != OP_REQUEST_DONE)) { /* that waits for one */
             return false;
         }
     }
@@ -490,7 +490,9 @@ static void note_written(struct journal *j, const struct op *op)
         j->trimmed_n = op->n;
         if (!j->live) {
             j->trimmed_bytes = op->n > j->top ? j->bytes : j->trimmed_bytes;
-            budget_measure(j);
+            if (j->recovery == NULL) { /* else once, at its end */
+                budget_measure(j);
+            }
         }
         break;
     case OP_DROP: /* of one that is not loaded: a dead letter */
@@ -665,7 +667,7 @@ static void on_tick(struct wheel_timer *timer)
         if (j->batch->argc == 3) { /* every operation is held back, and no mark has changed */
             batch_free(j->batch);
             j->batch = NULL;
-            wheel_arm(&j->w->wheel, &j->tick, HELD_BACK_MS, on_tick);
+            wheel_arm(&j->w->wheel, &j->tick, j->op_count < HELD_BACK_FEW ? 50 : 250, on_tick);
             return;
         }
     }

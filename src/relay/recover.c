@@ -21,7 +21,8 @@ struct recovery {
     bool again;       /* not the first pass */
     uint64_t at;      /* of this pass: entries below it were read */
     uint64_t events;
-    unsigned page; /* entries asked for at once: some MiB; halved when no answer came in time */
+    unsigned asked; /* entries, the last time */
+    unsigned page;  /* entries asked for at once: some MiB; halved when no answer came in time */
 };
 
 static bool ready(struct journal *j)
@@ -341,6 +342,9 @@ static void finish(struct journal *j)
     stats_recovered(j->w, j->recovery->events);
     log_line(LOG_INFO, "journal is recovered", "journal", "%s", j->name, "events", "%llu",
              (unsigned long long)j->recovery->events, NULL);
+    if (j->recovery->again) {
+        budget_measure(j); /* trimmed meanwhile */
+    }
     recover_stop(j);
     commit_soon(j);
     lanes_pump(j->w);
@@ -383,7 +387,7 @@ static void on_entries(struct journal *j, const redisReply *reply)
         CRASH_POINT("recover_entry");
         advance(j, e.n + 1);
     }
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < j->recovery->page) {
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < j->recovery->asked) {
         advance(j, j->top + 1);
     }
     j->bytes += j->measured || j->recovery->again ? 0 : kept;
@@ -394,10 +398,12 @@ static void on_entries(struct journal *j, const redisReply *reply)
 static void read_entries(struct journal *j)
 {
     char from[24], to[24], count[20];
+    struct recovery *r = j->recovery;
+    r->asked = r->again && r->page > READ_FIRST ? READ_FIRST : r->page; /* little is taken then */
     size_t n = text_put_u64(from, j->recovery->at), m = text_put_u64(to, j->top);
     struct str argv[] = {STR("XRANGE"), j->keys.v[KEY_JOURNAL],
                          {from, n},     {to, m},
-                         STR("COUNT"),  {count, text_put_u64(count, j->recovery->page)}};
+                         STR("COUNT"),  {count, text_put_u64(count, r->asked)}};
     ask(j, &(struct step){.on_journal = on_entries}, 6, argv);
 }
 

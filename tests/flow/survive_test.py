@@ -191,6 +191,24 @@ def recovers_only_what_was_not_settled(flow):
     assert sequence(b) == {i: 2 if i >= 50 else 1 for i in range(60)}
 
 
+def what_a_life_delivers_first_is_settled_at_once(flow):
+    """A journal that has nothing to commit when it is opened does not commit later for it. The best of five counts."""
+    redis, a, took = flow.redis(), flow.sink(), []
+    p = flow.penstock({"a": a}, redis, workers=1, start=False)
+    for life in range(5):
+        former = set(redis.cli("KEYS", "*:settled").split())
+        p.start()
+        assert p.stripe(b'{"seq":%d}' % life).status == 200
+        a.wait(life + 1)
+        delivered = time.monotonic()
+        settled, = set(redis.cli("KEYS", "*:settled").split()) - former
+        wait_for(lambda: redis.cli("HGET", settled, "f:a"), "the delivery to be settled")
+        took.append(time.monotonic() - delivered)
+        p.kill()
+    assert min(took) < 0.15, took
+    assert sequence(a) == {life: 1 for life in range(5)}
+
+
 def adopts_the_journal_of_a_node_that_died(flow):
     redis, a = flow.redis(), flow.sink()
     a.answers = lambda r, before: {"status": 503}

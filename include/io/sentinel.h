@@ -7,7 +7,10 @@
 
 #include "base/text.h"
 #include "base/wheel.h"
+#include "io/store_error.h"
 #include "io/tls_context.h"
+
+#define SENTINEL_HOST_MAX 255
 
 struct sentinel;
 
@@ -38,6 +41,8 @@ struct sentinel *sentinel_new(uv_loop_t *loop, struct wheel *wheel,
 void sentinel_ask(struct sentinel *s);
 /* What it named last was of no use: the next one is asked. */
 void sentinel_next(struct sentinel *s);
+/* What one answers who is asked for the master; `host` is borrowed. False: it is no address. */
+bool sentinel_address_read(const redisReply *reply, struct str *host, uint16_t *port) MUST_CHECK;
 /* Why there is no answer, as a sentence; "" when there is one. */
 const char *sentinel_trouble(struct sentinel *s);
 void sentinel_close(struct sentinel *s, void (*on_closed)(void *user), void *user);

@@ -9,6 +9,15 @@
 /* CRC16 (XMODEM) of the key, or of what stands between its first { and the next }. */
 unsigned cluster_slot(struct str key);
 
+struct cluster_range {
+    unsigned first, last; /* slots, both below CLUSTER_SLOTS */
+    struct str host;      /* of its master, borrowed; empty: the server that was asked */
+    uint16_t port;
+};
+
+/* One element of the answer to CLUSTER SLOTS; false: it is none. */
+bool cluster_range_read(const redisReply *r, struct cluster_range *out) MUST_CHECK;
+
 /* A server has said that it belongs to a cluster: from now on slots decide. What it knows of the
  * cluster is part of the check at connect: one answer more. */
 void cluster_check(struct master *m);

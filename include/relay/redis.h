@@ -9,6 +9,8 @@
 #include "base/wheel.h"
 #include "io/store.h"
 
+#define MASTER_HOST 256 /* of a name or a path, with its terminator */
+
 struct worker;
 struct cluster;
 struct sentinel;
@@ -28,10 +30,10 @@ struct proof {
 struct master {
     struct worker *w;
     struct master *next;
-    char host[256]; /* as configured, or as the sentinels or the cluster name it; empty: not yet */
-    uint16_t port;  /* 0: `host` is a Unix socket */
-    struct store *appends; /* XADD only */
-    struct store *main;    /* everything else */
+    char host[MASTER_HOST]; /* as configured, or as sentinels or the cluster name it; "": not yet */
+    uint16_t port;          /* 0: `host` is a Unix socket */
+    struct store *appends;  /* XADD only */
+    struct store *main;     /* everything else */
     bool appends_up, main_up;
     bool ready;       /* both up, checked, same run id: journals may be asked for */
     bool unsuitable;  /* it answers, but its settings could lose data: a human must act */

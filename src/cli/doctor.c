@@ -249,7 +249,7 @@ static bool look_at(const struct conf *conf, struct visit_list *list, size_t ind
 
 /* --- where to look */
 
-static void ask_sentinels(const struct conf *conf, struct visit_list *list)
+static void ask_sentinels(const struct conf *conf, struct visit_list *list, struct tally *tally)
 {
     for (size_t i = 0; i < conf->redis.sentinel.node_count; i++) {
         struct target t = {.port = conf->redis.sentinel.nodes[i].port};
@@ -274,18 +274,19 @@ static void ask_sentinels(const struct conf *conf, struct visit_list *list)
         }
     }
     if (list->n > 1) {
-        printf("  WRONG    the sentinels do not agree\n");
+        print(tally, DOCTOR_WRONG, "the sentinels do not agree",
+              "redis.sentinel.nodes, or SENTINEL RESET at those that are behind");
     }
 }
 
-static void find_targets(const struct conf *conf, struct visit_list *list)
+static void find_targets(const struct conf *conf, struct visit_list *list, struct tally *tally)
 {
     char path[256];
     if (conf->redis.embedded) {
         snprintf(path, sizeof path, "%.*s/redis/socket", STR_ARG(conf->data_dir));
         add_target(list, str_of(path), 0);
     } else if (conf->redis.sentinel.node_count > 0) {
-        ask_sentinels(conf, list);
+        ask_sentinels(conf, list, tally);
     } else if (conf->redis.unix_path.len > 0) {
         add_target(list, conf->redis.unix_path, 0);
     } else {
@@ -313,7 +314,7 @@ static int doctor(int argc, char **argv)
     struct visit_list list = {.n = 0};
     struct tally tally = {.colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL};
     bool all = true;
-    find_targets(conf, &list);
+    find_targets(conf, &list, &tally);
     for (size_t i = 0; i < list.n; i++) {
         all &= look_at(conf, &list, i, &tally);
     }

@@ -16,7 +16,6 @@ enum {
     ANSWER_MS = 1000,
     AGAIN_MS = 500,       /* no use asking sooner */
     LOOK_EVERY_MS = 5000, /* a message may be lost with its connection */
-    HOST_MOST = 255,
 };
 
 static const char WENT_ON[] = "going on to the next one";
@@ -33,7 +32,7 @@ struct sentinel {
     bool wanted;   /* somebody waits for the answer */
     bool asking;   /* the question is on its way */
     bool answered; /* by the one at hand: when its connection ends it is tried once more */
-    char host[HOST_MOST + 1];
+    char host[SENTINEL_HOST_MAX + 1];
     uint16_t port;     /* as named last; 0: never */
     char said[400];    /* the last answer that was none; "" when there is one */
     char silence[600]; /* for sentinel_trouble */
@@ -55,14 +54,16 @@ static void tell(struct sentinel *s, struct str host, uint16_t port)
     s->handler.on_master(s->handler.user, str_of(s->host), port);
 }
 
-static bool take_address(const redisReply *reply, struct str *host, uint64_t *port)
+bool sentinel_address_read(const redisReply *reply, struct str *host, uint16_t *port)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
+    uint64_t n;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        text_u64(store_text(reply->element[1]), UINT16_MAX, &n) != NULL || n == 0) {
         return false;
     }
     *host = store_text(reply->element[0]);
-    return host->len > 0 && host->len <= HOST_MOST &&
-           text_u64(store_text(reply->element[1]), 65535, port) == NULL && *port > 0;
+    *port = (uint16_t)n;
+    return host->len > 0 && host->len <= SENTINEL_HOST_MAX;
 }
 
 static void note(struct sentinel *s, const char *why, struct str more)
@@ -76,7 +77,7 @@ static void on_named(void *user, const redisReply *reply)
 {
     struct sentinel *s = user;
     struct str host;
-    uint64_t port;
+    uint16_t port;
     s->asking = false;
     if (reply == NULL) {
         return; /* asked again when the next one is up */
@@ -85,12 +86,12 @@ static void on_named(void *user, const redisReply *reply)
         note(s, "knows no master of this name: ", s->master);
     } else if (reply->type == REDIS_REPLY_ERROR) {
         note(s, "answered: ", (struct str){reply->str, reply->len});
-    } else if (!take_address(reply, &host, &port)) {
+    } else if (!sentinel_address_read(reply, &host, &port)) {
         note(s, "did not answer with an address", STR_NONE);
     } else {
         bool other = !str_eq(host, str_of(s->host)) || port != s->port;
         if (s->wanted || other) {
-            tell(s, host, (uint16_t)port);
+            tell(s, host, port);
         }
         return;
     }

@@ -65,30 +65,37 @@ static struct master *find_master(const struct worker *w, struct str host, uint1
     return m;
 }
 
-/* [first, last, [host, port, ...], replicas ...]; a host that is empty or nil is the one that was
- * asked. */
-static bool take_range(struct cluster *c, const struct master *asked, const redisReply *r)
+/* [first, last, [host, port, ...], replicas ...] */
+bool cluster_range_read(const redisReply *r, struct cluster_range *out)
 {
     if (r->type != REDIS_REPLY_ARRAY || r->elements < 3 || r->element[2]->elements < 2 ||
         r->element[0]->type != REDIS_REPLY_INTEGER || r->element[1]->type != REDIS_REPLY_INTEGER) {
         return false;
     }
-    struct str host = store_text(r->element[2]->element[0]);
     long long port = r->element[2]->element[1]->integer;
     long long first = r->element[0]->integer, last = r->element[1]->integer;
-    if (host.len == 0) {
-        host = str_of(asked->host);
-    }
-    if (first < 0 || last >= CLUSTER_SLOTS || port < 1 || port > 65535 ||
-        host.len >= sizeof asked->host) {
+    if (first < 0 || first >= CLUSTER_SLOTS || last < 0 || last >= CLUSTER_SLOTS || port < 1 ||
+        port > 65535) {
         return false;
     }
-    struct master *m = find_master(c->w, host, (uint16_t)port);
+    *out = (struct cluster_range){(unsigned)first, (unsigned)last,
+                                  store_text(r->element[2]->element[0]), (uint16_t)port};
+    return out->host.len < MASTER_HOST;
+}
+
+static bool take_range(struct cluster *c, const struct master *asked, const redisReply *reply)
+{
+    struct cluster_range r;
+    if (!cluster_range_read(reply, &r)) {
+        return false;
+    }
+    struct str host = r.host.len > 0 ? r.host : str_of(asked->host);
+    struct master *m = find_master(c->w, host, r.port);
     if (m == NULL) {
-        m = master_new(c->w, host, (uint16_t)port);
+        m = master_new(c->w, host, r.port);
     }
     m->listed = true;
-    for (long long slot = first; slot <= last; slot++) {
+    for (unsigned slot = r.first; slot <= r.last; slot++) {
         c->slots[slot] = m;
     }
     return true;

@@ -664,10 +664,12 @@ static void on_tick(struct wheel_timer *timer)
             return;
         }
         j->batch = batch_build(j);
-        if (j->batch->argc == 3) { /* every operation is held back, and no mark has changed */
+        if (j->batch->argc == 3) { /* no mark has changed, and what there is is held back */
             batch_free(j->batch);
             j->batch = NULL;
-            wheel_arm(&j->w->wheel, &j->tick, j->op_count < HELD_BACK_FEW ? 50 : 250, on_tick);
+            if (j->ops != NULL) { /* else the next one comes as soon as ever */
+                wheel_arm(&j->w->wheel, &j->tick, j->op_count < HELD_BACK_FEW ? 50 : 250, on_tick);
+            }
             return;
         }
     }

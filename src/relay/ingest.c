@@ -7,6 +7,7 @@
 
 #include "base/crash.h"
 #include "base/log.h"
+#include "model/forwarded.h"
 #include "model/route.h"
 #include "relay/delivery.h"
 #include "relay/node.h"
@@ -62,50 +63,17 @@ int refusal_status(const char *reason)
 
 /* --- who it is */
 
-/* One element of X-Forwarded-For: an address, with a port perhaps ("192.0.2.1:80", "[::1]:80"). */
-static bool read_forwarded(struct str s, struct address_bytes *out)
-{
-    struct str host, port;
-    s = str_trim(s);
-    if (address_read(s, out)) {
-        return true;
-    }
-    if (str_starts(s, STR("["))) {
-        str_cut(str_from(s, 1), ']', &host, &port);
-    } else {
-        str_cut(s, ':', &host, &port);
-    }
-    return address_read(host, out);
-}
-
-static bool is_trusted(const struct conf *c, const struct address_bytes *a)
-{
-    return cidr_has(c->listen.trusted_proxies.v, c->listen.trusted_proxies.n, a);
-}
-
 /* The sender's address. What a proxy of ours adds stands at the right, so from there on: the first
  * address that is no proxy of ours. What stands to the left of that the client may have made up. */
 static struct address_bytes client_of(const struct conf *c, const struct httpd_request *r)
 {
-    struct address_bytes a = address_of(r->peer), next;
-    bool trusted =
-        c->listen.trusted_proxies.n > 0 && (r->peer->ss_family == AF_UNIX || is_trusted(c, &a));
+    struct address_bytes a = address_of(r->peer);
+    const struct cidr *proxies = c->listen.trusted_proxies.v;
+    size_t n = c->listen.trusted_proxies.n;
+    bool trusted = n > 0 && (r->peer->ss_family == AF_UNIX || cidr_has(proxies, n, &a));
     for (size_t i = r->fields->n; trusted && i-- > 0;) {
-        struct str rest = r->fields->v[i].value;
-        if (!str_ieq(r->fields->v[i].name, STR("x-forwarded-for"))) {
-            continue;
-        }
-        while (trusted && rest.len > 0) {
-            size_t at = rest.len;
-            while (at > 0 && rest.at[at - 1] != ',') {
-                at--;
-            }
-            if (!read_forwarded(str_from(rest, at), &next)) {
-                return a;
-            }
-            a = next;
-            trusted = is_trusted(c, &a);
-            rest = str_head(rest, at > 0 ? at - 1 : 0);
+        if (str_ieq(r->fields->v[i].name, STR("x-forwarded-for"))) {
+            trusted = forwarded_read(r->fields->v[i].value, proxies, n, &a);
         }
     }
     return a;

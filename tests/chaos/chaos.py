@@ -110,9 +110,9 @@ def write_table(path, rows):
                 "{:,} events accepted, %d lost (only where Redis itself was emptied, as the scenario says), %d failed.\n\n".format(total["accepted"]) % (
                     time.strftime("%Y-%m-%d"), version, os.cpu_count(), len(rows), total["lost"],
                     sum(failed(v) for _, _, v, _ in rows)))
-        f.write("`again`: deliveries that came a second time; `bound`: those that promise 4 allows to, for they were in flight or not "
-                "committed when the fault struck. One that came again without being among them fails the run. `recovery`: from the "
-                "end of the fault until nobody is refused.\n\n| scenario | what happens | accepted | refused | unknown | lost | again "
+        f.write("`again`: how often a delivery came once more; `bound`: how often promise 4 allows it, for it was in flight or not "
+                "committed when a fault struck: once for each such fault. One that came again without a fault of its own fails the "
+                "run. `recovery`: from the end of the fault until nobody is refused.\n\n| scenario | what happens | accepted | refused | unknown | lost | again "
                 "| bound | recovery | verdict |\n|---|---|---|---|---|---|---|---|---|---|\n")
         for name, what, verdict, row in rows:
             recovery = row.get("recovery")

@@ -3,7 +3,7 @@ import signal
 
 from harness import Cluster, Sentinels, wait_for
 from proxy import Proxy
-from room import Broken
+from room import RECOVERED_WITHIN, Broken
 
 LOST_TAIL = 3  # s: what the new master does not have of what was settled
 
@@ -155,6 +155,22 @@ def master_of_a_cluster_dies(room):
     room.more(200)
 
 
+def master_of_a_cluster_dies_and_a_replica_has_it_all(room):
+    """The same where a 2xx means that a replica has it: of two, one is promoted and the other proves what comes then."""
+    cluster = _cluster(room, replicas=2, durability="replica")
+    room.spares = 2
+    room.recovers_within = RECOVERED_WITHIN  # from the promotion on
+    _, dead = sorted(cluster.journals().items())[0]
+    replicas = cluster.replicas[cluster.masters.index(dead)::3]
+    with room.may_repeat(before=LOST_TAIL):
+        dead.kill()
+        wait_for(lambda: any(r.info("role") == "master" for r in replicas), "a replica to be promoted")
+    room.healed()
+    promoted = next(r for r in replicas if r.info("role") == "master")
+    _masters(room, [m for m in cluster.masters if m is not dead] + [promoted])
+    room.more(200)
+
+
 def master_of_a_cluster_is_restarted(room):
     """kill -9 of each of three masters in turn, without replicas: each comes back with its file."""
     cluster = _cluster(room)
@@ -181,13 +197,13 @@ def slots_of_a_cluster_move(room):
     room.healed()
 
 
-def _cluster(room, replicas=0):
+def _cluster(room, replicas=0, **more):
     cluster = Cluster(room.flow, replicas)
     _masters(room, cluster.masters)
     room.base = max(s.memory() for s in cluster.servers)
     room.loud = ["moving events to a new journal", "Redis cannot be used"]
     room.recovers_within = 8  # the cluster's own time
-    room.node(at=cluster)
+    room.node(at=cluster, **more)
     room.begin()
     room.some_time(1, 2)
     return cluster

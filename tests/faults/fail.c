@@ -1,8 +1,9 @@
 /* PENSTOCK_FAIL="class:n": the n-th call of that class fails, once. Classes: `alloc` (malloc,
- * calloc, realloc, strdup of our own code and of what is linked into it: ld --wrap), and the names
+ * calloc, realloc, strdup, strndup of our own code and of what is linked into it: ld --wrap), and the names
  * of the calls below, which stand before libc's for our code and for every shared library. Calls on
  * anything but sockets do not count for `read` and its like: libuv rightly aborts when its own pipe
  * breaks. */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -46,10 +48,12 @@ void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *at, size_t n);
 char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t most);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *at, size_t n);
 char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t most);
 
 void *__wrap_malloc(size_t n)
 {
@@ -69,6 +73,11 @@ void *__wrap_realloc(void *at, size_t n)
 char *__wrap_strdup(const char *text)
 {
     return must_fail("alloc", ENOMEM) ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t most)
+{
+    return must_fail("alloc", ENOMEM) ? NULL : __real_strndup(text, most);
 }
 
 /* --- calls: the next definition of the same name is libc's (dlsym gives no function pointer in ISO
@@ -213,6 +222,30 @@ int ftruncate(int fd, off_t n)
 {
     NEXT(ftruncate)
     return must_fail("ftruncate", ENOSPC) ? -1 : next(fd, n);
+}
+
+int flock(int fd, int operation)
+{
+    NEXT(flock)
+    return must_fail("flock", EWOULDBLOCK) ? -1 : next(fd, operation);
+}
+
+DIR *opendir(const char *path)
+{
+    NEXT(opendir)
+    return must_fail("opendir", EMFILE) ? NULL : next(path);
+}
+
+DIR *fdopendir(int fd)
+{
+    NEXT(fdopendir)
+    return must_fail("fdopendir", ENOMEM) ? NULL : next(fd);
+}
+
+pid_t fork(void)
+{
+    NEXT(fork)
+    return must_fail("fork", EAGAIN) ? -1 : next();
 }
 
 int getaddrinfo(const char *restrict node, const char *restrict service,

@@ -1,4 +1,5 @@
 """A Redis that says what a test wants it to say."""
+import re
 import socket
 import threading
 
@@ -11,6 +12,11 @@ def read_item(stream):
     if head[:1] == b"*":
         return head + b"".join(read_item(stream) for _ in range(int(head[1:])))
     return head
+
+
+def says_version(version):
+    """For `says` below: it is of that version, whatever it is."""
+    return lambda words, ask: re.sub(rb"(?m)^redis_version:.{%d}" % len(version), b"redis_version:" + version, ask())
 
 
 class Between:

@@ -5,7 +5,7 @@ import re
 import signal
 import threading
 
-from between import Between
+from between import Between, says_version
 from harness import SECRET, Redis, sequence, sign_github, wait_for
 
 SOURCES = ["stripe: { verify: stripe, secret: '%s' }" % SECRET,
@@ -115,6 +115,30 @@ def fsync_takes_proof_where_redis_syncs_once_a_second(flow):
     calls = int(re.search(r"cmdstat_waitaof:calls=(\d+)", redis.cli("INFO", "commandstats")).group(1))
     assert calls >= 20, calls
     assert len({q.body for q in sink.wait(20)}) == 20
+
+
+def fsync_is_promised_only_when_redis_has_proven_it(flow):
+    """Whatever Redis this is, it says that it is 7.2, and answers WAITAOF as it is told."""
+    redis, sink = flow.redis("--appendfsync", "everysec"), flow.sink()
+    newer, answer, told = says_version(b"7.2"), [None], []
+
+    def says(words, ask):
+        if words[0] != b"WAITAOF":
+            return newer(words, ask)
+        told.append(answer[0])
+        return answer[0]
+    p = flow.penstock({"billing": sink}, Between(flow, redis, says), workers=1)
+    proven, not_proven = b"*2\r\n:1\r\n:0\r\n", b"*2\r\n:0\r\n:0\r\n"
+    replica_only, error = b"*2\r\n:0\r\n:1\r\n", b"-ERR WAITAOF cannot be used when appendonly is disabled\r\n"
+    all_answers = [proven, not_proven, proven, replica_only, error, b":1\r\n", proven]
+    for i, answer[0] in enumerate(all_answers):
+        r = p.stripe(b'{"seq":%d}' % i)
+        if answer[0] == proven:
+            assert r.status == 200 and r.getheader("penstock-durability") == "fsync", (i, r.status, r.body)
+        else:
+            assert r.status == 503 and r.getheader("Retry-After"), (i, answer[0], r.status)
+    assert told == all_answers
+    wait_for(lambda: sequence(sink) == {i: 1 for i in range(len(all_answers))}, "what is kept to be delivered")
 
 
 def a_duplicate_is_promised_no_more_than_the_first(flow):

@@ -4,14 +4,9 @@ import socket
 import threading
 
 from certificates import Authority
-from harness import PATIENCE, Load, SentinelProcess, Sentinels, free_port, sequence, wait_for
-
-
-def check(load, *sinks, twice=0):
-    for sink in sinks:
-        wait_for(lambda: load.acknowledged <= set(sequence(sink)), "every acknowledged event to arrive")
-        again = sum(n - 1 for n in sequence(sink).values())
-        assert again <= twice, "%d duplicates, %d allowed" % (again, twice)
+from doctor_test import doctor
+from harness import (PATIENCE, Load, SentinelProcess, Sentinels, check, free_port, is_delivered, sequence, unsettled,
+                     wait_for)
 
 
 class FakeSentinel:
@@ -104,7 +99,8 @@ def survives_a_failover_under_load(flow):
     wait_for(lambda: old.info("role") == "slave", "the old master to be made a replica", 60)
     wait_for(lambda: len(load.acknowledged) >= so_far + 200, "events to be accepted all the while")
     load.stop()
-    check(load, a, twice=100)  # what was settled in the lost tail
+    is_delivered(p)
+    check(load, a, twice=unsettled(200))  # what was settled in the lost tail
     assert p.metric("penstock_deliveries_perhaps_lost_total") == 0
     assert p.stop() == 0
 
@@ -120,7 +116,8 @@ def a_planned_failover_loses_nothing(flow):
     so_far = len(load.acknowledged)
     wait_for(lambda: len(load.acknowledged) >= so_far + 200, "new events to be accepted")
     load.stop()
-    check(load, a, twice=100)
+    is_delivered(p)
+    check(load, a, twice=unsettled(200))
     assert p.stop() == 0
 
 
@@ -137,7 +134,8 @@ def a_master_that_hangs_is_left_when_the_sentinels_switch(flow):
     wait_for(lambda: len(load.acknowledged) >= so_far + 100, "more of them")
     old.process.send_signal(18)
     load.stop()
-    check(load, a, twice=100)
+    is_delivered(p)
+    check(load, a, twice=unsettled(100))
     assert "the sentinels have switched to another master" in p.text()
     assert p.stop() == 0
 
@@ -169,6 +167,19 @@ def believes_no_sentinel_blindly(flow):
     said = [json.loads(line) for line in p.text().splitlines() if "Redis cannot be used" in line]
     assert any("replica" in line["why"] for line in said), said
     assert p.stop() == 0
+
+
+def doctor_says_that_sentinels_do_not_agree(flow):
+    """Also where each of the masters that they name would do."""
+    redis, other = flow.redis("--maxmemory", "4gb"), flow.redis("--maxmemory", "4gb")
+    fakes = [FakeSentinel(flow, ("127.0.0.1", r.port)) for r in (redis, other)]
+    p = flow.penstock({"a": flow.sink()}, Named(*(f.port for f in fakes)), start=False)
+    code, text = doctor(p)
+    assert code == 1 and "WRONG    the sentinels do not agree\n             change: " in text, (code, text)
+    assert text.count("WRONG") == 1, text
+    fakes[1].names = fakes[0].names
+    code, text = doctor(p)
+    assert code == 0 and "WRONG" not in text, (code, text)
 
 
 def speaks_to_sentinels_as_to_redis_but_with_their_own_password(flow):

@@ -3,9 +3,10 @@ import json
 import os
 import re
 
-from harness import Load, sequence, wait_for
+from harness import SLOWNESS, Load, check, read_back, sequence, wait_for
 
 SPOOL = "spool: { size: 64MiB }"
+UNSETTLED = 200 * SLOWNESS  # in flight or not committed at a kill -9; a drain goes as fast as it can, 1500 in all
 # Format 1: a head, and a record of five bytes.
 EARLIER = bytes.fromhex("50454e53504f4f4c0100000000000000896745230100000001000000000000"
                         "00207f674b" "05000000278da710010000000000000068656c6c6f")
@@ -111,12 +112,10 @@ def _killed_amid_the_drain(flow):
 
 def a_kill_9_amid_the_drain_loses_nothing(flow):
     _, a, p, load = _killed_amid_the_drain(flow)
-    seen = len(a.requests)
     p.start()
     _drained(p)
-    wait_for(lambda: load.acknowledged <= set(sequence(a)), "every acknowledged event to arrive")
-    again = sum(n - 1 for n in sequence(a).values())
-    assert again <= 100, "%d duplicates after %d deliveries" % (again, seen)
+    read_back(p)
+    check(load, a, twice=UNSETTLED)
 
 
 def a_drain_that_another_node_has_taken_over_delivers_nothing_twice(flow):
@@ -133,7 +132,7 @@ def a_drain_that_another_node_has_taken_over_delivers_nothing_twice(flow):
     wait_for(lambda: load.acknowledged <= set(sequence(a)), "every acknowledged event to arrive")
     assert p.stop() == 0 and other.stop() == 0
     twice = sum(n - 1 for n in sequence(a).values())
-    assert twice == before <= 100, "%d came twice, %d before the return, %d found by the other" % (twice, before, found)
+    assert twice == before <= UNSETTLED, "%d came twice, %d before the return, %d found by the other" % (twice, before, found)
 
 
 def answers_503_when_the_spool_is_full_and_comes_back(flow):

@@ -1,6 +1,8 @@
 /* Answers of Redis: bytes through hiredis' reader into everything that reads an answer without
  * asking further. Redis is ours, but a version, a module, a proxy or another program's keys are
  * not. */
+#include "io/sentinel.h"
+#include "relay/cluster.h"
 #include "relay/journal.h"
 
 #include "base/log.h"
@@ -57,6 +59,20 @@ static void check_texts(const redisReply *r)
     }
 }
 
+static void check_addresses(const redisReply *r)
+{
+    struct cluster_range range;
+    struct str host;
+    uint16_t port;
+    if (cluster_range_read(r, &range)) {
+        ENSURE(range.first < CLUSTER_SLOTS && range.last < CLUSTER_SLOTS && range.port > 0);
+        ENSURE(borrowed(r, range.host) && range.host.len < MASTER_HOST);
+    }
+    if (sentinel_address_read(r, &host, &port)) {
+        ENSURE(borrowed(r, host) && host.len > 0 && host.len <= SENTINEL_HOST_MAX && port > 0);
+    }
+}
+
 static void check_reply(const redisReply *r)
 {
     enum store_error error = store_error_of(r);
@@ -69,6 +85,7 @@ static void check_reply(const redisReply *r)
     }
     check_entry(r);
     check_texts(r);
+    check_addresses(r);
     for (size_t i = 0; i < r->elements; i++) {
         check_reply(r->element[i]);
     }

@@ -706,10 +706,11 @@ def unsettled(rate):
 
 
 def is_delivered(*nodes):
-    """The journals that they have left are recovered, and all that they hold has been tried: no more comes twice."""
+    """The journals that they have left are recovered, by whomever, and all that they hold has been tried: no more comes
+    twice."""
+    said = lambda what: sum(p.text(p.log_from).count(what) for p in nodes)
+    wait_for(lambda: said("journal is recovered") >= said("leaving a journal"), "recovery")
     for p in nodes:
-        text = lambda: p.text(p.log_from)
-        wait_for(lambda: text().count("journal is recovered") >= text().count("leaving a journal"), "recovery")
         wait_for(lambda: p.metric("penstock_lane_depth") == 0, "all that is held to be delivered")
 
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from between import Between, says_version
-from harness import PENSTOCK, Load, NoClock, check, read_back, sequence, unsettled, wait_for, wrong_clock
+from harness import PENSTOCK, SLOWNESS, Load, NoClock, check, read_back, sequence, unsettled, wait_for, wrong_clock
 
 
 def survives_kill_9_of_penstock(flow):

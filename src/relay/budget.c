@@ -10,8 +10,8 @@
 
 enum {
     FIGURES_CEILING = 64 << 10,
-    HURRY_MS = 50,
-    HURRY_EVERY_MS = 60,
+    HURRY_MS = 10,
+    HURRY_EVERY_MS = 25,
     FULL_MS = 5000,
     DROP_MOST = 2048,
     LIMIT_LEAST = 16 << 20,

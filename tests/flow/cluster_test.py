@@ -421,10 +421,9 @@ def journals_are_found_when_the_listing_lost_its_tail(flow):
     wait_for(lambda: rounds() >= so_far + 2, "them to be forgotten")
     wait_for(lambda: replica.info("slave_repl_offset") == listing.info("master_repl_offset"), "the replica to be as far")
     second.signal(signal.SIGSTOP)  # it misses no round: without the listing it would look for the keys
-    listing.kill()
-    assert replica.cli("CLUSTER", "FAILOVER", "TAKEOVER") == "OK"
+    listing.kill()  # the others vote: a takeover without them may end with two masters of one epoch
     slot = int(replica.cli("CLUSTER", "KEYSLOT", "penstock:live"))
-    wait_for(lambda: all(cluster.owner_of(slot, [m]) is replica for m in others), "the others to know")
+    wait_for(lambda: all(cluster.owner_of(slot, [m]) is replica for m in others), "its replica to take over")
     a.answers, before = lambda r, before: {}, len(a.requests)
     second.signal(signal.SIGCONT)
     wait_for(lambda: len(a.requests) >= before + 60 and len(sequence(a)) == 60, "all of them", 60)

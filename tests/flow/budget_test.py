@@ -299,7 +299,7 @@ def a_body_that_waits_for_memory_stops_no_dropping(flow):
 
 
 def the_limit_follows_redis_maxmemory(flow):
-    sink, redis = flow.sink(lambda r, n: {"status": 503}), flow.redis("--maxmemory", "40mb")
+    sink, redis = flow.sink(lambda r, n: {"status": 503}), flow.redis("--maxmemory", "24mb")
     p = flow.penstock({"sick": sink}, redis, workers=1, destination_more=", buffer: 2GiB, breaker: { open_after: 0 }")
     taken = fill(p, 0, 1000)
     redis.cli("CONFIG", "SET", "maxmemory", "400mb")

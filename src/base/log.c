@@ -40,10 +40,13 @@ static void add_time(struct buf *b)
     buf_printf(b, ".%03dZ", (int)(now.tv_nsec / 1000000));
 }
 
-static bool is_number(struct str s)
+/* By what the caller gave, never by how the value looks: a field that is now text, now a number,
+ * is refused by those who collect logs (and a name may be all digits). */
+static bool is_number(const char *format)
 {
-    uint64_t v;
-    return s.len < 16 && text_u64(s, UINT64_MAX, &v) == NULL && (s.len == 1 || s.at[0] != '0');
+    size_t n = strlen(format);
+    return format[0] == '%' && strrchr(format, '%') == format &&
+           strchr("dufi", format[n - 1]) != NULL;
 }
 
 static bool is_bare(struct str s)
@@ -57,11 +60,11 @@ static bool is_bare(struct str s)
     return s.len > 0;
 }
 
-static void add_pair(struct buf *b, const char *key, struct str value)
+static void add_pair(struct buf *b, const char *key, const char *format, struct str value)
 {
     if (style == LOG_JSON) {
         buf_printf(b, ",\"%s\":", key);
-        if (is_number(value)) {
+        if (is_number(format)) {
             buf_add_str(b, value);
         } else {
             buf_add_json(b, value);
@@ -137,7 +140,7 @@ void log_line(enum log_level level, const char *message, ...)
         int n = vsnprintf(value, sizeof value, format, copy);
         va_end(copy);
         skip_args(format, &args);
-        add_pair(&b, key, str_head(str_of(value), n < 0 ? 0 : sizeof value - 1));
+        add_pair(&b, key, format, str_head(str_of(value), n < 0 ? 0 : sizeof value - 1));
     }
     va_end(args);
     if (style == LOG_JSON) {

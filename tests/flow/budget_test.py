@@ -286,7 +286,7 @@ def a_body_that_waits_for_memory_stops_no_dropping(flow):
         known = f.read()
     with open(p.config, "w") as f:
         f.write("\n".join(line for line in known.splitlines() if not line.startswith("  b:")).replace("[a, b]", "[a]"))
-    a.answers = lambda r, n: {"status": 503, "delay": 1}
+    a.answers = lambda r, n: {"status": 503, "delay": 3}
     p.start()
     a.wait(20)
     redis.cli("CONFIG", "SET", "maxmemory", "1kb")

@@ -15,7 +15,7 @@ NOBODY = "018f0000-0000-7000-8000-000000000001"
 def run(*args, said=None):
     """One command; said: what it reads. Its exit code, and what it printed and complained."""
     r = subprocess.run([PENSTOCK, *args], input=said, stdin=subprocess.DEVNULL if said is None else None,
-                       capture_output=True, text=True, timeout=2 * PATIENCE)
+                       capture_output=True, text=True, timeout=4 * PATIENCE)
     assert "Sanitizer" not in r.stderr, r.stderr
     return r.returncode, r.stdout, r.stderr
 

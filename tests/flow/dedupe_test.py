@@ -53,7 +53,7 @@ def of_many_at_once_on_two_nodes_one_is_delivered(flow):
 
 def a_delivery_is_new_again_when_its_window_has_passed(flow):
     sink = flow.sink()
-    p = flow.penstock({"ci": sink}, flow.redis(), sources=[SOURCE[0] % (SECRET, "{ window: 1s, key: body./id }")])
+    p = flow.penstock({"ci": sink}, flow.redis(), sources=[SOURCE[0] % (SECRET, "{ window: 3s, key: body./id }")])
     body = b'{"id":"x-1"}'
     first = event_of(p.post("/hooks/github", body, sign_github(body)))
     assert event_of(p.post("/hooks/github", body, sign_github(body))) == first

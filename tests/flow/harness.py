@@ -631,10 +631,15 @@ class Load:
             t.start()
 
     def _take(self):
+        """What a stall has missed is not caught up: a burst is more than the rate, by which others count."""
         with self.lock:
             n = self.next
             self.next += 1
-            return n, self.began + (n - self.first) / self.rate
+            due = self.began + (n - self.first) / self.rate
+            late = time.monotonic() - due
+            if late > 0.25:
+                self.began += late
+            return n, due
 
     def _run(self):
         connection = None

@@ -98,10 +98,12 @@ def answers_429_beyond_a_sources_rate(flow):
                                                 "free: { verify: none }"])
     for _ in range(50):  # of nobody: they use nothing up
         assert p.post("/hooks/stripe", b"{}", {"Stripe-Signature": "t=1,v1=00"}).status == 401
+    began = time.monotonic()
     answers = [p.stripe(b'{"seq":%d}' % i) for i in range(30)]
+    took = time.monotonic() - began
     accepted = sum(r.status == 200 for r in answers)
     late = [r for r in answers if r.status == 429]
-    assert 5 <= accepted <= 12 and len(late) == 30 - accepted, [r.status for r in answers]
+    assert 5 <= accepted <= 6 + 5 * took and len(late) == 30 - accepted, [r.status for r in answers]
     assert all(r.getheader("Retry-After") == "1" and json.loads(r.body) == {"error": "rate_limited"} for r in late)
     assert p.post("/hooks/free", b"{}").status == 200, "another source is unharmed"
     wait_for(lambda: p.stripe(b'{"seq":99}').status == 200, "the bucket to fill again")
@@ -156,7 +158,10 @@ def a_stop_waits_for_no_proxy_header(flow):
     assert post_raw(p, V2 + b"\x20\x00\x00\x00") == 200
     p.signal(signal.SIGTERM)
     for s in silent:
-        assert s.recv(1) == b""
+        try:
+            assert s.recv(1) == b""
+        except ConnectionResetError:
+            pass  # was not accepted yet
         s.close()
     assert p.wait() == 0 and "did not come in time" not in p.text()
 
@@ -438,7 +443,7 @@ def ten_thousand_idle_clients_would_cost_little_memory(flow):
     before, idle = resident(), []
     for i in range(2000):
         s = socket.create_connection(("127.0.0.1", p.port), PATIENCE)
-        if i % 2:
+        if i < 1000:  # first: those who say nothing are closed after ten seconds
             s.sendall(b"POST /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n")
             assert s.recv(4096).startswith(b"HTTP/1.1 404")
         idle.append(s)

@@ -33,8 +33,8 @@ def nodes_lists_every_journal_with_its_lease_and_bytes(flow):
     for i in range(200):
         assert p.stripe(b'{"x":"%s"}' % (b"x" * 1000)).status == 200
     sink.wait(200)
-    first, = wait_for(lambda: [j for j in journals() if j["bytes"] > 200000], "its bytes")
-    assert first["kind"] == "live" and fits(first), first
+    first, = wait_for(lambda: [j for j in journals() if j["bytes"] > 200000 and fits(j)], "its bytes")
+    assert first["kind"] == "live", first
     assert p.stop() == 0
     p.start()
     for i in range(50):

@@ -3,6 +3,7 @@
 import faulthandler
 import importlib.util
 import os
+import resource
 import sys
 import traceback
 
@@ -13,6 +14,7 @@ HANGS_AFTER = 170  # s; ctest ends it at 180
 
 
 def main():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)  # thousands of clients
     path, name = sys.argv[1:3]
     spec = importlib.util.spec_from_file_location("flow", path)
     module = importlib.util.module_from_spec(spec)

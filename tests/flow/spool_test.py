@@ -6,7 +6,7 @@ import re
 from harness import SLOWNESS, Load, check, read_back, sequence, wait_for
 
 SPOOL = "spool: { size: 64MiB }"
-UNSETTLED = 200 * SLOWNESS  # in flight or not committed at a kill -9; a drain goes as fast as it can, 1500 in all
+UNSETTLED = 200 * SLOWNESS  # in flight or not committed at a kill -9; a drain goes as fast as it can, 3000 in all
 # Format 1: a head, and a record of five bytes.
 EARLIER = bytes.fromhex("50454e53504f4f4c0100000000000000896745230100000001000000000000"
                         "00207f674b" "05000000278da710010000000000000068656c6c6f")
@@ -100,8 +100,8 @@ def _killed_amid_the_drain(flow):
     redis, a = flow.redis(), flow.sink()
     p = flow.penstock({"a": a}, redis, more=SPOOL)
     _redis_away(redis, p)
-    load = Load(p, 600)
-    wait_for(lambda: len(load.acknowledged) >= 1500, "events to be spooled")
+    load = Load(p, 1000)
+    wait_for(lambda: len(load.acknowledged) >= 3000, "events to be spooled")
     load.stop()
     redis.start()
     a.wait(20)

@@ -124,7 +124,7 @@ def answers_503_when_redis_hangs(flow):
     redis.process.send_signal(signal.SIGSTOP)
     began = time.monotonic()
     r = p.stripe(b'{"seq":1}')
-    assert r.status == 503 and time.monotonic() - began < 3, time.monotonic() - began
+    assert r.status == 503 and time.monotonic() - began < 2 + 3 * SLOWNESS, time.monotonic() - began
     redis.process.send_signal(signal.SIGCONT)
     wait_for(lambda: p.stripe(b'{"seq":2}').status == 200, "to be back")
     wait_for(lambda: 2 in sequence(a), "the second event")
@@ -357,12 +357,12 @@ def repairs_after_redis_lost_its_tail(flow):
     p.wait_log("moving events to a new journal")
     # What was settled for `a` is not asked for again; what `b` had refused was parked in the lost tail:
     # Penstock cannot have it, but says so; everything else arrives.
-    said = [json.loads(line) for line in p.text().splitlines() if "moving events" in line]
-    lost = sum(line["parked_deliveries_perhaps_lost"] for line in said)
+    said = lambda: [json.loads(line) for line in p.text().splitlines() if "moving events" in line]
+    lost = lambda: sum(line["parked_deliveries_perhaps_lost"] for line in said())
     expected = set(range(60)) | load.acknowledged
     wait_for(lambda: expected <= set(sequence(a)), "everything at a")
-    wait_for(lambda: len(expected - taken) <= lost, "everything at b that Redis did not lose")
-    assert p.metric("penstock_deliveries_perhaps_lost_total") == lost
+    wait_for(lambda: len(expected - taken) <= lost(), "everything at b that Redis did not lose")
+    wait_for(lambda: p.metric("penstock_deliveries_perhaps_lost_total") == lost(), "the metric to count the same")
 
 
 def parks_later_what_redis_has_no_memory_for(flow):
@@ -411,6 +411,7 @@ def _recovers_at_redis_out_of_memory(flow, known=True):
     for i in range(1400):
         assert p.stripe(b'{"seq":%d}' % i).status == 200
     p.kill()
+    allowed = 1400 + len(a.requests) + 16  # what hung in the first life, and what is in flight at a kill
     redis.cli("CONFIG", "SET", "maxmemory", "1kb")
     text = open(p.config).read()
     with open(p.config, "w") as f:
@@ -419,21 +420,21 @@ def _recovers_at_redis_out_of_memory(flow, known=True):
     a.answers = lambda r, before: {}
     p.start()
     wait_for(lambda: len(sequence(a)) == 1400, "all of one destination")
-    return redis, a, b, p, text
+    return redis, a, b, p, text, allowed
 
 
 def recovery_passes_over_a_slow_destination_at_redis_out_of_memory(flow):
-    redis, a, b, p, _ = _recovers_at_redis_out_of_memory(flow)
+    redis, a, b, p, _, allowed = _recovers_at_redis_out_of_memory(flow)
     b.answers = lambda r, before: {}
     wait_for(lambda: len(sequence(b)) == 1400, "all of the other")
     p.wait_log("journal is recovered")
-    assert sum(sequence(a).values()) <= 1400 + 16, "nothing twice but what was in flight"
+    assert sum(sequence(a).values()) <= allowed, "nothing twice but what was in flight"
     redis.cli("CONFIG", "SET", "maxmemory", "0")
     wait_for(lambda: p.stripe(b'{"seq":5000}').status == 200, "to accept again")
 
 
 def what_a_recovery_passed_over_survives_kill_9(flow):
-    redis, a, b, p, text = _recovers_at_redis_out_of_memory(flow, known=False)
+    redis, a, b, p, text, allowed = _recovers_at_redis_out_of_memory(flow, known=False)
     record = lambda: redis.cli("--scan", "--pattern", "*settled").split()
     read = lambda: [redis.cli("HGET", key, "f:a").startswith("1401 ") for key in record()]
     wait_for(lambda: any(read()), "what is settled of `a` to be written")
@@ -445,7 +446,7 @@ def what_a_recovery_passed_over_survives_kill_9(flow):
     p.start()
     wait_for(lambda: len(sequence(b)) == 1400, "all of the other")
     wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be left")
-    assert sum(sequence(a).values()) <= 1400 + 16, "nothing twice but what was in flight"
+    assert sum(sequence(a).values()) <= allowed, "nothing twice but what was in flight"
 
 
 def forgets_nothing_that_was_settled_at_redis_out_of_memory(flow):
@@ -829,9 +830,11 @@ def whom_a_step_back_delays_is_found_although_redis_refuses_to_write(flow):
     posted = post_until_ahead(redis, a, p, more=20)
     late = parked_ahead(redis)
     due = redis.cli("KEYS", "*due:a")
-    redis.cli("EVAL", "for i = 1, 200000 do redis.call('ZADD', KEYS[1], ARGV[1], 1000000 + i) end\n"
-                      "for i = 1, 100 do redis.call('SET', ARGV[2] .. 1000000 + i, 'foreign') end", 1,
-              due, int(time.time() + 86400) * 1000, due.replace("due:a", "event:"))
+    for first in range(1000000, 1200000, 50000):  # in parts: Redis answers in between
+        redis.cli("EVAL", "for i = 1, 50000 do redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2] + i) end", 1, due,
+                  int(time.time() + 86400) * 1000, first)
+    redis.cli("EVAL", "for i = 1, 100 do redis.call('SET', ARGV[1] .. 1000000 + i, 'foreign') end", 1, due,
+              due.replace("due:a", "event:"))
     turn(0)
     p.wait_log("time went back")
     redis.command("CONFIG", "SET", "min-replicas-to-write", 1)
@@ -847,7 +850,7 @@ def a_step_back_of_the_clock_delays_nothing_that_waits_to_be_written(flow):
     turn(3600)
     posted = post_until_ahead(redis, a, p)
     late = parked_ahead(redis)
-    a.answers = lambda r, before: {"status": 503, "delay": 1}
+    a.answers = lambda r, before: {"status": 503, "delay": 3}
     for i in range(5):
         assert p.stripe(b'{"seq":%d}' % i).status == 200
     redis.cli("CONFIG", "SET", "maxmemory", "1kb")

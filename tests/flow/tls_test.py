@@ -10,7 +10,7 @@ import threading
 import time
 
 from certificates import EC, RSA, Authority, pieces_of_key
-from harness import PENSTOCK, Load, Redis, Sink, sign_stripe, wait_for, writable_memory
+from harness import PENSTOCK, Load, Redis, Sink, free_port, sign_stripe, wait_for, writable_memory
 
 BODY = b'{"type":"charge.succeeded"}'
 
@@ -158,6 +158,10 @@ def reloads_the_certificate_without_a_dropped_connection(flow):
     for _ in range(8):
         plain = socket.create_connection(("127.0.0.1", p.port), 10)
         kept.append(context.wrap_socket(plain, server_hostname="localhost"))
+        kept[-1].sendall(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")  # one that says nothing is soon closed
+        answer = b""
+        while not answer.endswith(b'{"error":"unknown_source"}'):
+            answer += kept[-1].recv(1000)
     failures, done, count = [], threading.Event(), [0]
 
     def send():
@@ -196,11 +200,11 @@ def takes_a_certificate_that_is_renewed_during_the_start(flow):
     ca, redis = Authority(flow.folder), flow.redis()
     cert, key = ca.make("server")
     p = flow.penstock({"d": flow.sink()}, redis, start=False, listen_more=", tls: { cert_file: %s, key_file: %s }" % (cert, key))
+    before, renewed = _der(cert), ca.make("renewed")
     redis.process.send_signal(signal.SIGSTOP)
     p.start(ready=False)
     p.wait_log('"msg":"sandbox"')
-    before = _der(cert)
-    for new, old in zip(ca.make("renewed"), (cert, key)):
+    for new, old in zip(renewed, (cert, key)):
         shutil.copy(new, old)
     p.signal(signal.SIGHUP)
     p.wait_log("when the start is over")
@@ -394,9 +398,7 @@ class TlsRedis(Redis):
     """TLS on its port, plain for the test's own looks on another; `clients`: they must show a certificate."""
 
     def __init__(self, folder, ca, cert, clients=False):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.tls_port = s.getsockname()[1]
+        self.tls_port = free_port()
         # On both addresses that localhost may have: the sentence at start is about the last one tried.
         super().__init__(folder, "--bind", "127.0.0.1", "-::1", "--tls-port", str(self.tls_port),
                          "--tls-cert-file", cert[0], "--tls-key-file", cert[1], "--tls-ca-cert-file", ca.cert, "--tls-auth-clients", "yes" if clients else "no")

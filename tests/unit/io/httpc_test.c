@@ -509,7 +509,7 @@ static void deadlines(void **state)
     accept_peer(f, &f->peer);
     peer_expect_end(&f->peer);
     peer_close(&f->peer);
-    c = start_with(f, 1, request, (struct httpc_timeouts){5000, 60});
+    c = start_with(f, 1, request, (struct httpc_timeouts){5000, 500});
     accept_peer(f, &f->peer);
     peer_expect(&f->peer, "\r\n\r\n");
     peer_send(&f->peer, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nslow");

@@ -655,11 +655,11 @@ static void too_slow_is_refused(void **state)
 {
     (void)state;
     struct httpd_limits quick = LIMITS;
-    quick.head_ms = quick.request_ms = 30;
+    quick.head_ms = quick.request_ms = 300;
     refused_with(quick, "GET / HTTP/1.1\r\nHost", "408", "too_slow");
     refused_with(quick, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell", "408",
                  "too_slow");
-    quick.idle_ms = 30;
+    quick.idle_ms = 300;
     struct fixture *f = open_fixture(quick);
     peer_expect_end(&f->peer); /* never said anything: not answered */
     assert_int_equal(f->peer.n + f->refused, 0);

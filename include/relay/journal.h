@@ -461,7 +461,8 @@ void adopt_done(struct worker *w);
 void adopt_former(struct worker *w, uint64_t number, struct str token);
 void journal_unlist(struct worker *w, uint64_t number);
 uint64_t journal_history_end(const struct journal *j); /* below it all may be trimmed */
-void journals_tend(struct worker *w); /* every 2 s: trims history, deletes what is empty */
+void journals_trim(struct worker *w); /* history that is over; where it is short, all history */
+void journals_tend(struct worker *w); /* every 2 s: the same, and deletes what is empty */
 
 /* --- budget.c: what Penstock keeps in Redis, against retention.max_memory and each destination's
  * share. Each owner counts its journals and publishes the figures in <prefix>usage; what others

@@ -30,11 +30,11 @@ struct spool;
 struct budget {
     uint64_t others, others_dead; /* not of this worker's journals */
     uint64_t total, dead;
-    uint64_t limit;         /* retention.max_memory, or less where Redis' maxmemory is less */
-    int64_t full_until_ms;  /* boot clock: Redis had no memory lately, whatever the figures say */
-    bool over;              /* dead letters are being dropped; for the log */
-    int64_t hurry_again_ms; /* boot clock, both: not before */
-    int64_t drop_again_ms;  /* boot clock: not before, while they are */
+    uint64_t limit;          /* retention.max_memory, or less where Redis' maxmemory is less */
+    int64_t full_until_ms;   /* boot clock: Redis had no memory lately, whatever the figures say */
+    bool over;               /* dead letters are being dropped; for the log */
+    int64_t drop_again_ms;   /* boot clock: not before, while they are */
+    struct wheel_timer room; /* armed while it is short and something comes: history is trimmed */
 };
 
 /* At most so many lines a second; the rest are counted and said with the next one. */

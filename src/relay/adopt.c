@@ -450,38 +450,55 @@ static void on_deleted(struct journal *j, const redisReply *reply, int64_t sent_
     }
 }
 
-static void tend_old(struct journal *j)
+static void delete_empty(struct journal *j)
+{
+    CRASH_POINT("delete");
+    j->state = JOURNAL_DELETING;
+    struct str argv[] = {str_of(j->token)};
+    if (!script_send(j, SCRIPT_DELETE_ID, 1, argv, on_deleted)) {
+        j->state = JOURNAL_OLD;
+    }
+}
+
+/* Of a sealed one. */
+static bool is_history_over(struct journal *j)
 {
     int64_t now = worker_now_ms(j->w);
     j->newest_ms = j->newest_ms > now ? now : j->newest_ms; /* its clock was set back */
-    int64_t age = now - j->newest_ms;
-    bool history_over = age > j->w->conf->redis.history_ms || j->newest_ms == 0 ||
-                        budget_is_short(j->w); /* its history is what goes first */
-    if (history_over && j->low > j->top && is_empty(j)) {
-        CRASH_POINT("delete");
-        j->state = JOURNAL_DELETING;
-        struct str argv[] = {str_of(j->token)};
-        if (!script_send(j, SCRIPT_DELETE_ID, 1, argv, on_deleted)) {
-            j->state = JOURNAL_OLD;
+    return now - j->newest_ms > j->w->conf->redis.history_ms || j->newest_ms == 0 ||
+           budget_is_short(j->w); /* its history is what goes first */
+}
+
+static void trim_old(struct journal *j)
+{
+    uint64_t end = is_history_over(j) && j->low > 1 ? journal_history_end(j) : 0;
+    if (end > j->trimmed_n) {
+        commit_trim(j, end);
+    }
+}
+
+void journals_trim(struct worker *w)
+{
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
+        if (j->state == JOURNAL_OPEN) {
+            trim_live(j);
+        } else if (j->state == JOURNAL_OLD) {
+            trim_old(j);
         }
-    } else if (history_over && j->low > 1 && journal_history_end(j) > j->trimmed_n) {
-        commit_trim(j, journal_history_end(j));
     }
 }
 
 void journals_tend(struct worker *w)
 {
-    for (struct journal *j = w->journals, *next; j != NULL; j = next) {
-        next = j->next;
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
         for (unsigned i = 0; i < w->lane_count; i++) {
             if (j->tracks[i] != NULL && (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD)) {
                 dead_expire(j->tracks[i]);
             }
         }
-        if (j->state == JOURNAL_OPEN) {
-            trim_live(j);
-        } else if (j->state == JOURNAL_OLD) {
-            tend_old(j);
+        if (j->state == JOURNAL_OLD && is_history_over(j) && j->low > j->top && is_empty(j)) {
+            delete_empty(j);
         }
     }
+    journals_trim(w);
 }

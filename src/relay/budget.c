@@ -10,8 +10,7 @@
 
 enum {
     FIGURES_CEILING = 64 << 10,
-    HURRY_MS = 10,
-    HURRY_EVERY_MS = 25,
+    ROOM_MS = 20, /* the timer's tick and the commit's 10 ms come on top of it */
     FULL_MS = 5000,
     DROP_MOST = 2048,
     LIMIT_LEAST = 16 << 20,
@@ -199,15 +198,18 @@ void budget_update(struct worker *w)
     }
 }
 
-static void hurry(struct worker *w)
+static void on_room(struct wheel_timer *t)
 {
-    if (!budget_is_short(w) || boot_ms() < w->budget.hurry_again_ms) {
-        return;
-    }
-    w->budget.hurry_again_ms = boot_ms() + HURRY_EVERY_MS;
-    if (!w->stopping && !w->draining && w->live != NULL &&
-        journal_history_end(w->live) > w->live->trimmed_n) {
-        wheel_arm(&w->wheel, &w->renewal, HURRY_MS, w->renewal.on_due);
+    struct worker *w = CONTAINER_OF(t, struct worker, budget.room);
+    journals_trim(w);
+    budget_update(w);
+}
+
+/* The next round is up to two seconds away: too late for who sends fast. */
+static void make_room(struct worker *w)
+{
+    if (budget_is_short(w) && !w->stopping && !w->draining && w->budget.room.link == NULL) {
+        wheel_arm(&w->wheel, &w->budget.room, ROOM_MS, on_room);
     }
 }
 
@@ -215,13 +217,13 @@ static void hurry(struct worker *w)
 void budget_appended(struct worker *w, uint64_t bytes)
 {
     w->budget.total += bytes;
-    hurry(w);
+    make_room(w);
 }
 
 void budget_redis_full(struct worker *w)
 {
     w->budget.full_until_ms = boot_ms() + FULL_MS;
-    hurry(w);
+    make_room(w);
 }
 
 /* --- for the others: "<all>" then " <destination> <due> <dead>" for each that has any */

@@ -288,6 +288,7 @@ void worker_end(struct worker *w, void (*on_ended)(struct worker *w))
     w->on_ended = on_ended;
     wheel_cancel(&w->wheel, &w->due);
     wheel_cancel(&w->wheel, &w->renewal);
+    wheel_cancel(&w->wheel, &w->budget.room);
     while (w->journals != NULL) {
         journal_free(w->journals);
     }
@@ -349,6 +350,7 @@ void worker_close(struct worker *w, void (*on_freed)(struct worker *w))
     w->on_freed = on_freed;
     w->draining = true;
     wheel_cancel(&w->wheel, &w->renewal);
+    wheel_cancel(&w->wheel, &w->budget.room);
     cancel_attempts(w);
     forget_all(w);
     wheel_arm(&w->wheel, &w->look, 0, look_at_close);

@@ -60,11 +60,14 @@ struct lane {
 };
 
 /* --- delivery.c: the only mover */
-struct delivery *delivery_new(struct event *e, struct lane *lane, struct track *t, uint64_t n);
+/* In its track's slot `seq`, or with TRACK_NO_SEQ from its due set. `r` NULL: nobody has tried it.
+ * In no list until it is moved to one. */
+struct delivery *delivery_new(struct track *t, struct event *e, uint64_t seq,
+                              const struct record *r);
 void delivery_move(struct delivery *d, enum delivery_state to);
 /* Out of every list and of memory; what the journal shall know of it was said before. */
 void delivery_free(struct delivery *d);
-void delivery_load(struct delivery *d);                 /* it came from its track's due set */
+void delivery_load(struct delivery *d);                 /* its track's due set has it, too */
 void delivery_settle(struct delivery *d);               /* delivered, or given up without a trace */
 void delivery_park(struct delivery *d, int64_t due_ms); /* or buries it: see on_full */
 void delivery_bury(struct delivery *d);
@@ -94,15 +97,18 @@ uint64_t dispatch_reserve(struct journal *j, uint64_t n, struct lane *lane);
 void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, uint64_t seq,
                        bool deliver);
 /* A parked delivery whose time has come, or whose max_age has passed; both take a reference of `e`.
- */
-void dispatch_parked(struct track *t, struct event *e, const struct record *r);
+ * With another `seq` than TRACK_NO_SEQ its park was not written: it has its slot still. */
+void dispatch_parked(struct track *t, struct event *e, const struct record *r, uint64_t seq);
 void dispatch_expired(struct track *t, struct event *e, const struct record *r);
-/* One whose park was taken back before it was written: it has its slot still. */
-void dispatch_again(struct track *t, struct event *e, const struct record *r, uint64_t seq);
-bool dispatch_takes(const struct lane *lane); /* would one that recovery has read find room? */
 int64_t lane_max_age_ms(const struct lane *lane);
-/* Room for parked deliveries in memory right now. */
-unsigned dispatch_room(const struct lane *lane);
+/* Where deliveries come from: each has its part of the lane. */
+enum dispatch_from {
+    FROM_APPEND,
+    FROM_RECOVERY, /* what a former life has left */
+    FROM_DUE,      /* parked */
+};
+/* For how many of them is there room in memory right now? */
+unsigned dispatch_room(const struct lane *lane, enum dispatch_from from);
 void lane_pump(struct lane *lane); /* starts what may start */
 void lanes_pump(struct worker *w);
 void lanes_tend(struct worker *w); /* every 2 s: expiry of what stands, and a push for the rest */

@@ -564,7 +564,8 @@ static bool is_to_be_tried(const struct op *op, int64_t now)
 {
     const struct track *t = op->track;
     return op->kind == OP_PARK && op->event != NULL && op->seq != TRACK_NO_SEQ &&
-           op->at_ms <= now && !numset_has(&t->in_hand, op->n) && dispatch_room(t->lane) > 0;
+           op->at_ms <= now && !numset_has(&t->in_hand, op->n) &&
+           dispatch_room(t->lane, FROM_DUE) > 0;
 }
 
 static void try_held_back(struct journal *j)
@@ -577,7 +578,7 @@ static void try_held_back(struct journal *j)
             continue;
         }
         struct op *op = take_out(j, at);
-        dispatch_again(op->track, op->event, &op->record, op->seq);
+        dispatch_parked(op->track, op->event, &op->record, op->seq);
         op_free(op);
         any = true;
     }

@@ -36,18 +36,24 @@ static void list_remove(struct delivery_list *list, struct delivery *d)
     list->n--;
 }
 
-struct delivery *delivery_new(struct event *e, struct lane *lane, struct track *t, uint64_t n)
+struct delivery *delivery_new(struct track *t, struct event *e, uint64_t seq,
+                              const struct record *r)
 {
     struct delivery *d = calloc(1, sizeof *d);
     ENSURE(d != NULL);
     d->event = event_ref(e);
-    d->lane = lane;
-    lane->bytes += e->bytes;
+    d->lane = t->lane;
+    d->lane->bytes += e->bytes;
     d->track = t;
-    d->n = n;
-    d->seq = TRACK_NO_SEQ;
+    d->n = e->n;
+    d->seq = seq;
     d->state = DELIVERY_STATES; /* in no list yet */
-    d->record.since_ms = e->received_ms;
+    d->record = r != NULL ? *r : (struct record){.since_ms = e->received_ms};
+    if (seq == TRACK_NO_SEQ) {
+        delivery_load(d);
+    } else {
+        track_slot(t, seq)->delivery = d;
+    }
     return d;
 }
 

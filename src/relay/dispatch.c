@@ -49,26 +49,42 @@ static bool has_its_share(const struct lane *lane)
 
 /* --- what comes in */
 
-/* `bytes` of it are in memory already. Nobody waits behind one body that is great: an idle lane
- * takes it. */
-static bool takes(const struct lane *lane, size_t bytes, bool read_back)
+/* As many as there are slots: what is parked has half as many, of its own. */
+static unsigned free_slots(const struct lane *lane, bool parked)
 {
-    bool room = lane->lists[DELIVERY_FRESH].n + lane->lists[DELIVERY_INFLIGHT].n <
-                lane->w->conf->listen.lane;
-    return !stands(lane) && room &&
-           (bytes == 0 || !(has_its_share(lane) || (read_back && memory_is_short(lane))));
+    const struct delivery_list *lists = lane->lists;
+    unsigned most = lane->w->conf->listen.lane / (parked ? 2 : 1);
+    unsigned held = parked ? lists[DELIVERY_OVERDUE].n + lists[DELIVERY_RETRY].n
+                           : lists[DELIVERY_FRESH].n + lists[DELIVERY_INFLIGHT].n;
+    return held >= most ? 0 : most - held;
 }
 
-bool dispatch_takes(const struct lane *lane)
+/* One to probe with, or to go on: nobody waits behind one body that is great. What is parked does
+ * not wait for fresh ones either. */
+static unsigned first_one(const struct lane *lane, bool parked)
 {
-    return takes(lane, lane->bytes, true);
+    unsigned before = lane_depth(lane) - (parked ? lane->lists[DELIVERY_FRESH].n : 0);
+    return before == 0 ? 1 : 0;
 }
 
+unsigned dispatch_room(const struct lane *lane, enum dispatch_from from)
+{
+    bool parked = from == FROM_DUE;
+    if (stands(lane) || (parked && lane->w->draining)) {
+        return 0;
+    }
+    if (has_its_share(lane) || (from != FROM_APPEND && memory_is_short(lane)) ||
+        (parked && lane->breaker.state == BREAKER_HALF_OPEN)) {
+        return first_one(lane, parked);
+    }
+    return free_slots(lane, parked);
+}
+
+/* Not in any list yet, but its bytes count already. */
 static void offer(struct delivery *d)
 {
     struct lane *lane = d->lane;
-    bool read_back = d->track != NULL && !d->track->journal->live;
-    if (!takes(lane, lane->bytes - d->event->bytes, read_back)) {
+    if (dispatch_room(lane, d->track->journal->live ? FROM_APPEND : FROM_RECOVERY) == 0) {
         snprintf(d->record.reason, sizeof d->record.reason, "%s",
                  lane->dest == NULL ? "unknown_destination"
                  : is_held(lane)    ? "paused"
@@ -86,20 +102,12 @@ uint64_t dispatch_reserve(struct journal *j, uint64_t n, struct lane *lane)
     return track_push(track_of(j, lane), n, NULL);
 }
 
-static void deliver_at(struct track *t, struct event *e, uint64_t seq)
-{
-    struct delivery *d = delivery_new(e, t->lane, t, e->n);
-    d->seq = seq;
-    track_slot(t, seq)->delivery = d;
-    offer(d);
-}
-
 void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, uint64_t seq,
                        bool deliver)
 {
     struct track *t = track_of(j, lane);
     if (deliver) {
-        deliver_at(t, e, seq);
+        offer(delivery_new(t, e, seq, NULL));
     } else {
         track_done(t, seq);
     }
@@ -109,7 +117,7 @@ void dispatch_event(struct journal *j, struct event *e)
 {
     for (size_t i = 0; i < e->to_count; i++) {
         struct track *t = track_of(j, j->w->lanes[e->to[i]]);
-        deliver_at(t, e, track_push(t, e->n, NULL));
+        offer(delivery_new(t, e, track_push(t, e->n, NULL), NULL));
     }
 }
 
@@ -118,47 +126,20 @@ void dispatch_recovered(struct journal *j, struct event *e, struct lane *lane)
     dispatch_reserved(j, e, lane, dispatch_reserve(j, e->n, lane), true);
 }
 
-void dispatch_again(struct track *t, struct event *e, const struct record *r, uint64_t seq)
-{
-    struct delivery *d = delivery_new(e, t->lane, t, e->n);
-    d->record = *r;
-    d->seq = seq;
-    track_slot(t, seq)->delivery = d;
-    delivery_move(d, r->attempts == 0 ? DELIVERY_OVERDUE : DELIVERY_RETRY);
-}
-
-void dispatch_parked(struct track *t, struct event *e, const struct record *r)
+void dispatch_parked(struct track *t, struct event *e, const struct record *r, uint64_t seq)
 {
     CRASH_POINT("due");
-    struct delivery *d = delivery_new(e, t->lane, t, e->n);
-    d->record = *r;
-    delivery_load(d);
+    struct delivery *d = delivery_new(t, e, seq, r);
     delivery_move(d, r->attempts == 0 ? DELIVERY_OVERDUE : DELIVERY_RETRY);
 }
 
 void dispatch_expired(struct track *t, struct event *e, const struct record *r)
 {
-    struct delivery *d = delivery_new(e, t->lane, t, e->n);
-    d->record = *r;
-    delivery_load(d);
+    struct delivery *d = delivery_new(t, e, TRACK_NO_SEQ, r);
     if (r->attempts == 0) {
         snprintf(d->record.reason, sizeof d->record.reason, "expired");
     }
     delivery_bury(d);
-}
-
-unsigned dispatch_room(const struct lane *lane)
-{
-    unsigned most = lane->w->conf->listen.lane / 2;
-    unsigned held = lane->lists[DELIVERY_OVERDUE].n + lane->lists[DELIVERY_RETRY].n;
-    if (stands(lane) || lane->w->draining) {
-        return 0;
-    }
-    /* One to probe with, or to go on. */
-    if (lane->breaker.state == BREAKER_HALF_OPEN || memory_is_short(lane) || has_its_share(lane)) {
-        return held + lane->lists[DELIVERY_INFLIGHT].n > 0 ? 0 : 1;
-    }
-    return held >= most ? 0 : most - held;
 }
 
 /* --- what goes out */
@@ -213,7 +194,7 @@ static void on_probe(struct wheel_timer *t);
 
 static void refill(struct lane *lane)
 {
-    if (dispatch_room(lane) == 0 || ready_count(lane) > lane->w->conf->listen.lane / 4) {
+    if (dispatch_room(lane, FROM_DUE) == 0 || ready_count(lane) > lane->w->conf->listen.lane / 4) {
         return;
     }
     int64_t now = worker_now_ms(lane->w);
@@ -222,7 +203,7 @@ static void refill(struct lane *lane)
         if (t != NULL && t->next_due_ms <= now) {
             due_look(t);
         }
-        if (t != NULL && t->passed_over && dispatch_takes(lane)) {
+        if (t != NULL && t->passed_over && dispatch_room(lane, FROM_RECOVERY) > 0) {
             recover_more(j);
         }
     }

@@ -212,7 +212,7 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
             if (r->kind == READ_EXPIRED) {
                 dispatch_expired(t, e, &record);
             } else {
-                dispatch_parked(t, e, &record);
+                dispatch_parked(t, e, &record, TRACK_NO_SEQ);
             }
             event_unref(e);
         }
@@ -284,7 +284,7 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
     }
     int64_t now = worker_now_ms(j->w);
     int64_t next = INT64_MAX;
-    unsigned room = r->kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane);
+    unsigned room = r->kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane, FROM_DUE);
     unsigned most = bodies_at_once(t);
     room = room > most ? most : room;
     r->numbers = malloc((pairs + 1) * sizeof *r->numbers);
@@ -317,7 +317,7 @@ static void start_read(struct track *t, enum read_kind kind, int64_t before_ms)
     r->t = t;
     r->lane = t->lane->number;
     r->kind = kind;
-    unsigned room = kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane);
+    unsigned room = kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane, FROM_DUE);
     /* One more says when the next is due. */
     r->limit = (unsigned)t->in_hand.n + (room < EVENTS_MOST ? room : EVENTS_MOST) + 1;
     char most[20], score[24];
@@ -350,7 +350,7 @@ void due_look(struct track *t)
     if (t->due_reading || !journal_may_act(j) || j->state == JOURNAL_MARKING) {
         return;
     }
-    if (dispatch_room(t->lane) > 0) {
+    if (dispatch_room(t->lane, FROM_DUE) > 0) {
         start_read(t, READ_DUE, 0);
     }
 }

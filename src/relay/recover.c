@@ -263,7 +263,7 @@ static bool is_of_this_pass(struct track *t, uint64_t n)
     if (read || t->passed_over) {
         return false;
     }
-    if (is_redis_full(j) && !dispatch_takes(t->lane)) {
+    if (is_redis_full(j) && dispatch_room(t->lane, FROM_RECOVERY) == 0) {
         t->passed_over = true;
         t->unread_n = n;
         return false;
@@ -441,7 +441,7 @@ static void begin_pass(struct journal *j)
     for (unsigned i = 0; i < j->w->lane_count; i++) {
         struct track *t = j->tracks[i];
         if (t != NULL && t->unread_n != 0) {
-            t->passed_over = full && !dispatch_takes(t->lane);
+            t->passed_over = full && dispatch_room(t->lane, FROM_RECOVERY) == 0;
         }
     }
     j->recovery->again = true;

@@ -1,7 +1,7 @@
 /* The journal: a worker's durable log in Redis, for one life. This header and the files journal.c,
- * track.c, commit.c, proof.c, lease.c, recover.c and due.c, with the Lua beside them, are the only
- * place that knows Redis keys. What the protocol is and why: ENGINE in the design, tests/model for
- * the proof.
+ * track.c, commit.c, held_back.c, proof.c, lease.c, recover.c and due.c, with the Lua beside them,
+ * are the only place that knows Redis keys. What the protocol is and why: ENGINE in the design,
+ * tests/model for the proof.
  *
  * Keys of journal J, all with the hash tag {J}: owner, journal (stream), settled (hash), event:<n>
  * (hash: a body and one record a destination), due:<destination> and dead:<destination> (sorted
@@ -258,6 +258,9 @@ struct op {
 };
 #define TRACK_NO_SEQ UINT64_MAX
 
+void op_take(struct journal *j, struct op **at); /* *at leaves the queue, and is the caller's */
+void op_free(struct op *op);
+
 void commit_park(struct track *t, uint64_t n, uint64_t seq, struct event *body,
                  const struct record *r, int64_t due_ms);
 void commit_bury(struct track *t, uint64_t n, uint64_t seq, struct event *body,
@@ -273,8 +276,7 @@ void commit_trim(struct journal *j, uint64_t below_n);
 void commit_request_done(struct journal *j, uint64_t n, struct str text);
 /* What still waits to be written goes by the new time; what cannot starts the walk again. */
 void commit_time_went_back(struct journal *j);
-void commit_soon(struct journal *j);           /* something changed: a tick will look */
-bool commit_is_quiet(const struct journal *j); /* nothing queued that Redis has memory for */
+void commit_soon(struct journal *j); /* something changed: a tick will look */
 /* What was to be parked and is held back by Redis' memory is not wanted any more; how many. */
 unsigned commit_forget(struct track *t);
 bool commit_idle(const struct journal *j); /* nothing queued, dirty or unanswered */

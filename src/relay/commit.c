@@ -8,6 +8,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "relay/delivery.h"
+#include "relay/held_back.h"
 #include "relay/spool.h"
 #include "relay/stats.h"
 
@@ -18,7 +19,6 @@ enum {
     BATCH_OPS = 256,
     BATCH_BYTES = 8 << 20,
     TEXT_CEILING = 64 << 20,
-    HELD_BACK_FEW = 4096, /* so many are walked through again soon, to ask the lanes for room */
 };
 
 struct batch {
@@ -36,7 +36,7 @@ struct batch {
 
 /* --- the queue */
 
-static void op_free(struct op *op)
+void op_free(struct op *op)
 {
     event_unref(op->event);
     free(op->text);
@@ -54,6 +54,16 @@ static struct op *queue(struct journal *j, const struct op *op)
     j->op_count++;
     commit_soon(j);
     return o;
+}
+
+void op_take(struct journal *j, struct op **at)
+{
+    struct op *op = *at;
+    *at = op->next;
+    if (j->ops_tail == &op->next) {
+        j->ops_tail = at;
+    }
+    j->op_count--;
 }
 
 static void queue_record(enum op_kind kind, struct track *t, uint64_t n, uint64_t seq,
@@ -90,47 +100,15 @@ void commit_drop(struct track *t, uint64_t n)
     queue(t->journal, &(struct op){.kind = OP_DROP, .track = t, .n = n, .seq = TRACK_NO_SEQ});
 }
 
-static struct op *take_out(struct journal *j, struct op **at)
-{
-    struct op *op = *at;
-    *at = op->next;
-    if (j->ops_tail == &op->next) {
-        j->ops_tail = at;
-    }
-    j->op_count--;
-    return op;
-}
-
-/* Parks that Redis' memory holds back were never written: of entry `n`, or of all if that is 0.
- * What they stand for is settled instead. */
-static unsigned settle_held_back(struct track *t, uint64_t n)
-{
-    struct journal *j = t->journal;
-    unsigned found = 0;
-    for (struct op **at = &j->ops; boot_ms() < j->oom_until_ms && *at != NULL;) {
-        if ((*at)->track != t || (n != 0 && (*at)->n != n) || (*at)->event == NULL) {
-            at = &(*at)->next;
-            continue;
-        }
-        struct op *op = take_out(j, at);
-        if (op->seq != TRACK_NO_SEQ) {
-            track_done(t, op->seq);
-        }
-        found++;
-        op_free(op);
-    }
-    return found;
-}
-
 unsigned commit_forget(struct track *t)
 {
-    return t->in_hand.n == 0 ? settle_held_back(t, 0) : 0; /* else they are in flight, too */
+    return t->in_hand.n == 0 ? held_back_settle_all(t) : 0; /* else they are in flight, too */
 }
 
 void commit_settle(struct track *t, uint64_t n)
 {
     CRASH_POINT("settle");
-    if (settle_held_back(t, n) > 0) {
+    if (held_back_settle(t, n) > 0) {
         numset_remove(&t->in_hand, n);
     } else {
         commit_drop(t, n);
@@ -178,17 +156,6 @@ void commit_time_went_back(struct journal *j)
         hasten_ops(j->batch->ops, now);
         j->batch->outdated = true;
     }
-}
-
-bool commit_is_quiet(const struct journal *j)
-{
-    bool full = boot_ms() < j->oom_until_ms;
-    for (const struct op *op = j->ops; op != NULL; op = op->next) {
-        if (!full || (op->event == NULL && op->kind != OP_REQUEST_DONE)) { /* that waits for one */
-            return false;
-        }
-    }
-    return true;
 }
 
 bool commit_idle(const struct journal *j)
@@ -286,54 +253,25 @@ static void add_op(struct batch *b, const struct op *op)
     }
 }
 
-/* An entry, or with a track one destination's delivery of it, in one number. */
-static uint64_t place_of(const struct op *op, const struct track *t)
-{
-    _Static_assert(LANES_MAX < 4096, "twelve bits say which lane, or none");
-    return op->n << 12 | (t == NULL ? 0 : t->lane->number + 1);
-}
-
-/* Bodies are held back for a while after Redis answered that it is full: everything that frees
- * memory goes ahead of them. Order among the rest is kept, and nothing overtakes what waits of its
- * own delivery, nor the word that a request for its entry is done. */
-static bool held_back(const struct journal *j, const struct op *op, const struct numset *waiting)
-{
-    bool of_entry = op->track != NULL || (op->kind == OP_REQUEST_DONE && op->n != 0);
-    return (op->event != NULL && boot_ms() < j->oom_until_ms) ||
-           (of_entry && numset_has(waiting, place_of(op, op->track)));
-}
-
-/* It was queued before a body that is held back, and goes before it now: of a replay, that has its
- * body from there. */
-static void trim_no_further(struct journal *j, struct op *op)
-{
-    uint64_t end = journal_history_end(j);
-    if (end < op->n) {
-        op->n = j->trim_asked_n = end > j->trimmed_n ? end : j->trimmed_n;
-    }
-}
-
 static void take_ops(struct journal *j, struct batch *b)
 {
-    struct numset waiting = {0}; /* places of what is held back */
+    struct held_back h;
+    held_back_init(&h, j);
     struct op **tail = &b->ops, **from = &j->ops;
     size_t count = 0, bytes = 0;
     while (*from != NULL && count < BATCH_OPS && bytes < BATCH_BYTES) {
         struct op *op = *from;
-        if (held_back(j, op, &waiting)) {
-            numset_add(&waiting, place_of(op, op->track));
-            numset_add(&waiting, place_of(op, NULL));
+        if (held_back_stays(&h, op)) {
             from = &op->next;
             continue;
         }
-        *from = op->next;
+        op_take(j, from);
         op->next = NULL;
         *tail = op;
         tail = &op->next;
-        j->op_count--;
         count++;
-        if (op->kind == OP_TRIM && boot_ms() < j->oom_until_ms) {
-            trim_no_further(j, op);
+        if (op->kind == OP_TRIM && h.on) {
+            held_back_shorten(j, op);
         }
         bytes += op->event == NULL ? 0 : op->event->bytes;
         if (op->seq != TRACK_NO_SEQ) {
@@ -341,9 +279,7 @@ static void take_ops(struct journal *j, struct batch *b)
         }
         add_op(b, op);
     }
-    for (j->ops_tail = &j->ops; *j->ops_tail != NULL; j->ops_tail = &(*j->ops_tail)->next) {
-    }
-    numset_done(&waiting);
+    held_back_done(&h);
 }
 
 /* The lowest entry that is unknown, unread, or unsettled for any destination. */
@@ -559,40 +495,12 @@ static void batch_undo(struct journal *j)
     j->drop_low = true;
 }
 
-/* Redis has no memory for a body, and the delivery is due: it is tried from memory meanwhile. */
-static bool is_to_be_tried(const struct op *op, int64_t now)
-{
-    const struct track *t = op->track;
-    return op->kind == OP_PARK && op->event != NULL && op->seq != TRACK_NO_SEQ &&
-           op->at_ms <= now && !numset_has(&t->in_hand, op->n) &&
-           dispatch_room(t->lane, FROM_DUE) > 0;
-}
-
-static void try_held_back(struct journal *j)
-{
-    int64_t now = worker_now_ms(j->w);
-    bool any = false;
-    for (struct op **at = &j->ops; *at != NULL && journal_may_act(j);) {
-        if (!is_to_be_tried(*at, now)) {
-            at = &(*at)->next;
-            continue;
-        }
-        struct op *op = take_out(j, at);
-        dispatch_parked(op->track, op->event, &op->record, op->seq);
-        op_free(op);
-        any = true;
-    }
-    if (any) {
-        lanes_pump(j->w);
-    }
-}
-
 static void on_tick(struct wheel_timer *timer);
 
 static void refused(struct journal *j, enum store_error e)
 {
     if (e == STORE_OOM && j->batch->bodies) {
-        j->oom_until_ms = boot_ms() + 1000;
+        held_back_start(j);
         batch_undo(j);
         budget_redis_full(j->w);
     }
@@ -658,9 +566,7 @@ static void on_tick(struct wheel_timer *timer)
         return; /* its answer, or Coming back, will look again */
     }
     if (j->batch == NULL) {
-        if (boot_ms() < j->oom_until_ms) {
-            try_held_back(j);
-        }
+        held_back_try(j);
         if (j->ops == NULL && !j->dirty) {
             return;
         }
@@ -669,7 +575,7 @@ static void on_tick(struct wheel_timer *timer)
             batch_free(j->batch);
             j->batch = NULL;
             if (j->ops != NULL) { /* else the next one comes as soon as ever */
-                wheel_arm(&j->w->wheel, &j->tick, j->op_count < HELD_BACK_FEW ? 50 : 250, on_tick);
+                wheel_arm(&j->w->wheel, &j->tick, held_back_look_ms(j), on_tick);
             }
             return;
         }

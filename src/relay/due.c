@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "relay/delivery.h"
+#include "relay/held_back.h"
 #include "relay/stats.h"
 
 #include <limits.h>
@@ -538,7 +539,7 @@ void dead_expire(struct track *t)
 {
     struct worker *w = t->journal->w;
     int64_t before = worker_now_ms(w) - w->conf->redis.dead_ms;
-    if (t->dead_total == 0 || before <= 0 || !commit_is_quiet(t->journal) || w->budget.over) {
+    if (t->dead_total == 0 || before <= 0 || !held_back_only(t->journal) || w->budget.over) {
         return; /* over its share, the oldest go anyway */
     }
     char score[20];
@@ -570,7 +571,7 @@ static void forget_first(struct track *t, const char *kind, uint64_t count)
 
 bool dead_forget(struct track *t, uint64_t count)
 {
-    bool asks = count > 0 && t->dead_total > 0 && commit_is_quiet(t->journal) && !t->forgetting;
+    bool asks = count > 0 && t->dead_total > 0 && held_back_only(t->journal) && !t->forgetting;
     if (asks) {
         forget_first(t, "dead:", count);
     }
@@ -580,7 +581,7 @@ bool dead_forget(struct track *t, uint64_t count)
 void due_forget(struct track *t, uint64_t count)
 {
     if (count > 0 && t->next_due_ms != INT64_MAX && !t->due_reading && t->in_hand.n == 0 &&
-        commit_is_quiet(t->journal)) {
+        held_back_only(t->journal)) {
         forget_first(t, "due:", count);
     }
 }

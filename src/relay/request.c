@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "relay/delivery.h"
+#include "relay/held_back.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +96,7 @@ static void on_request_entry(void *user, const redisReply *reply)
         request_fails(r, "history has its body no more");
         return;
     }
-    if (boot_ms() < r->j->oom_until_ms) { /* its body would wait, and every other request with it */
+    if (held_back_on(r->j)) { /* its body would wait, and every other request with it */
         request_later(r);
         return;
     }

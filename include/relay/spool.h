@@ -4,7 +4,7 @@
  * number of its own, S, and its events are numbered n = 1, 2, 3 ... in segments (io/segment.h) in
  * <data_dir>/spool. A worker has one batch of records on its way to the disk and gathers the next
  * one meanwhile; a 2xx leaves when its batch is synced. When Redis is back, each event is appended
- * to the live journal as one that has moved there from S-n (relay/move.c): the claim in S' `moved`
+ * to the live journal as one that has moved there from S-n (relay/move.h): the claim in S' `moved`
  * says whose copy counts, so a segment may be read again after a crash, no position is kept, and
  * each event is delivered once. A segment goes when Redis has answered all of it. Segments that an
  * earlier life left are shared out among the workers of this one. */

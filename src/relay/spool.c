@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "io/segment.h"
 #include "relay/delivery.h"
+#include "relay/move.h"
 #include "relay/node.h"
 #include "relay/stats.h"
 
@@ -550,7 +551,7 @@ static bool may_feed(const struct spool *s)
     const struct worker *w = s->w;
     const struct conf *c = w->conf;
     unsigned moving = s->moving - w->unproven_spooled; /* those wait, perhaps long: for no other */
-    return !s->read_all && moving < AT_ONCE && journal_refuses(w) == NULL && moves_prove(w) &&
+    return !s->read_all && moving < AT_ONCE && journal_refuses(w) == NULL && moves_may_wait(w) &&
            w->budget.total < w->budget.limit && w->live->op_count < OPS_ENOUGH &&
            (uint64_t)w->live->pending_count * w->node->worker_count * 2 <= c->listen.pending &&
            event_bytes_alive() * 2 <= c->listen.memory_bytes;

@@ -36,6 +36,9 @@ void spool_pump(struct worker *w);
 /* Of an event that left the spool: Redis has it now (its move is durable); its move is over. */
 void spool_event_durable(struct worker *w, bool proven); /* else its file is read again */
 void spool_event_moved(struct worker *w);
+/* Of the drain: a file is done with, and is no longer of its files; it may have been the last. */
+void spool_file_gone(struct worker *w);
+void spool_look_closed(struct worker *w); /* of the drain: nothing of it is on the thread pool */
 uint64_t spool_bytes(const struct worker *w); /* on disk, this worker's */
 /* on_closed when no thread works for it any more. */
 void spool_close(struct worker *w, void (*on_closed)(void *user), void *user);

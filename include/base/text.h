@@ -56,6 +56,9 @@ size_t text_put_hex(char *out, const void *bytes, size_t n);    /* lower case, 2
 size_t text_put_base64(char *out, const void *bytes, size_t n); /* padded, 4*((n+2)/3) characters */
 size_t text_put_duration(char out[32], int64_t ms); /* 1h30m, 250ms: text_duration reads it */
 
+/* As much as fits into `to`, and a terminator. */
+void text_copy(char *to, size_t size, struct str from);
+
 /* Strict decoders (no white space, exact padding); false = not that encoding, or over `cap`. */
 bool text_get_hex(struct str s, void *out, size_t cap, size_t *n); /* either case */
 bool text_get_base64(struct str s, void *out, size_t cap, size_t *n);

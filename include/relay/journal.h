@@ -156,6 +156,9 @@ void journal_name(uint64_t number, char out[12]);
 bool journal_number(struct str name, uint64_t *number); /* false: no journal's name */
 /* Builds "<prefix>{J}:<kind><rest>" in `out`. */
 struct str journal_key(const struct journal *j, struct buf *out, const char *kind, struct str rest);
+/* The same of any journal, by its name. Makes `out`; free with buf_done. */
+struct str journal_key_of(const struct worker *w, struct buf *out, struct str name,
+                          const char *kind, struct str rest);
 /* Is it mine, answered, and within its lease? No attempt and no 2xx without. */
 bool journal_may_act(const struct journal *j);
 bool journal_may_act_at(const struct journal *j, int64_t boot); /* boot_ms, read just now */
@@ -366,70 +369,11 @@ void lease_renew_all(struct worker *w);
 /* A planned stop: seals and frees every journal; on_freed when Redis has answered or is away. */
 void lease_free_all(struct worker *w, void (*on_freed)(struct worker *w));
 
-/* --- move.c: entries whose delivery is decided by a claim: events that leave a lost journal, or
- * the spool, for the live one, and deliveries that their sender may have sent before */
-#define MOVE_PLACE_MAX 48 /* of "<journal>-<n>" */
-
-enum move_verdict {
-    MOVE_MINE,      /* it is delivered */
-    MOVE_DUPLICATE, /* the first one is, under the id that is told */
-    MOVE_UNKNOWN,   /* its journal was left: whoever recovers it asks again */
-};
-typedef void (*move_on_decided)(void *user, struct journal *j, enum move_verdict verdict,
-                                struct str first_id);
-
-struct move {
-    struct move *next, **link; /* link NULL: in no list any more */
-    struct event *event;       /* its `to` = what is unsettled */
-    uint64_t from_journal, from_n;
-    struct append *append; /* under way */
-    struct event *copy;    /* appended: to be claimed */
-    uint64_t copy_number;  /* of the journal that has it */
-    uint64_t *seqs;        /* its slots, one a destination; owned */
-    bool claiming;
-    bool unproven;                    /* the copy claims nothing before it is proven to be */
-    enum conf_durability promised;    /* ... so durable */
-    size_t unproven_bytes;            /* counted in the worker's */
-    bool looking, looked;             /* whether another has claimed it is asked; nobody has */
-    bool spooled;                     /* it comes from the spool ... */
-    bool durable;                     /* ... which need not keep it any more */
-    bool copy_lost;                   /* its journal was left, and lies below it now */
-    size_t read_bytes;                /* not 0: counted in the worker's undecided_bytes */
-    bool dropped;                     /* not wanted any more; the claim's answer frees it */
-    char dedupe[DEDUPE_KEY + 1];      /* not empty: the claim is of a delivery id */
-    char then_dedupe[DEDUPE_KEY + 1]; /* ... that is claimed when the event itself is */
-    move_on_decided on_decided;       /* once, or NULL */
-    void *user;
-};
-/* Everything that `j` holds unsettled above `top` becomes a move; the rest of its memory goes.
- * `all_lost`: Redis has nothing of it any more, so what was parked and is not in memory is lost. */
-void move_out(struct journal *j, uint64_t top, bool all_lost);
-bool move_holds_above(struct journal *j, uint64_t top);
-/* Recovery met an entry that says where it came from: whose it is must be claimed before any
- * attempt; then its delivery id, if `dedupe` is not empty. */
-void move_recovered(struct journal *j, struct event *copy, uint64_t from_journal, uint64_t from_n,
-                    const char *dedupe);
-/* An entry of a source with `dedupe` is in the stream: the first that claims its delivery id is
- * delivered, the others are settled. `proven`: it is known to be as durable as its source promises.
- * `on_decided` may be NULL; never from inside. */
-void move_dedupe(struct journal *j, struct event *e, const char *key, bool proven,
-                 move_on_decided on_decided, void *user);
-void move_appended(struct journal *j, struct append *a, const char *reason);
-/* An event of the spool (taken over), when the live journal takes appends. */
-void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
-                  const char *dedupe);
-void move_proven(struct worker *w, struct move *m); /* it claims with the next moves_pump */
-/* May one more wait for a proof? Asked when journal_refuses says NULL. */
-bool moves_prove(const struct worker *w);
-/* Does any event move that no disk holds? */
-bool moves_pending(const struct worker *w);
-size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX]);
-bool move_place_read(struct str place, uint64_t *number, uint64_t *n);
-void moves_pump(struct worker *w);
-void moves_free(struct worker *w);
-/* May a recovery read on? What it reads may have to be claimed first, and waits for that in memory.
- */
-bool moves_have_room(const struct worker *w);
+/* --- unsettled.c: what a journal that is left holds unsettled in memory, above its top */
+bool unsettled_above(const struct journal *j, uint64_t top);
+/* All of it moves to the live journal (relay/move.h); the rest of its memory goes. `all_lost`:
+ * Redis has nothing of it any more, so what was parked and is not in memory is lost. */
+void unsettled_move_out(struct journal *j, uint64_t top, bool all_lost);
 
 /* --- recover.c: reads a sealed journal back */
 void recover_start(struct journal *j); /* from JOURNAL_READING to JOURNAL_OLD */

@@ -1,30 +1,8 @@
-/* Questions about what is in Redis, on any node and of any journal; and requests to their owners.
- */
+/* What is in Redis of one event, of any journal and on any node; and requests to its owner. */
 #ifndef RELAY_LOOKUP_H
 #define RELAY_LOOKUP_H
 
 #include "relay/journal.h"
-
-/* One dead letter, as the listing shows it. Slices are valid in the callback. */
-struct dead_letter {
-    struct str id, source, destination, method, target;
-    int64_t received_ms, buried_ms;
-    struct record record;
-};
-
-struct dead_query {
-    struct str destination; /* empty: all */
-    unsigned limit;         /* newest first; at most 1000 */
-    struct str after;       /* the `next` of the page before; empty: from the newest */
-};
-
-/* on_each for every letter of a page, then on_end once with NULL or a reason ("redis_down", or
- * "malformed": `after` is no page's `next`), and with what asks for the next page (empty: this was
- * the last). Pages that follow each other have each letter once, whatever is buried, replayed or
- * purged meanwhile. On a cluster those of several masters may be out of order within a page. */
-void lookup_dead(struct worker *w, const struct dead_query *q,
-                 void (*on_each)(void *user, const struct dead_letter *d),
-                 void (*on_end)(void *user, struct str next, const char *reason), void *user);
 
 /* One event with all that is known of its deliveries. */
 struct found_event {

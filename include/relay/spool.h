@@ -4,7 +4,7 @@
  * number of its own, S, and its events are numbered n = 1, 2, 3 ... in segments (io/segment.h) in
  * <data_dir>/spool. A worker has one batch of records on its way to the disk and gathers the next
  * one meanwhile; a 2xx leaves when its batch is synced. When Redis is back, each event is appended
- * to the live journal as one that has moved there from S-n (relay/move.c): the claim in S' `moved`
+ * to the live journal as one that has moved there from S-n (relay/move.h): the claim in S' `moved`
  * says whose copy counts, so a segment may be read again after a crash, no position is kept, and
  * each event is delivered once. A segment goes when Redis has answered all of it. Segments that an
  * earlier life left are shared out among the workers of this one. */
@@ -36,6 +36,9 @@ void spool_pump(struct worker *w);
 /* Of an event that left the spool: Redis has it now (its move is durable); its move is over. */
 void spool_event_durable(struct worker *w, bool proven); /* else its file is read again */
 void spool_event_moved(struct worker *w);
+/* Of the drain: a file is done with, and is no longer of its files; it may have been the last. */
+void spool_file_gone(struct worker *w);
+void spool_look_closed(struct worker *w); /* of the drain: nothing of it is on the thread pool */
 uint64_t spool_bytes(const struct worker *w); /* on disk, this worker's */
 /* on_closed when no thread works for it any more. */
 void spool_close(struct worker *w, void (*on_closed)(void *user), void *user);

@@ -3,6 +3,7 @@
 
 #include "admin/call.h"
 #include "base/json.h"
+#include "relay/dead_page.h"
 #include "relay/lookup.h"
 
 enum { LIST_DEFAULT = 100, LIST_MOST = 1000 };
@@ -126,7 +127,7 @@ void dead_list(struct worker *w, struct httpd_request *r, struct str rest)
     struct call *c = call_new(sizeof *c, w, r);
     json_open(&c->out, '{');
     json_list(&c->out, "dead");
-    lookup_dead(w, &q, on_dead, on_dead_end, c);
+    dead_page_read(w, &q, on_dead, on_dead_end, c);
 }
 
 static void on_requested(void *call, const char *reason)

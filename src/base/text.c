@@ -337,6 +337,15 @@ size_t text_put_duration(char out[32], int64_t ms)
     return n;
 }
 
+void text_copy(char *to, size_t size, struct str from)
+{
+    size_t n = from.len < size - 1 ? from.len : size - 1;
+    if (n > 0) {
+        memcpy(to, from.at, n);
+    }
+    to[n] = '\0';
+}
+
 size_t text_put_hex(char *out, const void *bytes, size_t n)
 {
     static const char digits[] = "0123456789abcdef";

@@ -10,6 +10,7 @@
 #include "model/forwarded.h"
 #include "model/route.h"
 #include "relay/delivery.h"
+#include "relay/move.h"
 #include "relay/node.h"
 #include "relay/spool.h"
 #include "relay/stats.h"
@@ -432,7 +433,7 @@ static void on_request(void *user, struct httpd_request *r)
         refuse(w, r, source, reason, redis_trouble(w));
         return;
     }
-    if (!spool && source->dedupe_ms > 0 && !moves_prove(w)) { /* it would wait in memory */
+    if (!spool && source->dedupe_ms > 0 && !moves_may_wait(w)) { /* it would wait in memory */
         refuse(w, r, source, "redis_down", "replicas, or a sync, are waited for");
         return;
     }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "relay/delivery.h"
 #include "relay/ingest.h"
+#include "relay/move.h"
 #include "relay/node.h"
 #include "relay/spool.h"
 #include "relay/stats.h"
@@ -109,6 +110,20 @@ struct str journal_key(const struct journal *j, struct buf *out, const char *kin
 {
     buf_clear(out);
     buf_add_str(out, str_of(j->keys.base));
+    buf_add_str(out, str_of(kind));
+    buf_add_str(out, rest);
+    ENSURE(!out->failed);
+    return buf_str(out);
+}
+
+struct str journal_key_of(const struct worker *w, struct buf *out, struct str name,
+                          const char *kind, struct str rest)
+{
+    buf_init(out, 512);
+    buf_add_str(out, w->conf->redis.prefix);
+    buf_add_char(out, '{');
+    buf_add_str(out, name);
+    buf_add_str(out, STR("}:"));
     buf_add_str(out, str_of(kind));
     buf_add_str(out, rest);
     ENSURE(!out->failed);
@@ -339,7 +354,7 @@ static bool send_event(struct journal *j, const struct append *a)
     if (a->move != NULL) {
         argv[argc++] = STR("from");
         argv[argc++] = (struct str){from, move_place(a->move->from_journal, a->move->from_n, from)};
-        dedupe = a->move->then_dedupe;
+        dedupe = a->move->dedupe;
     }
     if (dedupe[0] != '\0') {
         argv[argc++] = STR("k");

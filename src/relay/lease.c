@@ -13,6 +13,7 @@
 #include "relay/delivery.h"
 #include "relay/embedded.h"
 #include "relay/ingest.h"
+#include "relay/move.h"
 #include "relay/stats.h"
 
 #include <stdio.h>
@@ -184,7 +185,7 @@ static void recover(struct journal *j, const struct answer *a)
 /* The top of a journal that I no longer append to is certain: part with it. */
 static void left(struct journal *j, uint64_t top, const struct answer *owned)
 {
-    move_out(j, top, false);
+    unsettled_move_out(j, top, false);
     if (owned != NULL) {
         recover(j, owned);
     } else {
@@ -316,7 +317,7 @@ static void not_mine(struct journal *j, const struct answer *a)
     } else if (str_starts(a->owner, gone) &&
                text_u64(str_from(a->owner, gone.len), UINT64_MAX, &top) == NULL) {
         left(j, top, NULL);
-    } else if (j->adopted && !move_holds_above(j, a->top)) {
+    } else if (j->adopted && !unsettled_above(j, a->top)) {
         /* My taking went with a lost tail, and its first owner is back in office: it may never be
          * sealed, and there is nothing that only I hold. */
         left(j, a->top, NULL);
@@ -350,7 +351,7 @@ static void on_taken(struct journal *j, const redisReply *reply, int64_t sent_ms
     } else if (str_eq(a.word, STR("none"))) { /* all of it is lost: nothing to own */
         begin_leaving(j, "Redis has lost all of it");
         if (j->leaving) {
-            move_out(j, 0, true);
+            unsettled_move_out(j, 0, true);
             forget(j);
         } else { /* listed, but never made */
             journal_unlist(j->w, j->number);

@@ -9,7 +9,7 @@
  * the claim would still turn away every other copy of the event. So what is not proven does not
  * claim. Without a cluster the entry was written before its claim to the same server, and no tail
  * is lost that has the one and not the other. */
-#include "relay/journal.h"
+#include "relay/move.h"
 
 #include "base/crash.h"
 #include "base/log.h"
@@ -45,7 +45,7 @@ static bool may_claim(const struct journal *j)
 
 static bool waits_in(const struct move *m, const struct journal *j)
 {
-    return m->unproven && m->copy != NULL && m->copy_number == j->number && !m->copy_lost;
+    return move_is_unproven(m) && m->copy_number == j->number && !m->copy_lost;
 }
 
 /* --- asking */
@@ -129,7 +129,7 @@ static void want_claims(struct journal *j, struct wanted *all)
 {
     for (struct move *m = j->w->moves; m != NULL; m = m->next) {
         if (waits_in(m, j) && !proof_needed(j, m->promised)) { /* its server has changed */
-            move_proven(j->w, m);
+            move_proven(m);
         } else if (waits_in(m, j)) {
             want(all, m->promised);
             all->claim = j;
@@ -215,7 +215,7 @@ static unsigned judge_claims(struct journal *j)
             bool good = j->master->proof.written && is_proof(j->master, m->promised);
             left += !good;
             if (good) {
-                move_proven(j->w, m);
+                move_proven(m);
             }
         }
     }

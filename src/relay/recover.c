@@ -8,6 +8,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "relay/delivery.h"
+#include "relay/move.h"
 #include "relay/stats.h"
 
 #include <stdlib.h>

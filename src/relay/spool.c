@@ -1,4 +1,4 @@
-/* Spooling and draining: one batch at a time to the disk, one segment at a time to Redis. */
+/* Spooling: one batch at a time to the disk; what is written, relay/drain.c takes to Redis. */
 #include "relay/spool.h"
 
 #include "base/crash.h"
@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "io/segment.h"
 #include "relay/delivery.h"
+#include "relay/drain.h"
 #include "relay/node.h"
 #include "relay/stats.h"
 
@@ -23,10 +24,7 @@ enum {
     SEGMENT_BYTES = 8 << 20, /* a greater one is followed by a new one: room comes back in steps */
     KEPT_BYTES = 1 << 20,    /* of a batch's memory, for the next one */
     HEADERS_ROOM = 80 << 10, /* of a record, beside the body */
-    AT_ONCE = 64,            /* events between the spool and their lanes */
-    OPS_ENOUGH = 1024,       /* of the live journal's next commits */
     HOLD_MS = 1000,          /* after a disk that failed */
-    HOLD_MOST_MS = 60000,    /* the same of a file that is read again and again */
 };
 
 /* What is written and synced together. */
@@ -35,22 +33,6 @@ struct batch {
     uint64_t first_n;
     struct spooling *first, **tail; /* NULL: nothing is in it */
     unsigned count;
-};
-
-/* A segment that takes no more. */
-struct spool_file {
-    struct spool_file *next;
-    char name[SEGMENT_NAME_MAX];
-    uint64_t bytes;
-    bool unproven;                 /* it was read, but some of its copies were not proven */
-    int64_t read_from_ms, hold_ms; /* boot clock: no try before, and how long the last wait was */
-};
-
-enum drain_state {
-    DRAIN_IDLE,
-    DRAIN_READING,  /* the thread pool reads the first file */
-    DRAIN_FEEDING,  /* its events go to the live journal */
-    DRAIN_REMOVING, /* all of it is in Redis; the thread pool removes it */
 };
 
 struct spool {
@@ -70,26 +52,15 @@ struct spool {
     int64_t hold_until_ms;    /* boot clock: no try before */
     bool full_said;
 
-    struct spool_file *files, **files_tail; /* oldest first */
-    enum drain_state drain;
-    uv_work_t read;
-    char reading[SEGMENT_NAME_MAX];
-    const char *read_failed;
-    struct buf loaded; /* the first file's bytes */
-    struct segment_reader reader;
-    bool read_all;         /* every event of it was fed */
-    uint64_t fed, durable; /* of its events */
-    bool unproven;         /* one of them is not as durable as was promised */
-    bool damaged;          /* its end does not check, and is not just torn */
-    unsigned moving;       /* of all files */
-    uint64_t drained;      /* since it was empty */
+    struct drain *drain; /* of its files, oldest first; owned */
+    uint64_t drained;    /* events, since it was empty */
 
     bool closing;
     void (*on_closed)(void *user);
     void *user;
 };
 
-/* --- records: received (u64), six lengths (u32), then the six texts one behind the other */
+/* --- records: received (u64), seven lengths (u32), then the seven texts one behind the other */
 
 enum { TEXTS = 7, FIXED_BYTES = 8 + 4 * TEXTS };
 
@@ -132,7 +103,7 @@ bool spooled_decode(struct str payload, struct spooled *e)
 
 static bool is_empty(const struct spool *s)
 {
-    return s->files == NULL && !s->writing && s->next.count == 0 && s->segment.fd < 0;
+    return drain_is_empty(s->drain) && !s->writing && s->next.count == 0 && s->segment.fd < 0;
 }
 
 static size_t on_its_way(const struct spool *s)
@@ -168,54 +139,16 @@ const char *spool_refuses(const struct worker *w, size_t body_bytes)
 uint64_t spool_bytes(const struct worker *w)
 {
     const struct spool *s = w->spool;
-    uint64_t n = s == NULL ? 0 : s->counted;
-    for (const struct spool_file *f = s == NULL ? NULL : s->files; f != NULL; f = f->next) {
-        n += f->bytes;
-    }
-    return n;
+    return s == NULL ? 0 : s->counted + drain_bytes(s->drain);
 }
 
 /* --- segments */
-
-static void push_file(struct spool *s, struct spool_file *f)
-{
-    f->next = NULL;
-    *s->files_tail = f;
-    s->files_tail = &f->next;
-}
-
-static void add_file(struct spool *s, const char *name, uint64_t bytes)
-{
-    struct spool_file *f = calloc(1, sizeof *f);
-    ENSURE(f != NULL);
-    snprintf(f->name, sizeof f->name, "%s", name);
-    f->bytes = bytes;
-    push_file(s, f);
-}
-
-static struct spool_file *pop_file(struct spool *s)
-{
-    struct spool_file *f = s->files;
-    s->files = f->next;
-    if (s->files == NULL) {
-        s->files_tail = &s->files;
-    }
-    return f;
-}
-
-static void forget_first_file(struct spool *s)
-{
-    struct spool_file *f = pop_file(s);
-    atomic_fetch_sub(&s->w->node->spool_bytes, f->bytes);
-    s->full_said = false;
-    free(f);
-}
 
 static void close_segment(struct spool *s)
 {
     if (s->segment.fd >= 0) {
         segment_close(&s->segment);
-        add_file(s, s->segment.name, s->counted);
+        drain_add(s->drain, s->segment.name, s->counted);
         s->counted = 0;
     }
 }
@@ -282,8 +215,6 @@ static void start_writing(struct spool *s)
     ENSURE(uv_queue_work(s->w->loop, &s->write, write_in_thread, on_written) == 0);
 }
 
-static void look_closed(struct spool *s);
-
 static void on_written(uv_work_t *work, int status)
 {
     struct spool *s = CONTAINER_OF(work, struct spool, write);
@@ -307,7 +238,7 @@ static void on_written(uv_work_t *work, int status)
         start_writing(s);
     }
     spool_pump(s->w);
-    look_closed(s);
+    spool_look_closed(s->w);
 }
 
 /* An outage begins: its events get a journal number of their own. */
@@ -357,268 +288,7 @@ void spool_append(struct worker *w, const struct event_parts *parts, struct spoo
     }
 }
 
-/* --- draining */
-
-static void read_in_thread(uv_work_t *work)
-{
-    struct spool *s = CONTAINER_OF(work, struct spool, read);
-    s->read_failed = segment_load(s->dir, s->reading, &s->loaded);
-}
-
-static void remove_in_thread(uv_work_t *work)
-{
-    struct spool *s = CONTAINER_OF(work, struct spool, read);
-    s->read_failed =
-        s->damaged ? segment_put_aside(s->dir, s->reading) : segment_remove(s->dir, s->reading);
-}
-
-static void start_work(struct spool *s, enum drain_state state, uv_work_cb work,
-                       uv_after_work_cb after)
-{
-    s->drain = state;
-    memcpy(s->reading, s->files->name, sizeof s->reading);
-    ENSURE(uv_queue_work(s->w->loop, &s->read, work, after) == 0);
-}
-
-static void say_of_file(const struct spool *s, const char *what, const char *why, uint64_t bytes)
-{
-    log_line(LOG_ERROR, what, "file", "%s/spool/%s", s->w->conf->data_dir.at, s->reading, "why",
-             "%s", why, "bytes", "%llu", (unsigned long long)bytes, NULL);
-}
-
-/* The first file is done with: the next one, or the end of the outage. */
-static void next_file(struct spool *s)
-{
-    buf_done(&s->loaded);
-    forget_first_file(s);
-    s->drain = DRAIN_IDLE;
-    if (is_empty(s)) {
-        log_line(LOG_INFO, "the spool is empty again", "events", "%llu",
-                 (unsigned long long)s->drained, NULL);
-        s->journal = 0;
-        s->drained = 0;
-    }
-    spool_pump(s->w);
-    look_closed(s);
-}
-
-/* If it is still there after the next start, the claims keep its events from coming twice. */
-static void on_removed(uv_work_t *work, int status)
-{
-    struct spool *s = CONTAINER_OF(work, struct spool, read);
-    (void)status;
-    CRASH_POINT("spool_removed");
-    if (s->read_failed != NULL) {
-        say_of_file(s, "a spool file is done with but cannot be removed: remove it", s->read_failed,
-                    s->files->bytes);
-    }
-    next_file(s);
-}
-
-static void remove_file(struct spool *s)
-{
-    CRASH_POINT("spool_remove");
-    start_work(s, DRAIN_REMOVING, remove_in_thread, on_removed);
-}
-
-/* It is read again after the next start; until then it takes no room. */
-static void leave_alone(struct spool *s, const char *what, const char *why)
-{
-    say_of_file(s, what, why, s->files->bytes);
-    next_file(s);
-}
-
-/* The others first; spool_pump comes back to it, every 2 s at the latest. */
-static void read_later(struct spool *s, const char *why)
-{
-    say_of_file(s, "a spool file cannot be read; trying again", why, s->files->bytes);
-    buf_done(&s->loaded);
-    struct spool_file *f = pop_file(s);
-    f->hold_ms = f->hold_ms == 0                 ? HOLD_MS
-                 : f->hold_ms * 2 < HOLD_MOST_MS ? f->hold_ms * 2
-                                                 : HOLD_MOST_MS;
-    f->read_from_ms = boot_ms() + f->hold_ms;
-    push_file(s, f);
-    s->drain = DRAIN_IDLE;
-    look_closed(s);
-}
-
-static void on_read(uv_work_t *work, int status)
-{
-    struct spool *s = CONTAINER_OF(work, struct spool, read);
-    if (status != 0 || s->read_failed != NULL) {
-        read_later(s, status == 0 ? s->read_failed : uv_strerror(status));
-        return;
-    }
-    const char *why = segment_open(&s->reader, buf_str(&s->loaded));
-    s->drain = DRAIN_FEEDING;
-    s->fed = s->durable = 0;
-    s->unproven = s->damaged = false;
-    s->read_all = false;
-    if (why == SEGMENT_EMPTY) {
-        s->reader.left = STR_NONE;
-        why = NULL;
-    }
-    if (why != NULL) {
-        leave_alone(s,
-                    "a spool file is left alone: deliver it with the Penstock that wrote it, or "
-                    "remove it",
-                    why);
-        return;
-    }
-    spool_pump(s->w);
-    look_closed(s);
-}
-
-static size_t find_lanes(struct worker *w, struct str names, uint16_t to[LANES_MAX])
-{
-    size_t count = 0;
-    struct str name, rest = names;
-    bool more = rest.len > 0;
-    while (more && count < LANES_MAX) {
-        more = str_cut(rest, ' ', &name, &rest);
-        struct lane *lane = lane_find(w, name);
-        if (lane != NULL) {
-            to[count++] = (uint16_t)lane->number;
-        } else {
-            log_line(LOG_ERROR, "no lane for a destination: more names than one process can hold",
-                     "destination", "%.*s", STR_ARG(name), NULL);
-            stats_lost(w, 1);
-        }
-    }
-    return count;
-}
-
-static bool is_zeros(struct str s)
-{
-    while (s.len > 0 && s.at[0] == '\0') {
-        s = str_from(s, 1);
-    }
-    return s.len == 0;
-}
-
-static void feed_one(struct spool *s, uint64_t n, struct str payload)
-{
-    struct spooled e;
-    uint16_t to[LANES_MAX];
-    uint64_t journal = s->reader.journal;
-    if (!spooled_decode(payload, &e) || journal > EVENT_JOURNAL_MAX || n > EVENT_N_MAX) {
-        say_of_file(s, "an event of the spool is unreadable; passed over",
-                    "it checks, but is of another form", payload.len);
-        return;
-    }
-    struct event_parts parts = {
-        .journal = journal,
-        .n = n,
-        .received_ms = e.received_ms,
-        .source = e.source,
-        .method = e.method,
-        .target = e.target,
-        .headers = e.headers,
-        .body = e.body,
-        .to = to,
-        .to_count = find_lanes(s->w, e.to, to),
-    };
-    s->fed++;
-    s->moving++;
-    CRASH_POINT("spool_feed");
-    char dedupe[DEDUPE_KEY + 1] = "";
-    if (e.dedupe.len == DEDUPE_KEY) {
-        memcpy(dedupe, e.dedupe.at, DEDUPE_KEY);
-    }
-    move_spooled(s->w, event_new(&parts), journal, n, dedupe);
-}
-
-/* The next one to be read comes first. Not again one whose copies are waited for. */
-static bool find_file(struct spool *s)
-{
-    bool waits = s->w->unproven_spooled > 0;
-    int64_t now = boot_ms();
-    const struct spool_file *f = s->files;
-    while (f != NULL && ((f->unproven && waits) || now < f->read_from_ms)) {
-        f = f->next;
-    }
-    while (f != NULL && s->files != f) {
-        push_file(s, pop_file(s));
-    }
-    return f != NULL;
-}
-
-/* What comes from senders now goes first: they have half of everything. */
-static bool may_feed(const struct spool *s)
-{
-    const struct worker *w = s->w;
-    const struct conf *c = w->conf;
-    unsigned moving = s->moving - w->unproven_spooled; /* those wait, perhaps long: for no other */
-    return !s->read_all && moving < AT_ONCE && journal_refuses(w) == NULL && moves_prove(w) &&
-           w->budget.total < w->budget.limit && w->live->op_count < OPS_ENOUGH &&
-           (uint64_t)w->live->pending_count * w->node->worker_count * 2 <= c->listen.pending &&
-           event_bytes_alive() * 2 <= c->listen.memory_bytes;
-}
-
-/* Perhaps acknowledged, perhaps not: a crash amid the first write of all leaves a record that ends
- * too late, hardly ever anything else; a disk may leave anything. */
-static bool is_unreadable(const struct spool *s)
-{
-    size_t left = s->reader.left.len;
-    return left > 0 && left == s->loaded.len - SEGMENT_HEAD_BYTES && !segment_is_torn(&s->reader);
-}
-
-/* A crash tears the end off, or leaves a hole there; a disk may leave anything, of what was
- * acknowledged, too. */
-static void look_at_end(struct spool *s)
-{
-    struct str left = s->reader.left;
-    s->damaged = left.len > 0 && !segment_is_torn(&s->reader) && !is_zeros(left);
-    if (left.len > 0 && !s->files->unproven) { /* it was said */
-        say_of_file(s,
-                    s->damaged ? "the end of a spool file is damaged; it is kept beside the others "
-                                 "as *.damaged"
-                               : "the end of a spool file was cut off: never acknowledged",
-                    "a checksum does not fit", left.len);
-    }
-    if (s->damaged && !s->files->unproven) {
-        stats_lost(s->w, 1); /* at least */
-    }
-}
-
-static void feed(struct spool *s)
-{
-    uint64_t n;
-    struct str payload;
-    while (may_feed(s)) {
-        if (segment_next(&s->reader, &n, &payload)) {
-            feed_one(s, n, payload);
-            continue;
-        }
-        uint64_t lost = segment_skip(&s->reader);
-        if (lost > 0) {
-            if (!s->files->unproven) { /* else it was said */
-                say_of_file(s, "events of the spool are lost: the disk has damaged them",
-                            "checksums do not fit, and others behind them do", s->files->bytes);
-                stats_lost(s->w, (unsigned)lost);
-            }
-            continue;
-        }
-        if (is_unreadable(s)) {
-            leave_alone(s,
-                        "a spool file is left alone: its events may have been acknowledged; remove "
-                        "it if they cannot be saved",
-                        "the disk has damaged it: not one checksum fits");
-            return;
-        }
-        s->read_all = true;
-        look_at_end(s);
-    }
-    if (s->read_all && s->durable == s->fed) {
-        if (s->unproven) {
-            s->files->unproven = true;
-            read_later(s, "Redis has its events, but not as durably as promised");
-        } else {
-            remove_file(s);
-        }
-    }
-}
+/* --- the drain */
 
 void spool_pump(struct worker *w)
 {
@@ -629,26 +299,40 @@ void spool_pump(struct worker *w)
     if (!s->writing && s->next.count == 0) {
         close_segment(s);
     }
-    if (s->drain == DRAIN_IDLE && find_file(s)) {
-        buf_init(&s->loaded, SIZE_MAX); /* it is a segment and a batch at most */
-        start_work(s, DRAIN_READING, read_in_thread, on_read);
-    } else if (s->drain == DRAIN_FEEDING) {
-        feed(s);
-    }
+    drain_pump(s->drain);
 }
 
 /* From inside the answer to its append: what follows waits for spool_pump. */
 void spool_event_durable(struct worker *w, bool proven)
 {
     CRASH_POINT("spool_durable");
-    w->spool->durable++;
-    w->spool->unproven |= !proven;
     w->spool->drained++;
+    drain_event_durable(w->spool->drain, proven);
 }
 
 void spool_event_moved(struct worker *w)
 {
-    w->spool->moving--;
+    drain_event_moved(w->spool->drain);
+}
+
+void spool_file_gone(struct worker *w)
+{
+    struct spool *s = w->spool;
+    s->full_said = false;
+    if (is_empty(s)) { /* the end of the outage */
+        log_line(LOG_INFO, "the spool is empty again", "events", "%llu",
+                 (unsigned long long)s->drained, NULL);
+        s->journal = 0;
+        s->drained = 0;
+    }
+}
+
+void spool_look_closed(struct worker *w)
+{
+    struct spool *s = w->spool;
+    if (s->closing && !s->writing && !drain_is_at_disk(s->drain)) {
+        s->on_closed(s->user);
+    }
 }
 
 /* --- life */
@@ -702,7 +386,7 @@ static void take_over(struct spool *s)
     for (size_t i = s->w->index; i < count; i += s->w->node->worker_count) {
         struct stat st;
         if (fstatat(s->dir, names[i], &st, 0) == 0) {
-            add_file(s, names[i], (uint64_t)st.st_size);
+            drain_add(s->drain, names[i], (uint64_t)st.st_size);
             bytes += (uint64_t)st.st_size;
             mine++;
         }
@@ -753,22 +437,14 @@ const char *spool_start(struct worker *w)
     s->w = w;
     s->dir = dir;
     s->segment.fd = -1;
-    s->files_tail = &s->files;
     buf_init(&s->next.bytes, SIZE_MAX);
     buf_init(&s->batch.bytes, SIZE_MAX);
     batch_clear(&s->next);
     batch_clear(&s->batch);
     w->spool = s;
+    s->drain = drain_new(w, dir);
     take_over(s);
     return NULL;
-}
-
-static void look_closed(struct spool *s)
-{
-    bool reading = s->drain == DRAIN_READING || s->drain == DRAIN_REMOVING;
-    if (s->closing && !s->writing && !reading) {
-        s->on_closed(s->user);
-    }
 }
 
 void spool_close(struct worker *w, void (*on_closed)(void *user), void *user)
@@ -778,7 +454,7 @@ void spool_close(struct worker *w, void (*on_closed)(void *user), void *user)
     s->user = user;
     s->closing = true;
     batch_answer(&s->next, "draining");
-    look_closed(s);
+    spool_look_closed(w);
 }
 
 void spool_free(struct worker *w)
@@ -787,11 +463,8 @@ void spool_free(struct worker *w)
     if (s == NULL) {
         return;
     }
-    while (s->files != NULL) {
-        forget_first_file(s);
-    }
+    drain_free(s->drain);
     segment_close(&s->segment);
-    buf_done(&s->loaded);
     buf_done(&s->next.bytes);
     buf_done(&s->batch.bytes);
     close(s->dir);

@@ -8,6 +8,7 @@
 #include "relay/embedded.h"
 #include "relay/ingest.h"
 #include "relay/lookup.h"
+#include "relay/move.h"
 #include "relay/node.h"
 #include "relay/roster.h"
 #include "relay/spool.h"

@@ -1,6 +1,6 @@
 /* What we write into Redis and read back after a crash: records, settled records, places and ids.
  * Any text is read or refused; what is encoded is decoded the same. */
-#include "relay/journal.h"
+#include "relay/move.h"
 
 #include "base/log.h"
 #include "relay/delivery.h"

@@ -3,7 +3,7 @@
  * not. */
 #include "io/sentinel.h"
 #include "relay/cluster.h"
-#include "relay/journal.h"
+#include "relay/move.h"
 
 #include "base/log.h"
 

@@ -190,6 +190,18 @@ static void globs_are_linear(void **state)
     assert_false(text_glob(STR("*a*a*a*a*a*a*b"), (struct str){long_subject, sizeof long_subject}));
 }
 
+static void copies_what_fits(void **state)
+{
+    (void)state;
+    char to[4] = "xxx";
+    text_copy(to, sizeof to, STR_NONE);
+    assert_string_equal(to, "");
+    text_copy(to, sizeof to, (struct str){"abcdef", 3});
+    assert_string_equal(to, "abc");
+    text_copy(to, sizeof to, STR("defg"));
+    assert_string_equal(to, "def");
+}
+
 static void distance_is_for_did_you_mean(void **state)
 {
     (void)state;
@@ -211,6 +223,7 @@ int main(void)
         cmocka_unit_test(base64_is_strict),
         cmocka_unit_test(knows_utf8_and_tokens),
         cmocka_unit_test(globs_are_linear),
+        cmocka_unit_test(copies_what_fits),
         cmocka_unit_test(distance_is_for_did_you_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

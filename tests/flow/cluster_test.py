@@ -198,7 +198,8 @@ def starts_while_a_master_of_the_cluster_is_down(flow):
 def a_recovery_with_many_undecided_claims_ends(flow):
     """Delivery ids lie on all masters. While one is away its claims wait, and recovery with them, not in memory."""
     cluster, a = Cluster(flow), flow.sink(lambda r, before: {"hang": True})
-    config = dict(workers=1, sources=[DEDUPED], listen_more=", limits: { memory: 1GiB }")  # nothing is parked
+    config = dict(workers=1, sources=[DEDUPED], listen_more=", limits: { memory: 1GiB }",
+                  destination_more=", timeout: 10m")  # nothing is parked
     p = flow.penstock({"a": a}, cluster, **config)
     bodies = [b'{"seq":%d,"x":"%s"}' % (i, b"x" * 300000) for i in range(480)]
     for i, body in enumerate(bodies):

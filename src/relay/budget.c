@@ -10,7 +10,7 @@
 
 enum {
     FIGURES_CEILING = 64 << 10,
-    ROOM_MS = 20, /* the timer's tick and the commit's 10 ms come on top of it */
+    ROOM_MS = 10, /* the tick of the timer and the wait for a commit come on top of it */
     FULL_MS = 5000,
     DROP_MOST = 2048,
     LIMIT_LEAST = 16 << 20,

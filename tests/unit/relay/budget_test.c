@@ -48,7 +48,7 @@ static void what_comes_while_it_is_short_makes_room(void **state)
     budget_appended(&r->w, 1);
     uint64_t due = r->w.budget.room.due_ms;
     assert_non_null(r->w.budget.room.link);
-    assert_true(due <= uv_now(&r->loop) + 20);
+    assert_true(due <= uv_now(&r->loop) + 10);
     for (uint64_t now = uv_now(&r->loop); uv_now(&r->loop) == now;) {
         uv_update_time(&r->loop); /* a millisecond passes */
     }

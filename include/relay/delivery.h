@@ -104,7 +104,7 @@ int64_t lane_max_age_ms(const struct lane *lane);
 /* Where deliveries come from: each has its part of the lane. */
 enum dispatch_from {
     FROM_APPEND,
-    FROM_RECOVERY, /* what a former life has left */
+    FROM_RECOVERY, /* what a journal holds that is live no more */
     FROM_DUE,      /* parked */
 };
 /* For how many of them is there room in memory right now? */

@@ -1,7 +1,6 @@
-/* The journal: a worker's durable log in Redis, for one life. This header and the files journal.c,
- * track.c, commit.c, held_back.c, proof.c, lease.c, recover.c and due.c, with the Lua beside them,
- * are the only place that knows Redis keys. What the protocol is and why: ENGINE in the design,
- * tests/model for the proof.
+/* The journal: a worker's durable log in Redis, for one life. This header, the files of relay/
+ * that include it, and the Lua beside them, are the only place that knows Redis keys. What the
+ * protocol is and why: ENGINE in the design, tests/model for the proof.
  *
  * Keys of journal J, all with the hash tag {J}: owner, journal (stream), settled (hash), event:<n>
  * (hash: a body and one record a destination), due:<destination> and dead:<destination> (sorted
@@ -429,7 +428,7 @@ void budget_update(struct worker *w);   /* adds up what this worker's journals h
 void budget_tend(struct worker *w);     /* every 2 s: publishes, reads the others', makes room */
 void budget_forget(struct worker *w, uint64_t number); /* that journal is no more */
 /* May an event for these lanes be taken? NULL, or why not, as a sentence. */
-const char *budget_refuses(const struct worker *w, const uint16_t *to, size_t n);
+const char *budget_refuses(struct worker *w, const uint16_t *to, size_t n);
 bool budget_is_short(const struct worker *w); /* above four fifths: history goes first */
 
 /* --- due.c: parked deliveries and their times */

@@ -219,8 +219,8 @@ static void slim_both(struct tls *t)
     }
 }
 
-/* Looked at before the owner is asked for room: it would keep that for what does not come, 8 KiB of
- * each idle connection. */
+/* Looked at before the owner is asked for room, which it would keep: 8 KiB of each idle connection.
+ * (A record of which only a part is there does cost it, for so long.) */
 static bool has_some(const struct tls *t)
 {
     return BIO_pending(t->in) > 0 || SSL_has_pending(t->ssl) == 1;

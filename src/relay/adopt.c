@@ -396,8 +396,11 @@ static void trim_live(struct journal *j)
 {
     const struct conf *c = j->w->conf;
     int64_t now = worker_now_ms(j->w);
-    uint64_t below = 0, end = journal_history_end(j);
     mark_history(j, now);
+    if (j->low <= j->trim_asked_n) {
+        return; /* asked often while room is made: no walk for nothing */
+    }
+    uint64_t below = 0, end = journal_history_end(j);
     for (unsigned i = 0; i < j->mark_count; i++) {
         const struct history_mark *m = mark_at(j, i);
         bool old = now - m->at_ms > c->redis.history_ms;
@@ -471,9 +474,11 @@ static bool is_history_over(struct journal *j)
 
 static void trim_old(struct journal *j)
 {
-    uint64_t end = is_history_over(j) && j->low > 1 ? journal_history_end(j) : 0;
-    if (end > j->trimmed_n) {
-        commit_trim(j, end);
+    if (j->low > j->trimmed_n && j->low > 1 && is_history_over(j)) {
+        uint64_t end = journal_history_end(j);
+        if (end > j->trimmed_n) {
+            commit_trim(j, end);
+        }
     }
 }
 

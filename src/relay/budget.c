@@ -198,34 +198,6 @@ void budget_update(struct worker *w)
     }
 }
 
-static void on_room(struct wheel_timer *t)
-{
-    struct worker *w = CONTAINER_OF(t, struct worker, budget.room);
-    journals_trim(w);
-    budget_update(w);
-}
-
-/* The next round is up to two seconds away: too late for who sends fast. */
-static void make_room(struct worker *w)
-{
-    if (budget_is_short(w) && !w->stopping && !w->draining && w->budget.room.link == NULL) {
-        wheel_arm(&w->wheel, &w->budget.room, ROOM_MS, on_room);
-    }
-}
-
-/* Until it is added up again. Room is made before there is none. */
-void budget_appended(struct worker *w, uint64_t bytes)
-{
-    w->budget.total += bytes;
-    make_room(w);
-}
-
-void budget_redis_full(struct worker *w)
-{
-    w->budget.full_until_ms = boot_ms() + FULL_MS;
-    make_room(w);
-}
-
 /* --- for the others: "<all>" then " <destination> <due> <dead>" for each that has any */
 
 static void put_figures(const struct journal *j, struct buf *out)
@@ -285,18 +257,21 @@ static void on_usage(void *user, const redisReply *reply)
     budget_update(w);
 }
 
-static void publish(struct worker *w)
+static void publish(const struct journal *j)
 {
-    for (const struct journal *j = w->journals; j != NULL; j = j->next) {
-        struct buf figures;
-        if (j->state != JOURNAL_OPEN && j->state != JOURNAL_OLD) {
-            continue;
-        }
+    struct buf figures;
+    if (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD) {
         buf_init(&figures, FIGURES_CEILING);
         put_figures(j, &figures);
-        script_put(w, KEY_USAGE, str_of(j->name), buf_str(&figures), NULL, NULL);
+        script_put(j->w, KEY_USAGE, str_of(j->name), buf_str(&figures), NULL, NULL);
         buf_done(&figures);
     }
+}
+
+static void ask_others(struct worker *w)
+{
+    struct str argv[] = {STR("HGETALL"), worker_key(w, KEY_USAGE)};
+    redis_send(w, 2, argv, on_usage, w);
 }
 
 void budget_forget(struct worker *w, uint64_t number)
@@ -308,6 +283,40 @@ void budget_forget(struct worker *w, uint64_t number)
 }
 
 /* --- making room, and refusing */
+
+/* The others make room at the same time: each is to know of it, or all would refuse until the next
+ * round. */
+static void on_room(struct wheel_timer *t)
+{
+    struct worker *w = CONTAINER_OF(t, struct worker, budget.room);
+    journals_trim(w);
+    budget_update(w);
+    if (w->live != NULL) {
+        publish(w->live);
+    }
+    ask_others(w);
+}
+
+/* The next round is up to two seconds away: too late for who sends fast. */
+static void make_room(struct worker *w)
+{
+    if (budget_is_short(w) && !w->stopping && !w->draining && w->budget.room.link == NULL) {
+        wheel_arm(&w->wheel, &w->budget.room, ROOM_MS, on_room);
+    }
+}
+
+/* Until it is added up again. Room is made before there is none. */
+void budget_appended(struct worker *w, uint64_t bytes)
+{
+    w->budget.total += bytes;
+    make_room(w);
+}
+
+void budget_redis_full(struct worker *w)
+{
+    w->budget.full_until_ms = boot_ms() + FULL_MS;
+    make_room(w);
+}
 
 static uint64_t dead_share(const struct worker *w)
 {
@@ -354,10 +363,11 @@ void budget_tend(struct worker *w)
 {
     budget_update(w);
     drop_dead(w);
-    publish(w);
+    for (const struct journal *j = w->journals; j != NULL; j = j->next) {
+        publish(j);
+    }
     ask_limit(w);
-    struct str argv[] = {STR("HGETALL"), worker_key(w, KEY_USAGE)};
-    redis_send(w, 2, argv, on_usage, w);
+    ask_others(w);
 }
 
 bool budget_is_short(const struct worker *w)
@@ -365,10 +375,11 @@ bool budget_is_short(const struct worker *w)
     return w->budget.total > w->budget.limit / 5 * 4 || boot_ms() < w->budget.full_until_ms;
 }
 
-const char *budget_refuses(const struct worker *w, const uint16_t *to, size_t n)
+const char *budget_refuses(struct worker *w, const uint16_t *to, size_t n)
 {
     static _Thread_local char why[160];
     if (w->budget.total >= w->budget.limit) {
+        make_room(w); /* the others may have made it by now */
         return w->budget.limit < w->conf->redis.max_memory
                    ? "what is kept in Redis has reached four fifths of its maxmemory"
                    : "what is kept in Redis has reached retention.max_memory";

@@ -51,6 +51,7 @@ static void go(struct move *m, enum move_state state)
 
 void move_proven(struct move *m)
 {
+    ENSURE(move_is_unproven(m));
     go(m, m->state == MOVE_LOOKING ? MOVE_PROVEN : MOVE_TO_CLAIM);
 }
 
@@ -104,6 +105,9 @@ static void drop(struct move *m)
         w->undecided--;
         w->undecided_bytes -= m->read_bytes;
     }
+    if (m->spooled) {
+        spool_event_moved(w);
+    }
 }
 
 static void tell(struct move *m, enum move_verdict verdict, struct str first_id)
@@ -119,9 +123,6 @@ static void move_free(struct move *m)
 {
     tell(m, MOVE_UNKNOWN, STR_NONE);
     drop(m);
-    if (m->spooled) {
-        spool_event_moved(m->w);
-    }
     event_unref(m->event);
     event_unref(m->copy);
     free(m->seqs);
@@ -167,7 +168,7 @@ void moves_leave(struct journal *j, uint64_t top)
         } else if (m->copy->n > top) {
             m->copy_lost = true;
         } else if (is_asked(m)) {
-            go(m, MOVE_DROPPED);
+            drop(m);
         } else {
             move_free(m);
         }
@@ -448,6 +449,7 @@ static void append_copy(struct move *m)
 void move_appended(struct journal *j, struct append *a, const char *reason)
 {
     struct move *m = a->move;
+    ENSURE(m->state == MOVE_APPENDING);
     go(m, MOVE_WAITING);
     if (reason == NULL && m->spooled && !m->durable) {
         m->durable = true;

@@ -1,7 +1,9 @@
 """What may be kept in Redis: each destination its share, all of it a limit, and room is made in time."""
+import concurrent.futures
 import json
+import time
 
-from harness import SECRET, Sink, wait_for
+from harness import SECRET, SLOWNESS, Sink, wait_for
 
 SOURCES = ["stripe: { verify: stripe, secret: '%s' }" % SECRET, "other: { verify: stripe, secret: '%s' }" % SECRET]
 BODY = 40000
@@ -91,6 +93,22 @@ def history_goes_before_redis_is_full(flow):
     for i in range(1000):  # twice what it may have
         assert post(p, i).status == 200, i
     sink.wait(1000)
+
+
+def room_that_other_workers_have_made_is_known_at_once(flow):
+    """Four that make it at the same time: one that refuses learns of it with the next request, not in two seconds."""
+    sink = flow.sink()
+    p = flow.penstock({"well": sink}, flow.redis("--maxmemory", "24mb"), workers=4)
+    p.wait_log("maxmemory leaves less than retention.max_memory")
+    began = time.monotonic()
+
+    def send(i):
+        time.sleep(max(0, began + i / 250 - time.monotonic()))  # the rate: half of what may be kept, in two seconds
+        return post(p, i).status
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(1250)))
+    assert answers.count(200) > 1250 - 50 * SLOWNESS, answers.count(503)
+    sink.wait(answers.count(200))
 
 
 def history_goes_when_redis_has_no_memory(flow):

@@ -17,7 +17,7 @@ struct doctor_facts {
     size_t config_count;           /* of both; 0: CONFIG is barred */
     int64_t ahead_ms;              /* its clock minus ours */
     uint64_t typical_us, worst_us; /* of some round trips */
-    bool has_disk;                 /* it is on this machine, and its disk known */
+    bool has_disk;                 /* data_dir is in use, and its disk known */
     uint64_t disk_free, disk_all;  /* bytes */
 };
 

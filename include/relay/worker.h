@@ -33,6 +33,8 @@ struct budget {
     uint64_t limit;          /* retention.max_memory, or less where Redis' maxmemory is less */
     int64_t full_until_ms;   /* boot clock: Redis had no memory lately, whatever the figures say */
     bool over;               /* dead letters are being dropped; for the log */
+    bool asked;              /* what the others have; no second question meanwhile */
+    int64_t ask_again_ms;    /* boot clock: not before, only to make room */
     int64_t drop_again_ms;   /* boot clock: not before, while they are */
     struct wheel_timer room; /* armed while it is short and something comes: history is trimmed */
 };

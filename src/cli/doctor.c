@@ -176,7 +176,7 @@ static void measure(redisContext *c, struct doctor_facts *f)
 static void measure_disk(const struct conf *conf, struct doctor_facts *f)
 {
     struct statvfs s;
-    if (conf->redis.embedded && statvfs(conf->data_dir.at, &s) == 0) {
+    if (conf_uses_data_dir(conf) && statvfs(conf->data_dir.at, &s) == 0) {
         f->has_disk = true;
         f->disk_free = (uint64_t)s.f_bavail * s.f_frsize;
         f->disk_all = (uint64_t)s.f_blocks * s.f_frsize;

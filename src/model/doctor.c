@@ -188,14 +188,18 @@ static void judge_files(const struct room *r)
 static void judge_disk(const struct room *r)
 {
     const struct doctor_facts *f = r->facts;
-    uint64_t wanted = 2 * r->conf->redis.max_memory; /* a rewrite needs the room twice */
+    const struct conf *c = r->conf;
+    uint64_t store = c->redis.embedded ? 2 * c->redis.max_memory : 0; /* twice while it rewrites */
+    uint64_t wanted = store + c->spool.size;
     if (!f->has_disk) {
         return;
     }
     if (f->disk_free < wanted) {
-        say(r, DOCTOR_WARNING, "give data_dir a larger disk, or set retention.max_memory lower",
-            "%.0f MiB of disk are free; a rewrite of the append-only file may need %.0f",
-            mib(f->disk_free), mib(wanted));
+        say(r, DOCTOR_WARNING,
+            store > 0 ? "give data_dir a larger disk, or set retention.max_memory lower"
+                      : "give data_dir a larger disk, or set spool.size lower",
+            "%.0f MiB of disk are free; %s may need %.0f", mib(f->disk_free),
+            store > 0 ? "a rewrite of the append-only file" : "the spool", mib(wanted));
     } else {
         say(r, DOCTOR_FINE, "", "disk: %.0f of %.0f MiB free", mib(f->disk_free), mib(f->disk_all));
     }

@@ -10,7 +10,8 @@
 
 enum {
     FIGURES_CEILING = 64 << 10,
-    ROOM_MS = 10, /* the tick of the timer and the wait for a commit come on top of it */
+    ROOM_MS = 10,       /* the tick of the timer and the wait for a commit come on top of it */
+    ASK_EVERY_MS = 100, /* while room is made */
     FULL_MS = 5000,
     DROP_MOST = 2048,
     LIMIT_LEAST = 16 << 20,
@@ -141,12 +142,37 @@ uint64_t budget_part(const struct worker *w, uint64_t bytes)
     return limit >= wanted ? bytes : (uint64_t)((double)bytes * (double)limit / (double)wanted);
 }
 
-/* --- adding up */
+/* --- said to the others: "<all>" then " <destination> <due> <dead>" for each that has any */
 
 static uint64_t stream_bytes(const struct journal *j)
 {
     return j->bytes > j->trimmed_bytes ? j->bytes - j->trimmed_bytes : 0;
 }
+
+static void put_figures(const struct journal *j, struct buf *out)
+{
+    buf_add_u64(out, stream_bytes(j) + j->bodies_bytes);
+    for (unsigned i = 0; i < j->w->lane_count; i++) {
+        const struct track *t = j->tracks[i];
+        if (t != NULL && (t->held_bytes > 0 || t->dead_bytes > 0)) {
+            buf_printf(out, " %s %llu %llu", t->lane->name, (unsigned long long)t->held_bytes,
+                       (unsigned long long)t->dead_bytes);
+        }
+    }
+}
+
+static void publish(const struct journal *j)
+{
+    struct buf figures;
+    if (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD) {
+        buf_init(&figures, FIGURES_CEILING);
+        put_figures(j, &figures);
+        script_put(j->w, KEY_USAGE, str_of(j->name), buf_str(&figures), NULL, NULL);
+        buf_done(&figures);
+    }
+}
+
+/* --- adding up */
 
 static void on_measured(void *user, const redisReply *reply)
 {
@@ -159,6 +185,7 @@ static void on_measured(void *user, const redisReply *reply)
         j->trimmed_bytes = 0;
         j->measured = true;
         budget_update(j->w);
+        publish(j);
     } else if (!store_error_moves(store_error_of(reply))) {
         log_line(LOG_WARN,
                  "Redis refuses MEMORY USAGE: the history of a former life is not counted; allow "
@@ -198,19 +225,7 @@ void budget_update(struct worker *w)
     }
 }
 
-/* --- for the others: "<all>" then " <destination> <due> <dead>" for each that has any */
-
-static void put_figures(const struct journal *j, struct buf *out)
-{
-    buf_add_u64(out, stream_bytes(j) + j->bodies_bytes);
-    for (unsigned i = 0; i < j->w->lane_count; i++) {
-        const struct track *t = j->tracks[i];
-        if (t != NULL && (t->held_bytes > 0 || t->dead_bytes > 0)) {
-            buf_printf(out, " %s %llu %llu", t->lane->name, (unsigned long long)t->held_bytes,
-                       (unsigned long long)t->dead_bytes);
-        }
-    }
-}
+/* --- heard of the others */
 
 static bool take_number(struct str *rest, uint64_t *v)
 {
@@ -240,6 +255,7 @@ static void add_figures(struct worker *w, struct str rest)
 static void on_usage(void *user, const redisReply *reply)
 {
     struct worker *w = user;
+    w->budget.asked = false;
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         return;
     }
@@ -257,21 +273,13 @@ static void on_usage(void *user, const redisReply *reply)
     budget_update(w);
 }
 
-static void publish(const struct journal *j)
-{
-    struct buf figures;
-    if (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD) {
-        buf_init(&figures, FIGURES_CEILING);
-        put_figures(j, &figures);
-        script_put(j->w, KEY_USAGE, str_of(j->name), buf_str(&figures), NULL, NULL);
-        buf_done(&figures);
-    }
-}
-
 static void ask_others(struct worker *w)
 {
     struct str argv[] = {STR("HGETALL"), worker_key(w, KEY_USAGE)};
-    redis_send(w, 2, argv, on_usage, w);
+    if (!w->budget.asked) {
+        w->budget.asked = redis_send(w, 2, argv, on_usage, w);
+    }
+    w->budget.ask_again_ms = boot_ms() + ASK_EVERY_MS;
 }
 
 void budget_forget(struct worker *w, uint64_t number)
@@ -291,8 +299,13 @@ static void on_room(struct wheel_timer *t)
     struct worker *w = CONTAINER_OF(t, struct worker, budget.room);
     journals_trim(w);
     budget_update(w);
-    if (w->live != NULL) {
-        publish(w->live);
+    if (boot_ms() < w->budget.ask_again_ms) {
+        return;
+    }
+    for (const struct journal *j = w->journals; j != NULL; j = j->next) {
+        if (j->state == JOURNAL_OPEN) { /* of old ones when they are measured */
+            publish(j);
+        }
     }
     ask_others(w);
 }

@@ -480,7 +480,8 @@ void dead_give_back(struct track *t, uint64_t n)
 struct dead_read {
     struct journal *j;
     unsigned lane;
-    bool due; /* of the due set: their destination is dropped */
+    const char
+        *why; /* they go: "age", "share"; NULL: of the due set, their destination is dropped */
 };
 
 static void on_old_dead(void *user, const redisReply *reply)
@@ -503,30 +504,31 @@ static void on_old_dead(void *user, const redisReply *reply)
         if (!member_read(reply->element[i], &n) || numset_has(&t->in_hand, n)) {
             continue;
         }
-        if (r.due) {
+        if (r.why == NULL) {
             numset_add(&t->in_hand, n); /* until that is written */
         } else {
             dead_take(t, n);
+            stats_dead_dropped(t->lane, r.why);
         }
         commit_drop(t, n);
     }
-    if (r.due && reply->elements == 0) {
+    if (r.why == NULL && reply->elements == 0) {
         t->next_due_ms = INT64_MAX;
-    } else if (r.due) {
+    } else if (r.why == NULL) {
         log_line(LOG_WARN, "parked deliveries of a dropped destination are forgotten",
                  "destination", "%s", t->lane->name, "deliveries", "%zu", reply->elements, NULL);
     }
 }
 
-/* The answer to `argv`, a list of entries in the dead set of `t`, is forgotten. */
-static void forget_listed(struct track *t, size_t argc, const struct str *argv, bool due)
+/* The answer to `argv`, a list of entries in a set of `t`, is forgotten. */
+static void forget_listed(struct track *t, size_t argc, const struct str *argv, const char *why)
 {
     if (t->forgetting) {
         return;
     }
     struct dead_read *r = malloc(sizeof *r);
     ENSURE(r != NULL);
-    *r = (struct dead_read){t->journal, t->lane->number, due};
+    *r = (struct dead_read){t->journal, t->lane->number, why};
     if (journal_send(t->journal, argc, argv, on_old_dead, r)) {
         t->forgetting = true;
         journal_hold(t->journal);
@@ -552,11 +554,11 @@ void dead_expire(struct track *t)
                          STR("LIMIT"),
                          STR("0"),
                          STR("256")};
-    forget_listed(t, 7, argv, false);
+    forget_listed(t, 7, argv, "age");
     buf_done(&key);
 }
 
-static void forget_first(struct track *t, const char *kind, uint64_t count)
+static void forget_first(struct track *t, const char *kind, uint64_t count, const char *why)
 {
     char last[20];
     struct buf key;
@@ -565,7 +567,7 @@ static void forget_first(struct track *t, const char *kind, uint64_t count)
                          journal_key(t->journal, &key, kind, str_of(t->lane->name)),
                          STR("0"),
                          {last, text_put_u64(last, count - 1)}};
-    forget_listed(t, 4, argv, kind[1] == 'u');
+    forget_listed(t, 4, argv, why);
     buf_done(&key);
 }
 
@@ -573,7 +575,7 @@ bool dead_forget(struct track *t, uint64_t count)
 {
     bool asks = count > 0 && t->dead_total > 0 && held_back_only(t->journal) && !t->forgetting;
     if (asks) {
-        forget_first(t, "dead:", count);
+        forget_first(t, "dead:", count, "share");
     }
     return asks;
 }
@@ -582,6 +584,6 @@ void due_forget(struct track *t, uint64_t count)
 {
     if (count > 0 && t->next_due_ms != INT64_MAX && !t->due_reading && t->in_hand.n == 0 &&
         held_back_only(t->journal)) {
-        forget_first(t, "due:", count);
+        forget_first(t, "due:", count, NULL);
     }
 }

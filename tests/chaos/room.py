@@ -25,8 +25,8 @@ from harness import Flow, NoClock, Sink, sign_stripe, wait_for  # noqa: E402
 
 COMMITTED_AFTER = 0.1  # s: a tick of 10 ms, a round trip with its fsync; the rest is for a busy machine
 SENT_UNTIL = 0.3       # s after a fault begins: it may take a moment to strike
-ANSWER_WITHIN = 3.5 * harness.SLOWNESS   # s: 3 are promised, the rest is the machine's
-RECOVERED_WITHIN = 4 * harness.SLOWNESS  # s: the same
+ANSWER_WITHIN = 3 + 0.5 * harness.SLOWNESS  # s: 3 are promised, the rest is the machine's
+RECOVERED_WITHIN = 3 + harness.SLOWNESS     # s: the same
 MEMORY_SLACK = 3 << 20  # what Redis itself may keep: buffers of connections, a stream's last node
 PATIENCE = float(os.environ.get("PENSTOCK_PATIENCE", "60"))
 

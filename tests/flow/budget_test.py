@@ -1,6 +1,7 @@
 """What may be kept in Redis: each destination its share, all of it a limit, and room is made in time."""
 import concurrent.futures
 import json
+import threading
 import time
 
 from harness import SECRET, SLOWNESS, Sink, wait_for
@@ -96,18 +97,22 @@ def history_goes_before_redis_is_full(flow):
 
 
 def room_that_other_workers_have_made_is_known_at_once(flow):
-    """Four that make it at the same time: one that refuses learns of it with the next request, not in two seconds."""
+    """Four fill all that may be kept between two rounds: one that refuses learns with the next request that the others
+    have made room, not in two seconds."""
     sink = flow.sink()
     p = flow.penstock({"well": sink}, flow.redis("--maxmemory", "24mb"), workers=4)
     p.wait_log("maxmemory leaves less than retention.max_memory")
-    began = time.monotonic()
+    lock, due = threading.Lock(), [time.monotonic()]
 
     def send(i):
-        time.sleep(max(0, began + i / 250 - time.monotonic()))  # the rate: half of what may be kept, in two seconds
+        with lock:  # 250 a second; what a stall has missed is not caught up
+            due[0] = max(due[0] + 1 / 250, time.monotonic() - 0.1)
+            delay = due[0] - time.monotonic()
+        time.sleep(max(0, delay))
         return post(p, i).status
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(send, range(1250)))
-    assert answers.count(200) > 1250 - 50 * SLOWNESS, answers.count(503)
+    assert answers.count(200) > 1250 - 75 * SLOWNESS, answers.count(503)
     sink.wait(answers.count(200))
 
 
@@ -133,6 +138,9 @@ def dead_letters_keep_their_share(flow):
     p.wait_log("dead letters are within retention.dead_bytes again")
     left = {d["id"] for d in p.api("/api/v1/dead?limit=1000")["dead"]}
     assert 20 <= len(left) < 60, len(left)
+    counted = 'penstock_dead_letters_dropped_total{destination="sick",why="%s"}'
+    wait_for(lambda: p.metric(counted % "share") == 150 - len(p.api("/api/v1/dead?limit=1000")["dead"]), "all to be counted")
+    assert p.metric(counted % "age") == 0
 
 
 def what_is_kept_is_known_after_a_restart(flow):

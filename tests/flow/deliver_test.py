@@ -368,6 +368,7 @@ def forgets_dead_letters_after_their_retention(flow):
     redis.cli("ZADD", dead, "XX", 1, 2)  # buried in 1970
     wait_for(lambda: not p.api("/api/v1/dead")["dead"], "it to be forgotten")
     wait_for(lambda: redis.cli("KEYS", "*event:*") == "", "its body to be gone")
+    assert p.metric('penstock_dead_letters_dropped_total{destination="d",why="age"}') == 1
 
 
 def buries_what_is_too_old_once_it_can_be_read(flow):

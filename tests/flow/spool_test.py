@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 
 from harness import SLOWNESS, Load, check, read_back, sequence, wait_for
 
@@ -103,9 +104,15 @@ def _killed_amid_the_drain(flow):
     load = Load(p, 1000)
     wait_for(lambda: len(load.acknowledged) >= 3000, "events to be spooled")
     load.stop()
+
+    def kill_at_the_twentieth(request, before):
+        if before == 19:
+            p.process.kill()
+        return {}
+    a.answers = kill_at_the_twentieth
     redis.start()
-    a.wait(20)
-    p.kill()
+    p.wait()
+    p.kill()  # the rest of it
     assert _files(p), "the drain was over too soon to say anything"
     return redis, a, p, load
 
@@ -195,6 +202,26 @@ def a_damaged_spool_file_costs_no_other_event(flow):
     assert p.metric("penstock_spool_bytes") == 0, "what is left alone takes no room"
     assert p.stop() == 0
     assert _files(p) == names[:-1]
+
+
+def a_limit_on_the_size_of_files_is_met_as_a_full_disk(flow):
+    """Of the spool, and of the log: the signal that comes with it would end the process."""
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, more=SPOOL, workers=1)
+    _redis_away(redis, p, workers=1)
+    assert p.stripe(b'{"seq":0}').status == 200
+    hard = resource.prlimit(p.process.pid, resource.RLIMIT_FSIZE)[1]
+    assert len(p.text()) > 1000
+    resource.prlimit(p.process.pid, resource.RLIMIT_FSIZE, (1000, hard))
+    for _ in range(3):
+        assert p.stripe(b'{"seq":1,"pad":"%s"}' % (b"x" * 2000)).status == 503
+    resource.prlimit(p.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    wait_for(lambda: p.stripe(b'{"seq":2}').status == 200, "it to take events again")
+    redis.start()
+    _drained(p)
+    wait_for(lambda: set(sequence(a)) == {0, 2}, "all that was taken, and nothing else")
+    resource.prlimit(p.process.pid, resource.RLIMIT_FSIZE, (1000, hard))
+    assert p.stop() == 0, "it says that it stops, to a file that takes nothing"
 
 
 def what_the_disk_has_damaged_costs_no_other_event(flow):

@@ -161,7 +161,9 @@ def reloads_the_certificate_without_a_dropped_connection(flow):
         kept[-1].sendall(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")  # one that says nothing is soon closed
         answer = b""
         while not answer.endswith(b'{"error":"unknown_source"}'):
-            answer += kept[-1].recv(1000)
+            got = kept[-1].recv(1000)
+            assert got, answer
+            answer += got
     failures, done, count = [], threading.Event(), [0]
 
     def send():

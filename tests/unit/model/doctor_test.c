@@ -34,13 +34,28 @@ static void hear(void *user, enum doctor_verdict v, const char *text, const char
     snprintf(h->all + n, sizeof h->all - n, "%d %s | %s\n", (int)v, text, change);
 }
 
+static void judge_with(const char *settings, const struct doctor_facts *f, struct heard *h)
+{
+    char yaml[512];
+    struct buf errors;
+    snprintf(yaml, sizeof yaml,
+             "%s\nsources: {s: {verify: none}}\n"
+             "destinations: {d: 'http://d/'}\nroutes: [{from: s, to: d}]\n",
+             settings);
+    buf_init(&errors, 65536);
+    struct conf *c = conf_parse(str_of(yaml), "p.yaml", &errors);
+    assert_non_null(c);
+    doctor_judge(c, f, hear, h);
+    conf_unref(c);
+    buf_done(&errors);
+}
+
 /* INFO with `line` in the place of the line of that name; CONFIG with `value` for `name`. */
 static struct heard judge(const char *redis, const char *line, const char *name, const char *value)
 {
-    char text[2048], yaml[512];
+    char text[2048], settings[256];
     struct str config[16];
     struct heard h = {{0}, {0}};
-    struct buf errors;
     snprintf(text, sizeof text, "%s", GOOD_INFO);
     if (line != NULL) { /* the first of a name counts */
         snprintf(text, sizeof text, "%s\r\n%s", line, GOOD_INFO);
@@ -51,21 +66,13 @@ static struct heard judge(const char *redis, const char *line, const char *name,
                                ? value
                                : good_config[i]);
     }
-    snprintf(yaml, sizeof yaml,
-             "redis: {url: 'redis://r'%s}\nsources: {s: {verify: none}}\n"
-             "destinations: {d: 'http://d/'}\nroutes: [{from: s, to: d}]\n",
-             redis);
-    buf_init(&errors, 65536);
-    struct conf *c = conf_parse(str_of(yaml), "p.yaml", &errors);
-    assert_non_null(c);
+    snprintf(settings, sizeof settings, "redis: {url: 'redis://r'%s}", redis);
     struct doctor_facts f = {.info = str_of(text),
                              .config = config,
                              .config_count = name != NULL && value == NULL ? 0 : n,
                              .typical_us = 100,
                              .worst_us = 900};
-    doctor_judge(c, &f, hear, &h);
-    conf_unref(c);
-    buf_done(&errors);
+    judge_with(settings, &f, &h);
     return h;
 }
 
@@ -105,6 +112,8 @@ static void each_fault_names_the_line_to_change(void **state)
         {"", NULL, "min-replicas-to-write", "1", DOCTOR_WRONG, "NOREPLICAS",
          "min-replicas-to-write"},
         {"", "aof_last_write_status:err", NULL, NULL, DOCTOR_WRONG, "could not be written", "disk"},
+        {"", "aof_last_bgrewrite_status:err", NULL, NULL, DOCTOR_WARNING,
+         "rewrite of the append-only file failed", "disk"},
         {"", "rdb_last_bgsave_status:err", NULL, NULL, DOCTOR_WRONG, "MISCONF", "disk"},
         {"", "connected_clients:9500", NULL, NULL, DOCTOR_WARNING, "9500 of 10000", "maxclients"},
     };
@@ -112,6 +121,41 @@ static void each_fault_names_the_line_to_change(void **state)
         struct heard h = judge(rows[i].redis, rows[i].line, rows[i].name, rows[i].value);
         if (h.counts[rows[i].v] != 1 || strstr(h.all, rows[i].text) == NULL ||
             strstr(h.all, rows[i].change) == NULL) {
+            fail_msg("row %zu wants \"%s\", \"%s\":\n%s", i, rows[i].text, rows[i].change, h.all);
+        }
+    }
+}
+
+static void what_was_measured_is_judged(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        struct doctor_facts f;
+        const char *text, *change;
+    } rows[] = {
+        {"redis: {url: 'redis://r'}", {.ahead_ms = 1500}, "1.5 s ahead of", "time service"},
+        {"redis: {url: 'redis://r'}", {.ahead_ms = -90000}, "90.0 s behind", "time service"},
+        {"redis: {url: 'redis://r'}",
+         {.typical_us = 6000, .worst_us = 70000},
+         "6.0 ms, the worst "
+         "70.0",
+         "SLOWLOG"},
+        {"redis: {retention: {max_memory: 1GiB}}",
+         {.has_disk = true, .disk_free = 2047u << 20, .disk_all = UINT64_MAX},
+         "2047 MiB of disk are free; a rewrite of the append-only file may need 2048",
+         "retention.max_memory"},
+        {"redis: {url: 'redis://r'}\nspool: {size: 64MiB}",
+         {.has_disk = true, .disk_free = 63 << 20, .disk_all = UINT64_MAX},
+         "63 MiB of disk are free; the spool may need 64",
+         "spool.size"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct heard h = {{0}, {0}};
+        struct doctor_facts f = rows[i].f;
+        f.info = STR(GOOD_INFO);
+        judge_with(rows[i].yaml, &f, &h);
+        if (strstr(h.all, rows[i].text) == NULL || strstr(h.all, rows[i].change) == NULL) {
             fail_msg("row %zu wants \"%s\", \"%s\":\n%s", i, rows[i].text, rows[i].change, h.all);
         }
     }
@@ -130,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_redis_is_fine),
         cmocka_unit_test(each_fault_names_the_line_to_change),
+        cmocka_unit_test(what_was_measured_is_judged),
         cmocka_unit_test(later_servers_sync_once_a_second_and_prove_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

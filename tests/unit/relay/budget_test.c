@@ -91,12 +91,32 @@ static void a_worker_that_drains_makes_none(void **state)
     shut(r);
 }
 
+/* The others may have made room meanwhile: who refuses looks. */
+static void whoever_refuses_looks_for_room(void **state)
+{
+    (void)state;
+    struct room *r = open_with_history((uint64_t)3 << 30);
+    const uint16_t to[] = {0};
+    assert_non_null(budget_refuses(&r->w, to, 1));
+    assert_non_null(r->w.budget.room.link);
+    run_until_made(r);
+    assert_int_equal(r->w.budget.total, 0);
+    assert_null(budget_refuses(&r->w, to, 1));
+    assert_null(r->w.budget.room.link);
+    r->w.draining = true;
+    r->w.budget.total = (uint64_t)3 << 30;
+    assert_non_null(budget_refuses(&r->w, to, 1));
+    assert_null(r->w.budget.room.link);
+    shut(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_comes_while_it_is_short_makes_room),
         cmocka_unit_test(a_redis_without_memory_makes_room),
         cmocka_unit_test(a_worker_that_drains_makes_none),
+        cmocka_unit_test(whoever_refuses_looks_for_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""scan.py [--penstock FILE] [--tools DIR]: Penstock under Debian's scanners. Ends with exit 1 if testssl.sh finds anything
+above low, if sslscan sees another protocol than TLS 1.2 and 1.3 or another cipher than AEAD with 128 bits and more, or
+if slowhttptest's slow heads, bodies, ranges and readers (500 connections each) make good traffic wait: all of 500/s must
+be accepted, its p99 under three times what it is alone (and 2 ms, for a scheduler)."""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+parser = argparse.ArgumentParser()
+parser.add_argument("--penstock", default=os.path.join(HERE, "../../build/release/penstock"))
+parser.add_argument("--tools", default=os.path.join(HERE, "../../build/release/tests"), help="where bench_gen is")
+options = parser.parse_args()
+os.environ["PENSTOCK"] = options.penstock
+sys.path.insert(0, os.path.join(HERE, "../flow"))
+from certificates import Authority  # noqa: E402
+from harness import SECRET, Flow  # noqa: E402
+
+SLOW = {"heads": ["-H", "-i", "1"], "bodies": ["-B", "-i", "1", "-s", "8192"], "ranges": ["-R", "-a", "10", "-b", "3000"],
+        "readers": ["-X", "-w", "1", "-y", "1", "-n", "1", "-z", "1"]}
+SECONDS, RATE = 15, 500
+bad = []
+
+
+def judge(fine, text):
+    print("scan: %s: %s" % ("ok" if fine else "FAILED", text), flush=True)
+    if not fine:
+        bad.append(text)
+
+
+def run(*command):
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+
+
+def sslscan(port):
+    out = run("sslscan", "--no-colour", "localhost:%d" % port)
+    protocols = re.findall(r"(?m)^((?:SSL|TLS)v\S+) +enabled", out)
+    ciphers = re.findall(r"(?m)^(?:Preferred|Accepted) +\S+ +(\d+) bits +(\S+)", out)
+    weak = [name for bits, name in ciphers if int(bits) < 128 or not re.search("GCM|CHACHA20", name)]
+    vulnerable = re.findall(r"(?m)^.* vulnerable to heartbleed", out)
+    judge(protocols == ["TLSv1.2", "TLSv1.3"], "sslscan: %s" % " and ".join(protocols))
+    judge(ciphers and not weak, "sslscan: %d ciphers, %d of them weak" % (len(ciphers), len(weak)))
+    judge(vulnerable and all("not vulnerable" in v for v in vulnerable), "sslscan: no heartbleed")
+
+
+def testssl(port, ca, folder):
+    report = os.path.join(folder, "testssl.json")
+    program = "testssl" if subprocess.run(["which", "testssl"], capture_output=True).returncode == 0 else "testssl.sh"
+    run(program, "--quiet", "--color", "0", "--add-ca", ca, "--jsonfile", report, "localhost:%d" % port)
+    with open(report) as f:
+        rows = json.load(f)
+    found = {}
+    for r in rows:
+        found.setdefault(r["severity"], []).append(r["id"])
+    # Of the certificate made for this run, not of the listener: it names no list of revoked ones.
+    worse = [(s, i) for s in ("MEDIUM", "HIGH", "CRITICAL", "FATAL") for i in found.get(s, ()) if i != "cert_revocation"]
+    judge(len(rows) > 50 and not worse, "testssl: %d checks, above low: %s; low: %s" %
+          (len(rows), worse or "none", ", ".join(found.get("LOW", ())) or "none"))
+
+
+def good_traffic(port, first):
+    out = run(os.path.join(options.tools, "bench_gen"), str(port), "/hooks/stripe", SECRET, "1500", "16", str(RATE),
+              str(SECONDS), str(first))
+    r = json.loads(out)
+    return r["accepted"], r["refused"] + r["broken"], r["p99_us"] / 1000
+
+
+def slowhttptest(port):
+    alone = max(good_traffic(port, 1 + i * 100000)[2] for i in range(2))
+    for i, (name, arguments) in enumerate(SLOW.items()):
+        attack = subprocess.Popen(["slowhttptest", *arguments, "-c", "500", "-r", "200", "-l", str(SECONDS + 2), "-p", "3",
+                                   "-u", "http://127.0.0.1:%d/hooks/stripe" % port], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        accepted, refused, p99 = good_traffic(port, (i + 3) * 100000)
+        judge(attack.poll() is None or attack.returncode == 0, "slowhttptest: slow %s ran" % name)
+        attack.wait()
+        judge(accepted >= RATE * SECONDS and refused == 0 and p99 < 3 * alone + 2,
+              "beside slow %s %d accepted, %d refused, p99 %.1f ms (alone %.1f)" % (name, accepted, refused, p99, alone))
+
+
+def main():
+    flow = Flow()
+    try:
+        ca, sink, redis = Authority(flow.folder), flow.sink(), flow.redis()
+        with_tls = flow.penstock({"d": sink}, redis, name="tls", listen_more=", tls: { %s }" % ca.tls("server"))
+        sslscan(with_tls.port)
+        testssl(with_tls.port, ca.cert, flow.folder)
+        with_tls.stop()
+        plain = flow.penstock({"d": sink}, redis, name="plain", listen_more=", limits: { per_address: 2000 }")
+        slowhttptest(plain.port)
+    finally:
+        flow.close(failed=bool(bad))
+    print("scan: %s" % ("%d FAILED" % len(bad) if bad else "nothing above low, good traffic unharmed"))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -83,6 +83,7 @@ struct journal {
     bool adopted;           /* was never live in this life */
     bool leaving;           /* no longer live; what it holds above its top has not been moved yet */
     unsigned requests_busy; /* requests that were taken from a renewal and are not committed yet */
+    bool requests_wait;     /* the last renewal has shown some: it is not to be deleted yet */
 
     char token[33];  /* the owner token that Redis last confirmed */
     char former[33]; /* the token of a former life that is known to be dead; empty: none */
@@ -128,6 +129,7 @@ struct journal {
     uint64_t trimmed_bytes; /* of those that were trimmed */
     bool measured;          /* `bytes` is Redis' word; else of what recovery has read */
     uint64_t bodies_bytes;  /* of parked and dead events, as its record says */
+    uint64_t told_bytes;    /* what the others were told of both */
     uint64_t trimmed_n, trim_asked_n;
 #define HISTORY_MARKS 128
     struct history_mark marks[HISTORY_MARKS];
@@ -257,6 +259,8 @@ struct op {
     struct record record;
     int64_t at_ms; /* due or burial time */
     char *text;    /* of a request; owned */
+    const char
+        *why; /* of a dead letter that has to go: "age", "share", "dropped"; NULL: of others */
 };
 #define TRACK_NO_SEQ UINT64_MAX
 
@@ -270,7 +274,7 @@ void commit_bury(struct track *t, uint64_t n, uint64_t seq, struct event *body,
 /* The same without the body, which stays in the stream for as long as history is kept. */
 void commit_bury_bare(struct track *t, uint64_t n, uint64_t seq, struct event *e,
                       const struct record *r, int64_t now_ms);
-void commit_drop(struct track *t, uint64_t n);
+void commit_drop(struct track *t, uint64_t n, const char *why);
 void commit_settle(struct track *t,
                    uint64_t n); /* delivered: its record goes, written or not yet */
 void commit_trim(struct journal *j, uint64_t below_n);
@@ -446,7 +450,7 @@ void dead_expire(struct track *t); /* forgets dead letters older than retention.
 void dead_take(struct track *t, uint64_t n);
 void dead_give_back(struct track *t, uint64_t n);
 /* The oldest of them. False: nothing is asked, there are none or too much else is under way. */
-bool dead_forget(struct track *t, uint64_t count);
+bool dead_forget(struct track *t, uint64_t count, const char *why);
 void due_forget(struct track *t, uint64_t count); /* parked ones: their destination is dropped */
 
 /* --- request.c: what the API asks of a journal's owner */

@@ -21,7 +21,7 @@ void stats_attempt(struct lane *lane, const struct outcome *o);
 void stats_delivered(struct lane *lane, int64_t took_ms);
 void stats_parked(struct worker *w, struct lane *lane);
 void stats_dead(struct worker *w, struct lane *lane);
-void stats_dead_dropped(struct lane *lane, const char *why); /* "age" or "share" */
+void stats_dead_dropped(struct lane *lane, const char *why); /* "age", "share", "dropped" */
 void stats_store_error(struct worker *w, enum store_error e);
 void stats_journal_left(struct worker *w);
 void stats_moved(struct worker *w, size_t events, unsigned perhaps_lost);

@@ -226,7 +226,9 @@ static bool look_at(const struct conf *conf, struct visit_list *list, size_t ind
             f.config_count = values == NULL ? 0 : config->elements;
         }
         measure(c, &f);
-        measure_disk(conf, &f);
+        if (index == 0) { /* ours, not that of the Redis */
+            measure_disk(conf, &f);
+        }
         if (t->port == 0) {
             printf("%s\n", t->host);
         } else {

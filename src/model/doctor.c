@@ -196,12 +196,14 @@ static void judge_disk(const struct room *r)
     }
     if (f->disk_free < wanted) {
         say(r, DOCTOR_WARNING,
-            store > 0 ? "give data_dir a larger disk, or set retention.max_memory lower"
-                      : "give data_dir a larger disk, or set spool.size lower",
-            "%.0f MiB of disk are free; %s may need %.0f", mib(f->disk_free),
-            store > 0 ? "a rewrite of the append-only file" : "the spool", mib(wanted));
+            "give data_dir a larger disk, or set retention.max_memory (the embedded store's) or "
+            "spool.size lower",
+            "disk of data_dir: %.0f MiB are free; a rewrite of the append-only file (%.0f) and the "
+            "spool (%.0f) may need %.0f",
+            mib(f->disk_free), mib(store), mib(c->spool.size), mib(wanted));
     } else {
-        say(r, DOCTOR_FINE, "", "disk: %.0f of %.0f MiB free", mib(f->disk_free), mib(f->disk_all));
+        say(r, DOCTOR_FINE, "", "disk of data_dir: %.0f of %.0f MiB free", mib(f->disk_free),
+            mib(f->disk_all));
     }
 }
 

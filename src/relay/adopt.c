@@ -433,7 +433,7 @@ static bool is_empty(const struct journal *j)
             return false;
         }
     }
-    return commit_idle(j) && j->requests_busy == 0;
+    return commit_idle(j) && j->requests_busy == 0 && !j->requests_wait;
 }
 
 static void on_deleted(struct journal *j, const redisReply *reply, int64_t sent_ms)

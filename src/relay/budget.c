@@ -149,9 +149,14 @@ static uint64_t stream_bytes(const struct journal *j)
     return j->bytes > j->trimmed_bytes ? j->bytes - j->trimmed_bytes : 0;
 }
 
+static uint64_t bytes_of(const struct journal *j)
+{
+    return stream_bytes(j) + j->bodies_bytes;
+}
+
 static void put_figures(const struct journal *j, struct buf *out)
 {
-    buf_add_u64(out, stream_bytes(j) + j->bodies_bytes);
+    buf_add_u64(out, bytes_of(j));
     for (unsigned i = 0; i < j->w->lane_count; i++) {
         const struct track *t = j->tracks[i];
         if (t != NULL && (t->held_bytes > 0 || t->dead_bytes > 0)) {
@@ -161,10 +166,11 @@ static void put_figures(const struct journal *j, struct buf *out)
     }
 }
 
-static void publish(const struct journal *j)
+static void publish(struct journal *j)
 {
     struct buf figures;
     if (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD) {
+        j->told_bytes = bytes_of(j);
         buf_init(&figures, FIGURES_CEILING);
         put_figures(j, &figures);
         script_put(j->w, KEY_USAGE, str_of(j->name), buf_str(&figures), NULL, NULL);
@@ -215,7 +221,7 @@ void budget_update(struct worker *w)
         w->lanes[i]->held_bytes = w->lanes[i]->held_by_others;
     }
     for (const struct journal *j = w->journals; j != NULL; j = j->next) {
-        b->total += stream_bytes(j) + j->bodies_bytes;
+        b->total += bytes_of(j);
         for (unsigned i = 0; i < w->lane_count; i++) {
             if (j->tracks[i] != NULL) {
                 w->lanes[i]->held_bytes += j->tracks[i]->held_bytes;
@@ -299,15 +305,15 @@ static void on_room(struct wheel_timer *t)
     struct worker *w = CONTAINER_OF(t, struct worker, budget.room);
     journals_trim(w);
     budget_update(w);
-    if (boot_ms() < w->budget.ask_again_ms) {
-        return;
-    }
-    for (const struct journal *j = w->journals; j != NULL; j = j->next) {
-        if (j->state == JOURNAL_OPEN) { /* of old ones when they are measured */
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
+        if (j->state == JOURNAL_OPEN &&
+            bytes_of(j) != j->told_bytes) { /* old ones: when measured */
             publish(j);
         }
     }
-    ask_others(w);
+    if (boot_ms() >= w->budget.ask_again_ms) {
+        ask_others(w);
+    }
 }
 
 /* The next round is up to two seconds away: too late for who sends fast. */
@@ -365,7 +371,7 @@ static void drop_dead(struct worker *w)
     for (struct journal *j = w->journals; j != NULL; j = j->next) {
         for (unsigned i = 0; i < w->lane_count; i++) {
             if (j->tracks[i] != NULL && (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD)) {
-                asked |= dead_forget(j->tracks[i], excess_of(j->tracks[i]));
+                asked |= dead_forget(j->tracks[i], excess_of(j->tracks[i]), "share");
             }
         }
     }
@@ -376,7 +382,7 @@ void budget_tend(struct worker *w)
 {
     budget_update(w);
     drop_dead(w);
-    for (const struct journal *j = w->journals; j != NULL; j = j->next) {
+    for (struct journal *j = w->journals; j != NULL; j = j->next) {
         publish(j);
     }
     ask_limit(w);

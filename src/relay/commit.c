@@ -95,9 +95,10 @@ void commit_bury_bare(struct track *t, uint64_t n, uint64_t seq, struct event *e
     CRASH_POINT("bury");
 }
 
-void commit_drop(struct track *t, uint64_t n)
+void commit_drop(struct track *t, uint64_t n, const char *why)
 {
-    queue(t->journal, &(struct op){.kind = OP_DROP, .track = t, .n = n, .seq = TRACK_NO_SEQ});
+    queue(t->journal,
+          &(struct op){.kind = OP_DROP, .track = t, .n = n, .seq = TRACK_NO_SEQ, .why = why});
 }
 
 unsigned commit_forget(struct track *t)
@@ -111,7 +112,7 @@ void commit_settle(struct track *t, uint64_t n)
     if (held_back_settle(t, n) > 0) {
         numset_remove(&t->in_hand, n);
     } else {
-        commit_drop(t, n);
+        commit_drop(t, n, NULL);
     }
 }
 
@@ -434,6 +435,9 @@ static void note_written(struct journal *j, const struct op *op)
     case OP_DROP: /* of one that is not loaded: a dead letter */
         ENSURE(t != NULL);
         t->due_total -= was_loaded && t->due_total > 0;
+        if (op->why != NULL) {
+            stats_dead_dropped(t->lane, op->why);
+        }
         break;
     }
 }

@@ -192,7 +192,7 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
             log_line(LOG_ERROR, "a parked delivery has no event: dropped", "journal", "%s", j->name,
                      "n", "%llu", (unsigned long long)n, "destination", "%s", t->lane->name, NULL);
             stats_lost(j->w, 1);
-            commit_drop(t, n);
+            commit_drop(t, n, NULL);
             t->due_total -= t->due_total > 0;
         } else {
             uint16_t to = (uint16_t)r->lane;
@@ -480,8 +480,7 @@ void dead_give_back(struct track *t, uint64_t n)
 struct dead_read {
     struct journal *j;
     unsigned lane;
-    const char
-        *why; /* they go: "age", "share"; NULL: of the due set, their destination is dropped */
+    const char *why; /* dead letters go; NULL: parked ones, their destination is dropped */
 };
 
 static void on_old_dead(void *user, const redisReply *reply)
@@ -508,9 +507,8 @@ static void on_old_dead(void *user, const redisReply *reply)
             numset_add(&t->in_hand, n); /* until that is written */
         } else {
             dead_take(t, n);
-            stats_dead_dropped(t->lane, r.why);
         }
-        commit_drop(t, n);
+        commit_drop(t, n, r.why);
     }
     if (r.why == NULL && reply->elements == 0) {
         t->next_due_ms = INT64_MAX;
@@ -571,11 +569,11 @@ static void forget_first(struct track *t, const char *kind, uint64_t count, cons
     buf_done(&key);
 }
 
-bool dead_forget(struct track *t, uint64_t count)
+bool dead_forget(struct track *t, uint64_t count, const char *why)
 {
     bool asks = count > 0 && t->dead_total > 0 && held_back_only(t->journal) && !t->forgetting;
     if (asks) {
-        forget_first(t, "dead:", count, "share");
+        forget_first(t, "dead:", count, why);
     }
     return asks;
 }

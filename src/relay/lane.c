@@ -142,7 +142,7 @@ void lane_drop(struct lane *lane)
     for (struct journal *j = lane->w->journals; j != NULL; j = j->next) {
         struct track *t = j->tracks[lane->number];
         if (t != NULL && (j->state == JOURNAL_OPEN || j->state == JOURNAL_OLD)) {
-            dead_forget(t, DROP_AT_ONCE);
+            dead_forget(t, DROP_AT_ONCE, "dropped");
             due_forget(t, DROP_AT_ONCE);
         }
     }

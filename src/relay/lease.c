@@ -425,11 +425,14 @@ void journal_doubt(struct journal *j, const char *why)
 
 static void take_requests(struct journal *j, const redisReply *reply, size_t at)
 {
-    if (reply->elements <= at || reply->element[at]->type != REDIS_REPLY_ARRAY ||
-        j->requests_busy > 0 || (j->state != JOURNAL_OPEN && j->state != JOURNAL_OLD)) {
+    if (reply->elements <= at || reply->element[at]->type != REDIS_REPLY_ARRAY) {
         return;
     }
     const redisReply *list = reply->element[at];
+    j->requests_wait = list->elements > 0;
+    if (j->requests_busy > 0 || (j->state != JOURNAL_OPEN && j->state != JOURNAL_OLD)) {
+        return;
+    }
     for (size_t i = 0; i < list->elements; i++) {
         j->requests_busy++;
         request_start(j, store_text(list->element[i]));

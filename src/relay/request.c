@@ -140,7 +140,7 @@ static void on_request_score(void *user, const redisReply *reply)
     dead_take(t, r->n);
     r->taken = true;
     if (r->purge) {
-        commit_drop(t, r->n);
+        commit_drop(t, r->n, NULL);
         request_done(r);
         return;
     }

@@ -25,8 +25,8 @@ struct source_stats {
 
 struct lane_stats {
     const char *name;
-    struct metric *ok, *parked, *dead, *dropped_age, *dropped_share, *depth, *inflight, *breaker,
-        *paused, *held, *latency, *attempts_ok;
+    struct metric *ok, *parked, *dead, *depth, *inflight, *breaker, *paused, *held, *latency,
+        *attempts_ok;
 };
 
 static struct metric *single(struct stats *s, enum metric_kind kind, const char *name,
@@ -72,9 +72,9 @@ struct stats *stats_new(void)
                        "Receipt of an event (or the call for its replay) to its delivery.");
     s->parked = metrics_family(m, count, "penstock_parked_total", "Deliveries parked in Redis.");
     s->dead = metrics_family(m, count, "penstock_dead_letters_total", "Deliveries given up.");
-    s->dropped = metrics_family(m, count, "penstock_dead_letters_dropped_total",
-                                "Dead letters that are gone: older than retention.dead (age), or "
-                                "more than retention.dead_bytes (share).");
+    s->dropped = metrics_family(
+        m, count, "penstock_dead_letters_dropped_total",
+        "Dead letters that had to go: by age, for their share, or with a dropped destination.");
     s->depth = metrics_family(m, gauge, "penstock_lane_depth", "Deliveries in memory.");
     s->inflight = metrics_family(m, gauge, "penstock_attempts_inflight", "Attempts running.");
     s->breaker =
@@ -152,6 +152,11 @@ static struct source_stats *source_of(struct worker *w, struct str name)
     return source;
 }
 
+static struct metric *dropped_of(struct stats *s, const char *destination, const char *why)
+{
+    return metric_of(s->dropped, "destination", destination, "why", why, NULL);
+}
+
 struct lane_stats *stats_lane(struct worker *w, const char *name)
 {
     struct stats *s = w->stats;
@@ -163,8 +168,8 @@ struct lane_stats *stats_lane(struct worker *w, const char *name)
         l->latency = metric_of(s->delivery_latency, "destination", name, NULL);
         l->parked = metric_of(s->parked, "destination", name, NULL);
         l->dead = metric_of(s->dead, "destination", name, NULL);
-        l->dropped_age = metric_of(s->dropped, "destination", name, "why", "age", NULL);
-        l->dropped_share = metric_of(s->dropped, "destination", name, "why", "share", NULL);
+        dropped_of(s, name, "age");
+        dropped_of(s, name, "share");
         l->depth = metric_of(s->depth, "destination", name, NULL);
         l->inflight = metric_of(s->inflight, "destination", name, NULL);
         l->breaker = metric_of(s->breaker, "destination", name, NULL);
@@ -241,8 +246,7 @@ void stats_dead(struct worker *w, struct lane *lane)
 
 void stats_dead_dropped(struct lane *lane, const char *why)
 {
-    struct lane_stats *l = lane->stats;
-    metric_add(strcmp(why, "age") == 0 ? l->dropped_age : l->dropped_share, 1);
+    metric_add(dropped_of(lane->w->stats, lane->name, why), 1);
 }
 
 void stats_store_error(struct worker *w, enum store_error e)

@@ -359,6 +359,22 @@ def a_replay_when_its_letters_retention_ends_has_one_outcome(flow):
     assert "no event" not in p.text()
 
 
+def requests_that_outlive_their_letter_hold_no_journal(flow):
+    """Of a former life's journal, which is deleted when nothing is left in it: each round asked for that, and took no
+    request meanwhile."""
+    redis, sink = flow.redis(), flow.sink(lambda r, before: {"status": 410})
+    p = flow.penstock({"d": sink}, redis, workers=1, retention="{ history: 1s }")
+    assert p.stripe(b"{}").status == 200
+    wait_for(lambda: p.api("/api/v1/dead")["dead"], "a dead letter")
+    old = redis.cli("KEYS", "*dead:d").replace("dead:d", "%s")
+    assert p.stop() == 0
+    p.start()
+    p.wait_log("journal is recovered")
+    redis.cli("RPUSH", old % "requests", *("purge 2 d %d" % i for i in range(100)))
+    wait_for(lambda: redis.cli("EXISTS", old % "journal", old % "requests", old % "settled") == "0", "it to be deleted")
+    assert p.stop() == 0
+
+
 def forgets_dead_letters_after_their_retention(flow):
     redis, sink = flow.redis(), flow.sink(lambda r, before: {"status": 410})
     p = flow.penstock({"d": sink}, redis, retention="{ dead: 60s }")
@@ -368,7 +384,7 @@ def forgets_dead_letters_after_their_retention(flow):
     redis.cli("ZADD", dead, "XX", 1, 2)  # buried in 1970
     wait_for(lambda: not p.api("/api/v1/dead")["dead"], "it to be forgotten")
     wait_for(lambda: redis.cli("KEYS", "*event:*") == "", "its body to be gone")
-    assert p.metric('penstock_dead_letters_dropped_total{destination="d",why="age"}') == 1
+    wait_for(lambda: p.metric('penstock_dead_letters_dropped_total{destination="d",why="age"}') == 1, "it to be counted")
 
 
 def buries_what_is_too_old_once_it_can_be_read(flow):

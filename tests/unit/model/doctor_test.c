@@ -143,11 +143,12 @@ static void what_was_measured_is_judged(void **state)
          "SLOWLOG"},
         {"redis: {retention: {max_memory: 1GiB}}",
          {.has_disk = true, .disk_free = 2047u << 20, .disk_all = UINT64_MAX},
-         "2047 MiB of disk are free; a rewrite of the append-only file may need 2048",
+         "2047 MiB are free; a rewrite of the append-only file (2048) and the spool (0) may need "
+         "2048",
          "retention.max_memory"},
         {"redis: {url: 'redis://r'}\nspool: {size: 64MiB}",
          {.has_disk = true, .disk_free = 63 << 20, .disk_all = UINT64_MAX},
-         "63 MiB of disk are free; the spool may need 64",
+         "63 MiB are free; a rewrite of the append-only file (0) and the spool (64) may need 64",
          "spool.size"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

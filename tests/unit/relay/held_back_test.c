@@ -62,12 +62,12 @@ static void order_is_kept_by_delivery(void **state)
     (void)state;
     struct room *r = open_full();
     struct record record = {0};
-    commit_drop(r->a, 5);
+    commit_drop(r->a, 5, NULL);
     park(r->a, 5);
-    commit_drop(r->a, 4);
+    commit_drop(r->a, 4, NULL);
     park_again(r->b, 5);
     commit_bury(r->a, 5, TRACK_NO_SEQ, NULL, &record, 0); /* not before its park */
-    commit_drop(r->a, 5);
+    commit_drop(r->a, 5, NULL);
     commit_trim(r->j, 3);
     commit_request_done(r->j, 5, STR("replay 5 b"));
     commit_request_done(r->j, 6, STR("replay 6 b"));
@@ -104,7 +104,7 @@ static void a_body_that_waits_stops_no_dropping(void **state)
     r->j->oom_until_ms = 0;
     assert_false(held_back_only(r->j));
     r->j->oom_until_ms = INT64_MAX;
-    commit_drop(r->b, 4);
+    commit_drop(r->b, 4, NULL);
     assert_false(held_back_only(r->j));
     room_shut(r);
 }
@@ -157,7 +157,7 @@ static void what_is_not_wanted_any_more_is_settled(void **state)
     uint64_t five = park(r->a, 5);
     park(r->b, 5);
     uint64_t six = park(r->a, 6);
-    commit_drop(r->a, 4);
+    commit_drop(r->a, 4, NULL);
     uint64_t seven = park(r->a, 7);
     r->j->oom_until_ms = 0;
     assert_int_equal(held_back_settle(r->a, 6), 0); /* it goes with the next commit */

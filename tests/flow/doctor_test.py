@@ -26,4 +26,4 @@ def doctor_names_the_line_to_change(flow):
 def doctor_looks_at_the_embedded_store(flow):
     p = flow.penstock({"billing": flow.sink()})
     code, text = doctor(p)
-    assert code == 0 and "synced before every answer" in text and "disk:" in text, text
+    assert code == 0 and "synced before every answer" in text and "disk of data_dir:" in text, text

@@ -305,13 +305,14 @@ static void on_room(struct wheel_timer *t)
     struct worker *w = CONTAINER_OF(t, struct worker, budget.room);
     journals_trim(w);
     budget_update(w);
-    for (struct journal *j = w->journals; j != NULL; j = j->next) {
+    bool turn = boot_ms() >= w->budget.ask_again_ms;
+    for (struct journal *j = w->journals; j != NULL; j = j->next) { /* old ones: when measured */
         if (j->state == JOURNAL_OPEN &&
-            bytes_of(j) != j->told_bytes) { /* old ones: when measured */
+            (bytes_of(j) < j->told_bytes || (turn && bytes_of(j) > j->told_bytes))) {
             publish(j);
         }
     }
-    if (boot_ms() >= w->budget.ask_again_ms) {
+    if (turn) {
         ask_others(w);
     }
 }

@@ -42,6 +42,7 @@ static void go(struct move *m, enum move_state state)
     if (more == 0) {
         return;
     }
+    ENSURE(m->copy != NULL); /* what is to be proven is in the stream */
     w->unproven += (unsigned)more;
     w->unproven_bytes += (size_t)more * m->copy->bytes;
     w->unproven_spooled += m->spooled ? (unsigned)more : 0;

@@ -170,6 +170,7 @@ struct lane_stats *stats_lane(struct worker *w, const char *name)
         l->dead = metric_of(s->dead, "destination", name, NULL);
         dropped_of(s, name, "age");
         dropped_of(s, name, "share");
+        dropped_of(s, name, "dropped");
         l->depth = metric_of(s->depth, "destination", name, NULL);
         l->inflight = metric_of(s->inflight, "destination", name, NULL);
         l->breaker = metric_of(s->breaker, "destination", name, NULL);

@@ -63,17 +63,19 @@ def testssl(port, ca, folder):
 
 
 def good_traffic(port, first):
-    out = run(os.path.join(options.tools, "bench_gen"), str(port), "/hooks/stripe", SECRET, "1500", "16", str(RATE),
+    out = run(os.path.join(options.tools, "bench_gen"), str(port), "/hooks/github", SECRET, "1500", "16", str(RATE),
               str(SECONDS), str(first))
     r = json.loads(out)
     return r["accepted"], r["refused"] + r["broken"], r["p99_us"] / 1000
 
 
 def slowhttptest(port):
-    alone = max(good_traffic(port, 1 + i * 100000)[2] for i in range(2))
+    rounds = [good_traffic(port, 1 + i * 100000) for i in range(2)]
+    alone = max(p99 for _, _, p99 in rounds)
+    judge(all(accepted >= RATE * SECONDS for accepted, _, _ in rounds), "alone: p99 %.1f ms" % alone)
     for i, (name, arguments) in enumerate(SLOW.items()):
         attack = subprocess.Popen(["slowhttptest", *arguments, "-c", "500", "-r", "200", "-l", str(SECONDS + 2), "-p", "3",
-                                   "-u", "http://127.0.0.1:%d/hooks/stripe" % port], stdin=subprocess.DEVNULL,
+                                   "-u", "http://127.0.0.1:%d/hooks/github" % port], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         accepted, refused, p99 = good_traffic(port, (i + 3) * 100000)
         said = re.sub("\x1b\\[[0-9;]*m", "", attack.communicate()[0])
@@ -94,7 +96,8 @@ def main():
         sslscan(with_tls.port)
         testssl(with_tls.port, ca.cert, flow.folder)
         with_tls.stop()
-        plain = flow.penstock({"d": sink}, redis, name="plain", listen_more=", limits: { per_address: 2000 }")
+        source = "github: { verify: github, secret: '%s' }" % SECRET
+        plain = flow.penstock({"d": sink}, redis, name="plain", sources=[source], listen_more=", limits: { per_address: 2000 }")
         slowhttptest(plain.port)
     finally:
         flow.close(failed=bool(bad))

@@ -15,6 +15,7 @@ void stats_sum(struct worker *w, struct metrics *sum);
 
 void stats_accepted(struct worker *w, struct str source, uint64_t took_us);
 void stats_rejected(struct worker *w, struct str source, const char *reason);
+void stats_admin_refused(struct worker *w, const char *reason); /* "unauthorized", "host" */
 void stats_unrouted(struct worker *w, struct str source);
 void stats_duplicate(struct worker *w, struct str source); /* one that dedupe saw */
 void stats_attempt(struct lane *lane, const struct outcome *o);

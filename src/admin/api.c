@@ -8,6 +8,8 @@
 #include "admin/nodes.h"
 #include "base/crypt.h"
 #include "base/log.h"
+#include "relay/refusal.h"
+#include "relay/stats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 struct api {
     struct worker *w;
     struct httpd *httpd;
+    struct log_cap refusals;
     void (*on_closed)(void *user);
     void *user;
 };
@@ -71,6 +74,16 @@ static bool host_is_literal(const struct httpd_request *r)
     return digits || str_ieq(name, STR("localhost"));
 }
 
+/* Whoever tries tokens is to be seen. */
+static void refuse(struct api *api, struct httpd_request *r, int status, const char *reason,
+                   const char *what_to_do)
+{
+    struct address_bytes client = address_of(r->peer);
+    stats_admin_refused(api->w, reason);
+    refusal_log(&api->refusals, 1, "admin request refused", STR_NONE, &client, reason, what_to_do);
+    answer_problem(r, status, reason, what_to_do);
+}
+
 static void on_request(void *user, struct httpd_request *r)
 {
     struct api *api = user;
@@ -85,10 +98,10 @@ static void on_request(void *user, struct httpd_request *r)
             continue;
         }
         if (!endpoints[i].open && !is_authorised(api, r)) {
-            answer_problem(r, 401, "unauthorized", "send Authorization: Bearer <admin.token>");
+            refuse(api, r, 401, "unauthorized", "send Authorization: Bearer <admin.token>");
         } else if (!endpoints[i].open && api->w->conf->admin.token.len == 0 &&
                    !host_is_literal(r)) {
-            answer_problem(r, 403, "host", "use an address or localhost, or set admin.token");
+            refuse(api, r, 403, "host", "use an address or localhost, or set admin.token");
         } else {
             endpoints[i].handle(api->w, r, str_from(r->path, path.len));
         }

@@ -12,6 +12,7 @@
 #include "relay/delivery.h"
 #include "relay/move.h"
 #include "relay/node.h"
+#include "relay/refusal.h"
 #include "relay/spool.h"
 #include "relay/stats.h"
 #include "relay/trust.h"
@@ -23,6 +24,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+/* REFUSAL_LINES: a second, of requests that named a source; of bytes that were no request at all,
+ * one. */
 enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024, REFUSAL_LINES = 10, ALLOW_MAX = 64 };
 
 #define HEAD_MS 10000u /* for a whole head, unless the whole request has less */
@@ -80,28 +83,6 @@ static struct address_bytes client_of(const struct conf *c, const struct httpd_r
     return a;
 }
 
-/* At most so many lines a second of each worker: of requests that named a source, and of bytes that
- * were no request at all. */
-static void log_refusal(struct log_cap *cap, unsigned most, struct str source,
-                        const struct address_bytes *client, const char *reason, const char *detail)
-{
-    int64_t second = boot_ms() / 1000;
-    if (cap->second != second) {
-        cap->second = second;
-        cap->lines = 0;
-    }
-    if (cap->lines++ >= most) {
-        cap->suppressed++;
-        return;
-    }
-    char from[CIDR_TEXT];
-    address_format(client, from);
-    log_line(LOG_INFO, "refused", "source", "%.*s", STR_ARG(source), "client", "%s", from, "reason",
-             "%s", reason, "detail", "%s", detail == NULL ? "" : detail, "not_logged", "%u",
-             cap->suppressed, NULL);
-    cap->suppressed = 0;
-}
-
 /* What Allow says (RFC 9110 10.2.1): "POST, PUT". */
 static struct str put_methods(unsigned methods, char out[ALLOW_MAX])
 {
@@ -147,7 +128,7 @@ static void refuse_as(struct worker *w, struct httpd_request *r, const struct co
                                            .close = w->draining});
     buf_done(&b);
     stats_rejected(w, name, reason);
-    log_refusal(&w->refusals, REFUSAL_LINES, name, why->client, reason, why->detail);
+    refusal_log(&w->refusals, REFUSAL_LINES, "refused", name, why->client, reason, why->detail);
 }
 
 static void refuse(struct worker *w, struct httpd_request *r, const struct conf_source *source,
@@ -488,7 +469,7 @@ static void on_refused(void *user, const char *reason, const char *detail,
     struct worker *w = user;
     struct address_bytes client = address_of(peer);
     stats_rejected(w, STR_NONE, reason);
-    log_refusal(&w->broken, 1, STR_NONE, &client, reason, detail);
+    refusal_log(&w->broken, 1, "refused", STR_NONE, &client, reason, detail);
 }
 
 static unsigned part(unsigned whole, unsigned workers)

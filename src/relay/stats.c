@@ -9,9 +9,9 @@
 
 struct stats {
     struct metrics all;
-    struct metric_family *accepted, *rejected, *unrouted, *duplicate, *accept_latency, *attempts,
-        *delivered, *parked, *dead, *dropped, *depth, *inflight, *breaker, *paused, *held,
-        *delivery_latency, *store_errors, *expiry;
+    struct metric_family *accepted, *rejected, *admin_refused, *unrouted, *duplicate,
+        *accept_latency, *attempts, *delivered, *parked, *dead, *dropped, *depth, *inflight,
+        *breaker, *paused, *held, *delivery_latency, *store_errors, *expiry;
     struct metric *redis_up, *lease_valid, *journals, *left, *moved, *lost, *recovered, *overdue,
         *memory, *connections, *waiting, *unproven, *kept, *kept_dead, *spooled, *spool_bytes;
     struct map sources; /* struct source_stats by name */
@@ -57,6 +57,8 @@ struct stats *stats_new(void)
         metrics_family(m, count, "penstock_events_accepted_total", "Events answered with success.");
     s->rejected = metrics_family(m, count, "penstock_requests_rejected_total",
                                  "Requests refused, by reason.");
+    s->admin_refused = metrics_family(m, count, "penstock_admin_requests_refused_total",
+                                      "Admin requests without the token, or by a strange name.");
     s->unrouted =
         metrics_family(m, count, "penstock_events_unrouted_total", "Events that no route wanted.");
     s->duplicate = metrics_family(m, count, "penstock_events_duplicate_total",
@@ -199,6 +201,11 @@ void stats_rejected(struct worker *w, struct str source, const char *reason)
     }
     name[n] = '\0';
     metric_add(metric_of(w->stats->rejected, "source", name, "reason", reason, NULL), 1);
+}
+
+void stats_admin_refused(struct worker *w, const char *reason)
+{
+    metric_add(metric_of(w->stats->admin_refused, "reason", reason, NULL), 1);
 }
 
 void stats_unrouted(struct worker *w, struct str source)

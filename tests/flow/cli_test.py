@@ -1,5 +1,6 @@
 """The verbs as an operator types them: what they print, and their exit codes. 0: fine; 1: what was asked for failed;
 2: usage; 3: Penstock, or its Redis, is not reachable."""
+import http.client
 import json
 import os
 import re
@@ -149,6 +150,12 @@ def verbs_give_the_token_of_their_configuration(flow):
         f.write(text)
     code, _, trouble = verb("destinations", "ls")
     assert code == 1 and "401" in trouble and "admin.token" in trouble
+    c = http.client.HTTPConnection("127.0.0.1", p.admin_port, timeout=10)
+    c.request("GET", "/metrics", headers={"Authorization": "Bearer a token of some length"})
+    figures = c.getresponse().read().decode()
+    c.close()
+    assert 'penstock_admin_requests_refused_total{reason="unauthorized"} 1' in figures, "who tries tokens is counted"
+    assert re.search(r'"admin request refused".*"client":"127\.0\.0\.1","reason":"unauthorized"', p.text()), "and logged"
 
 
 def send_signs_like_the_provider(flow):

@@ -13,6 +13,7 @@ enum doctor_verdict {
 /* What was asked of one server. */
 struct doctor_facts {
     struct str info;               /* INFO everything */
+    struct str cluster;            /* CLUSTER INFO; empty: it is of none, or does not say */
     const struct str *config;      /* CONFIG GET *: names and values in turn */
     size_t config_count;           /* of both; 0: CONFIG is barred */
     int64_t ahead_ms;              /* its clock minus ours */

@@ -199,6 +199,11 @@ static void add_masters(redisContext *c, struct visit_list *list)
     freeReplyObject(r);
 }
 
+static bool is_text(const redisReply *r)
+{
+    return r != NULL && (r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_VERB);
+}
+
 /* False: it does not answer. */
 static bool look_at(const struct conf *conf, struct visit_list *list, size_t index,
                     struct tally *tally)
@@ -206,15 +211,18 @@ static bool look_at(const struct conf *conf, struct visit_list *list, size_t ind
     const struct target *t = &list->v[index];
     const struct str all[] = {STR("INFO"), STR("everything")};
     const struct str get[] = {STR("CONFIG"), STR("GET"), STR("*")};
+    const struct str state[] = {STR("CLUSTER"), STR("INFO")};
     struct doctor_facts f = {0};
     redisContext *c = reach(conf, t, conf->redis.user, conf->redis.password);
     if (c == NULL) {
         return false;
     }
-    redisReply *info = ask(c, 2, all), *config = ask(c, 3, get);
-    bool good =
-        info != NULL && (info->type == REDIS_REPLY_STRING || info->type == REDIS_REPLY_VERB);
+    redisReply *info = ask(c, 2, all), *config = ask(c, 3, get), *cluster = ask(c, 2, state);
+    bool good = is_text(info);
     if (good) {
+        if (is_text(cluster)) {
+            f.cluster = text_of(cluster);
+        }
         struct str *values = NULL;
         f.info = (struct str){info->str, info->len};
         if (config != NULL && config->type == REDIS_REPLY_ARRAY && config->elements > 0) {
@@ -245,6 +253,7 @@ static bool look_at(const struct conf *conf, struct visit_list *list, size_t ind
     }
     freeReplyObject(info);
     freeReplyObject(config);
+    freeReplyObject(cluster);
     redisFree(c);
     return good;
 }

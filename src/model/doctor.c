@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define SLOTS 16384u /* of every cluster */
+
 struct room {
     const struct conf *conf;
     const struct doctor_facts *facts;
@@ -55,6 +57,11 @@ static bool config_is(const struct room *r, const char *name, const char *value)
     return str_eq(config(r, name), str_of(value));
 }
 
+static bool is_of_cluster(const struct room *r)
+{
+    return str_eq(info(r, "cluster_enabled"), STR("1"));
+}
+
 static bool is_newer(struct str version, uint64_t major, uint64_t minor)
 {
     struct str a, b, rest;
@@ -88,7 +95,6 @@ static void judge_version(const struct room *r)
 
 static void judge_role(const struct room *r)
 {
-    bool cluster = str_eq(info(r, "cluster_enabled"), STR("1"));
     uint64_t replicas = info_number(r, "connected_slaves");
     if (!str_eq(info(r, "role"), STR("master"))) {
         say(r, DOCTOR_WRONG,
@@ -96,8 +102,8 @@ static void judge_role(const struct room *r)
             "it is a replica: nothing can be written to it");
         return;
     }
-    say(r, DOCTOR_FINE, "", "master%s, %" PRIu64 " replicas", cluster ? " of a cluster" : "",
-        replicas);
+    say(r, DOCTOR_FINE, "", "master%s, %" PRIu64 " replicas",
+        is_of_cluster(r) ? " of a cluster" : "", replicas);
     if (conf_wants(r->conf, DURABILITY_REPLICA) && replicas < r->conf->redis.replicas) {
         say(r, DOCTOR_WRONG, "start replicas, or set redis.replicas lower",
             "durability: replica waits for %u replicas, there are %" PRIu64 ": senders get 503",
@@ -108,6 +114,34 @@ static void judge_role(const struct room *r)
         least > replicas) {
         say(r, DOCTOR_WRONG, "start replicas, or set min-replicas-to-write lower",
             "min-replicas-to-write is %" PRIu64 ": it refuses all writes with NOREPLICAS", least);
+    } else if (least == 0 && r->facts->config_count > 0 && r->conf->redis.sentinel.node_count > 0 &&
+               !conf_wants(r->conf, DURABILITY_REPLICA)) {
+        say(r, DOCTOR_WARNING, "min-replicas-to-write 1, or redis.durability: replica",
+            "a master that is cut off goes on taking writes, which a failover loses");
+    }
+}
+
+static void judge_cluster(const struct room *r)
+{
+    struct str state = text_field(r->facts->cluster, STR("cluster_state"));
+    uint64_t slots = 0;
+    if (!is_of_cluster(r)) {
+        return;
+    }
+    if (state.len > 0 && !str_eq(state, STR("ok"))) {
+        say(r, DOCTOR_WRONG, "redis-cli --cluster check, and bring back the masters that are away",
+            "cluster_state is %.*s: it answers CLUSTERDOWN", STR_ARG(state));
+    }
+    if (text_u64(text_field(r->facts->cluster, STR("cluster_slots_assigned")), SLOTS, &slots) ==
+            NULL &&
+        slots < SLOTS) {
+        say(r, DOCTOR_WRONG, "redis-cli --cluster fix",
+            "%" PRIu64 " of the %u slots have no master: what lies there cannot be written",
+            SLOTS - slots, SLOTS);
+    }
+    if (config_is(r, "cluster-require-full-coverage", "yes")) {
+        say(r, DOCTOR_WARNING, "cluster-require-full-coverage no",
+            "when one master is away without a replica, all others refuse too");
     }
 }
 
@@ -246,6 +280,7 @@ void doctor_judge(const struct conf *c, const struct doctor_facts *f, doctor_say
     const struct room r = {c, f, on_say, user};
     judge_version(&r);
     judge_role(&r);
+    judge_cluster(&r);
     judge_memory(&r);
     judge_files(&r);
     judge_disk(&r);

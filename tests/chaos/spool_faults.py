@@ -1,4 +1,6 @@
 """What happens while the disk stands in for Redis."""
+import os
+import resource
 import signal
 import time
 
@@ -42,6 +44,27 @@ def redis_is_away_and_the_spool_takes_over(room):
     _wait_for_drain(node)
     room.more(100)
     _nobody_is_refused_later_than(room, killed + IN_FLIGHT)
+
+
+def disk_of_the_spool_is_full(room):
+    """Redis is away and no file of the node may grow: refused honestly, taken again when there is room."""
+    node = _begin(room)
+    room.store.kill()
+    wait_for(lambda: node.metric("penstock_spool_bytes") > 0, "the spool to be used")
+    room.more(200)
+    soft, hard = resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE)
+    folder = os.path.join(node.folder, "data/spool")
+    sizes = [os.path.getsize(os.path.join(path, f)) for path, _, files in os.walk(folder) for f in files]
+    so_far = len(room.load.refused)
+    room.loud = ["the spool cannot be written"]
+    resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (max(sizes) + room.random.randrange(1, 5000), hard))
+    wait_for(lambda: len(room.load.refused) >= so_far + 100, "senders to be refused")
+    resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (soft, hard))
+    room.more(300)
+    room.healed()
+    room.store.start()
+    _wait_for_drain(node)
+    room.more(100)
 
 
 def redis_is_frozen_beside_a_spool(room):

@@ -1,7 +1,7 @@
 """penstock doctor looks at the Redis of the configuration and names the line to change."""
 import subprocess
 
-from harness import PENSTOCK
+from harness import PENSTOCK, Cluster, wait_for
 
 
 def doctor(p):
@@ -27,3 +27,17 @@ def doctor_looks_at_the_embedded_store(flow):
     p = flow.penstock({"billing": flow.sink()})
     code, text = doctor(p)
     assert code == 0 and "synced before every answer" in text and "disk of data_dir:" in text, text
+
+
+def doctor_says_that_a_cluster_is_not_whole(flow):
+    cluster = Cluster(flow)
+    p = flow.penstock({"billing": flow.sink()}, cluster, start=False)
+    code, text = doctor(p)
+    assert code == 0 and text.count("master of a cluster") == 3 and "slots" not in text, text
+    master = cluster.servers[0]
+    master.cli("CONFIG", "SET", "cluster-require-full-coverage", "yes")
+    master.cli("CLUSTER", "DELSLOTS", "0")
+    wait_for(lambda: "cluster_state:fail" in master.cli("CLUSTER", "INFO"), "the cluster to fail")
+    code, text = doctor(p)
+    assert code == 1 and "WRONG    1 of the 16384 slots have no master" in text and "CLUSTERDOWN" in text, text
+    assert "change: cluster-require-full-coverage no" in text, text

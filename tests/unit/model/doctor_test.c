@@ -19,7 +19,9 @@ static const char *const good_config[] = {"appendonly",
                                           "no-appendfsync-on-rewrite",
                                           "no",
                                           "min-replicas-to-write",
-                                          "0"};
+                                          "0",
+                                          "cluster-require-full-coverage",
+                                          "no"};
 
 struct heard {
     char all[4096];
@@ -115,6 +117,8 @@ static void each_fault_names_the_line_to_change(void **state)
         {"", "aof_last_bgrewrite_status:err", NULL, NULL, DOCTOR_WARNING,
          "rewrite of the append-only file failed", "disk"},
         {"", "rdb_last_bgsave_status:err", NULL, NULL, DOCTOR_WRONG, "MISCONF", "disk"},
+        {"", "cluster_enabled:1", "cluster-require-full-coverage", "yes", DOCTOR_WARNING,
+         "all others refuse too", "cluster-require-full-coverage no"},
         {"", "connected_clients:9500", NULL, NULL, DOCTOR_WARNING, "9500 of 10000", "maxclients"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -162,6 +166,64 @@ static void what_was_measured_is_judged(void **state)
     }
 }
 
+static void a_cluster_that_is_not_whole_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cluster;
+        unsigned wrongs;
+        const char *text;
+    } rows[] = {
+        {"cluster_state:ok\r\ncluster_slots_assigned:16384\r\n", 0, "master of a cluster"},
+        {"cluster_state:fail\r\ncluster_slots_assigned:16384\r\n", 1, "CLUSTERDOWN"},
+        {"cluster_state:ok\r\ncluster_slots_assigned:16000\r\n", 1, "384 of the 16384 slots"},
+        {"", 0, "master of a cluster"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct heard h = {{0}, {0}};
+        struct doctor_facts f = {.info = STR("cluster_enabled:1\r\n" GOOD_INFO),
+                                 .cluster = str_of(rows[i].cluster)};
+        judge_with("redis: {url: 'redis://r', assume_fsync: true}", &f, &h);
+        if (h.counts[DOCTOR_WRONG] != rows[i].wrongs || strstr(h.all, rows[i].text) == NULL) {
+            fail_msg("row %zu wants \"%s\":\n%s", i, rows[i].text, h.all);
+        }
+    }
+}
+
+static void a_master_under_sentinels_should_need_a_replica(void **state)
+{
+    (void)state;
+    static const char yaml[] = "redis: {sentinel: {nodes: ['s:1'], master: m}%s}";
+    const struct str barely[] = {STR("appendonly"),
+                                 STR("yes"),
+                                 STR("appendfsync"),
+                                 STR("always"),
+                                 STR("min-replicas-to-write"),
+                                 STR("0")};
+    const struct str safe[] = {STR("appendonly"),
+                               STR("yes"),
+                               STR("appendfsync"),
+                               STR("always"),
+                               STR("min-replicas-to-write"),
+                               STR("1")};
+    const struct {
+        const char *more;
+        const struct str *config;
+        unsigned warnings;
+    } rows[] = {{"", barely, 1}, {"", safe, 0}, {", durability: replica, replicas: 1", barely, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct heard h = {{0}, {0}};
+        char text[256];
+        struct doctor_facts f = {.info = STR("connected_slaves:1\r\n" GOOD_INFO),
+                                 .config = rows[i].config,
+                                 .config_count = 6};
+        snprintf(text, sizeof text, yaml, rows[i].more);
+        judge_with(text, &f, &h);
+        assert_int_equal(h.counts[DOCTOR_WARNING], rows[i].warnings);
+        assert_true((strstr(h.all, "which a failover loses") != NULL) == (rows[i].warnings > 0));
+    }
+}
+
 static void later_servers_sync_once_a_second_and_prove_it(void **state)
 {
     (void)state;
@@ -176,6 +238,8 @@ int main(void)
         cmocka_unit_test(a_good_redis_is_fine),
         cmocka_unit_test(each_fault_names_the_line_to_change),
         cmocka_unit_test(what_was_measured_is_judged),
+        cmocka_unit_test(a_cluster_that_is_not_whole_is_said),
+        cmocka_unit_test(a_master_under_sentinels_should_need_a_replica),
         cmocka_unit_test(later_servers_sync_once_a_second_and_prove_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,9 @@ sys.path.insert(0, HERE)
 import room as rooms  # noqa: E402
 
 SHORT = ["kill_9_of_both", "node_is_frozen_and_another_adopts", "answers_of_redis_are_lost",
-         "redis_is_out_of_memory_again_and_again", "one_destination_flaps_and_the_node_is_killed"]
+         "redis_is_out_of_memory_again_and_again", "one_destination_flaps_and_the_node_is_killed",
+         "replica_that_was_detached_before_parks_takes_over", "redis_is_away_and_the_spool_takes_over",
+         "master_of_a_cluster_dies_and_a_replica_has_it_all", "clock_of_a_node_jumps"]
 COUNTS = ("sent", "accepted", "refused", "unknown", "lost", "again", "bound")
 LINE = "%-52s %6s %8s %7s %7s %5s %5s %6s %8s %6s  %s"
 

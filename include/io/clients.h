@@ -1,19 +1,15 @@
-/* How many connections each client has at a listener. A client is an IPv4 address, or an IPv6 /64:
- * that much anybody has (base/cidr.h). */
+/* The connections that listeners of one address have together: how many, and how many each client
+ * has. A client is an IPv4 address, or an IPv6 /64: that much anybody has (base/cidr.h). Any
+ * thread. */
 #ifndef IO_CLIENTS_H
 #define IO_CLIENTS_H
 
-#include "base/map.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <sys/socket.h>
 
-struct crypt_key;
-
-struct clients {
-    struct crypt_key *key;
-    struct map counts; /* a number in place of a pointer */
-};
+struct clients;
 
 /* Stands for a client: its digest under a key of this process, so that nobody can choose addresses
  * that fall together in the map. */
@@ -21,11 +17,18 @@ struct client_key {
     char v[16];
 };
 
-void clients_init(struct clients *c);
-void clients_done(struct clients *c);
-/* One more connection from `peer`; false: it has `most` already. The key is for clients_remove. */
+struct clients *clients_new(void);
+struct clients *clients_ref(struct clients *c);
+void clients_unref(struct clients *c); /* the last one frees */
+
+/* One more connection, whoever's; returns how many there were. */
+unsigned clients_enter(struct clients *c);
+void clients_leave(struct clients *c, unsigned connections);
+
+/* One more from `peer`; false: it has `most` already. The key is for clients_remove. */
 bool clients_add(struct clients *c, const struct sockaddr_storage *peer, unsigned most,
                  struct client_key *out) MUST_CHECK;
 void clients_remove(struct clients *c, const struct client_key *key);
+size_t clients_known(struct clients *c); /* how many have a connection that was added */
 
 #endif

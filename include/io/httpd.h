@@ -20,7 +20,7 @@ struct httpd_limits {
     unsigned field_count;
     size_t body_bytes;          /* the greatest that any source takes */
     size_t memory_bytes;        /* bodies and heads in flight over all connections; beyond: 503 */
-    unsigned connections;       /* beyond: accepted and closed at once, the newest first */
+    unsigned connections;       /* with all that joined; beyond: accepted and closed at once */
     unsigned per_address;       /* of them, one client's that is not trusted; 0: no limit */
     const struct cidr *trusted; /* proxies; borrowed for its life */
     size_t trusted_count;
@@ -74,8 +74,8 @@ struct httpd_handler {
 const char *httpd_new(struct httpd **out, uv_loop_t *loop, struct wheel *wheel, struct str address,
                       const struct httpd_limits *limits,
                       const struct httpd_handler *handler) MUST_CHECK;
-/* One more on the address of `first`, with its limits, for another loop. Any thread, while `first`
- * is open. */
+/* One more on the address of `first`, with its limits and its count of connections, for another
+ * loop. Any thread, while `first` is open. */
 const char *httpd_join(struct httpd **out, const struct httpd *first, uv_loop_t *loop,
                        struct wheel *wheel, const struct httpd_handler *handler) MUST_CHECK;
 /* Connections from now on speak TLS with this server context (counted). Called before the loop runs

@@ -47,8 +47,8 @@ struct httpd {
     unsigned guest_count, kept_count, handshakes;
     struct incoming *incoming;
     unsigned incoming_count;
-    struct clients clients;
-    uv_idle_t closer; /* ends httpd_close from the loop when no connection does */
+    struct clients *clients; /* of this listener and those that joined */
+    uv_idle_t closer;        /* ends httpd_close from the loop when no connection does */
     void (*on_closed)(void *user);
     void *user;
 };
@@ -135,14 +135,14 @@ static bool count_client(struct guest *g)
     if (most == 0 || is_trusted(h, &g->c.peer)) {
         return true;
     }
-    g->counted = clients_add(&h->clients, &g->c.peer, most, &g->client);
+    g->counted = clients_add(h->clients, &g->c.peer, most, &g->client);
     return g->counted;
 }
 
 /* --- a connection's struct --- */
 
-/* NULL: no memory. */
-static struct guest *take_guest(struct httpd *h)
+/* NULL: no memory. `before`: how many connections there were. */
+static struct guest *take_guest(struct httpd *h, unsigned *before)
 {
     struct guest *g = h->kept;
     if (g != NULL) {
@@ -160,6 +160,7 @@ static struct guest *take_guest(struct httpd *h)
     }
     h->guests = g;
     h->guest_count++;
+    *before = clients_enter(h->clients);
     return g;
 }
 
@@ -170,6 +171,7 @@ static void give_guest(struct httpd *h, struct guest *g)
         g->next->link = g->link;
     }
     h->guest_count--;
+    clients_leave(h->clients, 1);
     if (h->kept_count < CONNECTIONS_KEPT) {
         g->next = h->kept;
         h->kept = g;
@@ -193,7 +195,7 @@ static void on_closed(struct conn *conn, const char *reason)
     }
     httpd_conn_end(&g->c);
     if (g->counted) {
-        clients_remove(&h->clients, &g->client);
+        clients_remove(h->clients, &g->client);
     }
     give_guest(h, g);
     finish_close(h);
@@ -221,8 +223,8 @@ static const char *why_refused(struct guest *g, unsigned connections)
 
 static void welcome(struct httpd *h, int fd, const struct sockaddr_storage *peer)
 {
-    unsigned before = httpd_connections(h) + h->incoming_count;
-    struct guest *g = take_guest(h);
+    unsigned before;
+    struct guest *g = take_guest(h, &before);
     if (g == NULL) {
         refused(h, REASON_OVERLOADED, "out of memory", peer);
         close(fd);
@@ -259,6 +261,7 @@ static void forget_incoming(struct incoming *in)
         in->next->link = in->link;
     }
     in->httpd->incoming_count--;
+    clients_leave(in->httpd->clients, 1);
 }
 
 static void on_proxy_header(struct proxy_wait *w, const struct proxy_header *header,
@@ -278,6 +281,12 @@ static void on_proxy_header(struct proxy_wait *w, const struct proxy_header *hea
 
 static void await_proxy_header(struct httpd *h, int fd, const struct sockaddr_storage *peer)
 {
+    if (clients_enter(h->clients) >= h->shared.limits.connections) {
+        clients_leave(h->clients, 1);
+        refused(h, REASON_OVERLOADED, "too many connections", peer);
+        close(fd);
+        return;
+    }
     struct incoming *in = malloc(sizeof *in);
     ENSURE(in != NULL);
     in->httpd = h;
@@ -301,6 +310,7 @@ static void cancel_incoming(struct httpd *h)
         close(in->wait.fd);
         free(in);
     }
+    clients_leave(h->clients, h->incoming_count);
     h->incoming = NULL;
     h->incoming_count = 0;
 }
@@ -314,9 +324,6 @@ static void on_accept(struct listener *l, int fd, const struct sockaddr_storage 
         welcome(h, fd, peer);
     } else if (!is_trusted(h, peer)) {
         refused(h, REASON_IP_DENIED, "not one of listen.trusted_proxies", peer);
-        close(fd);
-    } else if (httpd_connections(h) + h->incoming_count >= h->shared.limits.connections) {
-        refused(h, REASON_OVERLOADED, "too many connections", peer);
         close(fd);
     } else {
         await_proxy_header(h, fd, peer);
@@ -333,7 +340,8 @@ static void on_exhausted(struct listener *l)
 /* --- life --- */
 
 static void init(struct httpd *h, uv_loop_t *loop, struct wheel *wheel,
-                 const struct httpd_limits *limits, const struct httpd_handler *handler)
+                 const struct httpd_limits *limits, const struct httpd_handler *handler,
+                 struct clients *clients)
 {
     h->listener.on_accept = on_accept;
     h->listener.on_exhausted = on_exhausted;
@@ -348,7 +356,7 @@ static void init(struct httpd *h, uv_loop_t *loop, struct wheel *wheel,
     h->shared.pool.memory_max = limits->memory_bytes;
     buf_init(&h->shared.out, 64 * 1024);
     buf_init(&h->shared.refusal, 256);
-    clients_init(&h->clients);
+    h->clients = clients;
     uv_idle_init(loop, &h->closer);
     h->closer.data = h;
 }
@@ -363,7 +371,7 @@ const char *httpd_new(struct httpd **out, uv_loop_t *loop, struct wheel *wheel, 
         free(h);
         return why;
     }
-    init(h, loop, wheel, limits, handler);
+    init(h, loop, wheel, limits, handler, clients_new());
     *out = h;
     return NULL;
 }
@@ -378,7 +386,7 @@ const char *httpd_join(struct httpd **out, const struct httpd *first, uv_loop_t 
         free(h);
         return why;
     }
-    init(h, loop, wheel, &first->shared.limits, handler);
+    init(h, loop, wheel, &first->shared.limits, handler, clients_ref(first->clients));
     *out = h;
     return NULL;
 }
@@ -415,7 +423,7 @@ static void on_closer_closed(uv_handle_t *handle)
     buf_done(&h->shared.out);
     buf_done(&h->shared.refusal);
     tls_context_unref(h->tls);
-    clients_done(&h->clients);
+    clients_unref(h->clients);
     free(h);
     on_httpd_closed(user);
 }

@@ -472,11 +472,6 @@ static void on_refused(void *user, const char *reason, const char *detail,
     refusal_log(&w->broken, 1, "refused", STR_NONE, &client, reason, detail);
 }
 
-static unsigned part(unsigned whole, unsigned workers)
-{
-    return (whole + workers - 1) / workers;
-}
-
 static unsigned open_files(void)
 {
     unsigned n = 0;
@@ -504,7 +499,7 @@ static unsigned connections_of(const struct conf *c)
     return most < c->listen.connections ? (unsigned)most : c->listen.connections;
 }
 
-/* What one process takes at most, of which each worker has its part. */
+/* What one process takes at most; of the memory each worker has its part. */
 static struct httpd_limits limits_of(const struct conf *c, unsigned workers)
 {
     size_t body = c->listen.body_bytes;
@@ -520,8 +515,8 @@ static struct httpd_limits limits_of(const struct conf *c, unsigned workers)
         .field_count = 100,
         .body_bytes = body,
         .memory_bytes = memory > least || workers == 1 ? memory : least,
-        .connections = part(connections_of(c), workers),
-        .per_address = part(c->listen.per_address, workers),
+        .connections = connections_of(c),
+        .per_address = c->listen.per_address,
         .trusted = c->listen.trusted_proxies.v,
         .trusted_count = c->listen.trusted_proxies.n,
         .proxy_protocol = c->listen.proxy_protocol,

@@ -111,7 +111,7 @@ def answers_429_beyond_a_sources_rate(flow):
 
 def one_address_takes_no_more_than_its_connections(flow):
     redis, a = flow.redis(), flow.sink()
-    p = flow.penstock({"a": a}, redis, sources=["open: { verify: none }"], workers=1,
+    p = flow.penstock({"a": a}, redis, sources=["open: { verify: none }"], workers=4,
                       listen_more=", limits: { per_address: 10 }")
     held = [socket.create_connection(("127.0.0.1", p.port), 10) for _ in range(10)]
     wait_for(lambda: p.metric("penstock_connections") == 10, "ten to be there")
@@ -123,6 +123,20 @@ def one_address_takes_no_more_than_its_connections(flow):
         s.close()
     wait_for(lambda: p.metric("penstock_connections") == 0, "all to be gone")
     assert post_raw(p, b"") == 200
+
+
+def a_node_takes_no_more_than_its_connections(flow):
+    """Whichever of its workers they come to."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"], workers=4,
+                      listen_more=", limits: { connections: 20 }")
+    held = [socket.create_connection(("127.0.0.1", p.port), 10) for _ in range(20)]
+    wait_for(lambda: p.metric("penstock_connections") == 20, "twenty to be there")
+    with socket.create_connection(("127.0.0.1", p.port), 10) as s:
+        assert s.recv(1) == b"", "the next is closed"
+    held.pop().close()
+    wait_for(lambda: post_raw(p, b"") == 200, "its place to be free again")
+    for s in held:
+        s.close()
 
 
 def connections_count_for_the_client_that_a_proxy_names(flow):

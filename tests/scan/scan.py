@@ -2,11 +2,13 @@
 """scan.py [--penstock FILE] [--tools DIR]: Penstock under Debian's scanners. Ends with exit 1 if testssl.sh finds anything
 above low, if sslscan sees another protocol than TLS 1.2 and 1.3 or another cipher than AEAD with 128 bits and more, or
 if slowhttptest's slow heads, bodies, ranges and readers (500 connections each) make good traffic wait: all of 500/s must
-be accepted, its p99 under three times what it is alone (and 2 ms, for a scheduler)."""
+be accepted, its p99 under three times what it is alone (and 2 ms, for a scheduler). So too beside 10,000 idle clients."""
 import argparse
 import json
 import os
 import re
+import resource
+import socket
 import subprocess
 import sys
 
@@ -22,6 +24,7 @@ from harness import SECRET, Flow  # noqa: E402
 
 SLOW = {"heads": ["-H", "-i", "1"], "bodies": ["-B", "-i", "1", "-s", "8192"], "ranges": ["-R", "-a", "10", "-b", "3000"],
         "readers": ["-X", "-w", "1", "-y", "1", "-n", "1", "-z", "1"]}
+IDLE = 10000
 SECONDS, RATE = 8, 500  # a slow head or body is ended after 10
 bad = []
 
@@ -69,23 +72,52 @@ def good_traffic(port, first):
     return r["accepted"], r["refused"] + r["broken"], r["p99_us"] / 1000
 
 
-def slowhttptest(port):
+def alone(port):
+    """Its p99, ms."""
     rounds = [good_traffic(port, 1 + i * 100000) for i in range(2)]
-    alone = max(p99 for _, _, p99 in rounds)
-    judge(all(accepted >= RATE * SECONDS for accepted, _, _ in rounds), "alone: p99 %.1f ms" % alone)
+    p99 = max(p99 for _, _, p99 in rounds)
+    judge(all(accepted >= RATE * SECONDS for accepted, _, _ in rounds), "alone: p99 %.1f ms" % p99)
+    return p99
+
+
+def judge_beside(port, first, p99_alone):
+    accepted, refused, p99 = good_traffic(port, first)
+    judge(accepted >= RATE * SECONDS and refused == 0 and p99 < 3 * p99_alone + 2,
+          "beside them %d accepted, %d refused, p99 %.1f ms (alone %.1f)" % (accepted, refused, p99, p99_alone))
+
+
+def slowhttptest(port, p99_alone):
     for i, (name, arguments) in enumerate(SLOW.items()):
         attack = subprocess.Popen(["slowhttptest", *arguments, "-c", "500", "-r", "200", "-l", str(SECONDS + 2), "-p", "3",
                                    "-u", "http://127.0.0.1:%d/hooks/github" % port], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        accepted, refused, p99 = good_traffic(port, (i + 3) * 100000)
+        judge_beside(port, (i + 3) * 100000, p99_alone)
         said = re.sub("\x1b\\[[0-9;]*m", "", attack.communicate()[0])
         most = max(map(int, re.findall(r"connected: *(\d+)", said)), default=0)
         ended = re.search(r"Exit status: *(.*)", said)
         # Ranges are answered at once: no connection waits.
         judge((most >= 400 or name == "ranges") and ended and "refused" not in ended.group(1),
               "slow %s: %d connections at once, then: %s" % (name, most, ended and ended.group(1)))
-        judge(accepted >= RATE * SECONDS and refused == 0 and p99 < 3 * alone + 2,
-              "beside them %d accepted, %d refused, p99 %.1f ms (alone %.1f)" % (accepted, refused, p99, alone))
+
+
+def idle_clients(p, p99_alone):
+    """Each had an answer once, and stays."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    clients = []
+    for _ in range(IDLE):
+        s = socket.create_connection(("127.0.0.1", p.port), 10)
+        s.sendall(b"GET /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n")
+        s.recv(4096)
+        clients.append(s)
+    there = p.metric("penstock_connections")
+    with open("/proc/%d/status" % p.process.pid) as f:
+        resident = int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) // 1024
+    judge(there >= IDLE, "%d idle clients, %d MiB resident" % (there, resident))
+    judge_beside(p.port, 900000, p99_alone)
+    judge(p.metric("penstock_connections") >= IDLE, "they are still there")
+    for s in clients:
+        s.close()
 
 
 def main():
@@ -97,8 +129,10 @@ def main():
         testssl(with_tls.port, ca.cert, flow.folder)
         with_tls.stop()
         source = "github: { verify: github, secret: '%s' }" % SECRET
-        plain = flow.penstock({"d": sink}, redis, name="plain", sources=[source], listen_more=", limits: { per_address: 2000 }")
-        slowhttptest(plain.port)
+        plain = flow.penstock({"d": sink}, redis, name="plain", sources=[source], listen_more=", limits: { connections: 12000, per_address: 12000 }")
+        p99_alone = alone(plain.port)
+        slowhttptest(plain.port, p99_alone)
+        idle_clients(plain, p99_alone)
     finally:
         flow.close(failed=bool(bad))
     print("scan: %s" % ("%d FAILED" % len(bad) if bad else "nothing above low, good traffic unharmed"))

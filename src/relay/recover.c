@@ -373,7 +373,7 @@ static void on_entries(struct journal *j, const redisReply *reply)
     uint64_t bytes = 0, kept = 0;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         struct entry e;
-        if (!entry_read(reply->element[i], &e)) {
+        if (!entry_read(reply->element[i], &e) || e.n < j->recovery->at) { /* they ascend */
             log_line(LOG_ERROR, "an entry of the journal is unreadable; passed over", "journal",
                      "%s", j->name, NULL);
             continue;

@@ -170,7 +170,7 @@ static bool is_read(const struct journal *j, struct due_read *r, const redisRepl
 /* A member of a due or dead set; false: foreign. */
 static bool member_read(const redisReply *reply, uint64_t *n)
 {
-    return text_u64(store_text(reply), UINT64_MAX, n) == NULL && *n != 0;
+    return text_u64(store_text(reply), EVENT_N_MAX, n) == NULL && *n != 0;
 }
 
 /* HMGET of one parked delivery: id t src m h b, and its record. */

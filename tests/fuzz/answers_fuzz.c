@@ -14,10 +14,14 @@
 #include "relay/move.h"
 #include "relay/node.h"
 #include "relay/roster.h"
+#include "relay/spool.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -37,8 +41,14 @@ struct stage {
     struct delivery *running[256]; /* attempts, in the order of their start */
     unsigned running_count;
     enum outcome_kind outcome; /* of those that end next */
-    unsigned asked;            /* of the API: each has one answer */
-    unsigned appends;          /* not completed yet */
+    bool hold;                 /* they do not end */
+    struct {
+        uv_work_t *work;
+        uv_after_work_cb after;
+    } works[8]; /* for the thread pool */
+    unsigned work_count;
+    unsigned asked;   /* of the API: each has one answer */
+    unsigned senders; /* who have no answer yet */
     unsigned turns;
     bool freed, ended;
     struct buf json;
@@ -50,36 +60,48 @@ static struct stage *stage;
 
 struct sender {
     struct append append;
+    struct spooling spooling;
 };
+
+static void sender_free(struct sender *s)
+{
+    ENSURE(stage->senders > 0);
+    stage->senders--;
+    event_unref(s->append.event);
+    free(s);
+}
 
 /* As ingest does (relay/ingest.c), but that nobody waits for the answer. */
 void __wrap_append_done(struct journal *j, struct append *a, const char *reason);
 void __wrap_append_done(struct journal *j, struct append *a, const char *reason)
 {
     struct sender *s = CONTAINER_OF(a, struct sender, append);
-    ENSURE(stage->appends > 0);
-    stage->appends--;
     if (reason == NULL && a->dedupe[0] != '\0') {
         move_dedupe(j, a->event, a->dedupe, !a->unproven, NULL, NULL);
     } else if (reason == NULL) {
         dispatch_event(j, a->event);
     }
-    event_unref(a->event);
-    free(s);
+    sender_free(s);
+}
+
+static void on_spooled(struct spooling *x, const char *reason)
+{
+    (void)reason;
+    sender_free(CONTAINER_OF(x, struct sender, spooling));
 }
 
 static void send_one(bool dedupe)
 {
     static const uint16_t to[] = {0, 1};
     struct worker *w = &stage->w;
-    if (journal_refuses(w) != NULL || budget_refuses(w, to, 2) != NULL) {
+    bool spool = journal_refuses(w) != NULL;
+    if ((spool && (w->draining || spool_refuses(w, 4) != NULL)) ||
+        budget_refuses(w, to, 2) != NULL) {
         return;
     }
     struct sender *s = calloc(1, sizeof *s);
     ENSURE(s != NULL);
-    struct event_parts parts = {.journal = w->live->number,
-                                .n = journal_next_n(w->live),
-                                .received_ms = worker_now_ms(w),
+    struct event_parts parts = {.received_ms = worker_now_ms(w),
                                 .source = STR("s"),
                                 .method = STR("POST"),
                                 .target = STR("/hooks/s"),
@@ -87,12 +109,20 @@ static void send_one(bool dedupe)
                                 .body = STR("sent"),
                                 .to = to,
                                 .to_count = 2};
-    s->append.event = event_new(&parts);
-    s->append.durability = w->conf->redis.durability;
+    stage->senders++;
     if (dedupe) {
         memset(s->append.dedupe, 'd', DEDUPE_KEY);
+        memset(s->spooling.dedupe, 'd', DEDUPE_KEY);
     }
-    stage->appends++;
+    if (spool) {
+        s->spooling.on_spooled = on_spooled;
+        spool_append(w, &parts, &s->spooling);
+        return;
+    }
+    parts.journal = w->live->number;
+    parts.n = journal_next_n(w->live);
+    s->append.event = event_new(&parts);
+    s->append.durability = w->conf->redis.durability;
     journal_append(w->live, &s->append);
 }
 
@@ -114,13 +144,38 @@ static bool end_attempts(void)
         [OUTCOME_RETRY] = {OUTCOME_RETRY, "status_5xx", 503, -1, "", 1},
         [OUTCOME_GIVE_UP] = {OUTCOME_GIVE_UP, "status_4xx", 400, -1, "", 1},
     };
-    unsigned n = stage->running_count;
+    unsigned n = stage->hold ? 0 : stage->running_count;
     for (unsigned i = 0; i < n; i++) {
         dispatch_outcome(stage->running[i], &outcomes[stage->outcome]);
     }
     stage->running_count -= n;
     memmove(stage->running, stage->running + n, stage->running_count * sizeof *stage->running);
     return n > 0;
+}
+
+/* --- the thread pool: on our own thread, between two turns */
+
+int __wrap_uv_queue_work(uv_loop_t *loop, uv_work_t *work, uv_work_cb run, uv_after_work_cb after);
+int __wrap_uv_queue_work(uv_loop_t *loop, uv_work_t *work, uv_work_cb run, uv_after_work_cb after)
+{
+    (void)loop;
+    ENSURE(stage->work_count < sizeof stage->works / sizeof *stage->works);
+    stage->works[stage->work_count].work = work;
+    stage->works[stage->work_count++].after = after;
+    run(work);
+    return 0;
+}
+
+static bool end_works(void)
+{
+    bool did = stage->work_count > 0;
+    for (unsigned i = 0, n = stage->work_count; i < n; i++) {
+        uv_work_t *work = stage->works[0].work;
+        uv_after_work_cb after = stage->works[0].after;
+        memmove(stage->works, stage->works + 1, --stage->work_count * sizeof *stage->works);
+        after(work, 0);
+    }
+    return did;
 }
 
 /* --- what must hold between any two turns */
@@ -191,11 +246,10 @@ static void check(void)
 /* False: nothing was there to be done. */
 static bool turn(void)
 {
-    stage->turns++;
     uv_run(&stage->loop, UV_RUN_NOWAIT);
     bool did = redis_turn();
     did |= end_attempts();
-    check();
+    did |= end_works();
     return did || uv_backend_timeout(&stage->loop) == 0;
 }
 
@@ -205,7 +259,9 @@ static void pass(int64_t ms)
     int64_t until = clock_ms + ms;
     unsigned quiet = 0;
     while (clock_ms < until && stage->turns < TURNS_MOST) {
+        stage->turns++;
         quiet = turn() ? 0 : quiet + 1;
+        check();
         if (quiet > 0) {
             int64_t step = quiet < 4 ? 11 : quiet < 8 ? 50 : 400;
             clock_ms += step < until - clock_ms ? step : until - clock_ms;
@@ -321,6 +377,12 @@ static void move_one(void)
     moves_pump(&stage->w);
 }
 
+static void end_with(enum outcome_kind kind)
+{
+    stage->outcome = kind;
+    stage->hold = false;
+}
+
 static void happen(char what)
 {
     switch (what) {
@@ -348,14 +410,21 @@ static void happen(char what)
     case '2':
         redis_hang_up(2);
         break;
+    case 'h':
+        stage->hold = true;
+        break;
     case 'o':
-        stage->outcome = OUTCOME_OK;
+        end_with(OUTCOME_OK);
         break;
     case 'f':
-        stage->outcome = OUTCOME_RETRY;
+        end_with(OUTCOME_RETRY);
         break;
     case 'G':
-        stage->outcome = OUTCOME_GIVE_UP;
+        end_with(OUTCOME_GIVE_UP);
+        break;
+    case 's':
+    case 'S':
+        redis_silent = what == 's';
         break;
     case 'D':
         stage->w.draining = true;
@@ -382,9 +451,43 @@ static void play(struct str text)
 
 /* --- the configuration, and a worker's life */
 
+static char data_dir[64];
+
+static void remove_data_dir(void)
+{
+    char spool[80];
+    snprintf(spool, sizeof spool, "%s/spool", data_dir);
+    rmdir(spool);
+    rmdir(data_dir);
+}
+
+static void make_data_dir(void)
+{
+    bool shm = access("/dev/shm", W_OK) == 0; /* syncs at once */
+    snprintf(data_dir, sizeof data_dir, "%s/penstock-fuzz-%ld-data", shm ? "/dev/shm" : "/tmp",
+             (long)getpid());
+    ENSURE(mkdir(data_dir, 0700) == 0);
+    atexit(remove_data_dir);
+}
+
+/* The next run finds none of its events. */
+static void empty_spool(void)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/spool", data_dir);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        snprintf(path, sizeof path, "%s/spool/%s", data_dir, e->d_name);
+        (void)unlink(path); /* "." is none */
+    }
+    if (d != NULL) {
+        closedir(d);
+    }
+}
+
 static struct conf *conf_of(unsigned which)
 {
-    static struct conf *known[4];
+    static struct conf *known[5];
     static const char *const redis[] = {
         "redis: {url: 'redis://127.0.0.1:6379'}\n",
         "redis: {url: 'redis://127.0.0.1:6379', durability: replica, replicas: 1}\n",
@@ -392,15 +495,18 @@ static struct conf *conf_of(unsigned which)
         "s1:26379]}}\n",
         "redis: {url: 'redis://127.0.0.1:6379', durability: memory, retention: {max_memory: "
         "1MiB, dead_bytes: 1MiB, history: 0s}}\n",
+        "redis: {url: 'redis://127.0.0.1:6379'}\nspool: {size: 1MiB}\n",
     };
     if (known[which] == NULL) {
         char text[1024];
         struct buf errors;
         snprintf(text, sizeof text,
-                 "%slisten: {limits: {lane: 8}}\nsources: {s: {verify: none, dedupe: {window: 24h, key: body./id}}}\n"
-                 "destinations: {a: {url: 'http://a/'}, b: {url: 'http://b/', concurrency: 1}}\n"
+                 "%sdata_dir: '%s'\nlisten: {limits: {lane: 8}}\nsources: {s: {verify: none, "
+                 "dedupe: {window: 24h, key: body./id}}}\n"
+                 "destinations: {a: {url: 'http://a/', concurrency: 8}, b: {url: 'http://b/', "
+                 "concurrency: 1}}\n"
                  "routes: [{from: s, to: [a, b]}]\n",
-                 redis[which]);
+                 redis[which], data_dir);
         buf_init(&errors, 65536);
         known[which] = conf_parse(str_of(text), "answers.yaml", &errors);
         if (known[which] == NULL) {
@@ -449,16 +555,14 @@ static void wait_for(const bool *done)
 {
     for (unsigned turns = 0; !*done; turns++) {
         ENSURE(turns < END_TURNS);
-        uv_run(&stage->loop, UV_RUN_NOWAIT);
-        bool did = redis_turn();
-        did |= end_attempts();
-        clock_ms += did ? 1 : 20;
+        clock_ms += turn() ? 1 : 20;
     }
 }
 
 static void tear_down(void)
 {
     struct worker *w = &stage->w;
+    stage->hold = redis_silent = false;
     worker_close(w, on_freed);
     wait_for(&stage->freed);
     worker_end(w, on_ended);
@@ -468,10 +572,11 @@ static void tear_down(void)
     }
     worker_done(w);
     ENSURE(uv_loop_close(&stage->loop) == 0);
-    ENSURE(event_bytes_alive() == 0 && stage->asked == 0 && stage->appends == 0);
+    ENSURE(event_bytes_alive() == 0 && stage->asked == 0 && stage->senders == 0);
     node_done(&stage->node);
     buf_done(&stage->json);
     redis_end();
+    empty_spool();
     free(stage);
 }
 
@@ -490,13 +595,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         open = true;
         log_setup(getenv("ANSWERS_LOG") != NULL ? LOG_DEBUG : LOG_OFF, LOG_TEXT);
         redis_open();
+        make_data_dir();
     }
     if (n == 0 || n > 1 << 15) {
         return 0;
     }
     struct str text = {(const char *)data, n}, first;
     str_cut(text, '\n', &first, &text);
-    set_up(first.len > 0 ? (unsigned char)first.at[0] & 3 : 0);
+    set_up(first.len > 0 ? (unsigned char)first.at[0] % 8 % 5 : 0);
     play(text);
     tear_down();
     return 0;

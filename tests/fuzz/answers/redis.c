@@ -841,11 +841,13 @@ static bool read_questions(struct peer *p)
     return true;
 }
 
+bool redis_silent;
+
 bool redis_turn(void)
 {
     bool did = knocking > 0;
     take_connections();
-    for (unsigned i = 0; i < peer_count; i++) {
+    for (unsigned i = 0; i < peer_count && !redis_silent; i++) {
         if (peers[i].fd >= 0) {
             did |= read_questions(&peers[i]);
         }
@@ -871,6 +873,7 @@ void redis_begin(void)
     chance = 1;
     peer_count = knocking = book_count = waiting_count = 0;
     said_bytes = 0;
+    redis_silent = false;
 }
 
 void redis_end(void)

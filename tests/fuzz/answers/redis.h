@@ -21,6 +21,7 @@ struct str redis_prepare(struct str text);
 /* Takes connections, reads and answers. False: there was nothing to do. */
 bool redis_turn(void);
 void redis_hang_up(unsigned which); /* 1: the first connection, 2: the second ... 0: all */
+extern bool redis_silent;           /* it takes questions, but answers none */
 void redis_end(void);
 /* Was it in any answer (or was there too much to remember)? */
 bool redis_said(struct str text);

@@ -35,9 +35,8 @@ static void new_token(char out[33])
 
 static void set_version(struct journal *j, struct str version)
 {
-    size_t n = version.len < sizeof j->version - 1 ? version.len : sizeof j->version - 1;
     memset(j->version, 0, sizeof j->version);
-    memcpy(j->version, version.at, n);
+    text_copy(j->version, sizeof j->version, version);
 }
 
 static struct str lease_arg(void)

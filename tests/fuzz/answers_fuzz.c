@@ -198,6 +198,7 @@ static void check_journal(const struct journal *j)
 static void check_lane(const struct lane *lane, unsigned *inflight)
 {
     size_t bytes = 0;
+    ENSURE(lane_find(lane->w, str_of(lane->name)) == lane); /* its keys are its own */
     for (int s = 0; s < DELIVERY_STATES; s++) {
         unsigned n = 0;
         for (const struct delivery *d = lane->lists[s].first; d != NULL; d = d->next) {

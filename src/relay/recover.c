@@ -142,7 +142,7 @@ static void on_step(void *user, const redisReply *reply)
     } else {
         s.on_journal(j, reply);
     }
-    if (--j->recovery->waiting == 0) {
+    if (--j->recovery->waiting == 0 && ready(j)) {
         next_step(j);
         lanes_pump(j->w);
     }
@@ -370,7 +370,7 @@ static void advance(struct journal *j, uint64_t n)
 
 static void on_entries(struct journal *j, const redisReply *reply)
 {
-    uint64_t bytes = 0, kept = 0;
+    uint64_t bytes = 0, kept = 0, before = j->recovery->at;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         struct entry e;
         if (!entry_read(reply->element[i], &e) || e.n < j->recovery->at) { /* they ascend */
@@ -390,6 +390,8 @@ static void on_entries(struct journal *j, const redisReply *reply)
     }
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < j->recovery->asked) {
         advance(j, j->top + 1);
+    } else if (j->recovery->at == before) { /* a whole page of nothing that was asked for */
+        journal_ask_later(j);
     }
     j->bytes += j->measured || j->recovery->again ? 0 : kept;
     next_page(j->recovery, bytes);

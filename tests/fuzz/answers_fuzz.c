@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum {
     HAPPENINGS_MOST = 24,
-    TURNS_MOST = 3000, /* of the loop, in a run: a Redis that answers nonsense for ever is left */
+    TURNS_MOST = 1500, /* of the loop, in a run: a Redis that answers nonsense for ever is left */
+    STAND_MOST = 700,  /* without any time passing: then something is asked again and again */
     END_TURNS = 20000, /* but whatever it says, the end comes */
     PAST_MS = 2100,    /* a renewal, and what comes of it */
     SOON_MS = 100,
@@ -258,10 +259,12 @@ static bool turn(void)
 static void pass(int64_t ms)
 {
     int64_t until = clock_ms + ms;
-    unsigned quiet = 0;
+    unsigned quiet = 0, standing = 0;
     while (clock_ms < until && stage->turns < TURNS_MOST) {
         stage->turns++;
         quiet = turn() ? 0 : quiet + 1;
+        standing = quiet > 0 ? 0 : standing + 1;
+        ENSURE(standing < STAND_MOST);
         check();
         if (quiet > 0) {
             int64_t step = quiet < 4 ? 11 : quiet < 8 ? 50 : 400;

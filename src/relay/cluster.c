@@ -80,7 +80,7 @@ bool cluster_range_read(const redisReply *r, struct cluster_range *out)
     }
     *out = (struct cluster_range){(unsigned)first, (unsigned)last,
                                   store_text(r->element[2]->element[0]), (uint16_t)port};
-    return out->host.len < MASTER_HOST;
+    return out->host.len < MASTER_HOST && !str_has(out->host, '\0'); /* it is kept as text */
 }
 
 static bool take_range(struct cluster *c, const struct master *asked, const redisReply *reply)

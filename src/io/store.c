@@ -667,6 +667,9 @@ void store_close(struct store *s, void (*on_closed)(void *user), void *user)
     s->closing = true;
     s->on_closed = on_closed;
     s->user = user;
+    if (s->state == STORE_WAITING) {
+        wheel_cancel(s->wheel, &s->timer); /* it could be due before the loop comes to the end */
+    }
     uv_idle_start(&s->turn, on_turn);
 }
 

@@ -644,6 +644,21 @@ static void asks_where_it_is_at_each_try_and_tells_of_errors(void **state)
     shut_fixture(&f);
 }
 
+/* Who could be asked may be gone by then. */
+static void nobody_is_asked_after_the_close(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    struct finder x = {.f = &f, .ports = {1, 1}};
+    struct store_conf conf = {.connect_ms = 5000, .command_ms = 5000};
+    struct store_handler handler = {&x, on_finder_up, on_finder_down, NULL, on_find, on_error};
+    f.store = x.store = store_new(&f.room.loop, &f.room.wheel, &conf, &handler);
+    usleep(70 * 1000); /* its first try is due by now, before the loop comes to the close */
+    shut_fixture(&f);
+    assert_int_equal(x.asked, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -667,6 +682,7 @@ int main(void)
         cmocka_unit_test(a_silent_redis_is_given_up),
         cmocka_unit_test(a_real_server_says_badid),
         cmocka_unit_test(asks_where_it_is_at_each_try_and_tells_of_errors),
+        cmocka_unit_test(nobody_is_asked_after_the_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

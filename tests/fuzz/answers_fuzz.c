@@ -17,6 +17,7 @@
 #include "relay/spool.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -597,6 +598,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     static bool open;
     if (!open) {
         open = true;
+        signal(SIGPIPE, SIG_IGN); /* as main.c does */
         log_setup(getenv("ANSWERS_LOG") != NULL ? LOG_DEBUG : LOG_OFF, LOG_TEXT);
         redis_open();
         make_data_dir();

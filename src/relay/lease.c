@@ -39,6 +39,9 @@ static void set_version(struct journal *j, struct str version)
     text_copy(j->version, sizeof j->version, version);
 }
 
+/* The end of the year 9999: a time beyond is none, and sums with it could overflow. */
+#define TIME_MOST_S UINT64_C(253402300799)
+
 static struct str lease_arg(void)
 {
     return STR("6000");
@@ -53,7 +56,7 @@ static void keep_time(struct worker *w, const redisReply *reply, size_t at, int6
 {
     uint64_t s, us;
     if (reply->elements < at + 2 ||
-        text_u64(store_text(reply->element[at]), INT64_MAX / 1000 - 1, &s) != NULL ||
+        text_u64(store_text(reply->element[at]), TIME_MOST_S, &s) != NULL ||
         text_u64(store_text(reply->element[at + 1]), 999999, &us) != NULL) {
         return;
     }

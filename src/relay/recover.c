@@ -93,14 +93,19 @@ static void on_due_head(struct track *t, const redisReply *reply)
     }
 }
 
+static uint64_t count_of(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_INTEGER && reply->integer > 0 ? (uint64_t)reply->integer : 0;
+}
+
 static void on_due_count(struct track *t, const redisReply *reply)
 {
-    t->due_total = reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0;
+    t->due_total = count_of(reply);
 }
 
 static void on_dead_count(struct track *t, const redisReply *reply)
 {
-    t->dead_total = reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0;
+    t->dead_total = count_of(reply);
 }
 
 static void next_step(struct journal *j);

@@ -26,6 +26,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
+#define SUM_MOST (UINT64_C(1) << 60)
+
 enum {
     HAPPENINGS_MOST = 24,
     TURNS_MOST = 1500, /* of the loop, in a run: a Redis that answers nonsense for ever is left */
@@ -241,6 +243,7 @@ static void check(void)
     }
     ENSURE(inflight == w->inflight && inflight == stage->running_count);
     ENSURE(w->budget.total >= w->budget.others && w->budget.dead >= w->budget.others_dead);
+    ENSURE(w->budget.total < SUM_MOST && w->budget.dead < SUM_MOST); /* no sum went round */
     check_moves(w);
 }
 

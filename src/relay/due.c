@@ -76,7 +76,7 @@ struct due_read {
     uint64_t *numbers;
     size_t count, got;
     bool missed;  /* an answer did not come: what was left out is still due */
-    bool refused; /* an answer was an error: of a key that is foreign, say */
+    bool refused; /* an answer was an error, of a key that is foreign, say; or nonsense */
     unsigned asked, limit;
 };
 
@@ -155,16 +155,20 @@ static void read_done(struct journal *j, struct due_read *r)
     read_free(r);
 }
 
-static bool is_read(const struct journal *j, struct due_read *r, const redisReply *reply)
+/* `elements` that it must have; 0: any. */
+static bool is_read(const struct journal *j, struct due_read *r, const redisReply *reply,
+                    size_t elements)
 {
     enum store_error e = store_error_of(reply);
-    if (e != STORE_OK && e != STORE_UNKNOWN && !store_error_moves(e) && !r->refused) {
+    bool fits = e == STORE_OK && reply->type == REDIS_REPLY_ARRAY &&
+                (elements == 0 || reply->elements == elements);
+    if (!fits && e != STORE_UNKNOWN && !store_error_moves(e) && !r->refused) {
         r->refused = true;
         log_line(LOG_ERROR, "parked deliveries cannot be read; trying again", "journal", "%s",
                  j->name, "destination", "%s", j->w->lanes[r->lane]->name, "error", "%s",
-                 store_error_word(e), NULL);
+                 e == STORE_OK ? "nonsense" : store_error_word(e), NULL);
     }
-    return e == STORE_OK && reply->type == REDIS_REPLY_ARRAY;
+    return fits;
 }
 
 /* A member of a due or dead set; false: foreign. */
@@ -178,9 +182,9 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
 {
     struct track *t = still(j, r);
     uint64_t n = r->numbers[r->got++];
-    bool read = is_read(j, r, reply);
+    bool read = is_read(j, r, reply, 7);
     r->missed |= t == NULL || !read;
-    if (t != NULL && read && reply->elements == 7) {
+    if (t != NULL && read) {
         struct record record;
         uint64_t received;
         struct str line = store_text(reply->element[3]), method, target;
@@ -274,7 +278,7 @@ static void look_for_loss(struct journal *j, struct track *t)
 static void on_numbers(struct journal *j, struct due_read *r, const redisReply *reply)
 {
     struct track *t = still(j, r);
-    if (!is_read(j, r, reply) || t == NULL) {
+    if (!is_read(j, r, reply, 0) || t == NULL) {
         r->missed = true;
         read_done(j, r);
         return;

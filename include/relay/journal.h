@@ -91,6 +91,7 @@ struct journal {
     char version[48];
     uint64_t count;
     int64_t lease_until_ms; /* boot clock */
+    int64_t doubted_ms;     /* boot clock: last */
     bool renewing;
 
     uint64_t next_n;      /* the next append's */

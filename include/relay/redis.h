@@ -53,6 +53,7 @@ struct master {
     unsigned checks; /* answers still awaited by the check at connect */
     struct script *scripts;
     bool scanning, scan_due; /* adopt.c: for journals that fell out of the listing */
+    uint64_t scanned_to;     /* the cursor of the last answer */
     /* cluster.c */
     bool listed;                 /* in the map being worked through */
     bool map_asked, map_checked; /* the map is asked for; the check at connect waits for it */

@@ -163,11 +163,11 @@ static bool is_read(const struct journal *j, struct due_read *r, const redisRepl
     bool fits = e == STORE_OK && reply->type == REDIS_REPLY_ARRAY &&
                 (elements == 0 || reply->elements == elements);
     if (!fits && e != STORE_UNKNOWN && !store_error_moves(e) && !r->refused) {
-        r->refused = true;
         log_line(LOG_ERROR, "parked deliveries cannot be read; trying again", "journal", "%s",
                  j->name, "destination", "%s", j->w->lanes[r->lane]->name, "error", "%s",
                  e == STORE_OK ? "nonsense" : store_error_word(e), NULL);
     }
+    r->refused |= !fits && e != STORE_UNKNOWN;
     return fits;
 }
 

@@ -420,7 +420,13 @@ void journal_doubt(struct journal *j, const char *why)
         return;
     }
     log_line(LOG_WARN, "journal is in doubt", "journal", "%s", j->name, "why", "%s", why, NULL);
-    journal_take(j);
+    int64_t now = boot_ms(), before = j->doubted_ms;
+    j->doubted_ms = now;
+    if (now < before + ASK_AGAIN_MS) { /* what is taken goes wrong at once: not in a loop */
+        journal_ask_later(j);
+    } else {
+        journal_take(j);
+    }
 }
 
 /* --- renewal */

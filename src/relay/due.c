@@ -15,6 +15,7 @@ enum {
     EVENTS_MOST = 64, /* bodies asked for at once */
     BYTES_MOST = 8 << 20,
     AGAIN_MS = 1000, /* after Redis has refused a read */
+    FOREIGN_MOST = 4096,
 };
 
 static void on_due(struct wheel_timer *timer)
@@ -274,6 +275,27 @@ static void look_for_loss(struct journal *j, struct track *t)
     t->due_total = 0;
 }
 
+/* They stay where they are, and the next read looks beyond them. */
+static void note_foreign(struct track *t, size_t foreign)
+{
+    if (foreign > t->foreign) {
+        log_line(LOG_ERROR, "a set of parked deliveries has members that are none; passed over",
+                 "journal", "%s", t->journal->name, "destination", "%s", t->lane->name, "members",
+                 "%zu", foreign, NULL);
+    }
+    t->foreign = foreign < FOREIGN_MOST ? (unsigned)foreign : FOREIGN_MOST;
+}
+
+/* A set has each member once; what an answer has twice is delivered once all the same. */
+static bool is_asked(const struct due_read *r, uint64_t n)
+{
+    size_t i = 0;
+    while (i < r->count && r->numbers[i] != n) {
+        i++;
+    }
+    return i < r->count;
+}
+
 /* ZRANGEBYSCORE: n, score, n, score ... in order of due time. */
 static void on_numbers(struct journal *j, struct due_read *r, const redisReply *reply)
 {
@@ -292,13 +314,17 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
     unsigned room = r->kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane, FROM_DUE);
     unsigned most = bodies_at_once(t);
     room = room > most ? most : room;
+    size_t foreign = 0;
     r->numbers = malloc((pairs + 1) * sizeof *r->numbers);
     ENSURE(r->numbers != NULL);
     for (size_t i = 0; i < pairs; i++) {
         uint64_t n, due;
         if (!member_read(reply->element[2 * i], &n) ||
-            text_u64(store_text(reply->element[2 * i + 1]), INT64_MAX, &due) != NULL ||
-            numset_has(&t->in_hand, n)) {
+            text_u64(store_text(reply->element[2 * i + 1]), INT64_MAX, &due) != NULL) {
+            foreign++;
+            continue;
+        }
+        if (numset_has(&t->in_hand, n) || is_asked(r, n)) {
             continue;
         }
         if (r->count >= room || (r->kind == READ_DUE && (int64_t)due > now)) {
@@ -307,9 +333,13 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
         }
         ask_event(j, r, n);
     }
+    note_foreign(t, foreign);
     bool all = next == INT64_MAX && pairs < r->limit; /* a full answer may hide more behind it */
     if (r->kind == READ_DUE) {
         t->next_due_ms = next == INT64_MAX && !all ? now : next;
+        bool nothing = next == INT64_MAX && !all && r->count == 0 && !r->missed;
+        r->missed |= nothing;
+        r->refused |= nothing; /* a page with nothing for us: again, but not in a loop */
     }
     read_done(j, r);
 }
@@ -324,7 +354,7 @@ static void start_read(struct track *t, enum read_kind kind, int64_t before_ms)
     r->kind = kind;
     unsigned room = kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane, FROM_DUE);
     /* One more says when the next is due. */
-    r->limit = (unsigned)t->in_hand.n + (room < EVENTS_MOST ? room : EVENTS_MOST) + 1;
+    r->limit = (unsigned)t->in_hand.n + t->foreign + (room < EVENTS_MOST ? room : EVENTS_MOST) + 1;
     char most[20], score[24];
     struct str limit = {most, text_put_u64(most, r->limit)};
     struct str max = STR("+inf");

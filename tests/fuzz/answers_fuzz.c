@@ -17,6 +17,7 @@
 #include "relay/spool.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -469,15 +470,6 @@ static void remove_data_dir(void)
     rmdir(data_dir);
 }
 
-static void make_data_dir(void)
-{
-    bool shm = access("/dev/shm", W_OK) == 0; /* syncs at once */
-    snprintf(data_dir, sizeof data_dir, "%s/penstock-fuzz-%ld-data", shm ? "/dev/shm" : "/tmp",
-             (long)getpid());
-    ENSURE(mkdir(data_dir, 0700) == 0);
-    atexit(remove_data_dir);
-}
-
 /* The next run finds none of its events. */
 static void empty_spool(void)
 {
@@ -491,6 +483,16 @@ static void empty_spool(void)
     if (d != NULL) {
         closedir(d);
     }
+}
+
+static void make_data_dir(void)
+{
+    bool shm = access("/dev/shm", W_OK) == 0; /* syncs at once */
+    snprintf(data_dir, sizeof data_dir, "%s/penstock-fuzz-%ld-data", shm ? "/dev/shm" : "/tmp",
+             (long)getpid());
+    ENSURE(mkdir(data_dir, 0700) == 0 || errno == EEXIST); /* of one that was killed */
+    empty_spool();
+    atexit(remove_data_dir);
 }
 
 static struct conf *conf_of(unsigned which)

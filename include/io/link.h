@@ -22,12 +22,18 @@ struct link {
     bool flushing; /* inside the write: a wish to write more means that the socket is full */
     void (*on_dirty)(struct link *l);                   /* there is something to link_flush */
     void (*on_broken)(struct link *l, const char *why); /* the poll failed; never inside hiredis */
+    const unsigned *asked; /* how many replies are still to come; of the owner */
+    struct str channel;    /* not empty: messages of this channel come, and nothing else */
+    bool unasked;          /* what came was none of that: hiredis ends the connection */
 };
 
 /* Takes a context that is connecting; its `data` is the link. The callbacks are hiredis'. `ssl`, or
  * NULL, is what hiredis speaks through. */
 struct link *link_new(uv_loop_t *loop, redisAsyncContext *context, SSL *ssl, void *owner,
                       redisConnectCallback *on_connect, redisDisconnectCallback *on_disconnect);
+/* Before the first reply can come; `asked` is read whenever one begins. hiredis asserts that it knows
+ * each of them, so one that nobody asked for must not get that far. */
+void link_watch(struct link *l, const unsigned *asked);
 void link_opened(struct link *l); /* from on_connect, when it went well */
 void link_flush(struct link *l);
 void link_free(

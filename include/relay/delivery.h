@@ -75,7 +75,8 @@ void delivery_orphan(struct delivery *d); /* in flight, but its journal is left 
 
 /* --- lane.c */
 unsigned lane_number(const struct lane *lane);
-/* Finds or makes the lane of that name; NULL when LANES_MAX destinations were seen already. */
+/* Finds or makes the lane of that name; NULL when LANES_MAX destinations were seen already, or when
+ * it can be no name (of a foreign member, say). */
 struct lane *lane_find(struct worker *w, struct str name);
 const char *lanes_apply(struct worker *w) MUST_CHECK; /* gives every lane its configuration */
 void lanes_refresh(struct worker *w); /* after a reload of certificates: no old connection waits */

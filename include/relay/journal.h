@@ -91,6 +91,7 @@ struct journal {
     char version[48];
     uint64_t count;
     int64_t lease_until_ms; /* boot clock */
+    int64_t doubted_ms;     /* boot clock: last */
     bool renewing;
 
     uint64_t next_n;      /* the next append's */
@@ -211,6 +212,7 @@ struct track {
 
     int64_t next_due_ms;          /* of what is parked and not loaded; INT64_MAX: nothing */
     bool due_reading;             /* a read of its due set is under way */
+    unsigned foreign;             /* members at its head that are no entries of ours */
     struct delivery *loaded_list; /* parked deliveries now in memory */
     struct numset in_hand; /* their n, until the commit with their outcome is written: the due set
                               still names them as due */

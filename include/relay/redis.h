@@ -41,6 +41,7 @@ struct master {
     bool proves_sync; /* "fsync" takes a WAITAOF: the server syncs once a second */
     bool proves;      /* that, or a source asks for replicas */
     bool is_replica;  /* it answers so: what is connected to next may be the master */
+    bool is_split;    /* its two connections show different servers */
     struct proof proof;
     unsigned finds;       /* how often the sentinels were asked since it was ready */
     char run_id[2][48];   /* of appends, of main */
@@ -52,6 +53,7 @@ struct master {
     unsigned checks; /* answers still awaited by the check at connect */
     struct script *scripts;
     bool scanning, scan_due; /* adopt.c: for journals that fell out of the listing */
+    uint64_t scanned_to;     /* the cursor of the last answer */
     /* cluster.c */
     bool listed;                 /* in the map being worked through */
     bool map_asked, map_checked; /* the map is asked for; the check at connect waits for it */

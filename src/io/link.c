@@ -85,6 +85,98 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
 }
 
+/* --- nothing but what was asked for: hiredis lets us make the parts of a reply, and takes NULL for
+ * an end of the memory --- */
+
+enum { ELEMENTS_MOST = 16 << 20 }; /* of one array: what is announced is allocated at once */
+
+static redisReplyObjectFunctions parts_of_hiredis;
+static uv_once_t parts_learned = UV_ONCE_INIT;
+
+/* [message or subscribe, channel, payload or count], as hiredis wants it; or an error. */
+static bool is_of_channel(const struct link *l, const redisReadTask *t, struct str text, size_t n)
+{
+    if (t->parent == NULL) {
+        return (t->type == REDIS_REPLY_ARRAY && n == 3) || t->type == REDIS_REPLY_ERROR;
+    }
+    if (t->type != REDIS_REPLY_STRING) {
+        return t->idx == 2 && t->type == REDIS_REPLY_INTEGER;
+    }
+    return t->idx == 0   ? str_eq(text, STR("message")) || str_eq(text, STR("subscribe"))
+           : t->idx == 1 ? str_eq(text, l->channel)
+                         : true;
+}
+
+/* `text` of a string, `n` elements of an array. An error may come unasked, before the connection is
+ * closed: at maxclients. */
+static bool is_wanted(const redisReadTask *t, struct str text, size_t n)
+{
+    struct link *l = t->privdata;
+    bool wanted = l->channel.len > 0
+                      ? is_of_channel(l, t, text, n)
+                      : t->parent != NULL || *l->asked > 0 || t->type == REDIS_REPLY_ERROR;
+    wanted = wanted && t->type != REDIS_REPLY_PUSH; /* RESP3, which nobody has asked to speak */
+    l->unasked |= !wanted;
+    return wanted;
+}
+
+static void *make_string(const redisReadTask *t, char *text, size_t n)
+{
+    return is_wanted(t, (struct str){text, n}, 0) ? parts_of_hiredis.createString(t, text, n)
+                                                  : NULL;
+}
+
+static void *make_array(const redisReadTask *t, size_t n)
+{
+    return is_wanted(t, STR_NONE, n) ? parts_of_hiredis.createArray(t, n) : NULL;
+}
+
+static void *make_integer(const redisReadTask *t, long long v)
+{
+    return is_wanted(t, STR_NONE, 0) ? parts_of_hiredis.createInteger(t, v) : NULL;
+}
+
+static void *make_double(const redisReadTask *t, double v, char *text, size_t n)
+{
+    return is_wanted(t, STR_NONE, 0) ? parts_of_hiredis.createDouble(t, v, text, n) : NULL;
+}
+
+static void *make_nil(const redisReadTask *t)
+{
+    return is_wanted(t, STR_NONE, 0) ? parts_of_hiredis.createNil(t) : NULL;
+}
+
+static void *make_bool(const redisReadTask *t, int v)
+{
+    return is_wanted(t, STR_NONE, 0) ? parts_of_hiredis.createBool(t, v) : NULL;
+}
+
+static void free_part(void *part)
+{
+    parts_of_hiredis.freeObject(part);
+}
+
+/* The same for every connection of every thread; a reader of its own shows them. */
+static void learn_parts(void)
+{
+    redisReader *reader = redisReaderCreate();
+    ENSURE(reader != NULL);
+    parts_of_hiredis = *reader->fn;
+    redisReaderFree(reader);
+}
+
+void link_watch(struct link *l, const unsigned *asked)
+{
+    static redisReplyObjectFunctions ours = {make_string, make_array, make_integer, make_double,
+                                             make_nil,    make_bool,  free_part};
+    redisReader *reader = l->context->c.reader;
+    uv_once(&parts_learned, learn_parts);
+    reader->fn = &ours;
+    reader->privdata = l;
+    reader->maxelements = ELEMENTS_MOST;
+    l->asked = asked;
+}
+
 struct link *link_new(uv_loop_t *loop, redisAsyncContext *context, SSL *ssl, void *owner,
                       redisConnectCallback *on_connect, redisDisconnectCallback *on_disconnect)
 {

@@ -63,7 +63,7 @@ bool sentinel_address_read(const redisReply *reply, struct str *host, uint16_t *
     }
     *host = store_text(reply->element[0]);
     *port = (uint16_t)n;
-    return host->len > 0 && host->len <= SENTINEL_HOST_MAX;
+    return host->len > 0 && host->len <= SENTINEL_HOST_MAX && !str_has(*host, '\0');
 }
 
 static void note(struct sentinel *s, const char *why, struct str more)

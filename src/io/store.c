@@ -188,7 +188,10 @@ static void note_end(struct store *s, const redisAsyncContext *context)
 {
     const struct link *link = context->data;
     if (s->reset_why == NULL) {
-        set_end(s, link->ssl, context->err != 0 ? context->errstr : "connection closed");
+        set_end(s, link->ssl,
+                link->unasked       ? "it sent what nobody had asked for"
+                : context->err != 0 ? context->errstr
+                                    : "connection closed");
     }
     s->state = STORE_WAITING;
 }
@@ -321,6 +324,7 @@ void store_listen(struct store *s, struct str channel,
 {
     ENSURE(store_is_up(s));
     s->on_message = on_message;
+    s->link->channel = channel;
     const char *argv[] = {"SUBSCRIBE", channel.at};
     const size_t lens[] = {sizeof "SUBSCRIBE" - 1, channel.len};
     if (redisAsyncCommandArgv(s->link->context, on_hiredis_message, s, 2, argv, lens) != REDIS_OK) {
@@ -473,6 +477,7 @@ static void dial(struct store *s, const struct sockaddr_storage *address)
         return;
     }
     s->link = link_new(s->loop, context, ssl, s, on_connect, on_disconnect);
+    link_watch(s->link, &s->ring_n);
     s->link->on_dirty = on_dirty;
     s->link->on_broken = on_broken;
 }
@@ -662,6 +667,9 @@ void store_close(struct store *s, void (*on_closed)(void *user), void *user)
     s->closing = true;
     s->on_closed = on_closed;
     s->user = user;
+    if (s->state == STORE_WAITING) {
+        wheel_cancel(s->wheel, &s->timer); /* it could be due before the loop comes to the end */
+    }
     uv_idle_start(&s->turn, on_turn);
 }
 

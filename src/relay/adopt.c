@@ -230,10 +230,14 @@ static void on_scanned(void *user, const redisReply *reply)
             }
         }
     }
-    struct str cursor = {reply->element[0]->str, reply->element[0]->len};
-    if (str_eq(cursor, STR("0"))) {
+    struct str cursor = store_text(reply->element[0]);
+    uint64_t before = m->scanned_to;
+    if (text_u64(cursor, UINT64_MAX, &m->scanned_to) != NULL) {
+        return; /* the next round begins anew, as after no answer */
+    }
+    if (m->scanned_to == 0) {
         m->scan_due = false;
-    } else {
+    } else if (m->scanned_to != before) { /* else it goes no further */
         scan_from(m, cursor);
     }
 }
@@ -261,6 +265,7 @@ static void scan_if_due(struct worker *w)
 {
     for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
         if (m->ready && m->scan_due && !m->scanning) {
+            m->scanned_to = 0;
             scan_from(m, STR("0"));
         }
     }

@@ -18,6 +18,9 @@ enum {
     DROP_EVERY_MS = 3 * RENEW_EVERY_MS - 500
 };
 
+/* More than a Redis can hold: such a figure is foreign, and sums of it could overflow. */
+#define FIGURE_MOST (UINT64_C(1) << 48)
+
 /* --- what an entry takes */
 
 /* Redis' allocator has four sizes to each power of two; commit.lua reckons alike. */
@@ -52,7 +55,7 @@ void budget_field(struct journal *j, struct str name, struct str value)
 {
     uint64_t v;
     bool due = str_starts(name, STR("b:")), dead = str_starts(name, STR("x:"));
-    if (text_u64(value, INT64_MAX, &v) != NULL) {
+    if (text_u64(value, FIGURE_MOST, &v) != NULL) {
         return; /* of another kind, or foreign: not counted */
     }
     struct lane *lane = due || dead ? lane_find(j->w, str_from(name, 2)) : NULL;
@@ -187,7 +190,8 @@ static void on_measured(void *user, const redisReply *reply)
         return;
     }
     if (reply->type == REDIS_REPLY_INTEGER || reply->type == REDIS_REPLY_NIL) {
-        j->bytes = reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0;
+        bool counts = reply->integer >= 0 && (uint64_t)reply->integer <= FIGURE_MOST;
+        j->bytes = counts ? (uint64_t)reply->integer : 0; /* nil: there is no stream */
         j->trimmed_bytes = 0;
         j->measured = true;
         budget_update(j->w);
@@ -237,7 +241,7 @@ static bool take_number(struct str *rest, uint64_t *v)
 {
     struct str word;
     str_cut(*rest, ' ', &word, rest);
-    return text_u64(word, INT64_MAX, v) == NULL;
+    return text_u64(word, FIGURE_MOST, v) == NULL;
 }
 
 static void add_figures(struct worker *w, struct str rest)

@@ -27,8 +27,8 @@ void master_check_failed(struct master *m)
     if (m->closing > 0) {
         return;
     }
-    bool may_be_elsewhere = m->is_replica && m->w->redis.sentinel != NULL;
-    wheel_arm(&m->w->wheel, &m->recheck, may_be_elsewhere ? 500 : 2000, look_again);
+    bool soon = m->is_split || (m->is_replica && m->w->redis.sentinel != NULL);
+    wheel_arm(&m->w->wheel, &m->recheck, soon ? 500 : 2000, look_again);
 }
 
 struct str redis_info(const redisReply *info, struct str name)
@@ -40,7 +40,7 @@ static void keep_run_id(struct master *m, int which, const redisReply *info)
 {
     struct str id = redis_info(info, STR("run_id"));
     memset(m->run_id[which], 0, sizeof m->run_id[which]);
-    memcpy(m->run_id[which], id.at, id.len < 47 ? id.len : 47);
+    text_copy(m->run_id[which], sizeof m->run_id[which], id);
 }
 
 /* Valkey calls itself Redis 7.2.4, for old clients, and says its own version beside that. */
@@ -155,8 +155,8 @@ void master_check_passed(struct master *m)
         return;
     }
     master_trouble(m, false, "its two connections reach different servers; connecting again");
-    store_reset(m->appends, "another server");
-    store_reset(m->main, "another server");
+    m->is_split = true; /* perhaps for long: of what balances between servers */
+    master_check_failed(m);
 }
 
 static bool info_came(struct master *m, const redisReply *reply)
@@ -215,7 +215,7 @@ void master_check(struct master *m)
         return;
     }
     m->trouble[0] = '\0';
-    m->unsuitable = false;
+    m->unsuitable = m->is_split = false;
     m->checks = 3 + SCRIPT_COUNT;
     struct str info[] = {STR("INFO"), STR("everything")};
     struct str config[] = {STR("CONFIG"), STR("GET"), STR("append*"),
@@ -230,14 +230,15 @@ void master_check(struct master *m)
 static void look_again(struct wheel_timer *t)
 {
     struct master *m = CONTAINER_OF(t, struct master, recheck);
-    if (!m->is_replica) {
+    if (!m->is_replica && !m->is_split) {
         master_check(m);
         return;
     }
     /* The name, or a sentinel, may lead to the master now. */
-    if (m->w->redis.sentinel != NULL) {
+    if (m->is_replica && m->w->redis.sentinel != NULL) {
         sentinel_next(m->w->redis.sentinel);
     }
-    store_reset(m->appends, "it is a replica");
-    store_reset(m->main, "it is a replica");
+    const char *why = m->is_replica ? "it is a replica" : "another server";
+    store_reset(m->appends, why);
+    store_reset(m->main, why);
 }

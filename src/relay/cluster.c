@@ -80,7 +80,7 @@ bool cluster_range_read(const redisReply *r, struct cluster_range *out)
     }
     *out = (struct cluster_range){(unsigned)first, (unsigned)last,
                                   store_text(r->element[2]->element[0]), (uint16_t)port};
-    return out->host.len < MASTER_HOST;
+    return out->host.len < MASTER_HOST && !str_has(out->host, '\0'); /* it is kept as text */
 }
 
 static bool take_range(struct cluster *c, const struct master *asked, const redisReply *reply)
@@ -115,6 +115,17 @@ static void close_unlisted(struct worker *w)
     }
 }
 
+/* Else all that is known would go for it. */
+static bool has_range(const redisReply *map)
+{
+    struct cluster_range r;
+    size_t i = 0;
+    while (i < map->elements && !cluster_range_read(map->element[i], &r)) {
+        i++;
+    }
+    return i < map->elements;
+}
+
 /* NULL, or why it cannot be used. */
 static const char *take_map(struct cluster *c, const struct master *asked, const redisReply *reply)
 {
@@ -127,6 +138,9 @@ static const char *take_map(struct cluster *c, const struct master *asked, const
     }
     if (reply->elements == 0) {
         return "no slots are assigned in this cluster yet: redis-cli --cluster create";
+    }
+    if (!has_range(reply)) {
+        return "CLUSTER SLOTS is unreadable: it names no master";
     }
     for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
         m->listed = false;

@@ -130,8 +130,7 @@ void commit_request_done(struct journal *j, uint64_t n, struct str text)
 {
     char *copy = malloc(text.len + 1);
     ENSURE(copy != NULL);
-    memcpy(copy, text.at, text.len);
-    copy[text.len] = '\0';
+    text_copy(copy, text.len + 1, text); /* what is no text in Redis' answer is an empty one */
     queue(j, &(struct op){.kind = OP_REQUEST_DONE, .n = n, .text = copy, .seq = TRACK_NO_SEQ});
 }
 

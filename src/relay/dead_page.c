@@ -276,6 +276,10 @@ static void on_dead_journals(struct dead_search *s, struct dead_step *step, cons
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         struct dead_step next = *step;
         struct buf key;
+        uint64_t number;
+        if (!journal_number(store_text(reply->element[i]), &number)) {
+            continue; /* foreign: no page could end there, for its place would not be read back */
+        }
         next.on_reply = on_dead_lanes;
         text_copy(next.place.journal, sizeof next.place.journal, store_text(reply->element[i]));
         struct str argv[] = {STR("SMEMBERS"), journal_key_of(s->w, &key, str_of(next.place.journal),

@@ -15,6 +15,7 @@ enum {
     EVENTS_MOST = 64, /* bodies asked for at once */
     BYTES_MOST = 8 << 20,
     AGAIN_MS = 1000, /* after Redis has refused a read */
+    FOREIGN_MOST = 4096,
 };
 
 static void on_due(struct wheel_timer *timer)
@@ -76,7 +77,7 @@ struct due_read {
     uint64_t *numbers;
     size_t count, got;
     bool missed;  /* an answer did not come: what was left out is still due */
-    bool refused; /* an answer was an error: of a key that is foreign, say */
+    bool refused; /* an answer was an error, of a key that is foreign, say; or nonsense */
     unsigned asked, limit;
 };
 
@@ -155,22 +156,26 @@ static void read_done(struct journal *j, struct due_read *r)
     read_free(r);
 }
 
-static bool is_read(const struct journal *j, struct due_read *r, const redisReply *reply)
+/* `elements` that it must have; 0: any. */
+static bool is_read(const struct journal *j, struct due_read *r, const redisReply *reply,
+                    size_t elements)
 {
     enum store_error e = store_error_of(reply);
-    if (e != STORE_OK && e != STORE_UNKNOWN && !store_error_moves(e) && !r->refused) {
-        r->refused = true;
+    bool fits = e == STORE_OK && reply->type == REDIS_REPLY_ARRAY &&
+                (elements == 0 || reply->elements == elements);
+    if (!fits && e != STORE_UNKNOWN && !store_error_moves(e) && !r->refused) {
         log_line(LOG_ERROR, "parked deliveries cannot be read; trying again", "journal", "%s",
                  j->name, "destination", "%s", j->w->lanes[r->lane]->name, "error", "%s",
-                 store_error_word(e), NULL);
+                 e == STORE_OK ? "nonsense" : store_error_word(e), NULL);
     }
-    return e == STORE_OK && reply->type == REDIS_REPLY_ARRAY;
+    r->refused |= !fits && e != STORE_UNKNOWN;
+    return fits;
 }
 
 /* A member of a due or dead set; false: foreign. */
 static bool member_read(const redisReply *reply, uint64_t *n)
 {
-    return text_u64(store_text(reply), UINT64_MAX, n) == NULL && *n != 0;
+    return text_u64(store_text(reply), EVENT_N_MAX, n) == NULL && *n != 0;
 }
 
 /* HMGET of one parked delivery: id t src m h b, and its record. */
@@ -178,9 +183,9 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
 {
     struct track *t = still(j, r);
     uint64_t n = r->numbers[r->got++];
-    bool read = is_read(j, r, reply);
+    bool read = is_read(j, r, reply, 7);
     r->missed |= t == NULL || !read;
-    if (t != NULL && read && reply->elements == 7) {
+    if (t != NULL && read) {
         struct record record;
         uint64_t received;
         struct str line = store_text(reply->element[3]), method, target;
@@ -270,11 +275,32 @@ static void look_for_loss(struct journal *j, struct track *t)
     t->due_total = 0;
 }
 
+/* They stay where they are, and the next read looks beyond them. */
+static void note_foreign(struct track *t, size_t foreign)
+{
+    if (foreign > t->foreign) {
+        log_line(LOG_ERROR, "a set of parked deliveries has members that are none; passed over",
+                 "journal", "%s", t->journal->name, "destination", "%s", t->lane->name, "members",
+                 "%zu", foreign, NULL);
+    }
+    t->foreign = foreign < FOREIGN_MOST ? (unsigned)foreign : FOREIGN_MOST;
+}
+
+/* A set has each member once; what an answer has twice is delivered once all the same. */
+static bool is_asked(const struct due_read *r, uint64_t n)
+{
+    size_t i = 0;
+    while (i < r->count && r->numbers[i] != n) {
+        i++;
+    }
+    return i < r->count;
+}
+
 /* ZRANGEBYSCORE: n, score, n, score ... in order of due time. */
 static void on_numbers(struct journal *j, struct due_read *r, const redisReply *reply)
 {
     struct track *t = still(j, r);
-    if (!is_read(j, r, reply) || t == NULL) {
+    if (!is_read(j, r, reply, 0) || t == NULL) {
         r->missed = true;
         read_done(j, r);
         return;
@@ -288,13 +314,17 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
     unsigned room = r->kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane, FROM_DUE);
     unsigned most = bodies_at_once(t);
     room = room > most ? most : room;
+    size_t foreign = 0;
     r->numbers = malloc((pairs + 1) * sizeof *r->numbers);
     ENSURE(r->numbers != NULL);
     for (size_t i = 0; i < pairs; i++) {
         uint64_t n, due;
         if (!member_read(reply->element[2 * i], &n) ||
-            text_u64(store_text(reply->element[2 * i + 1]), INT64_MAX, &due) != NULL ||
-            numset_has(&t->in_hand, n)) {
+            text_u64(store_text(reply->element[2 * i + 1]), INT64_MAX, &due) != NULL) {
+            foreign++;
+            continue;
+        }
+        if (numset_has(&t->in_hand, n) || is_asked(r, n)) {
             continue;
         }
         if (r->count >= room || (r->kind == READ_DUE && (int64_t)due > now)) {
@@ -303,9 +333,13 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
         }
         ask_event(j, r, n);
     }
+    note_foreign(t, foreign);
     bool all = next == INT64_MAX && pairs < r->limit; /* a full answer may hide more behind it */
     if (r->kind == READ_DUE) {
         t->next_due_ms = next == INT64_MAX && !all ? now : next;
+        bool nothing = next == INT64_MAX && !all && r->count == 0 && !r->missed;
+        r->missed |= nothing;
+        r->refused |= nothing; /* a page with nothing for us: again, but not in a loop */
     }
     read_done(j, r);
 }
@@ -320,7 +354,7 @@ static void start_read(struct track *t, enum read_kind kind, int64_t before_ms)
     r->kind = kind;
     unsigned room = kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane, FROM_DUE);
     /* One more says when the next is due. */
-    r->limit = (unsigned)t->in_hand.n + (room < EVENTS_MOST ? room : EVENTS_MOST) + 1;
+    r->limit = (unsigned)t->in_hand.n + t->foreign + (room < EVENTS_MOST ? room : EVENTS_MOST) + 1;
     char most[20], score[24];
     struct str limit = {most, text_put_u64(most, r->limit)};
     struct str max = STR("+inf");

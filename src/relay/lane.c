@@ -19,11 +19,17 @@ unsigned lane_number(const struct lane *lane)
     return lane->number;
 }
 
+/* What is no name would, as text or in a list of names, be another one's. */
+static bool is_name(const struct lane *lane, struct str name)
+{
+    return name.len > 0 && name.len < sizeof lane->name && !str_has(name, '\0') &&
+           !str_has(name, ' ');
+}
+
 struct lane *lane_find(struct worker *w, struct str name)
 {
     struct lane *lane = map_find(&w->lane_by_name, name);
-    if (lane != NULL || name.len == 0 || name.len >= sizeof lane->name ||
-        w->lane_count == LANES_MAX) {
+    if (lane != NULL || !is_name(lane, name) || w->lane_count == LANES_MAX) {
         return lane;
     }
     lane = calloc(1, sizeof *lane);

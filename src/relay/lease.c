@@ -35,10 +35,12 @@ static void new_token(char out[33])
 
 static void set_version(struct journal *j, struct str version)
 {
-    size_t n = version.len < sizeof j->version - 1 ? version.len : sizeof j->version - 1;
     memset(j->version, 0, sizeof j->version);
-    memcpy(j->version, version.at, n);
+    text_copy(j->version, sizeof j->version, version);
 }
+
+/* The end of the year 9999: a time beyond is none, and sums with it could overflow. */
+#define TIME_MOST_S UINT64_C(253402300799)
 
 static struct str lease_arg(void)
 {
@@ -54,7 +56,7 @@ static void keep_time(struct worker *w, const redisReply *reply, size_t at, int6
 {
     uint64_t s, us;
     if (reply->elements < at + 2 ||
-        text_u64(store_text(reply->element[at]), INT64_MAX / 1000 - 1, &s) != NULL ||
+        text_u64(store_text(reply->element[at]), TIME_MOST_S, &s) != NULL ||
         text_u64(store_text(reply->element[at + 1]), 999999, &us) != NULL) {
         return;
     }
@@ -418,7 +420,13 @@ void journal_doubt(struct journal *j, const char *why)
         return;
     }
     log_line(LOG_WARN, "journal is in doubt", "journal", "%s", j->name, "why", "%s", why, NULL);
-    journal_take(j);
+    int64_t now = boot_ms(), before = j->doubted_ms;
+    j->doubted_ms = now;
+    if (now < before + ASK_AGAIN_MS) { /* what is taken goes wrong at once: not in a loop */
+        journal_ask_later(j);
+    } else {
+        journal_take(j);
+    }
 }
 
 /* --- renewal */

@@ -93,14 +93,19 @@ static void on_due_head(struct track *t, const redisReply *reply)
     }
 }
 
+static uint64_t count_of(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_INTEGER && reply->integer > 0 ? (uint64_t)reply->integer : 0;
+}
+
 static void on_due_count(struct track *t, const redisReply *reply)
 {
-    t->due_total = reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0;
+    t->due_total = count_of(reply);
 }
 
 static void on_dead_count(struct track *t, const redisReply *reply)
 {
-    t->dead_total = reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0;
+    t->dead_total = count_of(reply);
 }
 
 static void next_step(struct journal *j);
@@ -142,7 +147,7 @@ static void on_step(void *user, const redisReply *reply)
     } else {
         s.on_journal(j, reply);
     }
-    if (--j->recovery->waiting == 0) {
+    if (--j->recovery->waiting == 0 && ready(j)) {
         next_step(j);
         lanes_pump(j->w);
     }
@@ -370,10 +375,10 @@ static void advance(struct journal *j, uint64_t n)
 
 static void on_entries(struct journal *j, const redisReply *reply)
 {
-    uint64_t bytes = 0, kept = 0;
+    uint64_t bytes = 0, kept = 0, before = j->recovery->at;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         struct entry e;
-        if (!entry_read(reply->element[i], &e)) {
+        if (!entry_read(reply->element[i], &e) || e.n < j->recovery->at) { /* they ascend */
             log_line(LOG_ERROR, "an entry of the journal is unreadable; passed over", "journal",
                      "%s", j->name, NULL);
             continue;
@@ -390,6 +395,8 @@ static void on_entries(struct journal *j, const redisReply *reply)
     }
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < j->recovery->asked) {
         advance(j, j->top + 1);
+    } else if (j->recovery->at == before) { /* a whole page of nothing that was asked for */
+        journal_ask_later(j);
     }
     j->bytes += j->measured || j->recovery->again ? 0 : kept;
     next_page(j->recovery, bytes);

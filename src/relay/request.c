@@ -92,7 +92,7 @@ static void on_request_entry(void *user, const redisReply *reply)
         return;
     }
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 ||
-        !entry_read(reply->element[0], &e) || e.id.len != EVENT_ID_LEN) {
+        !entry_read(reply->element[0], &e) || e.n != r->n || e.id.len != EVENT_ID_LEN) {
         request_fails(r, "history has its body no more");
         return;
     }

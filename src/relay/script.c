@@ -182,6 +182,9 @@ struct answer answer_read(const redisReply *reply)
     if (text_u64(store_text(reply->element[3]), UINT64_MAX, &a.top) != NULL) {
         a.top = 0; /* no stream */
     }
+    if (a.top > EVENT_N_MAX) { /* of somebody else's entry: no event of ours is above this */
+        a.top = EVENT_N_MAX;
+    }
     a.sealed = reply->element[4]->type == REDIS_REPLY_INTEGER && reply->element[4]->integer == 1;
     a.extra = 5;
     return a;

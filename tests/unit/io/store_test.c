@@ -469,6 +469,86 @@ static void loading_is_not_up(void **state)
     close(listener);
 }
 
+/* A connection that is up, to a Redis of our own making. */
+static int accept_and_greet(struct fixture *f, int listener)
+{
+    f->up = f->down = false;
+    int fd = accept_in_loop(f, listener);
+    assert_int_equal(write(fd, "+PONG\r\n", 7), 7);
+    room_wait(&f->room, &f->up);
+    return fd;
+}
+
+static void ends_with(struct fixture *f, int fd, const char *bytes, const char *why)
+{
+    assert_int_equal(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
+    room_wait(&f->room, &f->down);
+    assert_non_null(strstr(f->why, why));
+    close(fd);
+}
+
+/* hiredis has an assertion for each of these but the last. */
+static void a_reply_that_nobody_asked_for_ends_the_connection(void **state)
+{
+    (void)state;
+    static const char *const unasked[] = {"+OK\r\n", ":1\r\n", "$-1\r\n", "*2\r\n:1\r\n:2\r\n",
+                                          ">2\r\n+a\r\n+b\r\n"};
+    struct fixture f;
+    open_fixture(&f);
+    int listener = listen_unix(&f);
+    start_store(&f, (struct store_conf){0});
+    for (size_t i = 0; i < sizeof unasked / sizeof *unasked; i++) {
+        ends_with(&f, accept_and_greet(&f, listener), unasked[i], "nobody had asked for");
+    }
+    ends_with(&f, accept_and_greet(&f, listener), "-ERR max number of clients reached\r\n", "max");
+    int fd = accept_and_greet(&f, listener);
+    assert_true(send_text(&f, "GET", "k", NULL));
+    ends_with(&f, fd, "$1\r\nv\r\n$1\r\nw\r\n", "nobody had asked for");
+    assert_int_equal(f.answers, 1);
+    assert_string_equal(f.last, "v");
+    shut_fixture(&f);
+    close(listener);
+}
+
+static unsigned heard;
+
+static void on_heard(void *user, struct str message)
+{
+    (void)user;
+    assert_true(str_eq(message, STR("hello")));
+    heard++;
+}
+
+static void a_listener_hears_its_channel_and_nothing_else(void **state)
+{
+    (void)state;
+    static const char message[] = "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n"
+                                  "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$5\r\nhello\r\n";
+    static const char *const other[] = {
+        "*3\r\n$9\r\nsubscribe\r\n$1\r\nd\r\n:1\r\n",
+        "*3\r\n:9\r\n$1\r\nc\r\n:1\r\n",
+        "*3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n$1\r\nx\r\n",
+        "*3\r\n$7\r\nmessage\r\n$1\r\nd\r\n$5\r\nhello\r\n",
+        "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n*1\r\n:1\r\n",
+        "*2\r\n$7\r\nmessage\r\n$1\r\nc\r\n",
+        "+OK\r\n",
+    };
+    struct fixture f;
+    open_fixture(&f);
+    int listener = listen_unix(&f);
+    start_store(&f, (struct store_conf){0});
+    heard = 0;
+    for (unsigned i = 0; i < sizeof other / sizeof *other; i++) {
+        int fd = accept_and_greet(&f, listener);
+        store_listen(f.store, STR("c"), on_heard);
+        assert_int_equal(write(fd, message, strlen(message)), (ssize_t)strlen(message));
+        room_wait_n(&f.room, &heard, i + 1);
+        ends_with(&f, fd, other[i], "nobody had asked for");
+    }
+    shut_fixture(&f);
+    close(listener);
+}
+
 static void a_silent_redis_is_given_up(void **state)
 {
     (void)state;
@@ -564,6 +644,21 @@ static void asks_where_it_is_at_each_try_and_tells_of_errors(void **state)
     shut_fixture(&f);
 }
 
+/* Who could be asked may be gone by then. */
+static void nobody_is_asked_after_the_close(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    struct finder x = {.f = &f, .ports = {1, 1}};
+    struct store_conf conf = {.connect_ms = 5000, .command_ms = 5000};
+    struct store_handler handler = {&x, on_finder_up, on_finder_down, NULL, on_find, on_error};
+    f.store = x.store = store_new(&f.room.loop, &f.room.wheel, &conf, &handler);
+    usleep(70 * 1000); /* its first try is due by now, before the loop comes to the close */
+    shut_fixture(&f);
+    assert_int_equal(x.asked, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -582,9 +677,12 @@ int main(void)
         cmocka_unit_test(authenticates_and_selects),
         cmocka_unit_test(says_what_keeps_it_from_being_up),
         cmocka_unit_test(loading_is_not_up),
+        cmocka_unit_test(a_reply_that_nobody_asked_for_ends_the_connection),
+        cmocka_unit_test(a_listener_hears_its_channel_and_nothing_else),
         cmocka_unit_test(a_silent_redis_is_given_up),
         cmocka_unit_test(a_real_server_says_badid),
         cmocka_unit_test(asks_where_it_is_at_each_try_and_tells_of_errors),
+        cmocka_unit_test(nobody_is_asked_after_the_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,21 +4,22 @@
  * before libc's for our code and for every shared library. `read`, `write` and `writev` are those
  * on sockets, `file_read` and `file_write` those on files, `log_write` those on stderr.
  *
- * Of what `nm -D --undefined-only penstock` and that of libuv and libcrypto list, these are left
- * out:
- * - read and write on pipes, eventfd's and epoll's own calls after the loop is made, sigaction,
- *   waitpid: libuv aborts by design, or asserts. So does it where its thread pool gets no thread.
+ * Left out of what `nm -D --undefined-only` lists for penstock, libuv and libcrypto:
+ * - read and write on pipes, epoll once the loop is made, sigaction, waitpid: libuv aborts by
+ *   design, or asserts. So it does where its thread pool gets no thread.
  * - close: what was to be kept was synced before; the kernel has closed it in any case.
- * - clock_gettime, pthread_sigmask, signal, getpid, gmtime_r, inet_pton and their like: they fail
- * on arguments that are wrong, and ours are constant.
+ * - clock_gettime, pthread_sigmask, signal, gmtime_r, inet_pton: they fail for wrong arguments
+ *   alone, and ours are constant.
  * - mmap: malloc and pthread_create ask for it, and these are here.
- * - prctl, syscall (Landlock, seccomp), realpath: the sandbox is not in this program, for its rules
- *   would end what follows; where a part of it fails, the log says so (flow/sandbox_test.py).
+ * - prctl, syscall (Landlock, seccomp), realpath: there is no sandbox in this program; where a part
+ *   of it fails, the log says so (flow/sandbox_test.py).
  * - access, fflush, getc, isatty, statvfs: verbs of the command line, which hold nothing.
  * - poll: hiredis waits with it where it blocks, which we never let it.
- * - sendto: for the service manager, which may be gone; its answer is not looked at. Nor is that of
- *   shutdown, setenv and setvbuf, behind which everything goes on the longer way.
- * - renameat: what a damaged spool file is put aside with (unit_relay_spool). */
+ * - sendto (to the service manager, which may be gone), shutdown, setenv, setvbuf, unlink (of a
+ *   unix socket): nobody looks at their answer, for all goes on without.
+ * - fread: of cpu.max, without which all cores count.
+ * - renameat: what a damaged spool file is put aside with; if not, it stays, and is named.
+ */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -154,7 +155,6 @@ CALL(ssize_t, send, (int fd, const void *from, size_t n, int flags), (fd, from, 
      -1)
 CALL(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags), EPIPE, -1)
 /* files */
-CALL(int, unlink, (const char *path), (path), EROFS, -1)
 CALL(int, unlinkat, (int dir, const char *path, int flags), (dir, path, flags), EROFS, -1)
 CALL(int, fsync, (int fd), (fd), EIO, -1)
 CALL(int, fdatasync, (int fd), (fd), EIO, -1)
@@ -287,23 +287,12 @@ FILE *fopen64(const char *path, const char *mode)
     return must_fail("fopen", EMFILE) ? NULL : next(path, mode);
 }
 
-static bool must_break(const char *class, FILE *f)
-{
-    bool breaks = must_fail(class, EIO);
-    broken = breaks ? f : broken;
-    return breaks;
-}
-
-size_t fread(void *to, size_t size, size_t n, FILE *f)
-{
-    NEXT(fread)
-    return must_break("fread", f) ? 0 : next(to, size, n, f);
-}
-
 char *fgets(char *to, int n, FILE *f)
 {
     NEXT(fgets)
-    return must_break("fgets", f) ? NULL : next(to, n, f);
+    bool breaks = must_fail("fgets", EIO);
+    broken = breaks ? f : broken;
+    return breaks ? NULL : next(to, n, f);
 }
 
 int ferror(FILE *f)

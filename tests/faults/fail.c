@@ -253,8 +253,11 @@ ssize_t writev(int fd, const struct iovec *v, int n)
     }
 
 OPEN(open, (const char *path, int flags, ...), (path, flags, mode), EMFILE, flags)
-OPEN(open64, (const char *path, int flags, ...), (path, flags, mode), EMFILE, flags)
 OPEN(openat, (int dir, const char *path, int flags, ...), (dir, path, flags, mode), ENOSPC, flags)
+
+/* libuv's fortified one, of /dev/null in the child that becomes redis-server. */
+int __open64_2(const char *path, int flags);
+CALL(int, __open64_2, (const char *path, int flags), (path, flags), EMFILE, -1)
 
 #define CONTROL(name, number, class, error)                                                        \
     int name(int fd, number what, ...)                                                             \

@@ -442,7 +442,9 @@ static void close_all(struct app *a)
     a->state = APP_CLOSING;
     wheel_cancel(&a->posts[0].w.wheel, &a->watchdog);
     for (unsigned i = 1; i < a->node.worker_count; i++) {
-        command(a, i, COMMAND_CLOSE);
+        if (a->posts[i].running) {
+            command(a, i, COMMAND_CLOSE);
+        }
     }
     end_first(a);
 }
@@ -546,8 +548,11 @@ static const char *start(struct app *a)
     return why;
 }
 
-static void start_threads(struct app *a)
+/* NULL, or why there are not enough of them. */
+static const char *start_threads(struct app *a)
 {
+    static char trouble[128];
+    int rc = 0;
     sigset_t all, before;
     sigfillset(&all);
     sigdelset(&all, SIGSEGV); /* those that a thread brings upon itself stay its own */
@@ -558,10 +563,29 @@ static void start_threads(struct app *a)
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
     for (unsigned i = 1; i < a->node.worker_count; i++) {
         struct post *p = &a->posts[i];
-        ENSURE(uv_thread_create(&p->thread, run_thread, p) == 0);
-        p->running = true;
+        rc = rc == 0 ? uv_thread_create(&p->thread, run_thread, p) : rc;
+        p->running = rc == 0;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0) {
+        return NULL;
+    }
+    snprintf(trouble, sizeof trouble,
+             "cannot start a thread for each worker: %s; raise the limit of processes, or set "
+             "workers: 1",
+             uv_strerror(rc));
+    return trouble;
+}
+
+/* Workers that got no thread are closed on this one: nobody waits for them. */
+static void close_threadless(struct app *a)
+{
+    for (unsigned i = 1; i < a->node.worker_count; i++) {
+        if (!a->posts[i].running) {
+            command(a, i, COMMAND_CLOSE);
+            run_thread(&a->posts[i]);
+        }
+    }
 }
 
 /* What a container may use of the machine's cores (cgroup v2), rounded up; UINT_MAX: all. */
@@ -609,6 +633,16 @@ static void open_handles(struct app *a)
     uv_signal_start(&a->hangup, on_hangup, SIGHUP);
 }
 
+/* Too few descriptors, as a rule. Nothing runs yet that would have to be ended. */
+static void open_loop(uv_loop_t *loop)
+{
+    int rc = uv_loop_init(loop);
+    if (rc != 0) {
+        fprintf(stderr, "penstock: cannot start an event loop: %s\n", uv_strerror(rc));
+        exit(1);
+    }
+}
+
 int app_run(struct conf *conf)
 {
     struct app *a = calloc(1, sizeof *a);
@@ -619,7 +653,7 @@ int app_run(struct conf *conf)
     node_init(&a->node, conf, count);
     for (unsigned i = 0; i < count; i++) {
         struct post *p = &a->posts[i];
-        ENSURE(uv_loop_init(&p->loop) == 0);
+        open_loop(&p->loop);
         worker_init(&p->w, &a->node, i, &p->loop);
         p->w.on_state = on_state;
         p->w.owner = a;
@@ -629,10 +663,12 @@ int app_run(struct conf *conf)
     if (notify_watchdog_ms() > 0) {
         on_watchdog(&a->watchdog);
     }
-    const char *why = start(a);
-    start_threads(a);
-    if (why != NULL) {
-        fail(a, why);
+    const char *why = start(a), *threadless = start_threads(a);
+    if (threadless != NULL) {
+        close_threadless(a);
+    }
+    if (why != NULL || threadless != NULL) {
+        fail(a, why != NULL ? why : threadless);
     }
     uv_run(&a->posts[0].loop, UV_RUN_DEFAULT);
     ENSURE(a->closing == 0);

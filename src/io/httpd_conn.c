@@ -1,6 +1,7 @@
 /* The requests of one connection: request in, handler, response out. See httpd_conn.h. */
 #include "io/httpd_conn.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "io/answer.h"
 
@@ -63,6 +64,7 @@ static void send_answer(struct httpd_conn *c, const struct httpd_answer *a, bool
     bool has_body = answer_has_content(a->status) && a->body.len > 0 && !no_body;
     forget_message(c);
     c->state = PEER_WRITING;
+    CRASH_PART("answer_part", &c->conn.socket.handle, parts[0]);
     if (conn_is_writing(&c->conn)) { /* not even "100 Continue" went out */
         conn_close(&c->conn, CONN_RESET);
     } else if (conn_write(&c->conn, parts, has_body ? 2 : 1, 2)) {

@@ -54,7 +54,9 @@ static bool is_stale(const struct sockaddr_un *a)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool stale =
         fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof *a) != 0 && errno == ECONNREFUSED;
-    close(fd);
+    if (fd >= 0) {
+        close(fd);
+    }
     return stale;
 }
 
@@ -95,7 +97,7 @@ static int inherit(struct listener *l, const void *wanted)
 static const char *bind_unix(struct listener *l, const struct sockaddr_un *a, struct str address)
 {
     l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int rc = bind(l->fd, (const struct sockaddr *)a, sizeof *a);
+    int rc = l->fd < 0 ? -1 : bind(l->fd, (const struct sockaddr *)a, sizeof *a);
     if (rc != 0 && errno == EADDRINUSE && is_stale(a)) {
         unlink(a->sun_path);
         rc = bind(l->fd, (const struct sockaddr *)a, sizeof *a);

@@ -410,12 +410,14 @@ static void note_written(struct journal *j, const struct op *op)
         t->due_total += op->seq != TRACK_NO_SEQ; /* else it was parked before */
         stats_parked(j->w, t->lane);
         due_note(t, op->at_ms);
+        CRASH_POINT("parked");
         break;
     case OP_BURY:
     case OP_BURY_BARE:
         ENSURE(t != NULL);
         t->due_total -= op->seq == TRACK_NO_SEQ && t->due_total > 0;
         t->dead_total++;
+        CRASH_POINT("buried");
         break;
     case OP_REQUEST_DONE:
         if (j->requests_busy > 0 && --j->requests_busy == 0) { /* more may wait: ask at once */
@@ -430,6 +432,7 @@ static void note_written(struct journal *j, const struct op *op)
                 budget_measure(j);
             }
         }
+        CRASH_POINT("trimmed");
         break;
     case OP_DROP: /* of one that is not loaded: a dead letter */
         ENSURE(t != NULL);

@@ -350,46 +350,70 @@ static int by_name(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-/* The names of the segments in the folder, sorted; owned by the caller. */
-static char (*find_segments(int dir, size_t *count))[SEGMENT_NAME_MAX]
+/* The names of the segments in the folder, sorted; owned by the caller. False: errno says why they
+ * cannot be told, and there may be some. */
+static bool find_segments(int dir, char (**names)[SEGMENT_NAME_MAX], size_t *count)
 {
-    char(*names)[SEGMENT_NAME_MAX] = NULL;
     size_t cap = 0;
     int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = copy < 0 ? NULL : fdopendir(copy);
+    int error = d == NULL ? errno : 0;
+    *names = NULL;
     *count = 0;
-    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+    while (d != NULL) {
+        errno = 0; /* readdir tells an error from the end by it alone */
+        struct dirent *e = readdir(d);
+        if (e == NULL) {
+            error = errno;
+            break;
+        }
         if (!segment_is_named(e->d_name)) {
             continue;
         }
         if (*count == cap) {
             cap = cap == 0 ? 64 : cap * 2;
-            names = realloc(names, cap * sizeof *names);
-            ENSURE(names != NULL);
+            *names = realloc(*names, cap * sizeof **names);
+            ENSURE(*names != NULL);
         }
-        memcpy(names[(*count)++], e->d_name, strlen(e->d_name) + 1); /* its name has our length */
+        memcpy((*names)[*count], e->d_name, strlen(e->d_name) + 1); /* its name has our length */
+        (*count)++;
     }
     if (d != NULL) {
         closedir(d);
+    } else if (copy >= 0) {
+        close(copy);
     }
-    if (names != NULL) {
-        qsort(names, *count, sizeof *names, by_name);
+    if (*names != NULL) {
+        qsort(*names, *count, sizeof **names, by_name);
     }
-    return names;
+    errno = error;
+    return error == 0;
 }
 
-static void take_over(struct spool *s)
+/* One whose size cannot be told is read all the same. */
+static uint64_t size_of(int dir, const char *name)
 {
+    struct stat st;
+    return fstatat(dir, name, &st, 0) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* Acknowledged events may lie there: without them no life begins. */
+static const char *take_over(struct spool *s)
+{
+    char(*names)[SEGMENT_NAME_MAX];
     size_t count, mine = 0;
     uint64_t bytes = 0;
-    char(*names)[SEGMENT_NAME_MAX] = find_segments(s->dir, &count);
+    if (!find_segments(s->dir, &names, &count)) {
+        const char *why = say("cannot read the spool's folder in", s->w->conf->data_dir.at,
+                              "events of an earlier life may lie in it");
+        free(names);
+        return why;
+    }
     for (size_t i = s->w->index; i < count; i += s->w->node->worker_count) {
-        struct stat st;
-        if (fstatat(s->dir, names[i], &st, 0) == 0) {
-            drain_add(s->drain, names[i], (uint64_t)st.st_size);
-            bytes += (uint64_t)st.st_size;
-            mine++;
-        }
+        uint64_t size = size_of(s->dir, names[i]);
+        drain_add(s->drain, names[i], size);
+        bytes += size;
+        mine++;
     }
     free(names);
     atomic_fetch_add(&s->w->node->spool_bytes, bytes);
@@ -397,6 +421,7 @@ static void take_over(struct spool *s)
         log_line(LOG_INFO, "the spool holds events of an earlier life", "files", "%zu", mine,
                  "bytes", "%llu", (unsigned long long)bytes, NULL);
     }
+    return NULL;
 }
 
 /* Its entry in the data directory must outlast a power cut, too. */
@@ -443,8 +468,7 @@ const char *spool_start(struct worker *w)
     batch_clear(&s->batch);
     w->spool = s;
     s->drain = drain_new(w, dir);
-    take_over(s);
-    return NULL;
+    return take_over(s);
 }
 
 void spool_close(struct worker *w, void (*on_closed)(void *user), void *user)
@@ -479,7 +503,9 @@ void spool_warn_of_leftovers(const struct conf *c)
     snprintf(path, sizeof path, "%s/spool", c->data_dir.at);
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir >= 0) {
-        free(find_segments(dir, &count));
+        char(*names)[SEGMENT_NAME_MAX];
+        (void)find_segments(dir, &names, &count); /* those that could be read are enough to warn */
+        free(names);
         close(dir);
     }
     if (count > 0) {

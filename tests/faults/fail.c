@@ -1,19 +1,42 @@
 /* PENSTOCK_FAIL="class:n": the n-th call of that class fails, once. Classes: `alloc` (malloc,
- * calloc, realloc, strdup, strndup of our own code and of what is linked into it: ld --wrap), and the names
- * of the calls below, which stand before libc's for our code and for every shared library. Calls on
- * anything but sockets do not count for `read` and its like: libuv rightly aborts when its own pipe
- * breaks. */
+ * calloc, realloc, strdup, strndup of our own code and of what is linked into it: ld --wrap),
+ * `lib_alloc` (of every shared library, the C library among them), and the calls below, which stand
+ * before libc's for our code and for every shared library. `read`, `write` and `writev` are those
+ * on sockets, `file_read` and `file_write` those on files, `log_write` those on stderr.
+ *
+ * Left out of what `nm -D --undefined-only` lists for penstock, libuv and libcrypto:
+ * - read and write on pipes, epoll once the loop is made, sigaction, waitpid: libuv aborts by
+ *   design, or asserts. So it does where its thread pool gets no thread.
+ * - close: what was to be kept was synced before; the kernel has closed it in any case.
+ * - clock_gettime, pthread_sigmask, signal, gmtime_r, inet_pton: they fail for wrong arguments
+ *   alone, and ours are constant.
+ * - mmap: malloc and pthread_create ask for it, and these are here.
+ * - prctl, syscall (Landlock, seccomp), realpath: there is no sandbox in this program; where a part
+ *   of it fails, the log says so (flow/sandbox_test.py).
+ * - access, fflush, getc, isatty, statvfs: verbs of the command line, which hold nothing.
+ * - poll: hiredis waits with it where it blocks, which we never let it.
+ * - sendto (to the service manager, which may be gone), shutdown, setenv, setvbuf, unlink (of a
+ *   unix socket): nobody looks at their answer, for all goes on without.
+ * - fread: of cpu.max, without which all cores count.
+ * - renameat: what a damaged spool file is put aside with; if not, it stays, and is named.
+ */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
+#include <openssl/rand.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -36,48 +59,67 @@ static bool must_fail(const char *class, int error)
     return true;
 }
 
-static bool is_socket(int fd)
-{
-    struct stat st;
-    return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
-}
+/* --- memory: what lies below it is named, for `malloc` is our own here --- */
 
-/* --- alloc --- */
+#ifdef __SANITIZE_ADDRESS__
+#define BELOW(name) __interceptor_##name
+#else
+#define BELOW(name) __libc_##name
+#endif
 
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *at, size_t n);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t most);
+void *BELOW(malloc)(size_t n);
+void *BELOW(calloc)(size_t n, size_t size);
+void *BELOW(realloc)(void *at, size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *at, size_t n);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t most);
 
+void *malloc(size_t n)
+{
+    return must_fail("lib_alloc", ENOMEM) ? NULL : BELOW(malloc)(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    return must_fail("lib_alloc", ENOMEM) ? NULL : BELOW(calloc)(n, size);
+}
+
+void *realloc(void *at, size_t n)
+{
+    return must_fail("lib_alloc", ENOMEM) ? NULL : BELOW(realloc)(at, n);
+}
+
 void *__wrap_malloc(size_t n)
 {
-    return must_fail("alloc", ENOMEM) ? NULL : __real_malloc(n);
+    return must_fail("alloc", ENOMEM) ? NULL : BELOW(malloc)(n);
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-    return must_fail("alloc", ENOMEM) ? NULL : __real_calloc(n, size);
+    return must_fail("alloc", ENOMEM) ? NULL : BELOW(calloc)(n, size);
 }
 
 void *__wrap_realloc(void *at, size_t n)
 {
-    return must_fail("alloc", ENOMEM) ? NULL : __real_realloc(at, n);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return must_fail("alloc", ENOMEM) ? NULL : __real_strdup(text);
+    return must_fail("alloc", ENOMEM) ? NULL : BELOW(realloc)(at, n);
 }
 
 char *__wrap_strndup(const char *text, size_t most)
 {
-    return must_fail("alloc", ENOMEM) ? NULL : __real_strndup(text, most);
+    size_t n = strnlen(text, most);
+    char *copy = __wrap_malloc(n + 1);
+    if (copy != NULL) {
+        memcpy(copy, text, n);
+        copy[n] = '\0';
+    }
+    return copy;
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return __wrap_strndup(text, strlen(text));
 }
 
 /* --- calls: the next definition of the same name is libc's (dlsym gives no function pointer in ISO
@@ -90,115 +132,151 @@ char *__wrap_strndup(const char *text, size_t most)
         memcpy(&next, &found, sizeof next);                                                        \
     }
 
-int socket(int domain, int type, int protocol)
+/* A call without anything special about it: what it is of, what it takes, and how it fails. */
+#define CALL(of, name, takes, gives, error, failed)                                                \
+    of name takes                                                                                  \
+    {                                                                                              \
+        NEXT(name)                                                                                 \
+        return must_fail(#name, error) ? failed : next gives;                                      \
+    }
+
+/* sockets */
+CALL(int, socket, (int domain, int type, int protocol), (domain, type, protocol), EMFILE, -1)
+CALL(int, connect, (int fd, const struct sockaddr *to, socklen_t n), (fd, to, n), ECONNREFUSED, -1)
+CALL(int, accept4, (int fd, struct sockaddr *from, socklen_t *n, int flags), (fd, from, n, flags),
+     EMFILE, -1)
+CALL(int, bind, (int fd, const struct sockaddr *to, socklen_t n), (fd, to, n), EADDRINUSE, -1)
+CALL(int, listen, (int fd, int backlog), (fd, backlog), EADDRINUSE, -1)
+CALL(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t n),
+     (fd, level, name, value, n), ENOBUFS, -1)
+CALL(int, getsockname, (int fd, struct sockaddr *is, socklen_t *n), (fd, is, n), ENOBUFS, -1)
+CALL(ssize_t, recv, (int fd, void *to, size_t n, int flags), (fd, to, n, flags), ECONNRESET, -1)
+CALL(ssize_t, send, (int fd, const void *from, size_t n, int flags), (fd, from, n, flags), EPIPE,
+     -1)
+CALL(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags), EPIPE, -1)
+/* files */
+CALL(int, unlinkat, (int dir, const char *path, int flags), (dir, path, flags), EROFS, -1)
+CALL(int, fsync, (int fd), (fd), EIO, -1)
+CALL(int, fdatasync, (int fd), (fd), EIO, -1)
+CALL(int, rename, (const char *from, const char *to), (from, to), EIO, -1)
+CALL(int, mkdir, (const char *path, mode_t mode), (path, mode), EACCES, -1)
+CALL(int, ftruncate, (int fd, off_t n), (fd, n), ENOSPC, -1)
+CALL(int, flock, (int fd, int operation), (fd, operation), EWOULDBLOCK, -1)
+CALL(int, fstat, (int fd, struct stat *st), (fd, st), EIO, -1)
+CALL(int, stat, (const char *restrict path, struct stat *restrict st), (path, st), EIO, -1)
+CALL(int, fstatat, (int dir, const char *restrict path, struct stat *restrict st, int flags),
+     (dir, path, st, flags), EIO, -1)
+CALL(int, faccessat, (int dir, const char *path, int mode, int flags), (dir, path, mode, flags),
+     EROFS, -1)
+CALL(DIR *, opendir, (const char *path), (path), EMFILE, NULL)
+CALL(DIR *, fdopendir, (int fd), (fd), ENOMEM, NULL)
+CALL(struct dirent *, readdir, (DIR * d), (d), EIO, NULL)
+/* the process */
+CALL(pid_t, fork, (void), (), EAGAIN, -1)
+CALL(int, execvp, (const char *file, char *const argv[]), (file, argv), ENOENT, -1)
+CALL(int, pipe2, (int fds[2], int flags), (fds, flags), EMFILE, -1)
+CALL(int, epoll_create1, (int flags), (flags), EMFILE, -1)
+CALL(int, eventfd, (unsigned value, int flags), (value, flags), EMFILE, -1)
+CALL(int, pthread_create,
+     (pthread_t *restrict t, const pthread_attr_t *restrict how, void *(*run)(void *),
+      void *restrict arg),
+     (t, how, run, arg), EAGAIN, EAGAIN)
+CALL(int, getrlimit, (__rlimit_resource_t what, struct rlimit *limit), (what, limit), EPERM, -1)
+CALL(int, setrlimit, (__rlimit_resource_t what, const struct rlimit *limit), (what, limit), EPERM,
+     -1)
+CALL(int, gethostname, (char *name, size_t n), (name, n), EPERM, -1)
+CALL(int, getentropy, (void *to, size_t n), (to, n), EIO, -1)
+CALL(int, RAND_bytes, (unsigned char *to, int n), (to, n), EIO, 0)
+CALL(int, getaddrinfo,
+     (const char *restrict node, const char *restrict service,
+      const struct addrinfo *restrict hints, struct addrinfo **restrict out),
+     (node, service, hints, out), ENOMEM, EAI_AGAIN)
+
+/* libuv looks at what it brings only: without, at what lay on the stack. */
+int getsockopt(int fd, int level, int name, void *value, socklen_t *n)
 {
-    NEXT(socket)
-    return must_fail("socket", EMFILE) ? -1 : next(domain, type, protocol);
+    NEXT(getsockopt)
+    if (must_fail("getsockopt", ENOBUFS)) {
+        memcpy(value, &errno, sizeof errno);
+        return -1;
+    }
+    return next(fd, level, name, value, n);
 }
 
-int connect(int fd, const struct sockaddr *to, socklen_t n)
+/* --- calls whose class depends on what they are of --- */
+
+static bool is_a(int fd, mode_t kind)
 {
-    NEXT(connect)
-    return must_fail("connect", ECONNREFUSED) ? -1 : next(fd, to, n);
+    struct stat st;
+    NEXT(fstat)
+    return next(fd, &st) == 0 && (st.st_mode & S_IFMT) == kind;
 }
 
-int accept4(int fd, struct sockaddr *from, socklen_t *n, int flags)
+static bool must_fail_at(int fd, const char *of_sockets, int broken, const char *of_files, int full)
 {
-    NEXT(accept4)
-    return must_fail("accept4", EMFILE) ? -1 : next(fd, from, n, flags);
-}
-
-int bind(int fd, const struct sockaddr *to, socklen_t n)
-{
-    NEXT(bind)
-    return must_fail("bind", EADDRINUSE) ? -1 : next(fd, to, n);
-}
-
-int listen(int fd, int backlog)
-{
-    NEXT(listen)
-    return must_fail("listen", EADDRINUSE) ? -1 : next(fd, backlog);
-}
-
-int setsockopt(int fd, int level, int name, const void *value, socklen_t n)
-{
-    NEXT(setsockopt)
-    return must_fail("setsockopt", ENOBUFS) ? -1 : next(fd, level, name, value, n);
+    return fd == STDERR_FILENO  ? must_fail("log_write", full)
+           : is_a(fd, S_IFSOCK) ? must_fail(of_sockets, broken)
+           : is_a(fd, S_IFREG)  ? must_fail(of_files, full)
+                                : false;
 }
 
 ssize_t read(int fd, void *to, size_t n)
 {
     NEXT(read)
-    return is_socket(fd) && must_fail("read", ECONNRESET) ? -1 : next(fd, to, n);
-}
-
-ssize_t recv(int fd, void *to, size_t n, int flags)
-{
-    NEXT(recv)
-    return must_fail("recv", ECONNRESET) ? -1 : next(fd, to, n, flags);
+    return must_fail_at(fd, "read", ECONNRESET, "file_read", EIO) ? -1 : next(fd, to, n);
 }
 
 ssize_t write(int fd, const void *from, size_t n)
 {
     NEXT(write)
-    return is_socket(fd) && must_fail("write", EPIPE) ? -1 : next(fd, from, n);
+    return must_fail_at(fd, "write", EPIPE, "file_write", ENOSPC) ? -1 : next(fd, from, n);
 }
 
 ssize_t writev(int fd, const struct iovec *v, int n)
 {
     NEXT(writev)
-    return is_socket(fd) && must_fail("writev", EPIPE) ? -1 : next(fd, v, n);
+    return must_fail_at(fd, "writev", EPIPE, "file_writev", ENOSPC) ? -1 : next(fd, v, n);
 }
 
-ssize_t send(int fd, const void *from, size_t n, int flags)
-{
-    NEXT(send)
-    return must_fail("send", EPIPE) ? -1 : next(fd, from, n, flags);
-}
+/* --- calls with arguments as they need them; libuv and libcrypto use the names that end in 64 ---
+ */
 
-ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
-{
-    NEXT(sendmsg)
-    return must_fail("sendmsg", EPIPE) ? -1 : next(fd, m, flags);
-}
+#define OPEN(name, takes, gives, error, last)                                                      \
+    int name takes                                                                                 \
+    {                                                                                              \
+        NEXT(name)                                                                                 \
+        va_list args;                                                                              \
+        va_start(args, last);                                                                      \
+        mode_t mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;                           \
+        va_end(args);                                                                              \
+        return must_fail(#name, error) ? -1 : next gives;                                          \
+    }
 
-int open(const char *path, int flags, ...)
-{
-    NEXT(open)
-    va_list args;
-    va_start(args, flags);
-    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;
-    va_end(args);
-    return must_fail("open", EMFILE) ? -1 : next(path, flags, mode);
-}
+OPEN(open, (const char *path, int flags, ...), (path, flags, mode), EMFILE, flags)
+OPEN(openat, (int dir, const char *path, int flags, ...), (dir, path, flags, mode), ENOSPC, flags)
 
-int openat(int dir, const char *path, int flags, ...)
-{
-    NEXT(openat)
-    va_list args;
-    va_start(args, flags);
-    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;
-    va_end(args);
-    return must_fail("openat", ENOSPC) ? -1 : next(dir, path, flags, mode);
-}
+/* libuv's fortified one, of /dev/null in the child that becomes redis-server. */
+int __open64_2(const char *path, int flags);
+CALL(int, __open64_2, (const char *path, int flags), (path, flags), EMFILE, -1)
 
-int unlinkat(int dir, const char *path, int flags)
-{
-    NEXT(unlinkat)
-    return must_fail("unlinkat", EROFS) ? -1 : next(dir, path, flags);
-}
+#define CONTROL(name, number, class, error)                                                        \
+    int name(int fd, number what, ...)                                                             \
+    {                                                                                              \
+        NEXT(name)                                                                                 \
+        va_list args;                                                                              \
+        va_start(args, what);                                                                      \
+        void *arg = va_arg(args, void *); /* or an int: in the same register */                    \
+        va_end(args);                                                                              \
+        return must_fail(class, error) ? -1 : next(fd, what, arg);                                 \
+    }
 
-int fsync(int fd)
-{
-    NEXT(fsync)
-    return must_fail("fsync", EIO) ? -1 : next(fd);
-}
+CONTROL(fcntl, int, "fcntl", EMFILE)
+CONTROL(fcntl64, int, "fcntl", EMFILE)
+CONTROL(ioctl, unsigned long, "ioctl", EIO)
 
-int fdatasync(int fd)
-{
-    NEXT(fdatasync)
-    return must_fail("fdatasync", EIO) ? -1 : next(fd);
-}
+/* --- streams: one that failed says so when asked --- */
+
+static FILE *broken;
 
 FILE *fopen(const char *path, const char *mode)
 {
@@ -206,51 +284,30 @@ FILE *fopen(const char *path, const char *mode)
     return must_fail("fopen", EMFILE) ? NULL : next(path, mode);
 }
 
-int rename(const char *from, const char *to)
+FILE *fopen64(const char *path, const char *mode)
 {
-    NEXT(rename)
-    return must_fail("rename", EIO) ? -1 : next(from, to);
+    NEXT(fopen64)
+    return must_fail("fopen", EMFILE) ? NULL : next(path, mode);
 }
 
-int mkdir(const char *path, mode_t mode)
+char *fgets(char *to, int n, FILE *f)
 {
-    NEXT(mkdir)
-    return must_fail("mkdir", EACCES) ? -1 : next(path, mode);
+    NEXT(fgets)
+    bool breaks = must_fail("fgets", EIO);
+    broken = breaks ? f : broken;
+    return breaks ? NULL : next(to, n, f);
 }
 
-int ftruncate(int fd, off_t n)
+int ferror(FILE *f)
 {
-    NEXT(ftruncate)
-    return must_fail("ftruncate", ENOSPC) ? -1 : next(fd, n);
+    NEXT(ferror)
+    return f == broken || next(f);
 }
 
-int flock(int fd, int operation)
+int fclose(FILE *f)
 {
-    NEXT(flock)
-    return must_fail("flock", EWOULDBLOCK) ? -1 : next(fd, operation);
-}
-
-DIR *opendir(const char *path)
-{
-    NEXT(opendir)
-    return must_fail("opendir", EMFILE) ? NULL : next(path);
-}
-
-DIR *fdopendir(int fd)
-{
-    NEXT(fdopendir)
-    return must_fail("fdopendir", ENOMEM) ? NULL : next(fd);
-}
-
-pid_t fork(void)
-{
-    NEXT(fork)
-    return must_fail("fork", EAGAIN) ? -1 : next();
-}
-
-int getaddrinfo(const char *restrict node, const char *restrict service,
-                const struct addrinfo *restrict hints, struct addrinfo **restrict out)
-{
-    NEXT(getaddrinfo)
-    return must_fail("getaddrinfo", ENOMEM) ? EAI_AGAIN : next(node, service, hints, out);
+    NEXT(fclose)
+    broken = f == broken ? NULL : broken;
+    int rc = next(f);
+    return must_fail("fclose", ENOSPC) ? EOF : rc;
 }

@@ -512,8 +512,8 @@ class Penstock:
     def stripe(self, body, path="/hooks/stripe", **more):
         return self.post(path, body, {**sign_stripe(body), "Content-Type": "application/json", **more})
 
-    def admin(self, path, method="GET"):
-        c = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)
+    def admin(self, path, method="GET", timeout=10):
+        c = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=timeout)
         try:
             c.request(method, path)
             r = c.getresponse()

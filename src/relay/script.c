@@ -166,6 +166,19 @@ bool script_unfit(enum store_error e)
     return e == STORE_NOSCRIPT || e == STORE_READONLY;
 }
 
+/* "" is no stream. Of somebody else's entry, "n-m" perhaps, the number counts, and no event of ours
+ * is above the greatest: a top that is too high costs a look, one that is too low events. */
+static uint64_t top_read(struct str text)
+{
+    struct str number, rest;
+    uint64_t top;
+    str_cut(text, '-', &number, &rest);
+    if (text.len == 0) {
+        return 0;
+    }
+    return text_u64(number, EVENT_N_MAX, &top) == NULL ? top : EVENT_N_MAX;
+}
+
 struct answer answer_read(const redisReply *reply)
 {
     struct answer a = {.error = store_error_of(reply)};
@@ -179,12 +192,7 @@ struct answer answer_read(const redisReply *reply)
     a.word = store_text(reply->element[0]);
     a.owner = store_text(reply->element[1]);
     a.version = store_text(reply->element[2]);
-    if (text_u64(store_text(reply->element[3]), UINT64_MAX, &a.top) != NULL) {
-        a.top = 0; /* no stream */
-    }
-    if (a.top > EVENT_N_MAX) { /* of somebody else's entry: no event of ours is above this */
-        a.top = EVENT_N_MAX;
-    }
+    a.top = top_read(store_text(reply->element[3]));
     a.sealed = reply->element[4]->type == REDIS_REPLY_INTEGER && reply->element[4]->integer == 1;
     a.extra = 5;
     return a;

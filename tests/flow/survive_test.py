@@ -209,6 +209,22 @@ def what_a_life_delivers_first_is_settled_at_once(flow):
     assert sequence(a) == {life: 1 for life in range(5)}
 
 
+def an_entry_of_somebody_else_hides_no_event(flow):
+    """XADD by hand, of an id above all of ours, or beside our last one: the stream ends with no <n>-0."""
+    redis, a = flow.redis(), flow.sink(lambda r, before: {"hang": True})
+    p = flow.penstock({"a": a}, redis, workers=2)
+    for i in range(40):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    streams = redis.cli("KEYS", "*:journal").split()
+    last = redis.cli("XREVRANGE", streams[0], "+", "-", "COUNT", 1).split("-")[0]
+    for stream, ident in zip(streams, (last + "-1", "%d-1" % (time.time() * 1000))):
+        assert redis.cli("XADD", stream, ident, "hello", "world") == ident
+    p.kill()
+    before, a.answers = len(a.requests), lambda r, before: {}
+    p.start()
+    wait_for(lambda: {json.loads(r.body)["seq"] for r in a.requests[before:]} == set(range(40)), "all of them")
+
+
 def adopts_the_journal_of_a_node_that_died(flow):
     redis, a = flow.redis(), flow.sink()
     a.answers = lambda r, before: {"status": 503}

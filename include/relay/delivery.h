@@ -82,6 +82,7 @@ const char *lanes_apply(struct worker *w) MUST_CHECK; /* gives every lane its co
 void lanes_refresh(struct worker *w); /* after a reload of certificates: no old connection waits */
 /* Their names, a blank between them: what journal and spool keep of an event's destinations. */
 void lanes_put_names(const struct worker *w, const uint16_t *to, size_t count, struct buf *out);
+bool lane_is_in(const struct lane *lane, const uint16_t *to, size_t count);
 void lanes_free(struct worker *w);
 void lane_pause(struct lane *lane, bool paused);
 /* Nobody configures it any more, and the operator wants nothing of it: forgets some of what is for

@@ -226,6 +226,9 @@ static size_t find_lanes(struct worker *w, struct str names, uint16_t to[LANES_M
     while (more && count < LANES_MAX) {
         more = str_cut(rest, ' ', &name, &rest);
         struct lane *lane = lane_find(w, name);
+        if (lane != NULL && lane_is_in(lane, to, count)) {
+            continue; /* named twice: not by us */
+        }
         if (lane != NULL) {
             to[count++] = (uint16_t)lane->number;
         } else {

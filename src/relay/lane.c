@@ -86,6 +86,15 @@ void lanes_refresh(struct worker *w)
     }
 }
 
+bool lane_is_in(const struct lane *lane, const uint16_t *to, size_t count)
+{
+    size_t i = 0;
+    while (i < count && to[i] != lane->number) {
+        i++;
+    }
+    return i < count;
+}
+
 void lanes_put_names(const struct worker *w, const uint16_t *to, size_t count, struct buf *out)
 {
     for (size_t i = 0; i < count; i++) {

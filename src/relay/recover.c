@@ -294,7 +294,8 @@ static size_t unsettled(struct journal *j, const struct entry *e, uint16_t to[LA
             log_line(LOG_ERROR, "no lane for a destination: more names than one process can hold",
                      "journal", "%s", j->name, "destination", "%.*s", STR_ARG(name), NULL);
             stats_lost(j->w, 1);
-        } else if (!settled_has(&track_of(j, lane)->former, e->n) &&
+        } else if (!lane_is_in(lane, to, count) && /* named twice: not by us */
+                   !settled_has(&track_of(j, lane)->former, e->n) &&
                    is_of_this_pass(j->tracks[lane->number], e->n)) {
             to[count++] = (uint16_t)lane->number;
         }

@@ -197,8 +197,8 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
             log_line(LOG_ERROR, "a parked delivery has no event: dropped", "journal", "%s", j->name,
                      "n", "%llu", (unsigned long long)n, "destination", "%s", t->lane->name, NULL);
             stats_lost(j->w, 1);
+            numset_add(&t->in_hand, n); /* until that is written */
             commit_drop(t, n, NULL);
-            t->due_total -= t->due_total > 0;
         } else {
             uint16_t to = (uint16_t)r->lane;
             struct event_parts parts = {

@@ -185,10 +185,22 @@ static bool end_works(void)
 
 /* --- what must hold between any two turns */
 
+/* What is given up is given up, and told, once. */
+static bool is_dropped_again(const struct op *op)
+{
+    const struct op *other = op->next;
+    while (other != NULL &&
+           (other->kind != OP_DROP || other->track != op->track || other->n != op->n)) {
+        other = other->next;
+    }
+    return op->kind == OP_DROP && other != NULL;
+}
+
 static void check_journal(const struct journal *j)
 {
     size_t ops = 0, pending = 0;
     for (const struct op *op = j->ops; op != NULL; op = op->next) {
+        ENSURE(!is_dropped_again(op));
         ops++;
     }
     for (const struct append *a = j->pending; a != NULL; a = a->next) {

@@ -87,15 +87,16 @@ static void on_settled(struct journal *j, const redisReply *reply)
 static void on_due_head(struct track *t, const redisReply *reply)
 {
     uint64_t due;
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2 &&
-        text_u64(store_text(reply->element[1]), INT64_MAX, &due) == NULL) {
-        due_note(t, (int64_t)due);
+    if (reply->elements < 2) {
+        return; /* nothing is parked */
     }
+    bool ours = text_u64(store_text(reply->element[1]), INT64_MAX, &due) == NULL;
+    due_note(t, ours ? (int64_t)due : worker_now_ms(t->journal->w)); /* else: look behind it */
 }
 
 static uint64_t count_of(const redisReply *reply)
 {
-    return reply->type == REDIS_REPLY_INTEGER && reply->integer > 0 ? (uint64_t)reply->integer : 0;
+    return reply->integer > 0 ? (uint64_t)reply->integer : 0;
 }
 
 static void on_due_count(struct track *t, const redisReply *reply)
@@ -114,6 +115,7 @@ static void next_step(struct journal *j);
 struct step {
     struct journal *j;
     struct lane *lane;
+    bool counts; /* it is answered by a number, else by a list */
     void (*on_track)(struct track *t, const redisReply *reply);
     void (*on_journal)(struct journal *j, const redisReply *reply);
 };
@@ -136,9 +138,9 @@ static void on_step(void *user, const redisReply *reply)
         journal_doubt(j, JOURNAL_MOVES);
         return;
     }
-    if (e != STORE_OK) {
+    if (e != STORE_OK || reply->type != (s.counts ? REDIS_REPLY_INTEGER : REDIS_REPLY_ARRAY)) {
         log_line(LOG_ERROR, "the record of a journal cannot be read; trying again", "journal", "%s",
-                 j->name, "error", "%s", store_error_word(e), NULL);
+                 j->name, "error", "%s", e == STORE_OK ? "nonsense" : store_error_word(e), NULL);
         journal_ask_later(j);
         return;
     }
@@ -176,9 +178,9 @@ static void ask_of_lane(struct journal *j, struct lane *lane)
     struct str dead_key = journal_key(j, &dead, "dead:", str_of(lane->name));
     struct str head[] = {STR("ZRANGE"), due_key, STR("0"), STR("0"), STR("WITHSCORES")};
     struct str due_count[] = {STR("ZCARD"), due_key}, dead_count[] = {STR("ZCARD"), dead_key};
-    ask(j, &(struct step){.lane = lane, .on_track = on_due_count}, 2, due_count);
+    ask(j, &(struct step){.lane = lane, .counts = true, .on_track = on_due_count}, 2, due_count);
     ask(j, &(struct step){.lane = lane, .on_track = on_due_head}, 5, head);
-    ask(j, &(struct step){.lane = lane, .on_track = on_dead_count}, 2, dead_count);
+    ask(j, &(struct step){.lane = lane, .counts = true, .on_track = on_dead_count}, 2, dead_count);
     buf_done(&due);
     buf_done(&dead);
 }
@@ -377,7 +379,7 @@ static void advance(struct journal *j, uint64_t n)
 static void on_entries(struct journal *j, const redisReply *reply)
 {
     uint64_t bytes = 0, kept = 0, before = j->recovery->at;
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+    for (size_t i = 0; i < reply->elements; i++) {
         struct entry e;
         if (!entry_read(reply->element[i], &e) || e.n < j->recovery->at) { /* they ascend */
             log_line(LOG_ERROR, "an entry of the journal is unreadable; passed over", "journal",
@@ -394,7 +396,7 @@ static void on_entries(struct journal *j, const redisReply *reply)
         CRASH_POINT("recover_entry");
         advance(j, e.n + 1);
     }
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < j->recovery->asked) {
+    if (reply->elements < j->recovery->asked) {
         advance(j, j->top + 1);
     } else if (j->recovery->at == before) { /* a whole page of nothing that was asked for */
         journal_ask_later(j);

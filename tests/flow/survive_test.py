@@ -698,6 +698,42 @@ def a_due_set_of_a_foreign_type_is_not_read_in_a_loop(flow):
     wait_for(lambda: redis.cli("KEYS", "*event:*") == "", "it to be settled")
 
 
+def a_recovery_looks_behind_a_foreign_head_of_a_due_set(flow):
+    redis, a = flow.redis(), flow.sink(lambda r, before: {"status": 503})
+    p = flow.penstock({"a": a}, redis, workers=1, destination_more=", breaker: { open_after: 0 }",
+                      retry="{schedule: [1s, ...], jitter: 0%}")
+    assert p.stripe(b'{"seq":1}').status == 200
+    due = wait_for(lambda: redis.cli("KEYS", "*due:a"), "it to be parked")
+    p.kill()
+    assert redis.cli("ZADD", due, "1.5", "no number") == "1"
+    before, a.answers = len(a.requests), lambda r, before: {}
+    p.start()
+    a.wait(before + 1)
+    wait_for(lambda: redis.cli("KEYS", "*event:*") == "", "it to be settled")
+
+
+def a_recovery_takes_no_nonsense_for_an_empty_journal(flow):
+    """Each of its questions is answered by something that is no answer, once."""
+    redis, a = flow.redis(), flow.sink(lambda r, before: {"hang": True})
+    told, between = set(), Between(flow, redis)
+
+    def says(words, ask):
+        question = (words[0], words[1].rsplit(b":", 1)[-1]) if len(words) > 1 else None
+        if question in told or question not in {(b"HGETALL", b"settled"), (b"SMEMBERS", b"lanes"), (b"XRANGE", b"journal")}:
+            return ask()
+        told.add(question)
+        return b"+nonsense\r\n"
+    p = flow.penstock({"a": a}, between, workers=1)
+    for i in range(20):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    p.kill()
+    before, a.answers, between.says = len(a.requests), lambda r, before: {}, says
+    p.start()
+    p.wait_log("journal is recovered")
+    assert len(told) == 3 and p.text().count("the record of a journal cannot be read") >= 2
+    wait_for(lambda: {json.loads(r.body)["seq"] for r in a.requests[before:]} == set(range(20)), "all of them")
+
+
 def says_how_many_deliveries_a_deleted_due_set_had(flow):
     redis, a = flow.redis(), flow.sink(lambda r, before: {"status": 503})
     p = flow.penstock({"a": a}, redis, workers=1, retry="{schedule: [1s, ...], jitter: 0%}",

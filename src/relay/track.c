@@ -162,14 +162,14 @@ bool settled_decode(struct str text, struct settled *out)
     *out = (struct settled){0};
     struct str word, rest;
     size_t cap = 0;
-    if (!str_cut(text, ' ', &word, &rest) || text_u64(word, UINT64_MAX, &out->floor) != NULL) {
+    if (!str_cut(text, ' ', &word, &rest) || text_u64(word, EVENT_N_MAX, &out->floor) != NULL) {
         return false;
     }
     while (str_cut(rest, ' ', &word, &rest)) {
         struct str from, to;
         struct range r;
-        if (!str_cut(word, '-', &from, &to) || text_u64(from, UINT64_MAX, &r.first) != NULL ||
-            text_u64(to, UINT64_MAX, &r.last) != NULL || r.first > r.last) {
+        if (!str_cut(word, '-', &from, &to) || text_u64(from, EVENT_N_MAX, &r.first) != NULL ||
+            text_u64(to, EVENT_N_MAX, &r.last) != NULL || r.first > r.last) {
             break;
         }
         if (out->count == cap) {

@@ -712,6 +712,20 @@ def a_recovery_looks_behind_a_foreign_head_of_a_due_set(flow):
     wait_for(lambda: redis.cli("KEYS", "*event:*") == "", "it to be settled")
 
 
+def a_recovery_reads_what_a_record_beyond_the_end_would_hide(flow):
+    redis, a = flow.redis(), flow.sink(lambda r, before: {"hang": True})
+    p = flow.penstock({"a": a}, redis, workers=1)
+    for i in range(20):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    p.kill()
+    settled = redis.cli("KEYS", "*:settled")
+    redis.cli("HSET", settled, "low", 1 << 33, "f:a", "%d ." % (1 << 60))
+    before, a.answers = len(a.requests), lambda r, before: {}
+    p.start()
+    wait_for(lambda: {json.loads(r.body)["seq"] for r in a.requests[before:]} == set(range(20)), "all of them")
+    assert "says more than there is" in p.text() and "a settled record is unreadable" in p.text()
+
+
 def a_recovery_takes_no_nonsense_for_an_empty_journal(flow):
     """Each of its questions is answered by something that is no answer, once."""
     redis, a = flow.redis(), flow.sink(lambda r, before: {"hang": True})

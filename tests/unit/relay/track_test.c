@@ -137,6 +137,7 @@ static void a_foreign_or_cut_record_settles_nothing(void **state)
     (void)state;
     static const char *const bad[] = {"", "12", "12 ", "12 .x", "x .", "12 15-", "12 15-17", "12 17-15 .", "12 15 .",
                                       "12 15-17 16", "-1 .", "12  .", "99999999999999999999 .", "12 . ",
+                                      "1099511627776 .", "12 15-1099511627776 .", /* above all of ours */
                                       "12 15-17 . 20-20 ."};
     struct settled s;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

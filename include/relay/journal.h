@@ -260,7 +260,8 @@ struct op {
     struct event *event; /* referenced: its body goes too; NULL: it is there already */
     struct record record;
     int64_t at_ms; /* due or burial time */
-    char *text;    /* of a request; owned */
+    char *text;    /* of a request, as it came; owned */
+    size_t text_len;
     const char
         *why; /* of a dead letter that has to go: "age", "share", "dropped"; NULL: of others */
 };

@@ -130,8 +130,14 @@ void commit_request_done(struct journal *j, uint64_t n, struct str text)
 {
     char *copy = malloc(text.len + 1);
     ENSURE(copy != NULL);
-    text_copy(copy, text.len + 1, text); /* what is no text in Redis' answer is an empty one */
-    queue(j, &(struct op){.kind = OP_REQUEST_DONE, .n = n, .text = copy, .seq = TRACK_NO_SEQ});
+    if (text.len > 0) {
+        memcpy(copy, text.at, text.len);
+    }
+    queue(j, &(struct op){.kind = OP_REQUEST_DONE,
+                          .n = n,
+                          .text = copy,
+                          .text_len = text.len,
+                          .seq = TRACK_NO_SEQ});
 }
 
 /* As hasten.lua has it of what is in Redis already. */
@@ -248,7 +254,7 @@ static void add_op(struct batch *b, const struct op *op)
         break;
     case OP_REQUEST_DONE:
         add_arg(b, STR("done"));
-        add_arg(b, str_of(op->text));
+        add_arg(b, (struct str){op->text, op->text_len});
         break;
     }
 }
@@ -420,7 +426,8 @@ static void note_written(struct journal *j, const struct op *op)
         CRASH_POINT("buried");
         break;
     case OP_REQUEST_DONE:
-        if (j->requests_busy > 0 && --j->requests_busy == 0) { /* more may wait: ask at once */
+        if (j->requests_busy > 0 && --j->requests_busy == 0 && op->text_len > 0) {
+            /* More may wait: ask at once. Of what was no text nothing is off the list. */
             wheel_arm(&j->w->wheel, &j->w->renewal, COMMIT_EVERY_MS, j->w->renewal.on_due);
         }
         break;

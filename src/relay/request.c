@@ -15,7 +15,8 @@ struct request {
     uint64_t n;
     bool purge;
     bool taken; /* the letter is in hand: no other request finds it */
-    char text[];
+    size_t text_len;
+    char text[]; /* as it came */
 };
 
 /* What is asked of Redis for a request; the answer's handler ends it or asks on. */
@@ -44,7 +45,7 @@ static void request_later(struct request *r) /* a later renewal hands it out aga
 
 static void request_done(struct request *r)
 {
-    commit_request_done(r->j, r->n, str_of(r->text));
+    commit_request_done(r->j, r->n, (struct str){r->text, r->text_len});
     free(r);
 }
 
@@ -170,12 +171,13 @@ void request_start(struct journal *j, struct str text)
         commit_request_done(j, 0, text);
         return;
     }
-    struct request *r = calloc(1, sizeof *r + text.len + 1);
+    struct request *r = calloc(1, sizeof *r + text.len);
     ENSURE(r != NULL);
     r->j = j;
     r->lane = lane;
     r->n = n;
     r->purge = str_eq(verb, STR("purge"));
+    r->text_len = text.len;
     memcpy(r->text, text.at, text.len);
     struct buf key;
     buf_init(&key, 256);

@@ -375,6 +375,18 @@ def requests_that_outlive_their_letter_hold_no_journal(flow):
     assert p.stop() == 0
 
 
+def a_request_that_is_no_text_is_carried_out_once(flow):
+    redis, d = flow.redis(), flow.sink(lambda r, before: {"status": 410})
+    p = flow.penstock({"d": d}, redis, workers=1)
+    assert p.stripe(b'{"seq":1}').status == 200
+    requests = wait_for(lambda: redis.cli("KEYS", "*dead:d"), "a dead letter").replace("dead:d", "requests")
+    for text in ("x\0y", "purge 2 d 1\0f", ""):
+        redis.command("RPUSH", requests, text)
+    wait_for(lambda: redis.cli("EXISTS", requests) == "0", "all of them to be off the list")
+    assert p.text().count("an unknown request was dropped") == 2, p.text()[-3000:]
+    assert redis.cli("KEYS", "*dead:d") == ""
+
+
 def forgets_dead_letters_after_their_retention(flow):
     redis, sink = flow.redis(), flow.sink(lambda r, before: {"status": 410})
     p = flow.penstock({"d": sink}, redis, retention="{ dead: 60s }")

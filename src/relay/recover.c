@@ -206,13 +206,12 @@ static void on_lanes(struct journal *j, const redisReply *reply)
 bool entry_read(const redisReply *r, struct entry *e)
 {
     *e = (struct entry){0};
-    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
-        r->element[1]->type != REDIS_REPLY_ARRAY) {
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2) {
         return false;
     }
     struct str n, rest, line = STR_NONE;
     str_cut(store_text(r->element[0]), '-', &n, &rest);
-    if (text_u64(n, UINT64_MAX, &e->n) != NULL) {
+    if (text_u64(n, UINT64_MAX, &e->n) != NULL || r->element[1]->type != REDIS_REPLY_ARRAY) {
         return false;
     }
     const redisReply *f = r->element[1];
@@ -390,6 +389,9 @@ static void on_entries(struct journal *j, const redisReply *reply)
         if (!entry_read(reply->element[i], &e) || e.n < j->recovery->at) { /* they ascend */
             log_line(LOG_ERROR, "an entry of the journal is unreadable; passed over", "journal",
                      "%s", j->name, NULL);
+            if (e.n >= j->recovery->at && e.n <= j->top) { /* else a page of them comes for ever */
+                advance(j, e.n + 1);
+            }
             continue;
         }
         if (e.n > j->top) { /* the seal */

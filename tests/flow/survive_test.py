@@ -726,6 +726,17 @@ def a_recovery_reads_what_a_record_beyond_the_end_would_hide(flow):
     assert "says more than there is" in p.text() and "a settled record is unreadable" in p.text()
 
 
+def a_recovery_passes_over_a_page_of_unreadable_entries(flow):
+    redis, a = flow.redis(), flow.sink(lambda r, before: {"hang": True})
+    p = flow.penstock({"a": a}, redis, workers=1)
+    stream = redis.cli("KEYS", "*:journal")
+    for n in range(4, 44):
+        redis.cli("XADD", stream, "%d-0" % (1000 + n), "t", "noon")
+    wait_for(lambda: p.stripe(b'{"seq":1}').status == 200, "another journal")
+    p.wait_log("journal is recovered")
+    assert p.text().count("an entry of the journal is unreadable") == 40
+
+
 def a_recovery_takes_no_nonsense_for_an_empty_journal(flow):
     """Each of its questions is answered by something that is no answer, once."""
     redis, a = flow.redis(), flow.sink(lambda r, before: {"hang": True})

@@ -2,6 +2,7 @@
  * event. */
 #include "relay/dead_page.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,8 @@ struct dead_step {
     struct dead_search *s;
     void (*on_reply)(struct dead_search *s, struct dead_step *step, const redisReply *reply);
     struct dead_place place; /* as far as it is known */
+    bool further;            /* not the first question of this set: */
+    double below;            /* scores have to be */
 };
 
 static void search_end(struct dead_search *s)
@@ -216,37 +219,56 @@ static void ask_ms(struct dead_search *s, const struct dead_step *step, int64_t 
     buf_done(&key);
 }
 
-static void on_dead_before(struct dead_search *s, struct dead_step *step, const redisReply *reply)
+/* The next ones, from the newest on; `max` as ZRANGE takes it. */
+static void ask_down(struct dead_search *s, const struct dead_step *step, struct str max);
+
+static void ask_below(struct dead_search *s, const struct dead_step *step, struct str score)
 {
-    struct dead_place p, last = {.buried_ms = -1};
-    size_t elements = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
-    bool cut = elements / 2 >= s->limit && take_place(step, reply, elements - 2, &last);
-    for (size_t i = 0; i + 1 < elements; i += 2) {
-        if (take_place(step, reply, i, &p) && p.buried_ms != last.buried_ms) {
-            add_place(s, &p);
-        }
-    }
-    if (cut) {
-        ask_ms(s, step, last.buried_ms);
+    struct dead_step next = {.place = step->place, .further = true};
+    char max[40];
+    snprintf(max, sizeof max, "(%.*s", STR_ARG(score));
+    next.below = strtod(max + 1, NULL);
+    if (!step->further ||
+        next.below < step->below) { /* else that was no answer: it would not end */
+        ask_down(s, &next, str_of(max));
     }
 }
 
-static void ask_before(struct dead_search *s, const struct dead_step *step)
+/* Of a full page the last millisecond is asked for whole. What is foreign in it took the place of
+ * dead letters: the next page of the same set, too. */
+static void on_dead_before(struct dead_search *s, struct dead_step *step, const redisReply *reply)
 {
-    struct dead_step next = {.on_reply = on_dead_before, .place = step->place};
-    struct buf key, before;
-    char digits[20];
-    buf_init(&before, 64);
-    if (s->goes_on) {
-        buf_printf(&before, "(%lld", (long long)s->after.buried_ms);
-        ask_ms(s, step, s->after.buried_ms);
-    } else {
-        buf_add_str(&before, STR("+inf"));
+    struct dead_place p;
+    uint64_t last_ms = UINT64_MAX; /* none */
+    size_t pairs = reply->type == REDIS_REPLY_ARRAY ? reply->elements / 2 : 0, ours = 0;
+    bool cut = pairs >= s->limit;
+    struct str last = cut ? store_text(reply->element[2 * pairs - 1]) : STR_NONE;
+    if (cut && text_u64(last, INT64_MAX, &last_ms) == NULL) {
+        ask_ms(s, step, (int64_t)last_ms);
     }
+    for (size_t i = 0; i < pairs; i++) {
+        if (take_place(step, reply, 2 * i, &p)) {
+            ours++;
+            if ((uint64_t)p.buried_ms != last_ms) {
+                add_place(s, &p);
+            }
+        }
+    }
+    if (cut && ours < pairs && last.len > 0) {
+        ask_below(s, step, last);
+    }
+}
+
+static void ask_down(struct dead_search *s, const struct dead_step *step, struct str max)
+{
+    struct dead_step next = *step;
+    struct buf key;
+    char digits[20];
+    next.on_reply = on_dead_before;
     struct str argv[] = {STR("ZRANGE"),
                          journal_key_of(s->w, &key, str_of(next.place.journal),
                                         "dead:", str_of(next.place.destination)),
-                         buf_str(&before),
+                         max,
                          STR("-inf"),
                          STR("BYSCORE"),
                          STR("REV"),
@@ -256,6 +278,19 @@ static void ask_before(struct dead_search *s, const struct dead_step *step)
                          STR("WITHSCORES")};
     dead_ask(s, &next, 10, argv);
     buf_done(&key);
+}
+
+static void ask_before(struct dead_search *s, const struct dead_step *step)
+{
+    struct buf before;
+    buf_init(&before, 64);
+    if (s->goes_on) {
+        buf_printf(&before, "(%lld", (long long)s->after.buried_ms);
+        ask_ms(s, step, s->after.buried_ms);
+    } else {
+        buf_add_str(&before, STR("+inf"));
+    }
+    ask_down(s, step, buf_str(&before));
     buf_done(&before);
 }
 

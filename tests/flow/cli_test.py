@@ -312,6 +312,26 @@ def pages_of_dead_letters_have_each_once(flow):
         assert p.admin("/api/v1/dead?after=" + after)[0] == 400, after
 
 
+def what_is_foreign_among_dead_letters_hides_none(flow):
+    redis, d = flow.redis(), flow.sink(lambda r, before: {"status": 410})
+    p = flow.penstock({"d": d}, redis, workers=1)
+    for i in range(12):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    listed = {r["id"] for r in buried(p, 12)}
+    key = redis.cli("KEYS", "*dead:d")
+    ms = redis.cli("ZRANGE", key, 5, 5, "WITHSCORES").split()[1]
+    for i, score in enumerate(["+inf", "+inf", "1e300", "9e15", ms + ".5", ms + ".5", ms, ms, ms, "0.5", "-1", "-inf"]):
+        redis.cli("ZADD", key, score, "foreign%d" % i)
+    for limit in (1, 2, 3, 5, 1000):
+        seen, after, pages = [], "", 0
+        while after is not None:
+            page = p.api("/api/v1/dead?limit=%d&after=%s" % (limit, after))
+            seen += [r["id"] for r in page["dead"]]
+            after, pages = page.get("next"), pages + 1
+            assert pages < 40
+        assert len(seen) == 12 and set(seen) == listed, (limit, len(seen))
+
+
 def destinations_are_listed_paused_resumed_and_dropped(flow):
     d, e = flow.sink(), flow.sink()
     p, verb = operated(flow, {"d": d, "e": e}, flow.redis())

@@ -416,12 +416,17 @@ void journal_say_foreign(const struct journal *j, const char *keys)
              "journal", "%s", j->name, "keys", "%s", keys, NULL);
 }
 
+static void say_doubt(const struct journal *j, const char *why)
+{
+    log_line(LOG_WARN, "journal is in doubt", "journal", "%s", j->name, "why", "%s", why, NULL);
+}
+
 void journal_doubt(struct journal *j, const char *why)
 {
     if (j->state == JOURNAL_ASKING || j->state == JOURNAL_CREATING) {
         return;
     }
-    log_line(LOG_WARN, "journal is in doubt", "journal", "%s", j->name, "why", "%s", why, NULL);
+    say_doubt(j, why);
     /* Of the live one whichever it was: what is wrong may be met by each that is made in its place.
      */
     int64_t *last = j->live ? &j->w->live_doubted_ms : &j->doubted_ms;
@@ -592,11 +597,12 @@ void lease_follow(struct worker *w)
         moved = true;
         if (j->state == JOURNAL_CREATING) { /* another is drawn */
             journal_free(j);
-        } else if (j->state == JOURNAL_ASKING) {
-            journal_take(j);
-        } else {
-            journal_doubt(j, JOURNAL_MOVES);
+            continue;
         }
+        if (j->state != JOURNAL_ASKING) {
+            say_doubt(j, JOURNAL_MOVES);
+        }
+        journal_take(j); /* at once, whatever was in doubt before: who has it now is known */
     }
     if (moved) {
         adopt_reset(w, NULL);

@@ -78,6 +78,7 @@ unsigned lane_number(const struct lane *lane);
 /* Finds or makes the lane of that name; NULL when LANES_MAX destinations were seen already, or when
  * it can be no name (of a foreign member, say). */
 struct lane *lane_find(struct worker *w, struct str name);
+const char *lane_why_none(struct str name);           /* where lane_find found none */
 const char *lanes_apply(struct worker *w) MUST_CHECK; /* gives every lane its configuration */
 void lanes_refresh(struct worker *w); /* after a reload of certificates: no old connection waits */
 /* Their names, a blank between them: what journal and spool keep of an event's destinations. */

@@ -232,8 +232,8 @@ static size_t find_lanes(struct worker *w, struct str names, uint16_t to[LANES_M
         if (lane != NULL) {
             to[count++] = (uint16_t)lane->number;
         } else {
-            log_line(LOG_ERROR, "no lane for a destination: more names than one process can hold",
-                     "destination", "%.*s", STR_ARG(name), NULL);
+            log_line(LOG_ERROR, "no lane for a destination", "destination", "%.*s", STR_ARG(name),
+                     "why", "%s", lane_why_none(name), NULL);
             stats_lost(w, 1);
         }
     }

@@ -20,16 +20,16 @@ unsigned lane_number(const struct lane *lane)
 }
 
 /* What is no name would, as text or in a list of names, be another one's. */
-static bool is_name(const struct lane *lane, struct str name)
+static bool is_name(struct str name)
 {
-    return name.len > 0 && name.len < sizeof lane->name && !str_has(name, '\0') &&
+    return name.len > 0 && name.len < sizeof((struct lane *)NULL)->name && !str_has(name, '\0') &&
            !str_has(name, ' ');
 }
 
 struct lane *lane_find(struct worker *w, struct str name)
 {
     struct lane *lane = map_find(&w->lane_by_name, name);
-    if (lane != NULL || !is_name(lane, name) || w->lane_count == LANES_MAX) {
+    if (lane != NULL || !is_name(name) || w->lane_count == LANES_MAX) {
         return lane;
     }
     lane = calloc(1, sizeof *lane);
@@ -42,6 +42,11 @@ struct lane *lane_find(struct worker *w, struct str name)
     map_set(&w->lane_by_name, name, lane);
     w->lanes[w->lane_count++] = lane;
     return lane;
+}
+
+const char *lane_why_none(struct str name)
+{
+    return is_name(name) ? "more names than one process can hold" : "it is no name";
 }
 
 static const char *apply(struct lane *lane, const struct conf_destination *dest)

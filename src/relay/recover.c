@@ -298,8 +298,8 @@ static size_t unsettled(struct journal *j, const struct entry *e, uint16_t to[LA
             continue; /* it was said */
         }
         if (lane == NULL) {
-            log_line(LOG_ERROR, "no lane for a destination: more names than one process can hold",
-                     "journal", "%s", j->name, "destination", "%.*s", STR_ARG(name), NULL);
+            log_line(LOG_ERROR, "no lane for a destination", "journal", "%s", j->name,
+                     "destination", "%.*s", STR_ARG(name), "why", "%s", lane_why_none(name), NULL);
             stats_lost(j->w, 1);
         } else if (!lane_is_in(lane, to, count) && /* named twice: not by us */
                    !settled_has(&track_of(j, lane)->former, e->n) &&

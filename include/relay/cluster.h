@@ -26,6 +26,8 @@ struct master *cluster_master_of(const struct cluster *c, struct str key);
 void cluster_look(struct worker *w);
 const char *
 cluster_trouble(const struct cluster *c); /* what is wrong with it; "" when nothing is */
+/* The answer to CLUSTER SLOTS; `user` is the master that was asked. */
+void cluster_on_slots(void *user, const redisReply *reply);
 void cluster_free(struct worker *w);
 
 #endif

@@ -21,6 +21,7 @@ struct cluster {
     uint64_t epoch;                      /* of the server that the map is from */
     struct wheel_timer look;
     bool wanted;          /* there is a reason to ask, not only a master that is away */
+    bool unreadable;      /* the last map was, and that was said */
     struct master *asked; /* last; only compared */
     uint64_t asked_ms;
     char trouble[256];
@@ -83,11 +84,11 @@ bool cluster_range_read(const redisReply *r, struct cluster_range *out)
     return out->host.len < MASTER_HOST && !str_has(out->host, '\0'); /* it is kept as text */
 }
 
-static bool take_range(struct cluster *c, const struct master *asked, const redisReply *reply)
+static void take_range(struct cluster *c, const struct master *asked, const redisReply *reply)
 {
     struct cluster_range r;
     if (!cluster_range_read(reply, &r)) {
-        return false;
+        return; /* never: see is_map */
     }
     struct str host = r.host.len > 0 ? r.host : str_of(asked->host);
     struct master *m = find_master(c->w, host, r.port);
@@ -98,7 +99,6 @@ static bool take_range(struct cluster *c, const struct master *asked, const redi
     for (unsigned slot = r.first; slot <= r.last; slot++) {
         c->slots[slot] = m;
     }
-    return true;
 }
 
 static void close_unlisted(struct worker *w)
@@ -115,15 +115,15 @@ static void close_unlisted(struct worker *w)
     }
 }
 
-/* Else all that is known would go for it. */
-static bool has_range(const redisReply *map)
+/* What is known would go for it: so all of it is to be read first. */
+static bool is_map(const redisReply *map)
 {
     struct cluster_range r;
     size_t i = 0;
-    while (i < map->elements && !cluster_range_read(map->element[i], &r)) {
+    while (i < map->elements && cluster_range_read(map->element[i], &r)) {
         i++;
     }
-    return i < map->elements;
+    return i == map->elements;
 }
 
 /* NULL, or why it cannot be used. */
@@ -139,20 +139,22 @@ static const char *take_map(struct cluster *c, const struct master *asked, const
     if (reply->elements == 0) {
         return "no slots are assigned in this cluster yet: redis-cli --cluster create";
     }
-    if (!has_range(reply)) {
-        return "CLUSTER SLOTS is unreadable: it names no master";
+    bool unreadable = !is_map(reply);
+    if (unreadable && !c->unreadable) {
+        log_line(LOG_ERROR, "CLUSTER SLOTS is unreadable: what is known of the cluster stays",
+                 "host", "%s", asked->host, "port", "%u", asked->port, NULL);
+    }
+    c->unreadable = unreadable;
+    if (unreadable) {
+        c->wanted = true; /* again in a second */
+        return "CLUSTER SLOTS is unreadable";
     }
     for (struct master *m = w->redis.masters; m != NULL; m = m->next) {
         m->listed = false;
     }
     memset(c->slots, 0, sizeof c->slots);
-    bool good = true;
     for (size_t i = 0; i < reply->elements; i++) {
-        good = take_range(c, asked, reply->element[i]) && good;
-    }
-    if (!good) {
-        log_line(LOG_ERROR, "a part of CLUSTER SLOTS is unreadable", "host", "%s", asked->host,
-                 NULL);
+        take_range(c, asked, reply->element[i]);
     }
     close_unlisted(w);
     lease_follow(w);
@@ -212,7 +214,7 @@ static void on_info(void *user, const redisReply *reply)
     }
 }
 
-static void on_slots(void *user, const redisReply *reply)
+void cluster_on_slots(void *user, const redisReply *reply)
 {
     struct master *m = user;
     struct cluster *c = m->w->redis.cluster;
@@ -239,8 +241,8 @@ static void ask(struct master *m)
     m->w->redis.cluster->asked = m;
     m->w->redis.cluster->asked_ms = uv_now(m->w->loop);
     if (!m->map_asked) {
-        m->map_asked =
-            store_send(m->main, 2, info, on_info, m) && store_send(m->main, 2, slots, on_slots, m);
+        m->map_asked = store_send(m->main, 2, info, on_info, m) &&
+                       store_send(m->main, 2, slots, cluster_on_slots, m);
     }
 }
 

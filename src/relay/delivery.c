@@ -99,6 +99,16 @@ static void unload(struct delivery *d)
     d->loaded_link = NULL;
 }
 
+/* Its slot may stay, for what is settled: nobody is to follow it here. */
+static void leave_track(struct delivery *d)
+{
+    unload(d);
+    if (d->track != NULL && d->seq != TRACK_NO_SEQ) {
+        track_forget(d->track, d->seq);
+    }
+    d->track = NULL;
+}
+
 void delivery_free(struct delivery *d)
 {
     if (d->state != DELIVERY_STATES) {
@@ -108,7 +118,7 @@ void delivery_free(struct delivery *d)
             node_slot_give(d->lane);
         }
     }
-    unload(d);
+    leave_track(d);
     d->lane->bytes -= d->event->bytes;
     event_unref(d->event);
     free(d);
@@ -116,8 +126,7 @@ void delivery_free(struct delivery *d)
 
 void delivery_orphan(struct delivery *d)
 {
-    unload(d);
-    d->track = NULL;
+    leave_track(d);
 }
 
 void delivery_settle(struct delivery *d)
@@ -156,9 +165,6 @@ static void bury_bare(struct delivery *d)
 {
     struct worker *w = d->lane->w;
     snprintf(d->record.reason, sizeof d->record.reason, "buffer_full");
-    if (d->seq != TRACK_NO_SEQ) {
-        track_slot(d->track, d->seq)->delivery = NULL;
-    }
     commit_bury_bare(d->track, d->n, d->seq, d->event, &d->record, worker_now_ms(w));
     stats_dead(w, d->lane);
     delivery_free(d);
@@ -172,9 +178,6 @@ void delivery_park(struct delivery *d, int64_t due_ms)
     }
     d->record.next_ms = due_ms;
     if (d->track != NULL) {
-        if (d->seq != TRACK_NO_SEQ) {
-            track_slot(d->track, d->seq)->delivery = NULL;
-        }
         commit_park(d->track, d->n, d->seq, d->parked && !d->body_queued ? NULL : d->event,
                     &d->record, due_ms);
     }
@@ -185,9 +188,6 @@ void delivery_bury(struct delivery *d)
 {
     struct worker *w = d->lane->w;
     if (d->track != NULL) {
-        if (d->seq != TRACK_NO_SEQ) {
-            track_slot(d->track, d->seq)->delivery = NULL;
-        }
         commit_bury(d->track, d->n, d->seq, d->parked && !d->body_queued ? NULL : d->event,
                     &d->record, worker_now_ms(w));
         stats_dead(w, d->lane);

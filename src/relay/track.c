@@ -50,6 +50,13 @@ struct track_slot *track_slot(struct track *t, uint64_t seq)
     return slot_at(t, (size_t)(seq - t->base_seq));
 }
 
+void track_forget(struct track *t, uint64_t seq)
+{
+    if (seq >= t->base_seq && seq - t->base_seq < t->len) {
+        track_slot(t, seq)->delivery = NULL;
+    }
+}
+
 static void grow(struct track *t)
 {
     size_t cap = t->cap == 0 ? 64 : t->cap * 2;

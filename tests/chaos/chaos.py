@@ -77,7 +77,7 @@ def keep_logs(name, seed, room, verdict):
     if folder and failed(verdict):
         os.makedirs(folder, exist_ok=True)
         for p in room.nodes:
-            with open(os.path.join(folder, "%s.%s.%s" % (name, seed, os.path.basename(p.folder))), "w") as f:
+            with open(os.path.join(folder, "%s.%s.%s" % (name, str(seed).replace("/", "-"), os.path.basename(p.folder))), "w") as f:
                 f.write(p.text())
 
 

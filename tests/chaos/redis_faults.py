@@ -124,7 +124,7 @@ def redis_is_killed_during_a_rewrite(room):
     room.begin()
     for _ in range(4):
         room.some_time(0.5, 1)
-        room.command("CONFIG", "SET", "rdb-key-save-delay", 50000)  # us: a rewrite takes 50 ms a key
+        room.command("CONFIG", "SET", "rdb-key-save-delay", 500000)  # us: a rewrite takes half a second a key
         room.command("BGREWRITEAOF")
         wait_for(lambda: room.store.info("aof_rewrite_in_progress") == "1", "the rewrite")
         room.some_time(0, 0.2)

@@ -94,7 +94,7 @@ def sentinels_fail_over_a_dead_master(room):
         _wait_for_another(room, sentinels, old)
     room.more(200)
     old.start()
-    wait_for(lambda: old.info("role") == "slave", "the old master to be made a replica")
+    _wait_for_its_return(room, sentinels, old)
 
 
 def sentinels_fail_over_a_frozen_master(room):
@@ -106,7 +106,7 @@ def sentinels_fail_over_a_frozen_master(room):
         _wait_for_another(room, sentinels, old)
     room.more(100)
     old.process.send_signal(signal.SIGCONT)
-    wait_for(lambda: old.info("role") == "slave", "the old master to be made a replica")
+    _wait_for_its_return(room, sentinels, old)
 
 
 def sentinels_fail_over_while_a_node_is_killed(room):
@@ -119,7 +119,7 @@ def sentinels_fail_over_while_a_node_is_killed(room):
         _wait_for_another(room, sentinels, old)
     room.more(200)
     old.start()
-    wait_for(lambda: old.info("role") == "slave", "the old master to be made a replica")
+    _wait_for_its_return(room, sentinels, old)
 
 
 def _sentinels(room, nodes=1, replicas=1, **more):
@@ -138,6 +138,16 @@ def _sentinels(room, nodes=1, replicas=1, **more):
 def _wait_for_another(room, sentinels, old):
     wait_for(lambda: sentinels.master is not old, "the sentinels to name another")
     room.store = sentinels.master
+
+
+def _wait_for_its_return(room, sentinels, old):
+    """On a busy machine the sentinels may have failed over once more: that master's tail is lost like the first one's."""
+    wait_for(lambda: old.info("role") == "slave", "the old master to be made a replica")
+    if sentinels.master is not room.store:
+        room.note("the sentinels failed over twice")
+        room.store = sentinels.master
+        with room.may_repeat(all_of_it=True):
+            pass
     room.healed()
 
 

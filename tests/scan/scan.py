@@ -113,7 +113,7 @@ def idle_clients(p, p99_alone):
     there = p.metric("penstock_connections")
     with open("/proc/%d/status" % p.process.pid) as f:
         resident = int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) // 1024
-    judge(there >= IDLE, "%d idle clients, %d MiB resident" % (there, resident))
+    judge(there >= IDLE and resident <= 40, "%d idle clients, %d MiB resident, 40 at most" % (there, resident))
     judge_beside(p.port, 900000, p99_alone)
     judge(p.metric("penstock_connections") >= IDLE, "they are still there")
     for s in clients:

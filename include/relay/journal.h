@@ -230,8 +230,8 @@ void track_done(struct track *t, uint64_t seq);
 void track_undone(struct track *t, uint64_t seq); /* a refused commit: before any pop */
 struct track_slot *track_slot(struct track *t, uint64_t seq);
 void track_forget(struct track *t, uint64_t seq); /* its delivery is in memory no more */
-void track_pop(struct track *t);           /* forgets what is done at the head */
-uint64_t track_low(const struct track *t); /* first undone n, UINT64_MAX when none */
+void track_pop(struct track *t);                  /* forgets what is done at the head */
+uint64_t track_low(const struct track *t);        /* first undone n, UINT64_MAX when none */
 void track_encode(const struct track *t, struct buf *out);
 bool settled_decode(struct str text, struct settled *out); /* false: foreign; settled nothing */
 bool settled_has(const struct settled *s, uint64_t n);

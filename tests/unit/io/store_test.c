@@ -555,6 +555,49 @@ static void a_reply_that_is_too_deep_ends_the_connection(void **state)
     close(listener);
 }
 
+static uint64_t now_ms(struct fixture *f)
+{
+    uv_update_time(&f->room.loop);
+    return uv_now(&f->room.loop);
+}
+
+struct pause {
+    struct wheel_timer timer;
+    bool passed;
+};
+
+static void set_passed(struct wheel_timer *t)
+{
+    CONTAINER_OF(t, struct pause, timer)->passed = true;
+}
+
+/* Ten in a row would be dialled within half a second; one that lasted begins anew. */
+static void a_connection_that_is_ended_at_once_is_dialled_ever_later(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    int listener = listen_unix(&f);
+    start_store(&f, (struct store_conf){0});
+    uint64_t began = 0;
+    for (int i = 0; i < 10; i++) {
+        int fd = accept_and_greet(&f, listener);
+        began = i == 0 ? now_ms(&f) : began;
+        ends_with(&f, fd, "-NOPERM\r\n", "NOPERM");
+    }
+    int fd = accept_and_greet(&f, listener);
+    assert_true(now_ms(&f) - began > 500);
+    struct pause pause = {.passed = false};
+    wheel_arm(&f.room.wheel, &pause.timer, 1100, set_passed);
+    room_wait(&f.room, &pause.passed);
+    ends_with(&f, fd, "-NOPERM\r\n", "NOPERM");
+    began = now_ms(&f);
+    close(accept_and_greet(&f, listener));
+    assert_true(now_ms(&f) - began < 500);
+    shut_fixture(&f);
+    close(listener);
+}
+
 static unsigned heard;
 
 static void on_heard(void *user, struct str message)
@@ -724,6 +767,7 @@ int main(void)
         cmocka_unit_test(loading_is_not_up),
         cmocka_unit_test(a_reply_that_nobody_asked_for_ends_the_connection),
         cmocka_unit_test(a_reply_that_is_too_deep_ends_the_connection),
+        cmocka_unit_test(a_connection_that_is_ended_at_once_is_dialled_ever_later),
         cmocka_unit_test(a_listener_hears_its_channel_and_nothing_else),
         cmocka_unit_test(a_silent_redis_is_given_up),
         cmocka_unit_test(a_real_server_says_badid),

@@ -7,7 +7,8 @@
 
 /* At most `most` lines a second; what was left out is counted in the next one's `not_logged`.
  * `detail` may be NULL. */
-void refusal_log(struct log_cap *cap, unsigned most, const char *message, struct str source,
-                 const struct address_bytes *client, const char *reason, const char *detail);
+void refusal_log(struct log_cap *cap, unsigned most, enum log_level level, const char *message,
+                 struct str source, const struct address_bytes *client, const char *reason,
+                 const char *detail);
 
 #endif

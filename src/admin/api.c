@@ -74,13 +74,15 @@ static bool host_is_literal(const struct httpd_request *r)
     return digits || str_ieq(name, STR("localhost"));
 }
 
-/* Whoever tries tokens is to be seen. */
+/* Whoever tries tokens is to be seen, also where log.level leaves out what senders are refused for.
+ */
 static void refuse(struct api *api, struct httpd_request *r, int status, const char *reason,
                    const char *what_to_do)
 {
     struct address_bytes client = address_of(r->peer);
     stats_admin_refused(api->w, reason);
-    refusal_log(&api->refusals, 1, "admin request refused", STR_NONE, &client, reason, what_to_do);
+    refusal_log(&api->refusals, 1, LOG_WARN, "admin request refused", STR_NONE, &client, reason,
+                what_to_do);
     answer_problem(r, status, reason, what_to_do);
 }
 

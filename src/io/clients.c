@@ -79,8 +79,8 @@ static struct str text_of(const struct client_key *key)
 bool clients_add(struct clients *c, const struct sockaddr_storage *peer, unsigned most,
                  struct client_key *out)
 {
+    *out = key_of(c, peer); /* not under the lock: it takes longer than all the rest */
     uv_mutex_lock(&c->lock);
-    *out = key_of(c, peer);
     uintptr_t n = (uintptr_t)map_find(&c->counts, text_of(out));
     if (n < most) {
         map_set(&c->counts, text_of(out), (void *)(n + 1));

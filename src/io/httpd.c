@@ -24,7 +24,7 @@ struct guest {
     struct httpd_conn c;
     struct guest *next, **link;            /* of all, or in the list of the kept ones */
     struct guest *younger, **shaking_link; /* HANDSHAKE: behind the elder ones */
-    bool counted;                          /* in `clients` */
+    bool entered, counted;                 /* in `clients`: of all, of its client's */
     struct client_key client;
 };
 
@@ -160,8 +160,18 @@ static struct guest *take_guest(struct httpd *h, unsigned *before)
     }
     h->guests = g;
     h->guest_count++;
+    g->entered = true;
     *before = clients_enter(h->clients);
     return g;
+}
+
+/* One that is refused leaves at once: until it is closed it would take a place from others. */
+static void leave(struct guest *g)
+{
+    if (g->entered) {
+        g->entered = false;
+        clients_leave(httpd_of(g)->clients, 1);
+    }
 }
 
 static void give_guest(struct httpd *h, struct guest *g)
@@ -171,7 +181,7 @@ static void give_guest(struct httpd *h, struct guest *g)
         g->next->link = g->link;
     }
     h->guest_count--;
-    clients_leave(h->clients, 1);
+    leave(g);
     if (h->kept_count < CONNECTIONS_KEPT) {
         g->next = h->kept;
         h->kept = g;
@@ -233,6 +243,9 @@ static void welcome(struct httpd *h, int fd, const struct sockaddr_storage *peer
     struct conn *conn = &g->c.conn;
     g->c.peer = *peer;
     const char *why = why_refused(g, before);
+    if (why != NULL) {
+        leave(g);
+    }
     struct tls *tls = NULL;
     if (h->tls != NULL) {
         tls = tls_accept(h->tls);

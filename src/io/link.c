@@ -88,7 +88,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 /* --- nothing but what was asked for: hiredis lets us make the parts of a reply, and takes NULL for
  * an end of the memory --- */
 
-enum { ELEMENTS_MOST = 16 << 20 }; /* of one array: what is announced is allocated at once */
+enum {
+    ELEMENTS_MOST = 1 << 20, /* of one array: what is announced is allocated at once */
+    DEPTH_MOST = 8,          /* hiredis reads any, and then frees it by recursion */
+};
 
 static redisReplyObjectFunctions parts_of_hiredis;
 static uv_once_t parts_learned = UV_ONCE_INIT;
@@ -107,6 +110,15 @@ static bool is_of_channel(const struct link *l, const redisReadTask *t, struct s
                          : true;
 }
 
+static bool is_too_deep(const redisReadTask *t)
+{
+    unsigned depth = 0;
+    for (; t->parent != NULL && depth <= DEPTH_MOST; t = t->parent) {
+        depth++;
+    }
+    return depth > DEPTH_MOST;
+}
+
 /* `text` of a string, `n` elements of an array. An error may come unasked, before the connection is
  * closed: at maxclients. */
 static bool is_wanted(const redisReadTask *t, struct str text, size_t n)
@@ -115,7 +127,8 @@ static bool is_wanted(const redisReadTask *t, struct str text, size_t n)
     bool wanted = l->channel.len > 0
                       ? is_of_channel(l, t, text, n)
                       : t->parent != NULL || *l->asked > 0 || t->type == REDIS_REPLY_ERROR;
-    wanted = wanted && t->type != REDIS_REPLY_PUSH; /* RESP3, which nobody has asked to speak */
+    wanted = wanted && !is_too_deep(t) &&
+             t->type != REDIS_REPLY_PUSH; /* RESP3, which nobody has asked to speak */
     l->unasked |= !wanted;
     return wanted;
 }

@@ -35,6 +35,7 @@ struct sentinel {
     char host[SENTINEL_HOST_MAX + 1];
     uint16_t port;     /* as named last; 0: never */
     char said[400];    /* the last answer that was none; "" when there is one */
+    char deaf[600];    /* why nothing is heard, as logged last */
     char silence[600]; /* for sentinel_trouble */
     unsigned closing;
     void (*on_closed)(void *user);
@@ -136,10 +137,20 @@ static void on_hear_up(void *user)
     put_question(s); /* what was said meanwhile was not heard */
 }
 
-static void on_down(void *user, const char *why)
+static void on_ask_down(void *user, const char *why)
 {
     (void)user;
-    (void)why;
+    (void)why; /* sentinel_trouble says it */
+}
+
+/* Without messages the master is still found, only later: nobody would notice. */
+static void on_hear_down(void *user, const char *why)
+{
+    struct sentinel *s = user;
+    if (strstr(why, WENT_ON) == NULL && strcmp(why, s->deaf) != 0) {
+        snprintf(s->deaf, sizeof s->deaf, "%s", why);
+        log_line(LOG_WARN, "no longer heard: messages of a sentinel", "why", "%s", why, NULL);
+    }
 }
 
 static void on_find_ask(void *user)
@@ -243,8 +254,8 @@ struct sentinel *sentinel_new(uv_loop_t *loop, struct wheel *wheel,
         .connect_ms = CONNECT_MS,
         .command_ms = ANSWER_MS,
     };
-    struct store_handler ask = {s, on_ask_up, on_down, NULL, on_find_ask, NULL};
-    struct store_handler hear = {s, on_hear_up, on_down, NULL, on_find_hear, NULL};
+    struct store_handler ask = {s, on_ask_up, on_ask_down, NULL, on_find_ask, NULL};
+    struct store_handler hear = {s, on_hear_up, on_hear_down, NULL, on_find_hear, NULL};
     s->ask = store_new(loop, wheel, &store, &ask);
     s->hear = store_new(loop, wheel, &store, &hear);
     wheel_arm(wheel, &s->again, AGAIN_MS, on_again);

@@ -25,7 +25,9 @@
 
 #define BACKOFF_FIRST_MS 50u
 #define BACKOFF_MOST_MS 2000u /* all is to be well within 3 s of Redis' return */
-#define LATE_MS 1000u         /* a deadline this late saw a pause of the process, not of Redis */
+#define FLASH_MS 250u         /* up for longer, and dialling is no loop, however it ends */
+#define FLASHES_MOST 5u /* a wait of up to 800 ms: one that stumbles for long comes back, too */
+#define LATE_MS 1000u   /* a deadline this late saw a pause of the process, not of Redis */
 #define SCRATCH_KEEP (1024u * 1024) /* a greater scratch buffer is given back after use */
 
 enum store_state {
@@ -58,6 +60,8 @@ struct store {
     struct wheel_timer timer; /* WAITING: the backoff; else the deadline of connecting or of UP */
     uv_idle_t turn;           /* runs before the next poll, which then does not block */
     unsigned tries;           /* without coming up; also picks the address */
+    unsigned flashes;         /* connections in a row that the other side ended within FLASH_MS */
+    uint64_t up_ms;           /* when it came up last */
     bool second_chance;       /* a late deadline has been given its one more turn */
     bool said_up;             /* on_up was the last that the handler heard */
     const char *reset_why;    /* store_reset was called; NULL if not */
@@ -124,10 +128,24 @@ static void set_trouble(struct store *s, const char *what, const char *why)
     }
 }
 
+/* The first of them in a row is dialled again as soon as ever: what has just come back may stumble.
+ * What the owner resets says nothing of the other side. */
+static void count_flash(struct store *s)
+{
+    if (s->reset_why == NULL) {
+        bool flash = uv_now(s->loop) - s->up_ms < FLASH_MS;
+        s->flashes = !flash ? 0 : s->flashes < FLASHES_MOST ? s->flashes + 1 : FLASHES_MOST;
+    }
+    s->tries = s->flashes;
+}
+
 /* The connection is gone and every pending command has had its NULL: back to waiting. */
 static void lost(struct store *s)
 {
     ENSURE(s->ring_n == 0);
+    if (s->said_up) {
+        count_flash(s);
+    }
     s->link = NULL;
     s->reset_why = NULL;
     wheel_cancel(s->wheel, &s->timer);
@@ -364,7 +382,7 @@ static void on_pong(void *user, const redisReply *reply)
     }
     wheel_cancel(s->wheel, &s->timer);
     s->state = STORE_UP;
-    s->tries = 0;
+    s->up_ms = uv_now(s->loop);
     s->trouble[0] = '\0';
     s->said_up = true;
     s->handler.on_up(s->handler.user);

@@ -128,7 +128,8 @@ static void refuse_as(struct worker *w, struct httpd_request *r, const struct co
                                            .close = w->draining});
     buf_done(&b);
     stats_rejected(w, name, reason);
-    refusal_log(&w->refusals, REFUSAL_LINES, "refused", name, why->client, reason, why->detail);
+    refusal_log(&w->refusals, REFUSAL_LINES, LOG_INFO, "refused", name, why->client, reason,
+                why->detail);
 }
 
 static void refuse(struct worker *w, struct httpd_request *r, const struct conf_source *source,
@@ -469,7 +470,7 @@ static void on_refused(void *user, const char *reason, const char *detail,
     struct worker *w = user;
     struct address_bytes client = address_of(peer);
     stats_rejected(w, STR_NONE, reason);
-    refusal_log(&w->broken, 1, "refused", STR_NONE, &client, reason, detail);
+    refusal_log(&w->broken, 1, LOG_INFO, "refused", STR_NONE, &client, reason, detail);
 }
 
 static unsigned open_files(void)

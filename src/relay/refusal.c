@@ -2,8 +2,9 @@
 
 #include "base/log.h"
 
-void refusal_log(struct log_cap *cap, unsigned most, const char *message, struct str source,
-                 const struct address_bytes *client, const char *reason, const char *detail)
+void refusal_log(struct log_cap *cap, unsigned most, enum log_level level, const char *message,
+                 struct str source, const struct address_bytes *client, const char *reason,
+                 const char *detail)
 {
     int64_t second = boot_ms() / 1000;
     if (cap->second != second) {
@@ -16,7 +17,7 @@ void refusal_log(struct log_cap *cap, unsigned most, const char *message, struct
     }
     char from[CIDR_TEXT];
     address_format(client, from);
-    log_line(LOG_INFO, message, "source", "%.*s", STR_ARG(source), "client", "%s", from, "reason",
+    log_line(level, message, "source", "%.*s", STR_ARG(source), "client", "%s", from, "reason",
              "%s", reason, "detail", "%s", detail == NULL ? "" : detail, "not_logged", "%u",
              cap->suppressed, NULL);
     cap->suppressed = 0;

@@ -496,17 +496,29 @@ void spool_free(struct worker *w)
     w->spool = NULL;
 }
 
+/* Why they cannot be counted, or 0. */
+static int count_leftovers(const char *path, size_t *count)
+{
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) {
+        return errno == ENOENT ? 0 : errno;
+    }
+    char(*names)[SEGMENT_NAME_MAX];
+    int error = find_segments(dir, &names, count) ? 0 : errno;
+    free(names);
+    close(dir);
+    return error;
+}
+
 void spool_warn_of_leftovers(const struct conf *c)
 {
     char path[4096];
     size_t count = 0;
     snprintf(path, sizeof path, "%s/spool", c->data_dir.at);
-    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir >= 0) {
-        char(*names)[SEGMENT_NAME_MAX];
-        (void)find_segments(dir, &names, &count); /* those that could be read are enough to warn */
-        free(names);
-        close(dir);
+    int error = count_leftovers(path, &count);
+    if (error != 0) {
+        log_line(LOG_ERROR, "whether events of an earlier life lie in the spool cannot be told",
+                 "folder", "%s", path, "why", "%s", strerror(error), NULL);
     }
     if (count > 0) {
         log_line(LOG_ERROR,

@@ -155,7 +155,8 @@ def verbs_give_the_token_of_their_configuration(flow):
     figures = c.getresponse().read().decode()
     c.close()
     assert 'penstock_admin_requests_refused_total{reason="unauthorized"} 1' in figures, "who tries tokens is counted"
-    assert re.search(r'"admin request refused".*"client":"127\.0\.0\.1","reason":"unauthorized"', p.text()), "and logged"
+    assert re.search(r'"level":"warn","msg":"admin request refused".*"client":"127\.0\.0\.1","reason":"unauthorized"', p.text()), \
+        "and logged, also where what senders are refused for is not"
 
 
 def send_signs_like_the_provider(flow):

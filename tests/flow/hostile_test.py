@@ -166,6 +166,35 @@ def connections_count_for_the_client_that_a_proxy_names(flow):
     wait_for(lambda: post_raw(p, four % b"192.0.2.7") == 200, "its places to be free again")
 
 
+def places_behind_a_proxy_are_given_back(flow):
+    """Whatever became of a connection, before its header or behind it."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"], workers=4,
+                      listen_more=", trusted_proxies: ['127.0.0.1'], proxy_protocol: true, limits: { connections: 3 }")
+    header = b"PROXY TCP4 192.0.2.7 127.0.0.1 5000 80\r\n"
+    overloaded = 'penstock_requests_rejected_total{source="",reason="overloaded"}'
+
+    def hold(first):
+        s = socket.create_connection(("127.0.0.1", p.port), PATIENCE)
+        s.sendall(first)
+        return s
+
+    def works():
+        wait_for(lambda: post_raw(p, header) == 200, "a place to be free again")
+    for before in (header, b"PROXY nonsense\r\n", b"PROXY TCP4 192."):  # the last one ends amid its header
+        for _ in range(10):
+            hold(before).close()
+            works()
+    for before in (header, b""):
+        wait_for(lambda: p.metric("penstock_connections") == 0, "nobody to be there")
+        refused = p.metric(overloaded)
+        held = [hold(before) for _ in range(4)]
+        wait_for(lambda: p.metric(overloaded) > refused, "one too many to be refused")
+        wait_for(lambda: before == b"" or p.metric("penstock_connections") == 3, "three to be there")
+        for s in held:
+            s.close()
+        works()
+
+
 def a_stop_waits_for_no_proxy_header(flow):
     p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"],
                       listen_more=", trusted_proxies: ['127.0.0.1'], proxy_protocol: true")

@@ -2,6 +2,7 @@
 import json
 import socket
 import threading
+import time
 
 from certificates import Authority
 from doctor_test import doctor
@@ -14,6 +15,7 @@ class FakeSentinel:
 
     def __init__(self, flow, names, port=0):
         self.names, self.asked = names, 0
+        self.refuses_to_tell, self.refusals = False, 0
         self.server = socket.create_server(("127.0.0.1", port))
         self.port = self.server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -47,6 +49,9 @@ class FakeSentinel:
                 if words[0] == b"SENTINEL":
                     self.asked += 1
                     connection.sendall(self._answer())
+                elif words[0] == b"SUBSCRIBE" and self.refuses_to_tell:
+                    self.refusals += 1
+                    connection.sendall(b"-NOPERM this user has no permissions to access one of the channels\r\n")
                 elif words[0] == b"SUBSCRIBE":
                     connection.sendall(b"*3\r\n$9\r\nsubscribe\r\n$%d\r\n%s\r\n:1\r\n" % (len(words[1]), words[1]))
                 else:
@@ -166,6 +171,21 @@ def believes_no_sentinel_blindly(flow):
     a.wait(1)
     said = [json.loads(line) for line in p.text().splitlines() if "Redis cannot be used" in line]
     assert any("replica" in line["why"] for line in said), said
+    assert p.stop() == 0
+
+
+def a_sentinel_that_tells_nothing_is_not_asked_to_in_a_loop(flow):
+    """Its user may have no right to the channel: what it answers to questions is enough."""
+    redis = flow.redis()
+    fake = FakeSentinel(flow, ("127.0.0.1", redis.port))
+    fake.refuses_to_tell = True
+    p = flow.penstock({"a": flow.sink()}, Named(fake.port), workers=1)
+    began = time.monotonic()
+    wait_for(lambda: time.monotonic() - began > 3, "three seconds")
+    assert 2 <= fake.refusals < 20, fake.refusals
+    said = [json.loads(line) for line in p.text().splitlines() if "messages of a sentinel" in line]
+    assert len(said) == 1 and "NOPERM" in said[0]["why"], said
+    assert p.stripe(b'{"seq":1}').status == 200
     assert p.stop() == 0
 
 

@@ -316,6 +316,20 @@ def says_that_events_lie_in_a_spool_that_is_off(flow):
     _drained(p)
 
 
+def says_that_a_spool_that_is_off_cannot_be_looked_at(flow):
+    """Events may lie in it."""
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis)
+    assert p.stop() == 0 and "in the spool" not in p.text(), "one that was never there is not mentioned"
+    os.makedirs(os.path.join(p.folder, "data"), exist_ok=True)
+    with open(os.path.join(p.folder, "data/spool"), "w"):
+        pass
+    p.start()
+    p.wait_log("whether events of an earlier life lie in the spool cannot be told")
+    assert p.stripe(b'{"seq":1}').status == 200
+    assert p.stop() == 0
+
+
 def stops_in_order_while_redis_is_away(flow):
     redis, a = flow.redis(), flow.sink()
     p = flow.penstock({"a": a}, redis, more=SPOOL)

@@ -833,6 +833,42 @@ static void connections_are_bounded(void **state)
     shut_fixture(f);
 }
 
+/* Of another client than everybody else here. */
+static void connect_from_afar(struct peer *p, struct fixture *f)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = from;
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons((uint16_t)atoi(strrchr(httpd_address(f->httpd), ':') + 1));
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    peer_init(p, &f->room, fd);
+}
+
+/* Both come in one turn of the loop: the refused one is not closed yet. */
+static void a_refused_connection_takes_no_place_from_others(void **state)
+{
+    (void)state;
+    struct httpd_limits few = LIMITS;
+    few.connections = 2;
+    few.per_address = 1;
+    struct fixture *f = open_fixture(few);
+    peer_send(&f->peer, POST);
+    peer_expect(&f->peer, "hello");
+    static struct peer second, other;
+    peer_connect(&second, &f->room, httpd_address(f->httpd));
+    connect_from_afar(&other, f);
+    peer_send(&other, POST);
+    peer_expect(&other, "hello");
+    peer_expect_end(&second);
+    assert_int_equal(f->refused, 1);
+    assert_non_null(strstr(f->detail, "one address"));
+    peer_close(&second);
+    peer_close(&other);
+    shut_fixture(f);
+}
+
 static void running_out_of_descriptors_pauses_and_recovers(void **state)
 {
     (void)state;
@@ -932,6 +968,7 @@ int main(void)
         cmocka_unit_test(memory_in_flight_is_bounded),
         cmocka_unit_test(what_tls_holds_counts_as_memory_in_flight),
         cmocka_unit_test(connections_are_bounded),
+        cmocka_unit_test(a_refused_connection_takes_no_place_from_others),
         cmocka_unit_test(running_out_of_descriptors_pauses_and_recovers),
         cmocka_unit_test(bad_addresses_are_said_clearly),
         cmocka_unit_test(the_port_may_be_shared_by_option),

@@ -510,6 +510,94 @@ static void a_reply_that_nobody_asked_for_ends_the_connection(void **state)
     close(listener);
 }
 
+/* Until the other side has ended it, or all is written. */
+static void write_deep(struct fixture *f, int fd, unsigned deep)
+{
+    for (unsigned i = 0; i < deep && !f->down;) {
+        if (send(fd, "*1\r\n", 4, MSG_DONTWAIT) == 4) {
+            i++;
+        } else {
+            uv_run(&f->room.loop, UV_RUN_NOWAIT);
+        }
+    }
+}
+
+/* hiredis reads any depth, and frees what it has read by recursion. */
+static void a_reply_that_is_too_deep_ends_the_connection(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned deep;
+        bool fits;
+    } cases[] = {{8, true}, {9, false}, {300000, false}};
+    struct fixture f;
+    open_fixture(&f);
+    int listener = listen_unix(&f);
+    start_store(&f, (struct store_conf){0});
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int fd = accept_and_greet(&f, listener);
+        unsigned before = f.answers;
+        assert_true(send_text(&f, "GET", "k", NULL));
+        write_deep(&f, fd, cases[i].deep);
+        (void)!send(fd, "+v\r\n", 4, MSG_DONTWAIT);
+        if (cases[i].fits) {
+            room_wait_n(&f.room, &f.answers, before + 1);
+            assert_int_equal(f.nulls, 0);
+        } else {
+            room_wait(&f.room, &f.down);
+            assert_non_null(strstr(f.why, "nobody had asked for"));
+        }
+        close(fd);
+        room_wait(&f.room, &f.down);
+        assert_int_equal(f.answers, before + 1);
+    }
+    shut_fixture(&f);
+    close(listener);
+}
+
+static uint64_t now_ms(struct fixture *f)
+{
+    uv_update_time(&f->room.loop);
+    return uv_now(&f->room.loop);
+}
+
+struct pause {
+    struct wheel_timer timer;
+    bool passed;
+};
+
+static void set_passed(struct wheel_timer *t)
+{
+    CONTAINER_OF(t, struct pause, timer)->passed = true;
+}
+
+/* Ten in a row would be dialled within half a second; one that lasted begins anew. */
+static void a_connection_that_is_ended_at_once_is_dialled_ever_later(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    int listener = listen_unix(&f);
+    start_store(&f, (struct store_conf){0});
+    uint64_t began = 0;
+    for (int i = 0; i < 10; i++) {
+        int fd = accept_and_greet(&f, listener);
+        began = i == 0 ? now_ms(&f) : began;
+        ends_with(&f, fd, "-NOPERM\r\n", "NOPERM");
+    }
+    int fd = accept_and_greet(&f, listener);
+    assert_true(now_ms(&f) - began > 500);
+    struct pause pause = {.passed = false};
+    wheel_arm(&f.room.wheel, &pause.timer, 1100, set_passed);
+    room_wait(&f.room, &pause.passed);
+    ends_with(&f, fd, "-NOPERM\r\n", "NOPERM");
+    began = now_ms(&f);
+    close(accept_and_greet(&f, listener));
+    assert_true(now_ms(&f) - began < 500);
+    shut_fixture(&f);
+    close(listener);
+}
+
 static unsigned heard;
 
 static void on_heard(void *user, struct str message)
@@ -678,6 +766,8 @@ int main(void)
         cmocka_unit_test(says_what_keeps_it_from_being_up),
         cmocka_unit_test(loading_is_not_up),
         cmocka_unit_test(a_reply_that_nobody_asked_for_ends_the_connection),
+        cmocka_unit_test(a_reply_that_is_too_deep_ends_the_connection),
+        cmocka_unit_test(a_connection_that_is_ended_at_once_is_dialled_ever_later),
         cmocka_unit_test(a_listener_hears_its_channel_and_nothing_else),
         cmocka_unit_test(a_silent_redis_is_given_up),
         cmocka_unit_test(a_real_server_says_badid),

@@ -31,8 +31,8 @@ struct link {
  * NULL, is what hiredis speaks through. */
 struct link *link_new(uv_loop_t *loop, redisAsyncContext *context, SSL *ssl, void *owner,
                       redisConnectCallback *on_connect, redisDisconnectCallback *on_disconnect);
-/* Before the first reply can come; `asked` is read whenever one begins. hiredis asserts that it knows
- * each of them, so one that nobody asked for must not get that far. */
+/* Before the first reply can come; `asked` is read whenever one begins. hiredis asserts that it
+ * knows each of them, so one that nobody asked for must not get that far. */
 void link_watch(struct link *l, const unsigned *asked);
 void link_opened(struct link *l); /* from on_connect, when it went well */
 void link_flush(struct link *l);

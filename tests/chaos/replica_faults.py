@@ -142,7 +142,9 @@ def _wait_for_another(room, sentinels, old):
 
 def _wait_for_its_return(room, sentinels, old):
     """On a busy machine the sentinels may have failed over once more: that master's tail is lost like the first one's."""
-    wait_for(lambda: old.info("role") == "slave", "the old master to be made a replica")
+    replicas = len(sentinels.servers) - 1
+    wait_for(lambda: old.process.poll() is None and sentinels.master.info("connected_slaves") == str(replicas),
+             "the old master to be made a replica")
     if sentinels.master is not room.store:
         room.note("the sentinels failed over twice")
         room.store = sentinels.master

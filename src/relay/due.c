@@ -315,7 +315,7 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
     unsigned most = bodies_at_once(t);
     room = room > most ? most : room;
     size_t foreign = 0;
-    r->numbers = malloc((pairs + 1) * sizeof *r->numbers);
+    r->numbers = calloc(pairs + 1, sizeof *r->numbers);
     ENSURE(r->numbers != NULL);
     for (size_t i = 0; i < pairs; i++) {
         uint64_t n, due;

@@ -25,7 +25,7 @@
 
 #define BACKOFF_FIRST_MS 50u
 #define BACKOFF_MOST_MS 2000u /* all is to be well within 3 s of Redis' return */
-#define FLASH_MS 250u         /* up for longer, and dialling is no loop, however it ends */
+#define FLASH_MS 150u         /* up for longer, and dialling is no loop, however it ends */
 #define FLASHES_MOST 5u /* a wait of up to 800 ms: one that stumbles for long comes back, too */
 #define LATE_MS 1000u   /* a deadline this late saw a pause of the process, not of Redis */
 #define SCRATCH_KEEP (1024u * 1024) /* a greater scratch buffer is given back after use */
@@ -129,12 +129,13 @@ static void set_trouble(struct store *s, const char *what, const char *why)
 }
 
 /* The first of them in a row is dialled again as soon as ever: what has just come back may stumble.
- * What the owner resets says nothing of the other side. */
+ * That the owner resets one soon says nothing of the other side. */
 static void count_flash(struct store *s)
 {
-    if (s->reset_why == NULL) {
-        bool flash = uv_now(s->loop) - s->up_ms < FLASH_MS;
-        s->flashes = !flash ? 0 : s->flashes < FLASHES_MOST ? s->flashes + 1 : FLASHES_MOST;
+    if (uv_now(s->loop) - s->up_ms >= FLASH_MS) {
+        s->flashes = 0;
+    } else if (s->reset_why == NULL && s->flashes < FLASHES_MOST) {
+        s->flashes++;
     }
     s->tries = s->flashes;
 }

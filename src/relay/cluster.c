@@ -66,7 +66,8 @@ static struct master *find_master(const struct worker *w, struct str host, uint1
     return m;
 }
 
-/* [first, last, [host, port, ...], replicas ...] */
+/* [first, last, [host, port, ...], replicas ...]. Port 0: of a master whose address Redis does not
+ * know (any more); others may still be reached. */
 bool cluster_range_read(const redisReply *r, struct cluster_range *out)
 {
     if (r->type != REDIS_REPLY_ARRAY || r->elements < 3 || r->element[2]->elements < 2 ||
@@ -75,7 +76,7 @@ bool cluster_range_read(const redisReply *r, struct cluster_range *out)
     }
     long long port = r->element[2]->element[1]->integer;
     long long first = r->element[0]->integer, last = r->element[1]->integer;
-    if (first < 0 || first >= CLUSTER_SLOTS || last < 0 || last >= CLUSTER_SLOTS || port < 1 ||
+    if (first < 0 || first >= CLUSTER_SLOTS || last < 0 || last >= CLUSTER_SLOTS || port < 0 ||
         port > 65535) {
         return false;
     }
@@ -87,8 +88,8 @@ bool cluster_range_read(const redisReply *r, struct cluster_range *out)
 static void take_range(struct cluster *c, const struct master *asked, const redisReply *reply)
 {
     struct cluster_range r;
-    if (!cluster_range_read(reply, &r)) {
-        return; /* never: see is_map */
+    if (!cluster_range_read(reply, &r) || r.port == 0) { /* the former never: see is_map */
+        return;
     }
     struct str host = r.host.len > 0 ? r.host : str_of(asked->host);
     struct master *m = find_master(c->w, host, r.port);
@@ -115,15 +116,18 @@ static void close_unlisted(struct worker *w)
     }
 }
 
-/* What is known would go for it: so all of it is to be read first. */
+/* What is known would go for it: so all of it is to be read first, and to name a master. */
 static bool is_map(const redisReply *map)
 {
-    struct cluster_range r;
-    size_t i = 0;
-    while (i < map->elements && cluster_range_read(map->element[i], &r)) {
-        i++;
+    bool any = false;
+    for (size_t i = 0; i < map->elements; i++) {
+        struct cluster_range r;
+        if (!cluster_range_read(map->element[i], &r)) {
+            return false;
+        }
+        any |= r.port > 0;
     }
-    return i == map->elements;
+    return any;
 }
 
 /* NULL, or why it cannot be used. */

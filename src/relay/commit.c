@@ -291,7 +291,9 @@ static void take_ops(struct journal *j, struct batch *b)
 /* The lowest entry that is unknown, unread, or unsettled for any destination. */
 static uint64_t find_low(const struct journal *j)
 {
-    uint64_t low = j->live ? j->known_n + 1 : j->top + 1;
+    uint64_t known =
+        j->present_n < j->known_n ? j->present_n : j->known_n; /* no hole above the top */
+    uint64_t low = j->live ? known + 1 : j->top + 1;
     if (j->state == JOURNAL_READING && j->read_n < low) {
         low = j->read_n;
     }

@@ -76,7 +76,7 @@ static void on_settled(struct journal *j, const redisReply *reply)
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         take_field(j, store_text(reply->element[i]), store_text(reply->element[i + 1]));
     }
-    if (j->read_n > j->top + 1) { /* refused appends, or somebody else's word */
+    if (j->read_n > j->top + 1) { /* somebody else's word */
         log_line(LOG_WARN, "a journal's record says more than there is: all of it is read",
                  "journal", "%s", j->name, "low", "%llu", (unsigned long long)j->read_n, "top",
                  "%llu", (unsigned long long)j->top, NULL);

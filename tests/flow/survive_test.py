@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 
 from between import Between, says_version
@@ -730,12 +731,31 @@ def a_recovery_passes_over_a_page_of_unreadable_entries(flow):
     redis, a = flow.redis(), flow.sink(lambda r, before: {"hang": True})
     p = flow.penstock({"a": a}, redis, workers=1)
     stream = redis.cli("KEYS", "*:journal")
-    for n in range(4, 44):
-        redis.cli("XADD", stream, "%d-0" % (1000 + n), "t", "noon")
-    redis.cli("XADD", stream, "1044-0", "to", "x" * 100)
+    at_once = """for n = 1004, 1043 do redis.call('XADD', KEYS[1], n .. '-0', 't', 'noon') end
+        return redis.call('XADD', KEYS[1], '1044-0', 'to', string.rep('x', 100))"""
+    assert redis.cli("EVAL", at_once, "1", stream) == "1044-0", "before it is sealed"
     wait_for(lambda: p.stripe(b'{"seq":1}').status == 200, "another journal")
     p.wait_log("journal is recovered")
     assert p.text().count("an entry of the journal is unreadable") == 40 and '"why":"it is no name"' in p.text()
+
+
+def a_record_says_no_more_than_there_is_after_refused_appends(flow):
+    """Else the next life would read all of the history to find out."""
+    redis, slow = flow.redis(), threading.Event()
+    a = flow.sink(lambda r, before: slow.wait(20) and {})
+    p = flow.penstock({"a": a}, redis, workers=1)
+    assert p.stripe(b'{"seq":1}').status == 200
+    a.wait(1)
+    redis.cli("CONFIG", "SET", "maxmemory", "1kb")
+    assert [p.stripe(b'{"seq":%d}' % n).status for n in (2, 3, 4)] == [503, 503, 503]
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+    slow.set()
+    record = redis.cli("KEYS", "*:settled") or "penstock:{%s}:settled" % redis.cli("KEYS", "*:journal").split("{")[1].split("}")[0]
+    wait_for(lambda: redis.cli("HGET", record, "f:a"), "the delivery to be settled")
+    p.kill()
+    p.start()
+    p.wait_log("journal is recovered")
+    assert "more than there is" not in p.text(), p.text()
 
 
 def a_recovery_takes_no_nonsense_for_an_empty_journal(flow):

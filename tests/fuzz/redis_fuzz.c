@@ -65,7 +65,7 @@ static void check_addresses(const redisReply *r)
     struct str host;
     uint16_t port;
     if (cluster_range_read(r, &range)) {
-        ENSURE(range.first < CLUSTER_SLOTS && range.last < CLUSTER_SLOTS && range.port > 0);
+        ENSURE(range.first < CLUSTER_SLOTS && range.last < CLUSTER_SLOTS);
         ENSURE(borrowed(r, range.host) && range.host.len < MASTER_HOST);
     }
     if (sentinel_address_read(r, &host, &port)) {

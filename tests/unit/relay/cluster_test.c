@@ -64,6 +64,14 @@ static void a_map_of_which_a_part_is_unreadable_changes_nothing(void **state)
              "*3\r\n:8192\r\n:16384\r\n*2\r\n$1\r\nh\r\n:1\r\n");
     assert_ptr_equal(cluster_master_of(c, STR("foo")), &b);
     assert_int_equal(b.closing, 0);
+    says(&a, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$0\r\n\r\n:0\r\n"); /* nobody at all */
+    assert_ptr_equal(cluster_master_of(c, STR("foo")), &b);
+    /* Redis knows no address of a third one: the others go on. */
+    says(&a, "*3\r\n*3\r\n:0\r\n:8191\r\n*2\r\n$0\r\n\r\n:0\r\n"
+             "*3\r\n:8192\r\n:12000\r\n*2\r\n$1\r\nh\r\n:1\r\n"
+             "*3\r\n:12001\r\n:16383\r\n*2\r\n$1\r\nh\r\n:2\r\n");
+    assert_ptr_equal(cluster_master_of(c, STR("foo")), &b);
+    assert_null(cluster_master_of(c, STR("bar")));
     cluster_free(&w);
     wheel_done(&w.wheel);
     uv_run(&loop, UV_RUN_DEFAULT);

@@ -220,7 +220,7 @@ struct master *master_new(struct worker *w, struct str host, uint16_t port)
         .db = c->redis.db,
         .tls = c->redis.tls,
         .files = {c->redis.files.ca_file, c->redis.files.cert_file, c->redis.files.key_file},
-        .connect_ms = 5000,
+        .connect_ms = 4000, /* a start waits for 5 s: by then it is known what is wrong */
         .command_ms = 2000,
     };
     if (host.len == 0) {

@@ -110,14 +110,14 @@ def answers_429_beyond_a_sources_rate(flow):
     wait_for(lambda: p.stripe(b'{"seq":99}').status == 200, "the bucket to fill again")
 
 
-def one_address_takes_no_more_than_its_connections(flow):
-    redis, a = flow.redis(), flow.sink()
-    p = flow.penstock({"a": a}, redis, sources=["open: { verify: none }"], workers=4,
-                      listen_more=", limits: { per_address: 10 }")
-    held = [socket.create_connection(("127.0.0.1", p.port), 10) for _ in range(10)]
-    wait_for(lambda: p.metric("penstock_connections") == 10, "ten to be there")
+def _takes_no_more_than(flow, most, limit):
+    """Whichever of its workers they come to."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"], workers=4,
+                      listen_more=", limits: { %s: %d }" % (limit, most))
+    held = [socket.create_connection(("127.0.0.1", p.port), 10) for _ in range(most)]
+    wait_for(lambda: p.metric("penstock_connections") == most, "all of them to be there")
     with socket.create_connection(("127.0.0.1", p.port), 10) as s:
-        assert s.recv(1) == b"", "the eleventh is closed"
+        assert s.recv(1) == b"", "the next is closed"
     held.pop().close()
     wait_for(lambda: post_raw(p, b"") == 200, "its place to be free again")
     for s in held:
@@ -126,18 +126,12 @@ def one_address_takes_no_more_than_its_connections(flow):
     assert post_raw(p, b"") == 200
 
 
+def one_address_takes_no_more_than_its_connections(flow):
+    _takes_no_more_than(flow, 10, "per_address")
+
+
 def a_node_takes_no_more_than_its_connections(flow):
-    """Whichever of its workers they come to."""
-    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"], workers=4,
-                      listen_more=", limits: { connections: 20 }")
-    held = [socket.create_connection(("127.0.0.1", p.port), 10) for _ in range(20)]
-    wait_for(lambda: p.metric("penstock_connections") == 20, "twenty to be there")
-    with socket.create_connection(("127.0.0.1", p.port), 10) as s:
-        assert s.recv(1) == b"", "the next is closed"
-    held.pop().close()
-    wait_for(lambda: post_raw(p, b"") == 200, "its place to be free again")
-    for s in held:
-        s.close()
+    _takes_no_more_than(flow, 20, "connections")
 
 
 def connections_count_for_the_client_that_a_proxy_names(flow):

@@ -31,6 +31,7 @@ struct batch {
     uint64_t low;
     int64_t seen_ms; /* 0: it does not say */
     bool bodies, parks, sent;
+    bool full; /* more was queued than went into it */
     bool outdated; /* time went back since it was built */
 };
 
@@ -285,6 +286,7 @@ static void take_ops(struct journal *j, struct batch *b)
         }
         add_op(b, op);
     }
+    b->full = *from != NULL;
     held_back_done(&h);
 }
 
@@ -403,6 +405,8 @@ static struct batch *batch_build(struct journal *j)
 
 /* --- sending and completion */
 
+static void on_tick(struct wheel_timer *timer);
+
 static void note_written(struct journal *j, const struct op *op)
 {
     struct track *t = op->track;
@@ -456,7 +460,7 @@ static void note_written(struct journal *j, const struct op *op)
 static void batch_written(struct journal *j)
 {
     struct batch *b = j->batch;
-    bool outdated = b->outdated;
+    bool outdated = b->outdated, full = b->full;
     j->batch = NULL;
     memcpy(j->version, b->after, sizeof j->version);
     j->low = b->low;
@@ -474,7 +478,9 @@ static void batch_written(struct journal *j)
     if (outdated) { /* what it has parked may lie where the walk has passed already */
         due_time_went_back(j);
     }
-    if (j->ops != NULL || j->dirty) {
+    if (full) { /* a tick between any two would let the queue grow while events come fast */
+        on_tick(&j->tick);
+    } else if (j->ops != NULL || j->dirty) {
         commit_soon(j);
     }
     recover_more(j);
@@ -509,8 +515,6 @@ static void batch_undo(struct journal *j)
     }
     j->drop_low = true;
 }
-
-static void on_tick(struct wheel_timer *timer);
 
 static void refused(struct journal *j, enum store_error e)
 {

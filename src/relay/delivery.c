@@ -100,7 +100,7 @@ static void unload(struct delivery *d)
 }
 
 /* Its slot may stay, for what is settled: nobody is to follow it here. */
-static void leave_track(struct delivery *d)
+void delivery_orphan(struct delivery *d)
 {
     unload(d);
     if (d->track != NULL && d->seq != TRACK_NO_SEQ) {
@@ -118,15 +118,10 @@ void delivery_free(struct delivery *d)
             node_slot_give(d->lane);
         }
     }
-    leave_track(d);
+    delivery_orphan(d);
     d->lane->bytes -= d->event->bytes;
     event_unref(d->event);
     free(d);
-}
-
-void delivery_orphan(struct delivery *d)
-{
-    leave_track(d);
 }
 
 void delivery_settle(struct delivery *d)

@@ -15,6 +15,7 @@ enum {
     EVENTS_MOST = 64, /* bodies asked for at once */
     BYTES_MOST = 8 << 20,
     AGAIN_MS = 1000, /* after Redis has refused a read */
+    NEVER = -1,
     FOREIGN_MOST = 4096,
 };
 
@@ -76,10 +77,16 @@ struct due_read {
     unsigned lane;
     uint64_t *numbers;
     size_t count, got;
-    bool missed;  /* an answer did not come: what was left out is still due */
-    bool refused; /* an answer was an error, of a key that is foreign, say; or nonsense */
+    int again_ms; /* something was left out that is still due: when to read again; NEVER: nothing */
     unsigned asked, limit;
 };
+
+/* 0 where an answer did not come; AGAIN_MS where it was an error, of a key that is foreign, say, or
+ * nonsense. */
+static void read_again(struct due_read *r, int after_ms)
+{
+    r->again_ms = after_ms > r->again_ms ? after_ms : r->again_ms;
+}
 
 static void read_free(struct due_read *r)
 {
@@ -141,15 +148,16 @@ static void read_done(struct journal *j, struct due_read *r)
     }
     if (t != NULL && t == r->t) {
         t->due_reading = false;
-        if (r->missed && r->kind == READ_DUE) {
-            t->next_due_ms = worker_now_ms(j->w) + (r->refused ? AGAIN_MS : 0);
+        bool whole = r->again_ms == NEVER;
+        if (!whole && r->kind == READ_DUE) {
+            t->next_due_ms = worker_now_ms(j->w) + r->again_ms;
         }
         lane_pump(t->lane);
         due_rearm(j->w);
-        if (r->kind == READ_EXPIRED && r->count > 0 && !r->missed) {
+        if (r->kind == READ_EXPIRED && r->count > 0 && whole) {
             due_expire(t); /* more of the same */
         }
-        if (t->next_due_ms <= worker_now_ms(j->w) && r->count > 0 && !r->missed) {
+        if (t->next_due_ms <= worker_now_ms(j->w) && r->count > 0 && whole) {
             due_look(t); /* more of the same */
         }
     }
@@ -163,12 +171,14 @@ static bool is_read(const struct journal *j, struct due_read *r, const redisRepl
     enum store_error e = store_error_of(reply);
     bool fits = e == STORE_OK && reply->type == REDIS_REPLY_ARRAY &&
                 (elements == 0 || reply->elements == elements);
-    if (!fits && e != STORE_UNKNOWN && !store_error_moves(e) && !r->refused) {
+    if (!fits && e != STORE_UNKNOWN && !store_error_moves(e) && r->again_ms < AGAIN_MS) {
         log_line(LOG_ERROR, "parked deliveries cannot be read; trying again", "journal", "%s",
                  j->name, "destination", "%s", j->w->lanes[r->lane]->name, "error", "%s",
                  e == STORE_OK ? "nonsense" : store_error_word(e), NULL);
     }
-    r->refused |= !fits && e != STORE_UNKNOWN;
+    if (!fits) {
+        read_again(r, e == STORE_UNKNOWN ? 0 : AGAIN_MS);
+    }
     return fits;
 }
 
@@ -184,7 +194,9 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
     struct track *t = still(j, r);
     uint64_t n = r->numbers[r->got++];
     bool read = is_read(j, r, reply, 7);
-    r->missed |= t == NULL || !read;
+    if (t == NULL) {
+        read_again(r, 0);
+    }
     if (t != NULL && read) {
         struct record record;
         uint64_t received;
@@ -243,7 +255,7 @@ static void ask_event(struct journal *j, struct due_read *r, uint64_t n)
     if (call(j, r, 9, argv, on_event)) {
         r->numbers[r->count++] = n;
     } else {
-        r->missed = true;
+        read_again(r, 0);
     }
     buf_done(&key);
     buf_done(&field);
@@ -301,7 +313,7 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
 {
     struct track *t = still(j, r);
     if (!is_read(j, r, reply, 0) || t == NULL) {
-        r->missed = true;
+        read_again(r, 0);
         read_done(j, r);
         return;
     }
@@ -337,9 +349,9 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
     bool all = next == INT64_MAX && pairs < r->limit; /* a full answer may hide more behind it */
     if (r->kind == READ_DUE) {
         t->next_due_ms = next == INT64_MAX && !all ? now : next;
-        bool nothing = next == INT64_MAX && !all && r->count == 0 && !r->missed;
-        r->missed |= nothing;
-        r->refused |= nothing; /* a page with nothing for us: again, but not in a loop */
+        if (next == INT64_MAX && !all && r->count == 0 && r->again_ms == NEVER) {
+            read_again(r, AGAIN_MS); /* a page with nothing for us: not in a loop */
+        }
     }
     read_done(j, r);
 }
@@ -350,6 +362,7 @@ static void start_read(struct track *t, enum read_kind kind, int64_t before_ms)
     struct due_read *r = calloc(1, sizeof *r);
     ENSURE(r != NULL);
     r->t = t;
+    r->again_ms = NEVER;
     r->lane = t->lane->number;
     r->kind = kind;
     unsigned room = kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane, FROM_DUE);

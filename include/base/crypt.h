@@ -13,10 +13,22 @@ size_t crypt_digest_len(enum crypt_digest d);
 struct crypt_key;
 struct crypt_key *crypt_key_new(enum crypt_digest d, struct str secret); /* copies; never NULL */
 void crypt_key_free(struct crypt_key *k);                                /* wipes */
-void crypt_sha256(const struct str *parts, size_t n, unsigned char out[CRYPT_DIGEST_MAX]);
+/* Digest of the concatenation of `n` parts; `out` gets crypt_digest_len bytes. */
+void crypt_digest(enum crypt_digest d, const struct str *parts, size_t n,
+                  unsigned char out[CRYPT_DIGEST_MAX]);
 /* HMAC over the concatenation of `n` parts; `out` gets crypt_digest_len bytes. */
 void crypt_hmac(struct crypt_key *k, const struct str *parts, size_t n,
                 unsigned char out[CRYPT_DIGEST_MAX]);
+
+/* Somebody else's public key: what it says is verified, nothing is signed. */
+enum crypt_public_kind { CRYPT_ED25519, CRYPT_P256 };
+#define CRYPT_SIGNATURE_MAX 72 /* bytes: of P-256 in DER; Ed25519 has 64 */
+struct crypt_public;
+/* 32 raw bytes (Ed25519) or DER (SubjectPublicKeyInfo, either); NULL if it is no such key. */
+struct crypt_public *crypt_public_new(enum crypt_public_kind kind, struct str bytes);
+void crypt_public_free(struct crypt_public *k);
+/* Is it that key's signature of `text`? P-256: ECDSA with SHA-256, DER (RFC 3279 2.2.3). */
+bool crypt_public_check(const struct crypt_public *k, struct str text, struct str signature);
 
 bool crypt_equal(const void *a, const void *b, size_t n); /* constant time */
 void crypt_random(void *out, size_t n);                   /* aborts if the system has none */

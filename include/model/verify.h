@@ -15,25 +15,36 @@
 extern const char VERIFY_BAD_SIGNATURE[];   /* "bad_signature" */
 extern const char VERIFY_STALE_TIMESTAMP[]; /* "stale_timestamp": too old, or too far ahead */
 
+enum verify_kind {
+    VERIFY_HMAC,
+    VERIFY_HASH,    /* plain digest of a template that holds {secret}: a provider's mistake */
+    VERIFY_ED25519, /* the "secret" is the provider's public key */
+    VERIFY_ECDSA,   /* so here: P-256 with SHA-256, signatures in DER */
+    VERIFY_TOKEN,   /* the secret itself comes in a header: nothing of the body is vouched for */
+    VERIFY_BASIC,   /* so here: "user:password", as RFC 7617 has it */
+    VERIFY_NONE,    /* nothing is verified; only ever by being asked for */
+};
 enum verify_encoding { VERIFY_HEX, VERIFY_BASE64, VERIFY_BASE64URL };
 enum verify_key { VERIFY_KEY_RAW, VERIFY_KEY_BASE64, VERIFY_KEY_HEX };
 
-#define VERIFY_NAMES 4 /* names in a list of headers */
+#define VERIFY_NAMES 8 /* names in a list of headers */
 
 /* What a signature scheme is made of (PROVIDERS.md, section 4): a preset is a constant one, `type:
- * hmac` fills one in. Texts are borrowed and outlive what is compiled from it. */
+ * hmac` and its like fill one in. Texts are borrowed and outlive what is compiled from it. */
 struct verify_recipe {
     struct str name;
-    bool none; /* nothing is verified; only ever by being asked for */
+    enum verify_kind kind;
     enum crypt_digest digest;
     struct str headers[VERIFY_NAMES]; /* of signatures: every one that is present is tried */
     char item_sep, kv_sep;            /* how such a header splits; 0 = not */
     struct str sig_key, ts_key;       /* keys of signatures and timestamp, when kv_sep splits */
     enum verify_encoding encoding;
-    struct str signed_text;              /* literals and {body} {ts} {id} {url} {method} */
-    struct str ts_headers[VERIFY_NAMES]; /* of the timestamp, unless ts_key names it; first wins */
+    struct str signed_text; /* literals and {body} {ts} {id} {url} {method}; {secret}, of HASH */
+    /* The timestamp, unless ts_key names it: a header, the first that is there, or a field of the
+     * body, which the signature covers. */
+    struct str ts_headers[VERIFY_NAMES], ts_pointer;
     enum timestamp_unit unit;
-    int64_t past_s, future_s; /* tolerance; 0 = not looked at */
+    int64_t past_s, future_s; /* tolerance; both 0 = it is not even read as a time */
     struct str id_headers[VERIFY_NAMES];
     enum verify_key key;
     struct str key_prefix; /* cut off a secret before it is decoded, where it is there */
@@ -47,14 +58,6 @@ struct verify_recipe {
 const struct verify_recipe *verify_preset(struct str name);
 /* All of them, in order, for messages: NULL behind the last. */
 const struct verify_recipe *verify_preset_at(size_t i);
-
-/* What `penstock send` sends when it is given nothing: a body of the provider's shape, and the
- * header that names its type (empty: the type is in the body). Empty for an unknown name. */
-struct verify_sample {
-    struct str body;
-    struct field type;
-};
-struct verify_sample verify_preset_sample(struct str name);
 
 struct verify; /* compiled: scheme, secrets, template */
 
@@ -85,8 +88,7 @@ struct str verify_name(const struct verify *v); /* "stripe", "hmac", "none" */
 
 /* Signs `body` as the provider would, for `penstock send` and tests: appends to `fields` the
  * headers (bytes live in `out`). NULL, or why it cannot. */
-const char *verify_sign(const struct verify *v, struct str method, struct str target,
-                        struct str body, int64_t now_s, struct str delivery_id,
-                        struct fields *fields, struct buf *out) MUST_CHECK;
+const char *verify_sign(const struct verify *v, struct str method, struct str body, int64_t now_s,
+                        struct str delivery_id, struct fields *fields, struct buf *out) MUST_CHECK;
 
 #endif

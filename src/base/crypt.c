@@ -5,9 +5,11 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <openssl/x509.h>
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -74,10 +76,14 @@ static EVP_MAC_CTX *take(struct crypt_key *k)
     return c;
 }
 
-void crypt_sha256(const struct str *parts, size_t n, unsigned char out[CRYPT_DIGEST_MAX])
+void crypt_digest(enum crypt_digest d, const struct str *parts, size_t n,
+                  unsigned char out[CRYPT_DIGEST_MAX])
 {
+    const EVP_MD *md = d == CRYPT_SHA1     ? EVP_sha1()
+                       : d == CRYPT_SHA256 ? EVP_sha256()
+                                           : EVP_sha512();
     EVP_MD_CTX *c = EVP_MD_CTX_new();
-    ENSURE(c != NULL && EVP_DigestInit_ex(c, EVP_sha256(), NULL) == 1);
+    ENSURE(c != NULL && EVP_DigestInit_ex(c, md, NULL) == 1);
     for (size_t i = 0; i < n; i++) {
         ENSURE(EVP_DigestUpdate(c, parts[i].at, parts[i].len) == 1);
     }
@@ -97,6 +103,73 @@ void crypt_hmac(struct crypt_key *k, const struct str *parts, size_t n,
     size_t len;
     ENSURE(EVP_MAC_final(c, out, &len, CRYPT_DIGEST_MAX) == 1 && len == k->digest_len);
     EVP_MAC_CTX_free(atomic_exchange(&k->spare, c));
+}
+
+/* --- public keys --- */
+
+struct crypt_public {
+    EVP_PKEY *key;
+    const EVP_MD *md; /* NULL: the scheme has its own */
+};
+
+static EVP_PKEY *read_public(enum crypt_public_kind kind, struct str bytes)
+{
+    const unsigned char *at = (const unsigned char *)bytes.at;
+    if (kind == CRYPT_ED25519 && bytes.len == 32) {
+        return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, at, bytes.len);
+    }
+    const unsigned char *end = at;
+    EVP_PKEY *key = bytes.len == 0 ? NULL : d2i_PUBKEY(NULL, &end, (long)bytes.len);
+    if (key != NULL && end != at + bytes.len) {
+        EVP_PKEY_free(key);
+        key = NULL;
+    }
+    return key;
+}
+
+static bool is_of_kind(const EVP_PKEY *key, enum crypt_public_kind kind)
+{
+    char group[32];
+    if (kind == CRYPT_ED25519) {
+        return EVP_PKEY_is_a(key, "ED25519") == 1;
+    }
+    return EVP_PKEY_is_a(key, "EC") == 1 &&
+           EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
+           strcmp(group, "prime256v1") == 0;
+}
+
+struct crypt_public *crypt_public_new(enum crypt_public_kind kind, struct str bytes)
+{
+    EVP_PKEY *key = read_public(kind, bytes);
+    if (key == NULL || !is_of_kind(key, kind)) {
+        EVP_PKEY_free(key);
+        ERR_clear_error();
+        return NULL;
+    }
+    struct crypt_public *k = calloc(1, sizeof *k);
+    ENSURE(k != NULL);
+    k->key = key;
+    k->md = kind == CRYPT_P256 ? EVP_sha256() : NULL;
+    return k;
+}
+
+void crypt_public_free(struct crypt_public *k)
+{
+    if (k != NULL) {
+        EVP_PKEY_free(k->key);
+        free(k);
+    }
+}
+
+bool crypt_public_check(const struct crypt_public *k, struct str text, struct str signature)
+{
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    ENSURE(c != NULL && EVP_DigestVerifyInit(c, NULL, k->md, NULL, k->key) == 1);
+    bool good = EVP_DigestVerify(c, (const unsigned char *)signature.at, signature.len,
+                                 (const unsigned char *)text.at, text.len) == 1;
+    EVP_MD_CTX_free(c);
+    ERR_clear_error(); /* of a signature that is none */
+    return good;
 }
 
 bool crypt_equal(const void *a, const void *b, size_t n)

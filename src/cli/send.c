@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/crypt.h"
+#include "model/provider.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -77,8 +78,8 @@ static bool read_body(const struct args *a, const struct conf_source *source, st
     if (a->body != NULL && a->body[0] == '@') {
         return read_file(a->body + 1, out);
     }
-    struct verify_sample sample = verify_preset_sample(verify_name(source->verify));
-    return buf_add_str(out, a->body != NULL ? str_of(a->body) : sample.body);
+    const struct provider *p = provider_find(verify_name(source->verify));
+    return buf_add_str(out, a->body != NULL ? str_of(a->body) : p != NULL ? p->body : STR_NONE);
 }
 
 /* Where to: --url, or the configuration's own listener. */
@@ -122,9 +123,9 @@ static void make_delivery_id(char id[37])
 
 static void put_event_type(const struct conf_source *source, struct buf *out)
 {
-    struct verify_sample sample = verify_preset_sample(verify_name(source->verify));
-    if (sample.type.name.len > 0) {
-        buf_printf(out, "%.*s: %.*s\r\n", STR_ARG(sample.type.name), STR_ARG(sample.type.value));
+    const struct provider *p = provider_find(verify_name(source->verify));
+    if (p != NULL && p->type.name.len > 0) {
+        buf_printf(out, "%.*s: %.*s\r\n", STR_ARG(p->type.name), STR_ARG(p->type.value));
     }
 }
 
@@ -143,8 +144,8 @@ static int post(const struct args *a, const struct conf *conf, const struct conf
     buf_init(&head, 2 * FIELDS_MOST);
     buf_init(&reply.body, 1 << 20);
     make_delivery_id(id);
-    const char *why = verify_sign(source->verify, STR("POST"), source->path, buf_str(body),
-                                  (int64_t)time(NULL), str_of(id), &signed_fields, &bytes);
+    const char *why = verify_sign(source->verify, STR("POST"), buf_str(body), (int64_t)time(NULL),
+                                  str_of(id), &signed_fields, &bytes);
     buf_add_str(&head, STR("Content-Type: application/json\r\nUser-Agent: penstock-send\r\n"));
     for (size_t i = 0; i < signed_fields.n; i++) {
         buf_printf(&head, "%.*s: %.*s\r\n", STR_ARG(signed_fields.v[i].name),

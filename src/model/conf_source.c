@@ -165,12 +165,12 @@ static bool check_secrets(struct conf_reader *r, const struct file_source *s,
         report_help(r->report, "put all of them into \"secrets\"");
         return false;
     }
-    if (recipe->none && was_given(s)) {
+    if (recipe->kind == VERIFY_NONE && was_given(s)) {
         report_error(r->report, &s->item.place,
                      "a secret is given, but \"verify: none\" looks at none");
         return false;
     }
-    if (recipe->none || n > 0) {
+    if (recipe->kind == VERIFY_NONE || n > 0) {
         return true;
     }
     if (s->secret.at != NULL) {

@@ -1,8 +1,9 @@
-/* The providers we know: one row each. Facts are from PROVIDERS.md, sections 1 and 2; a value that
- * is uncertain there is not relied upon here. */
+/* How the providers we know sign: one row each, by name. Facts are from PROVIDERS.md, sections 1
+ * and 3, and the page or library that model/provider_facts.c names; a value that is uncertain there
+ * is not relied upon here. A tolerance stands only where the provider states one: a sender that
+ * tries again with the first signature would be refused else. Where it says no more than how old, a
+ * timestamp may be as far ahead. */
 #include "model/verify.h"
-
-#define FIVE_MINUTES_S 300
 
 /* STR for a constant initialiser. */
 #define TEXT(literal)                                                                              \
@@ -10,119 +11,419 @@
         (literal), sizeof(literal) - 1                                                             \
     }
 
+/* Shapes that many share. */
+#define HMAC_HEX(header) .headers = {TEXT(header)}, .digest = CRYPT_SHA256, .encoding = VERIFY_HEX
+#define HMAC_BASE64(header)                                                                        \
+    .headers = {TEXT(header)}, .digest = CRYPT_SHA256, .encoding = VERIFY_BASE64
+#define HMAC_SHA1(header, how) .headers = {TEXT(header)}, .digest = CRYPT_SHA1, .encoding = how
+#define PREFIX(key) .kv_sep = '=', .sig_key = TEXT(key) /* "sha256=..." */
+#define LIST(items, key, ts)                                                                       \
+    .item_sep = (items), .kv_sep = '=', .sig_key = TEXT(key), .ts_key = TEXT(ts) /* "t=..,v1=.."   \
+                                                                                  */
+#define SIGNS(template) .signed_text = TEXT(template)
+#define WITHIN(seconds) .past_s = (seconds), .future_s = (seconds)
+#define TYPE_AT(path) .event_type = {.pointer = TEXT(path)}
+#define TYPE_IN(name) .event_type = {.header = TEXT(name)}
+#define ID_AT(path) .delivery_id = {.pointer = TEXT(path)}
+#define ID_IN(name) .delivery_id = {.header = TEXT(name)}
+#define TOKEN_IN(name) .kind = VERIFY_TOKEN, .headers = {TEXT(name)}
+#define BASIC .kind = VERIFY_BASIC, .headers = {TEXT("Authorization")}
+
+/* https://github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md: the symmetric
+ * v1; a v1a (Ed25519) in the same list is skipped. */
+#define STANDARD_HEADERS                                                                           \
+    .headers = {TEXT("webhook-signature")}, .ts_headers = {TEXT("webhook-timestamp")},             \
+    .id_headers = {TEXT("webhook-id")}, ID_IN("webhook-id")
+#define SVIX_HEADERS                                                                               \
+    .headers = {TEXT("svix-signature"), TEXT("webhook-signature")},                                \
+    .ts_headers = {TEXT("svix-timestamp"), TEXT("webhook-timestamp")},                             \
+    .id_headers = {TEXT("svix-id"), TEXT("webhook-id")}, ID_IN("svix-id")
+#define STANDARD                                                                                   \
+    .digest = CRYPT_SHA256, .encoding = VERIFY_BASE64, .item_sep = ' ', .kv_sep = ',',             \
+    .sig_key = TEXT("v1"), SIGNS("{id}.{ts}.{body}"), TYPE_AT("/type")
+#define WHSEC .key = VERIFY_KEY_BASE64, .key_prefix = TEXT("whsec_")
+
+enum { SECONDS = 1, MINUTES = 60, HOURS = 3600 };
+
 static const struct verify_recipe presets[] = {
-    {
-        /* https://docs.stripe.com/webhooks; stripe-node src/Webhooks.ts. The key is the whole text,
-         * whsec_ included. Its library looks at the past only; we also refuse a far future. */
-        .name = TEXT("stripe"),
-        .digest = CRYPT_SHA256,
-        .headers = {TEXT("Stripe-Signature")},
-        .item_sep = ',',
-        .kv_sep = '=',
-        .sig_key = TEXT("v1"),
-        .ts_key = TEXT("t"),
-        .encoding = VERIFY_HEX,
-        .signed_text = TEXT("{ts}.{body}"),
-        .past_s = FIVE_MINUTES_S,
-        .future_s = FIVE_MINUTES_S,
-        .event_type = {.pointer = TEXT("/type")},
-        .delivery_id = {.pointer = TEXT("/id")},
-    },
-    {
-        /* https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries;
-         * octokit/webhooks-methods.js. No timestamp: a replay is for `dedupe` to see. */
-        .name = TEXT("github"),
-        .digest = CRYPT_SHA256,
-        .headers = {TEXT("X-Hub-Signature-256")},
-        .kv_sep = '=',
-        .sig_key = TEXT("sha256"),
-        .encoding = VERIFY_HEX,
-        .signed_text = TEXT("{body}"),
-        .event_type = {.header = TEXT("X-GitHub-Event"), .pointer = TEXT("/action")},
-        .delivery_id = {.header = TEXT("X-GitHub-Delivery")},
-        .body_bytes = 25 * 1024 * 1024,
-    },
-    {
-        /* https://shopify.dev/docs/apps/build/webhooks; Shopify/shopify-api-js. The Events API uses
-         * the second header. */
-        .name = TEXT("shopify"),
-        .digest = CRYPT_SHA256,
-        .headers = {TEXT("X-Shopify-Hmac-Sha256"), TEXT("shopify-hmac-sha256")},
-        .encoding = VERIFY_BASE64,
-        .signed_text = TEXT("{body}"),
-        .event_type = {.header = TEXT("X-Shopify-Topic")},
-        .delivery_id = {.header = TEXT("X-Shopify-Webhook-Id")},
-    },
-    {
-        /* https://api.slack.com/authentication/verifying-requests-from-slack; slackapi/bolt-js. */
-        .name = TEXT("slack"),
-        .digest = CRYPT_SHA256,
-        .headers = {TEXT("X-Slack-Signature")},
-        .kv_sep = '=',
-        .sig_key = TEXT("v0"),
-        .encoding = VERIFY_HEX,
-        .signed_text = TEXT("v0:{ts}:{body}"),
-        .ts_headers = {TEXT("X-Slack-Request-Timestamp")},
-        .past_s = FIVE_MINUTES_S,
-        .future_s = FIVE_MINUTES_S,
-        .event_type = {.pointer = TEXT("/event/type")},
-        .delivery_id = {.pointer = TEXT("/event_id")},
-    },
-    {
-        /* https://github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md. Only
-         * the symmetric v1; v1a (Ed25519) in the same list is skipped. */
-        .name = TEXT("standard"),
-        .digest = CRYPT_SHA256,
-        .headers = {TEXT("webhook-signature")},
-        .item_sep = ' ',
-        .kv_sep = ',',
-        .sig_key = TEXT("v1"),
-        .encoding = VERIFY_BASE64,
-        .signed_text = TEXT("{id}.{ts}.{body}"),
-        .ts_headers = {TEXT("webhook-timestamp")},
-        .past_s = FIVE_MINUTES_S,
-        .future_s = FIVE_MINUTES_S,
-        .id_headers = {TEXT("webhook-id")},
-        .key = VERIFY_KEY_BASE64,
-        .key_prefix = TEXT("whsec_"),
-        .event_type = {.pointer = TEXT("/type")},
-        .delivery_id = {.header = TEXT("webhook-id")},
-    },
-    {.name = TEXT("none"), .none = true},
+    {.name = TEXT("stripe"),
+     HMAC_HEX("Stripe-Signature"),
+     LIST(',', "v1", "t"),
+     SIGNS("{ts}.{body}"),
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/type"),
+     ID_AT("/id")},
+    {.name = TEXT("github"),
+     HMAC_HEX("X-Hub-Signature-256"),
+     PREFIX("sha256"),
+     SIGNS("{body}"),
+     .event_type = {.header = TEXT("X-GitHub-Event"), .pointer = TEXT("/action")},
+     ID_IN("X-GitHub-Delivery"),
+     .body_bytes = 25 << 20},
+    {.name = TEXT("gitlab"),
+     TOKEN_IN("X-Gitlab-Token"),
+     TYPE_IN("X-Gitlab-Event"),
+     ID_IN("Idempotency-Key"),
+     .body_bytes = 25 << 20},
+    {.name = TEXT("bitbucket"),
+     HMAC_HEX("X-Hub-Signature"),
+     PREFIX("sha256"),
+     SIGNS("{body}"),
+     TYPE_IN("X-Event-Key"),
+     ID_IN("X-Request-UUID")},
+    {.name = TEXT("shopify"), /* the second header is of the Events API */
+     .headers = {TEXT("X-Shopify-Hmac-Sha256"), TEXT("shopify-hmac-sha256")},
+     .digest = CRYPT_SHA256,
+     .encoding = VERIFY_BASE64,
+     SIGNS("{body}"),
+     TYPE_IN("X-Shopify-Topic"),
+     ID_IN("X-Shopify-Webhook-Id")},
+    {.name = TEXT("slack"),
+     HMAC_HEX("X-Slack-Signature"),
+     PREFIX("v0"),
+     SIGNS("v0:{ts}:{body}"),
+     .ts_headers = {TEXT("X-Slack-Request-Timestamp")},
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/event/type"),
+     ID_AT("/event_id")},
+    {.name = TEXT("standard"), STANDARD_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
+    {.name = TEXT("svix"), SVIX_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
+    {.name = TEXT("clerk"), SVIX_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
+    {.name = TEXT("resend"), SVIX_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
+    {.name = TEXT("openai"), STANDARD_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
+    {.name = TEXT("anthropic"), STANDARD_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
+    {.name = TEXT("lithic"), STANDARD_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
+    {.name = TEXT("liveblocks"), STANDARD_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
+    {.name = TEXT("portone"), STANDARD_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
+    {.name = TEXT("replicate"), STANDARD_HEADERS, STANDARD, WHSEC}, /* it checks no age */
+    /* Of these two the secret's own characters are the key. */
+    {.name = TEXT("polar"), STANDARD_HEADERS, STANDARD, WITHIN(5 * MINUTES)},
+    {.name = TEXT("bigcommerce"), STANDARD_HEADERS, STANDARD, WITHIN(5 * MINUTES)},
+    /* Its library takes 5 s and looks at the past only: a clock that is a little off would refuse
+     * all, so it is a minute. */
+    {.name = TEXT("paddle"),
+     HMAC_HEX("Paddle-Signature"),
+     LIST(';', "h1", "ts"),
+     SIGNS("{ts}:{body}"),
+     WITHIN(1 * MINUTES),
+     TYPE_AT("/event_type"),
+     ID_AT("/event_id")},
+    {.name = TEXT("square"),
+     HMAC_BASE64("x-square-hmacsha256-signature"),
+     SIGNS("{url}{body}"),
+     TYPE_AT("/type"),
+     ID_AT("/event_id")},
+    {.name = TEXT("adyen-platform"),
+     HMAC_BASE64("HmacSignature"),
+     SIGNS("{body}"),
+     .key = VERIFY_KEY_HEX,
+     TYPE_AT("/type")},
+    {.name = TEXT("zoom"),
+     HMAC_HEX("x-zm-signature"),
+     PREFIX("v0"),
+     SIGNS("v0:{ts}:{body}"),
+     .ts_headers = {TEXT("x-zm-request-timestamp")},
+     TYPE_AT("/event")},
+    {.name = TEXT("hubspot"),
+     HMAC_BASE64("X-HubSpot-Signature-v3"),
+     SIGNS("{method}{url}{body}{ts}"),
+     .ts_headers = {TEXT("X-HubSpot-Request-Timestamp")},
+     .unit = TIMESTAMP_MILLISECONDS,
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/0/subscriptionType"),
+     ID_AT("/0/eventId")},
+    {.name = TEXT("intercom"),
+     HMAC_SHA1("X-Hub-Signature", VERIFY_HEX),
+     PREFIX("sha1"),
+     SIGNS("{body}"),
+     TYPE_AT("/topic"),
+     ID_AT("/id")},
+    {.name = TEXT("zendesk"),
+     HMAC_BASE64("X-Zendesk-Webhook-Signature"),
+     SIGNS("{ts}{body}"),
+     .ts_headers = {TEXT("X-Zendesk-Webhook-Signature-Timestamp")},
+     TYPE_AT("/type"),
+     ID_IN("X-Zendesk-Webhook-Invocation-Id")},
+    {.name = TEXT("linear"),
+     HMAC_HEX("Linear-Signature"),
+     SIGNS("{body}"),
+     .ts_pointer = TEXT("/webhookTimestamp"),
+     .unit = TIMESTAMP_MILLISECONDS,
+     WITHIN(1 * MINUTES),
+     TYPE_AT("/type"),
+     ID_IN("Linear-Delivery"),
+     .body_bytes = 5 << 20},
+    {.name = TEXT("typeform"),
+     HMAC_BASE64("Typeform-Signature"),
+     PREFIX("sha256"),
+     SIGNS("{body}"),
+     TYPE_AT("/event_type"),
+     ID_AT("/event_id")},
+    {.name = TEXT("docusign"), /* one header for each key that is active */
+     .headers = {TEXT("X-DocuSign-Signature-1"), TEXT("X-DocuSign-Signature-2"),
+                 TEXT("X-DocuSign-Signature-3"), TEXT("X-DocuSign-Signature-4"),
+                 TEXT("X-DocuSign-Signature-5"), TEXT("X-DocuSign-Signature-6"),
+                 TEXT("X-DocuSign-Signature-7"), TEXT("X-DocuSign-Signature-8")},
+     .digest = CRYPT_SHA256,
+     .encoding = VERIFY_BASE64,
+     SIGNS("{body}"),
+     TYPE_AT("/event")},
+    {.name = TEXT("jira"),
+     HMAC_HEX("X-Hub-Signature"),
+     PREFIX("sha256"),
+     SIGNS("{body}"),
+     TYPE_AT("/webhookEvent"),
+     ID_IN("X-Atlassian-Webhook-Identifier")},
+    {.name = TEXT("pagerduty"),
+     HMAC_HEX("X-PagerDuty-Signature"),
+     .item_sep = ',',
+     PREFIX("v1"),
+     SIGNS("{body}"),
+     TYPE_AT("/event/event_type"),
+     ID_AT("/event/id")},
+    {.name = TEXT("sentry"),
+     .headers = {TEXT("Sentry-Hook-Signature"), TEXT("X-Sentry-Hook-Signature")},
+     .digest = CRYPT_SHA256,
+     .encoding = VERIFY_HEX,
+     SIGNS("{body}"),
+     .event_type = {.header = TEXT("Sentry-Hook-Resource"), .pointer = TEXT("/action")},
+     ID_IN("Request-ID")},
+    {.name = TEXT("vercel"),
+     HMAC_SHA1("x-vercel-signature", VERIFY_HEX),
+     SIGNS("{body}"),
+     TYPE_AT("/type"),
+     ID_AT("/id")},
+    {.name = TEXT("heroku"),
+     HMAC_BASE64("Heroku-Webhook-Hmac-SHA256"),
+     SIGNS("{body}"),
+     TYPE_AT("/resource"),
+     ID_AT("/webhook_metadata/delivery/id")},
+    {.name = TEXT("asana"), HMAC_HEX("X-Hook-Signature"), SIGNS("{body}")},
+    {.name = TEXT("trello"),
+     HMAC_SHA1("X-Trello-Webhook", VERIFY_BASE64),
+     SIGNS("{body}{url}"),
+     TYPE_AT("/action/type"),
+     ID_AT("/action/id")},
+    {.name = TEXT("dropbox"), HMAC_HEX("X-Dropbox-Signature"), SIGNS("{body}")},
+    {.name = TEXT("meta"),
+     HMAC_HEX("X-Hub-Signature-256"),
+     PREFIX("sha256"),
+     SIGNS("{body}"),
+     TYPE_AT("/object"),
+     .body_bytes = 3 << 20},
+    {.name = TEXT("x"),
+     HMAC_BASE64("x-twitter-webhooks-signature"),
+     PREFIX("sha256"),
+     SIGNS("{body}")},
+    {.name = TEXT("okta"),
+     TOKEN_IN("Authorization"),
+     TYPE_AT("/data/events/0/eventType"),
+     ID_AT("/eventId")},
+    {.name = TEXT("auth0"), TOKEN_IN("Authorization")},
+    {.name = TEXT("calendly"),
+     HMAC_HEX("Calendly-Webhook-Signature"),
+     LIST(',', "v1", "t"),
+     SIGNS("{ts}.{body}"),
+     TYPE_AT("/event")},
+    {.name = TEXT("woocommerce"),
+     HMAC_BASE64("X-WC-Webhook-Signature"),
+     SIGNS("{body}"),
+     TYPE_IN("X-WC-Webhook-Topic"),
+     ID_IN("X-WC-Webhook-Delivery-ID")},
+    {.name = TEXT("xero"), HMAC_BASE64("x-xero-signature"), SIGNS("{body}")},
+    {.name = TEXT("quickbooks"), HMAC_BASE64("intuit-signature"), SIGNS("{body}")},
+    {.name = TEXT("postmark"), BASIC, TYPE_AT("/RecordType"), ID_AT("/MessageID")},
+    {.name = TEXT("segment"),
+     HMAC_SHA1("X-Signature", VERIFY_HEX),
+     SIGNS("{body}"),
+     TYPE_AT("/type"),
+     ID_AT("/messageId")},
+    {.name = TEXT("circleci"),
+     HMAC_HEX("circleci-signature"),
+     .item_sep = ',',
+     PREFIX("v1"),
+     SIGNS("{body}"),
+     TYPE_AT("/type"),
+     ID_AT("/id")},
+    {.name = TEXT("npm"),
+     HMAC_HEX("x-npm-signature"),
+     PREFIX("sha256"),
+     SIGNS("{body}"),
+     TYPE_AT("/event")},
+    {.name = TEXT("line"),
+     HMAC_BASE64("X-Line-Signature"),
+     SIGNS("{body}"),
+     TYPE_AT("/events/0/type"),
+     ID_AT("/events/0/webhookEventId")},
+    {.name = TEXT("twitch"),
+     HMAC_HEX("Twitch-Eventsub-Message-Signature"),
+     PREFIX("sha256"),
+     SIGNS("{id}{ts}{body}"),
+     .ts_headers = {TEXT("Twitch-Eventsub-Message-Timestamp")},
+     .id_headers = {TEXT("Twitch-Eventsub-Message-Id")},
+     .unit = TIMESTAMP_ISO8601,
+     TYPE_IN("Twitch-Eventsub-Subscription-Type"),
+     ID_IN("Twitch-Eventsub-Message-Id")},
+    {.name = TEXT("telegram"), TOKEN_IN("X-Telegram-Bot-Api-Secret-Token"), ID_AT("/update_id")},
+    {.name = TEXT("pusher"),
+     HMAC_HEX("X-Pusher-Signature"),
+     SIGNS("{body}"),
+     TYPE_AT(
+         "/events/0/name")}, /* each secret is tried: which one X-Pusher-Key names is known then */
+    {.name = TEXT("chargebee"), BASIC, TYPE_AT("/event_type"), ID_AT("/id")},
+    {.name = TEXT("sanity"),
+     .headers = {TEXT("sanity-webhook-signature")},
+     .digest = CRYPT_SHA256,
+     .encoding = VERIFY_BASE64URL,
+     LIST(',', "v1", "t"),
+     SIGNS("{ts}.{body}"),
+     .unit = TIMESTAMP_MILLISECONDS,
+     ID_IN("idempotency-key")},
+
+    {.name = TEXT("mux"),
+     HMAC_HEX("Mux-Signature"),
+     LIST(',', "v1", "t"),
+     SIGNS("{ts}.{body}"),
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/type"),
+     ID_AT("/id")},
+    {.name = TEXT("workos"),
+     HMAC_HEX("WorkOS-Signature"),
+     LIST(',', "v1", "t"),
+     SIGNS("{ts}.{body}"),
+     .unit = TIMESTAMP_MILLISECONDS,
+     WITHIN(3 * MINUTES),
+     TYPE_AT("/event"),
+     ID_AT("/id")},
+    {.name = TEXT("elevenlabs"),
+     HMAC_HEX("ElevenLabs-Signature"),
+     LIST(',', "v0", "t"),
+     SIGNS("{ts}.{body}"),
+     WITHIN(30 * MINUTES),
+     TYPE_AT("/type")},
+    {.name = TEXT("retell"),
+     HMAC_HEX("X-Retell-Signature"),
+     LIST(',', "d", "v"),
+     SIGNS("{body}{ts}"),
+     .unit = TIMESTAMP_MILLISECONDS,
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/event")},
+    {.name = TEXT("orb"),
+     HMAC_HEX("X-Orb-Signature"),
+     .item_sep = ',',
+     PREFIX("v1"),
+     SIGNS("v1:{ts}:{body}"),
+     .ts_headers = {TEXT("X-Orb-Timestamp")},
+     .unit = TIMESTAMP_ISO8601,
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/type"),
+     ID_AT("/id")},
+    {.name = TEXT("webflow"),
+     HMAC_HEX("x-webflow-signature"),
+     SIGNS("{ts}:{body}"),
+     .ts_headers = {TEXT("x-webflow-timestamp")},
+     .unit = TIMESTAMP_MILLISECONDS,
+     TYPE_AT("/triggerType")},
+    {.name = TEXT("box"),
+     .headers = {TEXT("Box-Signature-Primary"), TEXT("Box-Signature-Secondary")},
+     .digest = CRYPT_SHA256,
+     .encoding = VERIFY_BASE64,
+     SIGNS("{body}{ts}"),
+     .ts_headers = {TEXT("Box-Delivery-Timestamp")},
+     .unit = TIMESTAMP_ISO8601,
+     WITHIN(10 * MINUTES),
+     TYPE_AT("/trigger"),
+     ID_AT("/id")},
+    {.name = TEXT("cashfree"),
+     HMAC_BASE64("x-webhook-signature"),
+     SIGNS("{ts}{body}"),
+     .ts_headers = {TEXT("x-webhook-timestamp")},
+     .unit = TIMESTAMP_MILLISECONDS,
+     TYPE_AT("/type")},
+    {.name = TEXT("cloudinary"),
+     .kind = VERIFY_HASH,
+     .headers = {TEXT("X-Cld-Signature")},
+     .digest = CRYPT_SHA1,
+     .encoding = VERIFY_HEX,
+     SIGNS("{body}{ts}{secret}"),
+     .ts_headers = {TEXT("X-Cld-Timestamp")},
+     WITHIN(2 * HOURS),
+     TYPE_AT("/notification_type")},
+    {.name = TEXT("razorpay"),
+     HMAC_HEX("X-Razorpay-Signature"),
+     SIGNS("{body}"),
+     TYPE_AT("/event"),
+     ID_IN("x-razorpay-event-id")},
+    {.name = TEXT("coinbase-commerce"),
+     HMAC_HEX("X-CC-Webhook-Signature"),
+     SIGNS("{body}"),
+     TYPE_AT("/event/type"),
+     ID_AT("/event/id")},
+    {.name = TEXT("gocardless"),
+     HMAC_HEX("Webhook-Signature"),
+     SIGNS("{body}"),
+     TYPE_AT("/events/0/action"),
+     ID_AT("/meta/webhook_id")},
+    {.name = TEXT("onfido"),
+     HMAC_HEX("X-SHA2-Signature"),
+     SIGNS("{body}"),
+     TYPE_AT("/payload/action")},
+    {.name = TEXT("stream"), HMAC_HEX("X-Signature"), SIGNS("{body}"), TYPE_AT("/type")},
+    {.name = TEXT("modern-treasury"), HMAC_HEX("X-Signature"), SIGNS("{body}"), TYPE_AT("/event")},
+    {.name = TEXT("viber"),
+     HMAC_HEX("X-Viber-Content-Signature"),
+     SIGNS("{body}"),
+     TYPE_AT("/event"),
+     ID_AT("/message_token")},
+    {.name = TEXT("notion"),
+     HMAC_HEX("X-Notion-Signature"),
+     PREFIX("sha256"),
+     SIGNS("{body}"),
+     TYPE_AT("/type"),
+     ID_AT("/id")},
+    {.name = TEXT("easypost"),
+     HMAC_HEX("X-Hmac-Signature"),
+     PREFIX("hmac-sha256-hex"),
+     SIGNS("{body}"),
+     TYPE_AT("/description"),
+     ID_AT("/id")},
+    {.name = TEXT("hookdeck"),
+     .headers = {TEXT("x-hookdeck-signature"), TEXT("x-hookdeck-signature-2")},
+     .digest = CRYPT_SHA256,
+     .encoding = VERIFY_BASE64,
+     SIGNS("{body}"),
+     ID_IN("x-hookdeck-eventid")},
+    {.name = TEXT("discord"),
+     .kind = VERIFY_ED25519,
+     .headers = {TEXT("X-Signature-Ed25519")},
+     .encoding = VERIFY_HEX,
+     SIGNS("{ts}{body}"),
+     .ts_headers = {TEXT("X-Signature-Timestamp")},
+     .key = VERIFY_KEY_HEX,
+     TYPE_AT("/event/type")},
+    {.name = TEXT("telnyx"),
+     .kind = VERIFY_ED25519,
+     .headers = {TEXT("telnyx-signature-ed25519")},
+     .encoding = VERIFY_BASE64,
+     SIGNS("{ts}|{body}"),
+     .ts_headers = {TEXT("telnyx-timestamp")},
+     WITHIN(5 * MINUTES),
+     .key = VERIFY_KEY_BASE64,
+     TYPE_AT("/data/event_type"),
+     ID_AT("/data/id")},
+    {.name = TEXT("sendgrid"),
+     .kind = VERIFY_ECDSA,
+     .headers = {TEXT("X-Twilio-Email-Event-Webhook-Signature")},
+     .encoding = VERIFY_BASE64,
+     SIGNS("{ts}{body}"),
+     .ts_headers = {TEXT("X-Twilio-Email-Event-Webhook-Timestamp")},
+     .key = VERIFY_KEY_BASE64,
+     TYPE_AT("/0/event"),
+     ID_AT("/0/sg_event_id")},
+    {.name = TEXT("none"), .kind = VERIFY_NONE},
 };
 
 #define PRESETS (sizeof presets / sizeof presets[0])
-
-/* Written for Penstock after the shape of each provider's events; no real data. */
-static const struct {
-    struct str name;
-    struct verify_sample sample;
-} samples[] = {
-    {TEXT("stripe"),
-     {TEXT("{\"id\":\"evt_1PenstockSample\",\"object\":\"event\",\"type\":\"charge.succeeded\","
-           "\"created\":1735689600,\"livemode\":false,\"data\":{\"object\":{"
-           "\"id\":\"ch_1PenstockSample\",\"object\":\"charge\",\"amount\":5000,"
-           "\"currency\":\"eur\",\"customer\":\"cus_PenstockSample\",\"paid\":true}}}"),
-      {{NULL, 0}, {NULL, 0}}}},
-    {TEXT("github"),
-     {TEXT("{\"action\":\"opened\",\"issue\":{\"number\":7,\"title\":\"A sample issue\","
-           "\"user\":{\"login\":\"octo-sample\"}},\"repository\":{\"id\":1,"
-           "\"full_name\":\"sample/pipes\"},\"sender\":{\"login\":\"octo-sample\"}}"),
-      {TEXT("X-GitHub-Event"), TEXT("issues")}}},
-    {TEXT("shopify"),
-     {TEXT("{\"id\":820982911946154508,\"currency\":\"EUR\",\"total_price\":\"50.00\","
-           "\"line_items\":[{\"title\":\"A sample pipe\",\"quantity\":1,\"price\":\"50.00\"}]}"),
-      {TEXT("X-Shopify-Topic"), TEXT("orders/create")}}},
-    {TEXT("slack"),
-     {TEXT("{\"type\":\"event_callback\",\"team_id\":\"T0SAMPLE\",\"event_id\":\"Ev0SAMPLE\","
-           "\"event_time\":1735689600,\"event\":{\"type\":\"app_mention\",\"user\":\"U0SAMPLE\","
-           "\"channel\":\"C0SAMPLE\",\"text\":\"a sample mention\"}}"),
-      {{NULL, 0}, {NULL, 0}}}},
-    {TEXT("standard"),
-     {TEXT("{\"type\":\"invoice.paid\",\"timestamp\":\"2025-01-01T00:00:00Z\","
-           "\"data\":{\"id\":\"inv_sample\",\"amount\":5000,\"currency\":\"eur\"}}"),
-      {{NULL, 0}, {NULL, 0}}}},
-};
 
 const struct verify_recipe *verify_preset_at(size_t i)
 {
@@ -137,14 +438,4 @@ const struct verify_recipe *verify_preset(struct str name)
         }
     }
     return NULL;
-}
-
-struct verify_sample verify_preset_sample(struct str name)
-{
-    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
-        if (str_eq(samples[i].name, name)) {
-            return samples[i].sample;
-        }
-    }
-    return (struct verify_sample){STR_NONE, {STR_NONE, STR_NONE}};
 }

@@ -273,7 +273,7 @@ static void put_dedupe(const struct conf_source *source, const struct httpd_requ
     buf_init(&id, TYPE_CEILING);
     if (pick_text(&source->dedupe_key, r->fields, r->body, &id)) {
         const struct str parts[] = {source->name, STR("\n"), buf_str(&id)};
-        crypt_sha256(parts, 3, digest);
+        crypt_digest(CRYPT_SHA256, parts, 3, digest);
         out[text_put_hex(out, digest, DEDUPE_KEY / 2)] = '\0';
     }
     buf_done(&id);

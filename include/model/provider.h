@@ -1,0 +1,24 @@
+/* What is known of a provider beside how it signs (model/verify_presets.c): how it behaves, what to
+ * enter at it, and what an event of it looks like. For people and for `penstock send`: nothing is
+ * decided by it. */
+#ifndef MODEL_PROVIDER_H
+#define MODEL_PROVIDER_H
+
+#include "base/fields.h"
+
+struct provider {
+    struct str name;     /* of its preset */
+    const char *title;   /* "Stripe" */
+    const char *docs;    /* the page, or the official library, that says how it signs */
+    unsigned deadline_s; /* so long it waits for an answer; 0: not published */
+    const char *success; /* what it takes for delivered; NULL: not published */
+    const char *retries; /* what it does otherwise, as a sentence; NULL: not published */
+    const char *setup;   /* what to enter where, as a sentence */
+    struct str body;     /* a sample event, written for Penstock; no real data */
+    struct field type;   /* the header that names its type; empty: it is in the body */
+};
+
+/* NULL for an unknown name, and of "none". */
+const struct provider *provider_find(struct str name);
+
+#endif

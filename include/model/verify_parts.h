@@ -1,0 +1,70 @@
+/* What the files of verify share: the compiled form, and what a request claims. Nobody else's. */
+#ifndef MODEL_VERIFY_PARTS_H
+#define MODEL_VERIFY_PARTS_H
+
+#include "model/verify.h"
+
+#define VERIFY_PARTS 16 /* literals and placeholders of a template */
+
+enum verify_part_kind {
+    PART_LITERAL,
+    PART_BODY,
+    PART_TS,
+    PART_ID,
+    PART_URL,
+    PART_METHOD,
+    PART_SECRET,
+};
+
+struct verify_part {
+    enum verify_part_kind kind;
+    struct str literal;
+};
+
+struct verify_secret {
+    struct crypt_key *hmac;
+    struct crypt_public *public;
+    struct str text; /* kept for HASH, TOKEN and BASIC; ours, wiped */
+};
+
+struct verify {
+    struct verify_recipe r;
+    struct verify_part parts[VERIFY_PARTS];
+    size_t part_count;
+    bool needs_ts, needs_id;
+    struct verify_secret secrets[VERIFY_SECRETS];
+    size_t secret_count;
+};
+
+/* What a request says about itself. */
+struct verify_claim {
+    struct {
+        unsigned char at[CRYPT_SIGNATURE_MAX];
+        size_t len;
+    } signatures[VERIFY_SIGNATURES]; /* decoded; of TOKEN and BASIC none */
+    size_t n;
+    struct str token;  /* of TOKEN and BASIC: as received */
+    bool any_header;   /* some signature header was there */
+    struct str ts, id; /* as received */
+    char ts_text[40];  /* of a timestamp in the body */
+    int64_t ts_ms;
+    const char *trouble; /* why it cannot be genuine, or NULL */
+};
+
+/* Reads it, and NULL, or why it is not even worth a digest. */
+const char *verify_claim_read(struct verify_claim *c, const struct verify *v,
+                              const struct verify_input *in);
+/* Of a claim whose signature is good: is it of now? `secret` of the verdict stays -1. */
+struct verify_verdict verify_claim_age(struct verify_claim *c, const struct verify *v,
+                                       const struct verify_input *in, int64_t now_s);
+
+/* What a template's placeholders stand for; timestamp and id as received, never formatted anew. */
+struct verify_values {
+    struct str method, body, ts, id, secret;
+};
+/* The signed text in pieces; how many. */
+size_t verify_fill(const struct verify *v, const struct verify_values *values,
+                   struct str out[VERIFY_PARTS]);
+bool verify_uses(const struct verify *v, enum verify_part_kind kind);
+
+#endif

@@ -186,7 +186,9 @@ const struct place *conf_place(const struct conf_item *item, const char *key);
 
 /* ---- checking and compiling, after reading ---- */
 
-void conf_build(struct conf_reader *r, struct conf_file *f);         /* everything but sources */
+void conf_build(struct conf_reader *r, struct conf_file *f); /* everything but sources */
+/* s->s.verify, and what its preset knows of its provider. */
+void conf_build_verify(struct conf_reader *r, struct file_source *s);
 void conf_build_sources(struct conf_reader *r, struct conf_file *f); /* before routes */
 
 #endif

@@ -212,7 +212,9 @@ static const struct conf_row id_rows[] = {{"header", &KIND_TEXTS, AT(id_headers)
 static const struct conf_block id_block = {"sources.*.verify.id", "id", id_rows, 0, "header", NULL};
 
 static const struct conf_row verify_rows[] = {
-    {"type", &KIND_TEXT, AT(type), NULL, 1, 64, "a preset, hmac, or none", .required = true},
+    {"type", &KIND_TEXT, AT(type), NULL, 1, 64,
+     "a provider (penstock providers), or hmac, hash, ed25519, ecdsa, token, basic, none",
+     .required = true},
     WORD("algorithm", AT(algorithm), "sha256", digest_words, "the digest of the HMAC"),
     VALUE("header", TEXTS, AT(headers), NULL, 1, VERIFY_NAMES,
           "the header, or headers, of the signature"),
@@ -263,8 +265,8 @@ static const struct conf_block respond_block = {
 static const struct conf_row source_rows[] = {
     VALUE("path", TEXT, AT(s.path), NULL, 1, 512, "where it posts; /hooks/<name> unless given"),
     {"verify", &KIND_VERIFY, AT(verify), NULL, 0, 0,
-     "say how it signs: stripe, github, shopify, slack, standard, a mapping with type: hmac, or "
-     "none",
+     "say how it signs: the name of a provider (penstock providers lists them), a mapping with "
+     "type: hmac or another of its kind, or none",
      .block = &verify_block, .required = true},
     VALUE("secret", SECRET, AT(secret), NULL, 0, 4096, "the secret shared with the sender"),
     VALUE("secrets", SECRETS, AT(secrets), NULL, 1, VERIFY_SECRETS,

@@ -1,0 +1,328 @@
+/* How a source verifies: a preset, or a recipe of the file's own, and its secrets. */
+#include "model/conf_rows.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+/* ---- `verify`: a name alone, or a mapping ---- */
+
+/* What is no provider's: the mapping says how it signs. */
+static const struct {
+    struct str name;
+    enum verify_kind kind;
+} own_types[] = {{{"hmac", 4}, VERIFY_HMAC},       {{"hash", 4}, VERIFY_HASH},
+                 {{"ed25519", 7}, VERIFY_ED25519}, {{"ecdsa", 5}, VERIFY_ECDSA},
+                 {{"token", 5}, VERIFY_TOKEN},     {{"basic", 5}, VERIFY_BASIC}};
+
+#define OWN_TYPES (sizeof own_types / sizeof own_types[0])
+
+/* -1: it is a preset's, or nobody's. */
+static int own_type(struct str name)
+{
+    for (size_t i = 0; i < OWN_TYPES; i++) {
+        if (str_eq(own_types[i].name, name)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static bool is_one_of(struct str key, const char *const *words)
+{
+    while (*words != NULL && !str_eq(key, str_of(*words))) {
+        words++;
+    }
+    return *words != NULL;
+}
+
+/* What a mapping may say beside its type. A preset's recipe is fixed: but where it is registered,
+ * and how far off its clock may be, is not the provider's to say. */
+static const char *const *keys_of(struct str type)
+{
+    static const char *const preset[] = {"type", "public_url", "timestamp", NULL};
+    static const char *const token[] = {"type", "header", NULL};
+    static const char *const basic[] = {"type", NULL};
+    static const char *const public_key[] = {"type",       "header",     "extract", "encoding",
+                                             "template",   "timestamp",  "id",      "key",
+                                             "key_prefix", "public_url", NULL};
+    int own = own_type(type);
+    if (own < 0) {
+        return preset;
+    }
+    switch (own_types[own].kind) {
+    case VERIFY_TOKEN:
+        return token;
+    case VERIFY_BASIC:
+        return basic;
+    case VERIFY_ED25519:
+    case VERIFY_ECDSA:
+        return public_key;
+    default:
+        return NULL; /* all of them */
+    }
+}
+
+static void refuse_more_keys(struct conf_reader *r, const struct node *n, struct str type)
+{
+    const char *const *words = keys_of(type);
+    for (size_t i = 0; words != NULL && n->kind == NODE_MAP && i < n->n; i++) {
+        const struct node *key = n->pairs[i].key;
+        if (!is_one_of(key->text, words)) {
+            report_error(r->report, &key->place, "\"%.*s\" belongs to \"type: hmac\", not to %.*s",
+                         STR_ARG(report_shown(key->text)), STR_ARG(type));
+            return;
+        }
+    }
+}
+
+static void unknown_type(struct conf_reader *r, const struct place *p, struct str type)
+{
+    struct conf_guess g;
+    conf_guess_init(&g, type);
+    struct buf all;
+    buf_init(&all, 1024);
+    for (size_t i = 0; verify_preset_at(i) != NULL; i++) {
+        conf_guess_try(&g, verify_preset_at(i)->name);
+    }
+    for (size_t i = 0; i < OWN_TYPES; i++) {
+        conf_guess_try(&g, own_types[i].name);
+        buf_printf(&all, "%s%.*s", i == 0 ? "" : ", ", STR_ARG(own_types[i].name));
+    }
+    report_error(r->report, p,
+                 "\"%.*s\" is no way to verify: no provider that \"penstock "
+                 "providers\" lists, nor %.*s",
+                 STR_ARG(report_shown(type)), STR_ARG(buf_str(&all)));
+    conf_guess_help(&g, r->report);
+    buf_done(&all);
+}
+
+static bool verify_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                        void *at)
+{
+    struct file_verify *v = at;
+    conf_read_block(r, row->block, n, v, false);
+    if (v->type.len == 0) {
+        return false;
+    }
+    const struct node_pair *type = node_find(n, "type");
+    if (own_type(v->type) < 0 && verify_preset(v->type) == NULL) {
+        unknown_type(r, type == NULL ? &n->place : &type->value->place, v->type);
+        v->type = STR_NONE;
+        return false;
+    }
+    refuse_more_keys(r, n, v->type);
+    return true;
+}
+
+static void verify_print(const struct conf_row *row, const void *at, unsigned depth,
+                         struct buf *out)
+{
+    const struct file_verify *v = at;
+    if (own_type(v->type) >= 0) {
+        KIND_BLOCK.print(row, at, depth, out);
+    } else {
+        buf_printf(out, " %.*s\n", STR_ARG(v->type));
+    }
+}
+
+static bool verify_wants(const void *at)
+{
+    return ((const struct file_verify *)at)->type.len > 0;
+}
+
+const struct conf_kind KIND_VERIFY = {verify_read, verify_print, verify_wants};
+
+/* ---- the recipe of what is no provider's ---- */
+
+static bool take_names(struct conf_reader *r, const struct conf_texts *t,
+                       struct str out[VERIFY_NAMES])
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (!text_is_token(t->v[i].text)) {
+            report_error(r->report, &t->v[i].node->place, "\"%.*s\" is not the name of a header",
+                         STR_ARG(report_shown(t->v[i].text)));
+            return false;
+        }
+        out[i] = t->v[i].text;
+    }
+    return true;
+}
+
+static bool take_separator(struct conf_reader *r, const struct place *p, const char *key,
+                           struct str s, char *out)
+{
+    *out = s.len == 0 ? '\0' : s.at[0];
+    if (s.len == 0 || strchr(",;:=| ", s.at[0]) != NULL) {
+        return true;
+    }
+    report_error(r->report, p, "\"%s\" must be one of , ; : = | or a space", key);
+    return false;
+}
+
+static bool recipe_of(struct conf_reader *r, const struct file_source *s, const struct place *p,
+                      struct verify_recipe *out)
+{
+    const struct file_verify *v = &s->verify;
+    bool timed = v->ts_headers.n > 0 || v->ts_key.len > 0;
+    *out = (struct verify_recipe){
+        .name = v->type,
+        .kind = own_types[own_type(v->type)].kind,
+        .digest = (enum crypt_digest)v->algorithm,
+        .sig_key = v->sig_key,
+        .ts_key = v->ts_key,
+        .encoding = (enum verify_encoding)v->encoding,
+        .signed_text = v->signed_text,
+        .unit = (enum timestamp_unit)v->unit,
+        .past_s = timed ? v->tolerance_ms / 1000 : 0,
+        .future_s = timed ? (v->future_ms >= 0 ? v->future_ms : v->tolerance_ms) / 1000 : 0,
+        .key = (enum verify_key)v->key,
+        .key_prefix = v->key_prefix,
+        .public_url = v->public_url,
+    };
+    if (out->kind == VERIFY_BASIC) {
+        out->headers[0] = STR("Authorization");
+    }
+    return take_names(r, &v->headers, out->headers) &&
+           take_names(r, &v->ts_headers, out->ts_headers) &&
+           take_names(r, &v->id_headers, out->id_headers) &&
+           take_separator(r, p, "item_sep", v->item_sep, &out->item_sep) &&
+           take_separator(r, p, "kv_sep", v->kv_sep, &out->kv_sep);
+}
+
+/* ---- secrets ---- */
+
+static bool was_given(const struct file_source *s)
+{
+    return node_find(s->item.value, "secret") != NULL ||
+           node_find(s->item.value, "secrets") != NULL ||
+           node_find(s->item.value, "secret_file") != NULL;
+}
+
+static size_t secrets_of(const struct file_source *s, struct str out[VERIFY_SECRETS])
+{
+    size_t n = 0;
+    if (s->secret.len > 0) {
+        out[n++] = s->secret;
+    }
+    for (size_t i = 0; i < s->secrets.n && n < VERIFY_SECRETS; i++) {
+        out[n++] = s->secrets.v[i].text;
+    }
+    return n;
+}
+
+/* Are the secrets as the recipe wants them? What was read badly has been reported already. */
+static bool check_secrets(struct conf_reader *r, const struct file_source *s,
+                          const struct verify_recipe *recipe, size_t n)
+{
+    const struct node_pair *one = node_find(s->item.value, "secret");
+    const struct node_pair *many = node_find(s->item.value, "secrets");
+    const struct node_pair *file = node_find(s->item.value, "secret_file");
+    if (many != NULL && (one != NULL || file != NULL)) {
+        report_error(r->report, &many->key->place, "\"secret\" and \"secrets\" are both given");
+        report_help(r->report, "put all of them into \"secrets\"");
+        return false;
+    }
+    if (recipe->kind == VERIFY_NONE && was_given(s)) {
+        report_error(r->report, &s->item.place,
+                     "a secret is given, but \"verify: none\" looks at none");
+        return false;
+    }
+    if (recipe->kind == VERIFY_NONE || n > 0) {
+        return true;
+    }
+    if (s->secret.at != NULL) {
+        report_error(r->report, conf_place(&s->item, "secret"), "\"secret\" is empty");
+    } else if (!was_given(s)) {
+        report_error(r->report, &s->item.place,
+                     "\"%.*s\" needs the secret that its sender signs with",
+                     STR_ARG(report_shown(s->item.name)));
+        report_help(r->report, "secret: \"${NAME}\", or secret_file: /path");
+    }
+    return false;
+}
+
+static const struct place *secret_place(const struct file_source *s, int which)
+{
+    if (which >= 0 && (size_t)which < s->secrets.n) {
+        return &s->secrets.v[which].node->place;
+    }
+    const char *key = node_find(s->item.value, "secret") != NULL ? "secret" : "secret_file";
+    return conf_place(&s->item, key);
+}
+
+static bool signs(const struct verify_recipe *recipe, struct str placeholder)
+{
+    struct str text = recipe->signed_text;
+    return text.len > 0 && memmem(text.at, text.len, placeholder.at, placeholder.len) != NULL;
+}
+
+/* A preset, but for what its user must or may say. */
+static bool preset_of(struct conf_reader *r, const struct file_source *s, const struct place *p,
+                      const struct verify_recipe *preset, struct verify_recipe *out)
+{
+    const struct file_verify *v = &s->verify;
+    const struct node_pair *at = node_find(s->item.value, "verify");
+    const struct node_pair *time =
+        at->value->kind == NODE_MAP ? node_find(at->value, "timestamp") : NULL;
+    bool signs_url = signs(preset, STR("{url}"));
+    *out = *preset;
+    out->public_url = v->public_url;
+    if (signs_url && v->public_url.len == 0) {
+        report_error(r->report, p,
+                     "%.*s signs the URL that it posts to, which Penstock cannot know",
+                     STR_ARG(preset->name));
+        report_help(r->report,
+                    "write it as it is registered there: verify: {type: %.*s, "
+                    "public_url: \"https://hooks.example.com/hooks/%.*s\"}",
+                    STR_ARG(preset->name), STR_ARG(report_shown(s->item.name)));
+        return false;
+    }
+    if (!signs_url && v->public_url.len > 0) {
+        report_error(r->report, p, "%.*s does not sign a URL: leave \"public_url\" out",
+                     STR_ARG(preset->name));
+        return false;
+    }
+    if (time != NULL && (preset->past_s == 0 || v->ts_headers.n > 0)) {
+        report_error(r->report, &time->key->place,
+                     preset->past_s == 0
+                         ? "%.*s has no age that is looked at: leave \"timestamp\" out"
+                         : "where %.*s has its timestamp is known: say its tolerance alone",
+                     STR_ARG(preset->name));
+        return false;
+    }
+    if (time != NULL) {
+        out->past_s = v->tolerance_ms / 1000;
+        out->future_s = (v->future_ms >= 0 ? v->future_ms : v->tolerance_ms) / 1000;
+    }
+    return true;
+}
+
+void conf_build_verify(struct conf_reader *r, struct file_source *s)
+{
+    const struct place *p = conf_place(&s->item, "verify");
+    struct verify_recipe recipe;
+    if (s->verify.type.len == 0) {
+        return;
+    }
+    const struct verify_recipe *preset = verify_preset(s->verify.type);
+    if (!(preset != NULL ? preset_of(r, s, p, preset, &recipe) : recipe_of(r, s, p, &recipe))) {
+        return;
+    }
+    struct str secrets[VERIFY_SECRETS];
+    size_t n = secrets_of(s, secrets);
+    s->s.event_type = recipe.event_type;
+    s->s.delivery_id = recipe.delivery_id;
+    if (s->s.delivery_id.header.len == 0 && s->s.delivery_id.pointer.len == 0) {
+        s->s.delivery_id.header = recipe.id_headers[0];
+    }
+    s->body = s->body > 0 ? s->body : recipe.body_bytes;
+    if (!check_secrets(r, s, &recipe, n)) {
+        return;
+    }
+    int bad;
+    const char *why = verify_new(&s->s.verify, &recipe, secrets, n, &bad);
+    if (why != NULL) {
+        report_error(r->report, bad >= 0 ? secret_place(s, bad) : p, "%s", why);
+    }
+}

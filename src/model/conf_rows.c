@@ -59,7 +59,7 @@ static const struct conf_row limit_rows[] = {
     VALUE("memory", BYTES, AT(c.listen.memory_bytes), "256MiB", MIB, 1024 * GIB,
           "all bodies in flight together; more are refused with 503"),
     VALUE("lane", COUNT, AT(c.listen.lane), "1024", 1, 65536,
-          "deliveries of a destination that wait in memory; the others wait in Redis"),
+          "deliveries of a destination that wait in a worker's memory; the others wait in Redis"),
     VALUE("request_timeout", DURATION, AT(c.listen.request_timeout_ms), "10s", 100, 10 * MINUTE,
           "a request must be here in full within this time"),
     VALUE("idle_timeout", DURATION, AT(c.listen.idle_timeout_ms), "60s", 100, HOUR,

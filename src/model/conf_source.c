@@ -44,6 +44,7 @@ static bool verify_read(struct conf_reader *r, const struct conf_row *row, const
                         void *at)
 {
     struct file_verify *v = at;
+    v->future_ms = -1; /* unless it is said: as tolerance */
     conf_read_block(r, row->block, n, v, false);
     if (v->type.len == 0) {
         return false;

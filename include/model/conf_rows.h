@@ -97,7 +97,7 @@ struct file_verify {
     struct conf_texts headers, ts_headers, id_headers;
     struct str item_sep, kv_sep, sig_key, ts_key;
     struct str signed_text, key_prefix, public_url;
-    int64_t tolerance_ms, future_ms; /* future -1: as tolerance */
+    int64_t tolerance_ms, future_ms; /* -1: not said */
 };
 
 struct file_source {
@@ -147,6 +147,8 @@ struct conf_file {
 /* ---- reading ---- */
 
 extern const struct conf_block CONF_TOP;
+extern const struct conf_block CONF_TOLERANCE; /* of a timestamp: what a preset's user may say */
+#define CONF_VERIFY_ROWS 16                    /* at least as many as `verify` has */
 
 /* Reads a mapping (or the short form, or nothing: n may be NULL) into `base`. `fill`: rows without
  * a value get their default; inherited ones only when `inherit` is false. */

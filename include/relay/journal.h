@@ -250,7 +250,7 @@ struct record {
 void record_encode(const struct record *r, struct buf *out);
 bool record_decode(struct str text, struct record *r);
 
-/* --- commit.c: the fenced commit, every 10 ms if there is anything */
+/* --- commit.c: the fenced commit, every 10 ms if there is anything, at once behind a full one */
 enum op_kind { OP_PARK, OP_BURY, OP_BURY_BARE, OP_DROP, OP_TRIM, OP_REQUEST_DONE };
 
 struct op {

@@ -59,7 +59,7 @@ static const struct conf_row limit_rows[] = {
     VALUE("memory", BYTES, AT(c.listen.memory_bytes), "256MiB", MIB, 1024 * GIB,
           "all bodies in flight together; more are refused with 503"),
     VALUE("lane", COUNT, AT(c.listen.lane), "1024", 1, 65536,
-          "deliveries of a destination that wait in memory; the others wait in Redis"),
+          "deliveries of a destination that wait in a worker's memory; the others wait in Redis"),
     VALUE("request_timeout", DURATION, AT(c.listen.request_timeout_ms), "10s", 100, 10 * MINUTE,
           "a request must be here in full within this time"),
     VALUE("idle_timeout", DURATION, AT(c.listen.idle_timeout_ms), "60s", 100, HOUR,
@@ -194,14 +194,19 @@ static const struct conf_row extract_rows[] = {
 static const struct conf_block extract_block = {
     "sources.*.verify.extract", "extract", extract_rows, 0, NULL, NULL};
 
+#define TOLERANCE                                                                                  \
+    VALUE("tolerance", DURATION, AT(tolerance_ms), NULL, 0, DAY,                                   \
+          "how old it may be, and how far ahead; 0s = any; 5m unless given"),                      \
+        VALUE("future", DURATION, AT(future_ms), NULL, 0, DAY,                                     \
+              "how far ahead, where that differs")
+
 static const struct conf_row timestamp_rows[] = {
     VALUE("header", TEXTS, AT(ts_headers), NULL, 1, VERIFY_NAMES,
           "where it is, unless extract.ts_key names it"),
-    WORD("unit", AT(unit), "s", unit_words, "seconds, milliseconds or ISO 8601"),
-    VALUE("tolerance", DURATION, AT(tolerance_ms), "5m", 0, DAY,
-          "how old it may be, and how far ahead; 0s = any"),
-    VALUE("future", DURATION, AT(future_ms), NULL, 0, DAY, "how far ahead, where that differs"),
-    END};
+    WORD("unit", AT(unit), "s", unit_words, "seconds, milliseconds or ISO 8601"), TOLERANCE, END};
+static const struct conf_row tolerance_rows[] = {TOLERANCE, END};
+const struct conf_block CONF_TOLERANCE = {
+    "sources.*.verify.timestamp", "timestamp", tolerance_rows, 0, NULL, NULL};
 static const struct conf_block timestamp_block = {
     "sources.*.verify.timestamp", "timestamp", timestamp_rows, 0, NULL, NULL};
 

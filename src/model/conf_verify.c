@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define TOLERANCE_MS (5 * 60 * 1000) /* unless it is said */
+
 /* ---- `verify`: a name alone, or a mapping ---- */
 
 /* What is no provider's: the mapping says how it signs. */
@@ -38,9 +40,10 @@ static bool is_one_of(struct str key, const char *const *words)
 
 /* What a mapping may say beside its type. A preset's recipe is fixed: but where it is registered,
  * and how far off its clock may be, is not the provider's to say. */
+static const char *const preset_keys[] = {"type", "public_url", "timestamp", NULL};
+
 static const char *const *keys_of(struct str type)
 {
-    static const char *const preset[] = {"type", "public_url", "timestamp", NULL};
     static const char *const token[] = {"type", "header", NULL};
     static const char *const basic[] = {"type", NULL};
     static const char *const public_key[] = {"type",       "header",     "extract", "encoding",
@@ -48,7 +51,7 @@ static const char *const *keys_of(struct str type)
                                              "key_prefix", "public_url", NULL};
     int own = own_type(type);
     if (own < 0) {
-        return preset;
+        return preset_keys;
     }
     switch (own_types[own].kind) {
     case VERIFY_TOKEN:
@@ -101,6 +104,7 @@ static bool verify_read(struct conf_reader *r, const struct conf_row *row, const
                         void *at)
 {
     struct file_verify *v = at;
+    v->future_ms = v->tolerance_ms = -1; /* unless it is said */
     conf_read_block(r, row->block, n, v, false);
     if (v->type.len == 0) {
         return false;
@@ -115,15 +119,33 @@ static bool verify_read(struct conf_reader *r, const struct conf_row *row, const
     return true;
 }
 
+/* What it may say, that it says: so it is read back as it was. */
 static void verify_print(const struct conf_row *row, const void *at, unsigned depth,
                          struct buf *out)
 {
     const struct file_verify *v = at;
-    if (own_type(v->type) >= 0) {
-        KIND_BLOCK.print(row, at, depth, out);
-    } else {
+    const char *const *words = keys_of(v->type);
+    struct conf_row rows[CONF_VERIFY_ROWS + 1];
+    struct conf_block block = *row->block;
+    size_t n = 0;
+    if (verify_preset(v->type) != NULL && v->public_url.len == 0 && v->tolerance_ms < 0) {
         buf_printf(out, " %.*s\n", STR_ARG(v->type));
+        return;
     }
+    for (const struct conf_row *each = block.rows; each->key != NULL; each++) {
+        if (words == NULL || is_one_of(str_of(each->key), words)) {
+            ENSURE(n < CONF_VERIFY_ROWS);
+            rows[n] = *each;
+            if (words == preset_keys && strcmp(each->key, "timestamp") == 0) {
+                rows[n].block = &CONF_TOLERANCE;
+            }
+            n++;
+        }
+    }
+    rows[n] = (struct conf_row){.key = NULL};
+    block.rows = rows;
+    buf_add_char(out, '\n');
+    conf_print_block(&block, at, depth + 1, out);
 }
 
 static bool verify_wants(const void *at)
@@ -165,6 +187,7 @@ static bool recipe_of(struct conf_reader *r, const struct file_source *s, const 
 {
     const struct file_verify *v = &s->verify;
     bool timed = v->ts_headers.n > 0 || v->ts_key.len > 0;
+    int64_t past_ms = v->tolerance_ms >= 0 ? v->tolerance_ms : TOLERANCE_MS;
     *out = (struct verify_recipe){
         .name = v->type,
         .kind = own_types[own_type(v->type)].kind,
@@ -174,8 +197,8 @@ static bool recipe_of(struct conf_reader *r, const struct file_source *s, const 
         .encoding = (enum verify_encoding)v->encoding,
         .signed_text = v->signed_text,
         .unit = (enum timestamp_unit)v->unit,
-        .past_s = timed ? v->tolerance_ms / 1000 : 0,
-        .future_s = timed ? (v->future_ms >= 0 ? v->future_ms : v->tolerance_ms) / 1000 : 0,
+        .past_s = timed ? past_ms / 1000 : 0,
+        .future_s = timed ? (v->future_ms >= 0 ? v->future_ms : past_ms) / 1000 : 0,
         .key = (enum verify_key)v->key,
         .key_prefix = v->key_prefix,
         .public_url = v->public_url,

@@ -1,4 +1,5 @@
-/* The fenced commit: everything an owner writes besides appends, in order, one script call a tick.
+/* The fenced commit: everything an owner writes besides appends, in order, one script call a tick;
+ * behind a full one the next goes at once.
  *
  * A batch is built once and kept until Redis has answered it, so that a commit of unknown outcome
  * is sent again byte for byte. Operations mark their entries settled only when they go into a

@@ -544,6 +544,38 @@ static void no_secret_is_left_behind(void **state)
     memory_shared_done(s, sizeof *s);
 }
 
+/* How far ahead a recipe of the file's own lets a timestamp be, in seconds. */
+static bool takes_ahead(const struct conf_source *s, int64_t ahead_s)
+{
+    struct fields fields = {0};
+    struct buf out;
+    buf_init(&out, 4096);
+    assert_null(verify_sign(s->verify, STR("POST"), s->path, STR("{}"), 1735689600, STR_NONE,
+                            &fields, &out));
+    struct verify_input in = {STR("POST"), s->path, &fields, STR("{}")};
+    struct verify_verdict got = verify_check(s->verify, &in, 1735689600 - ahead_s);
+    assert_true(got.reason == NULL || got.reason == VERIFY_STALE_TIMESTAMP);
+    buf_done(&out);
+    return got.reason == NULL;
+}
+
+static void a_timestamp_may_be_as_far_ahead_as_it_may_be_old(void **state)
+{
+    (void)state;
+    struct conf *c =
+        conf_good("sources:\n"
+                  "  a: {secret: s, verify: {type: hmac, header: S, template: \"{ts}.{body}\",\n"
+                  "      timestamp: {header: T, tolerance: 1m}}}\n"
+                  "  b: {secret: s, verify: {type: hmac, header: S, template: \"{ts}.{body}\",\n"
+                  "      timestamp: {header: T, tolerance: 1m, future: 0s}}}\n"
+                  "destinations: {d: 'http://d/'}\nroutes: [{from: '*', to: d}]\n");
+    const struct conf_source *a = conf_find_source(c, STR("a")), *b = conf_find_source(c, STR("b"));
+    assert_true(takes_ahead(a, 60));
+    assert_false(takes_ahead(a, 61));
+    assert_true(takes_ahead(b, 3600)); /* so it says */
+    conf_unref(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +590,7 @@ int main(void)
         cmocka_unit_test(warns_of_what_is_not_wrong),
         cmocka_unit_test(counts_its_holders),
         cmocka_unit_test(prints_what_it_reads_back),
+        cmocka_unit_test(a_timestamp_may_be_as_far_ahead_as_it_may_be_old),
         cmocka_unit_test(loads_a_file),
         cmocka_unit_test(no_secret_is_left_behind),
     };

@@ -550,8 +550,8 @@ static bool takes_ahead(const struct conf_source *s, int64_t ahead_s)
     struct fields fields = {0};
     struct buf out;
     buf_init(&out, 4096);
-    assert_null(verify_sign(s->verify, STR("POST"), s->path, STR("{}"), 1735689600, STR_NONE,
-                            &fields, &out));
+    assert_null(
+        verify_sign(s->verify, STR("POST"), STR("{}"), 1735689600, STR_NONE, &fields, &out));
     struct verify_input in = {STR("POST"), s->path, &fields, STR("{}")};
     struct verify_verdict got = verify_check(s->verify, &in, 1735689600 - ahead_s);
     assert_true(got.reason == NULL || got.reason == VERIFY_STALE_TIMESTAMP);

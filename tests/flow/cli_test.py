@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from harness import PATIENCE, PENSTOCK, SECRET, Load, free_port, sequence, wait_for
+from harness import PATIENCE, PENSTOCK, SECRET, Load, free_port, sequence, sign_stripe, wait_for
 
 NOBODY = "018f0000-0000-7000-8000-000000000001"
 
@@ -379,3 +379,38 @@ def nodes_are_listed(flow):
     assert code == 0 and {json.loads(line)["pid"] for line in text.splitlines()} == {p.process.pid}
     code, _, trouble = verb("nodes", "extra")
     assert code == 2 and "extra" in trouble
+
+
+def says_when_which_secret_was_used_last(flow):
+    """By whichever node has seen it, also before a restart: so an old one can be taken out."""
+    sink, redis = flow.sink(), flow.redis()
+    p, verb = operated(flow, {"d": sink}, redis, workers=1,
+                       sources=["stripe: { verify: stripe, secrets: { new: fresh, y2024: '%s' } }" % SECRET])
+
+    def shown():
+        code, said, complained = verb("sources", "show", "stripe")
+        assert code == 0, complained
+        return said.splitlines()
+
+    assert shown() == ["stripe  /hooks/stripe  verify: stripe",
+                       "  secret new never used: nothing is signed by it yet, keep the others",
+                       "  secret y2024 never used: keep it, the newest is not in use"]
+    assert p.stripe(b"{}").status == 200
+    assert "an older secret still signs events" in p.text() and p.text().count("an older secret") == 1
+    assert p.stripe(b"{}").status == 200
+    assert p.text().count("an older secret") == 1
+    assert 'penstock_events_verified_total{source="stripe",secret="y2024"} 2' in p.admin("/metrics")[1]
+    assert re.fullmatch(r"  secret y2024 last used \d+ s ago: keep it, the newest is not in use", shown()[2]), shown()
+    body = b'{"new":1}'
+    assert p.post("/hooks/stripe", body, sign_stripe(body, "fresh")).status == 200
+    wait_for(lambda: p.api("/api/v1/sources")["sources"][0]["secrets"][0]["last_used_ms"] > 0, "the newest to be used")
+    assert re.fullmatch(r"  secret y2024 last used \d+ s ago: still in use", shown()[2]), shown()
+    key = "penstock:secrets"
+    wait_for(lambda: len(redis.cli("HKEYS", key).split()) == 2, "both to be told to Redis")
+    assert SECRET not in redis.cli("HGETALL", key) and "fresh" not in redis.cli("HGETALL", key)
+    assert p.stop() == 0
+    for field in redis.cli("HKEYS", key).split():
+        redis.cli("HINCRBY", key, field, -26 * 3600 * 1000)
+    p.start()
+    assert shown()[1:] == ["  secret new last used 26 h ago", "  secret y2024 last used 26 h ago: safe to remove"]
+    assert verb("sources", "show", "nobody")[0] == 1

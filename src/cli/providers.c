@@ -184,7 +184,7 @@ static void put_line(const char *label, struct buf *text, struct buf *out)
 
 static void put_fact(const char *label, const char *fact, struct buf *out)
 {
-    buf_printf(out, "%-13s %s\n", label, fact == NULL ? "not published" : fact);
+    buf_printf(out, "%-13s %s\n", label, fact == NULL ? "not known" : fact);
 }
 
 static void put_entry(const struct entry *e, struct buf *out)

@@ -406,7 +406,7 @@ static const struct provider providers[] = {
      .docs = "https://developer.okta.com/docs/concepts/event-hooks/",
      .deadline_s = 3,
      .success = "200 or 204",
-     .retries = "once, after a timeout or 5xx",
+     .retries = "once at most, after a timeout or 5xx",
      .setup =
          "In the Admin Console, under Workflow, Event Hooks, create one with the URL of this "
          "source, the authentication field Authorization and a text of your own as its secret.",
@@ -774,6 +774,8 @@ static const struct provider providers[] = {
      .title = "Twilio SendGrid",
      .docs = "https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/"
              "getting-started-event-webhook-security-features",
+     .success = "2xx; a redirect is a failure",
+     .retries = "for up to 24 hours, with growing pauses",
      .setup = "In the mail settings, under Event Webhooks, add one with the URL of this source and "
               "switch its signature verification on; the public key shown there takes the place of "
               "a secret.",

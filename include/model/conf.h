@@ -61,6 +61,7 @@ struct conf_source {
     struct conf_cidrs allow_from; /* none: everybody */
     struct conf_rate rate;        /* of genuine events */
     struct verify *verify;
+    struct str challenge_token; /* what a handshake must show (Meta); empty: none */
     enum conf_durability durability; /* never INHERITED once it is loaded */
     unsigned methods;                /* bits of conf_method; POST by default */
     size_t body_bytes;               /* its limit: preset's or listen.limits.body */

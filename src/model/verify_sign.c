@@ -136,3 +136,12 @@ const char *verify_sign(const struct verify *v, struct str method, struct str bo
     }
     return NULL;
 }
+
+size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRYPT_DIGEST_MAX])
+{
+    if (v->r.kind != VERIFY_HMAC) {
+        return 0;
+    }
+    crypt_hmac(v->secrets[0].hmac, &text, 1, out);
+    return crypt_digest_len(v->r.digest);
+}

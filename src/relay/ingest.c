@@ -7,6 +7,7 @@
 
 #include "base/crash.h"
 #include "base/log.h"
+#include "model/challenge.h"
 #include "model/forwarded.h"
 #include "model/route.h"
 #include "relay/delivery.h"
@@ -49,10 +50,10 @@ static const struct {
     const char *reason;
     int status;
 } refusals[] = {
-    {"bad_signature", 401}, {"stale_timestamp", 401}, {"ip_denied", 403},   {"unknown_source", 404},
-    {"method", 405},        {"too_slow", 408},        {"too_large", 413},   {"rate_limited", 429},
-    {"malformed", 400},     {"redis_down", 503},      {"over_budget", 503}, {"overloaded", 503},
-    {"draining", 503},
+    {"bad_signature", 401},  {"stale_timestamp", 401}, {"bad_challenge", 403}, {"ip_denied", 403},
+    {"unknown_source", 404}, {"method", 405},          {"too_slow", 408},      {"too_large", 413},
+    {"rate_limited", 429},   {"malformed", 400},       {"redis_down", 503},    {"over_budget", 503},
+    {"overloaded", 503},     {"draining", 503},
 };
 
 int refusal_status(const char *reason)
@@ -376,12 +377,46 @@ static size_t find_routes(struct worker *w, struct httpd_request *r,
     return n;
 }
 
+/* A provider asks whether somebody is there: answered at once, and never an event. */
+static bool is_challenge(struct worker *w, struct httpd_request *r,
+                         const struct conf_source *source, const struct verify_input *input)
+{
+    const struct challenge_input in = {*input, r->query};
+    const struct challenge *c = challenge_find(verify_name(source->verify), &in);
+    if (c == NULL) {
+        return false;
+    }
+    struct buf body;
+    buf_init(&body, HEADERS_CEILING);
+    const char *why = challenge_answer(c, source->verify, source->challenge_token, &in,
+                                       (int64_t)time(NULL), &body);
+    if (why != NULL) {
+        refuse(w, r, source, "bad_challenge", why);
+    } else {
+        httpd_answer(r, &(struct httpd_answer){.status = c->status,
+                                               .content_type = c->content_type,
+                                               .body = buf_str(&body),
+                                               .close = w->draining});
+        stats_challenge(w, source->name);
+        log_line(LOG_INFO, "handshake answered", "source", "%.*s", STR_ARG(source->name), NULL);
+    }
+    buf_done(&body);
+    return true;
+}
+
 static void on_request(void *user, struct httpd_request *r)
 {
     CRASH_POINT("body");
     struct worker *w = user;
     const struct conf_source *source = conf_source_at(w->conf, r->path);
     struct verify_input input = {r->method, r->target, r->fields, r->body};
+    if (is_challenge(w, r, source, &input)) {
+        return;
+    }
+    if (!conf_takes_method(source, r->method)) { /* a handshake's method, but none */
+        refuse(w, r, source, "method", NULL);
+        return;
+    }
     struct verify_verdict verdict = verify_check(source->verify, &input, (int64_t)time(NULL));
     if (verdict.reason != NULL) {
         refuse(w, r, source, verdict.reason, verdict.detail);
@@ -441,7 +476,8 @@ static size_t on_head(void *user, struct httpd_request *r)
         refuse(w, r, NULL, "unknown_source", NULL);
         return 0;
     }
-    if (!conf_takes_method(source, r->method)) {
+    if (!conf_takes_method(source, r->method) &&
+        !challenge_has_method(verify_name(source->verify), r->method)) {
         refuse(w, r, source, "method", NULL);
         return 0;
     }

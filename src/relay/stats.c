@@ -9,7 +9,7 @@
 
 struct stats {
     struct metrics all;
-    struct metric_family *accepted, *rejected, *admin_refused, *unrouted, *duplicate,
+    struct metric_family *accepted, *rejected, *admin_refused, *unrouted, *duplicate, *challenges,
         *accept_latency, *attempts, *delivered, *parked, *dead, *dropped, *depth, *inflight,
         *breaker, *paused, *held, *delivery_latency, *store_errors, *expiry;
     struct metric *redis_up, *lease_valid, *journals, *left, *moved, *lost, *recovered, *overdue,
@@ -20,7 +20,7 @@ struct stats {
 };
 
 struct source_stats {
-    struct metric *accepted, *latency, *unrouted, *duplicate;
+    struct metric *accepted, *latency, *unrouted, *duplicate, *challenges;
 };
 
 struct lane_stats {
@@ -63,6 +63,8 @@ struct stats *stats_new(void)
         metrics_family(m, count, "penstock_events_unrouted_total", "Events that no route wanted.");
     s->duplicate = metrics_family(m, count, "penstock_events_duplicate_total",
                                   "Events answered with the id of an earlier one.");
+    s->challenges = metrics_family(m, count, "penstock_handshakes_total",
+                                   "Handshakes of providers that were answered.");
     s->accept_latency = metrics_family(m, hist, "penstock_accept_seconds",
                                        "First byte of a request to its answer.");
     s->attempts =
@@ -149,6 +151,7 @@ static struct source_stats *source_of(struct worker *w, struct str name)
         source->latency = metric_of(s->accept_latency, "source", text, NULL);
         source->unrouted = metric_of(s->unrouted, "source", text, NULL);
         source->duplicate = metric_of(s->duplicate, "source", text, NULL);
+        source->challenges = metric_of(s->challenges, "source", text, NULL);
         map_set(&s->sources, name, source);
     }
     return source;
@@ -216,6 +219,11 @@ void stats_unrouted(struct worker *w, struct str source)
 void stats_duplicate(struct worker *w, struct str source)
 {
     metric_add(source_of(w, source)->duplicate, 1);
+}
+
+void stats_challenge(struct worker *w, struct str source)
+{
+    metric_add(source_of(w, source)->challenges, 1);
 }
 
 void stats_attempt(struct lane *lane, const struct outcome *o)

@@ -1,4 +1,6 @@
 """Promises about accepting: what is taken, what is refused, and what reaches the destinations."""
+import hashlib
+import hmac
 import json
 import socket
 import time
@@ -158,3 +160,34 @@ def answers_within_the_limits_of_many_idle_connections(flow):
     wait_for(lambda: p.metric("penstock_connections") >= 200, "idle connections to be counted")
     for s in idle:
         s.close()
+
+
+def answers_the_handshakes_of_providers(flow):
+    """At once, to whoever may ask; none of them is an event."""
+    sink = flow.sink()
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[
+        "slack: { verify: slack, secret: '%s' }" % SECRET, "trello: { verify: {type: trello, public_url: 'https://x/'}, secret: t }",
+        "meta: { verify: meta, secret: '%s', challenge_token: mine }" % SECRET, "github: { verify: github, secret: '%s' }" % SECRET])
+    body = b'{"type":"url_verification","challenge":"c0ffee"}'
+
+    def slack(secret):
+        at = str(int(time.time()))
+        mac = hmac.new(secret.encode(), b"v0:" + at.encode() + b":" + body, hashlib.sha256).hexdigest()
+        return p.post("/hooks/slack", body, {"X-Slack-Signature": "v0=" + mac, "X-Slack-Request-Timestamp": at})
+
+    answer = slack(SECRET)
+    assert (answer.status, answer.body) == (200, b"c0ffee"), (answer.status, answer.body)
+    assert answer.getheader("content-type") == "text/plain; charset=utf-8"
+    assert answer.getheader("x-content-type-options") == "nosniff"
+    assert slack("other").status == 403
+    query = "?hub.mode=subscribe&hub.challenge=42&hub.verify_token="
+    answer = p.post("/hooks/meta" + query + "mine", b"", method="GET")
+    assert (answer.status, answer.body) == (200, b"42")
+    answer = p.post("/hooks/meta" + query + "guessed", b"", method="GET")
+    assert answer.status == 403 and b"42" not in answer.body
+    assert p.post("/hooks/meta", b"", method="GET").status == 405
+    assert p.post("/hooks/trello", b"", method="HEAD").status == 200
+    assert p.post("/hooks/github", b"", method="HEAD").status == 405
+    assert p.metric("penstock_handshakes_total") == 3
+    assert p.metric("penstock_events_accepted_total") == 0 and not sink.requests
+    assert SECRET not in p.text() and "mine" not in p.text()

@@ -56,11 +56,18 @@ struct conf_rate {
     struct str text;
 };
 
+struct conf_jwks {   /* where a source's public keys are; always https */
+    struct str host; /* without brackets; empty: it has none */
+    uint16_t port;
+    struct str target, ca_file;
+};
+
 struct conf_source {
     struct str name, path;
     struct conf_cidrs allow_from; /* none: everybody */
     struct conf_rate rate;        /* of genuine events */
     struct verify *verify;
+    struct conf_jwks jwks;
     struct str secret_names[VERIFY_SECRETS]; /* by which they are told apart; "1", "2" else */
     struct str challenge_token;              /* what a handshake must show (Meta); empty: none */
     enum conf_durability durability;         /* never INHERITED once it is loaded */

@@ -98,8 +98,9 @@ struct file_verify {
     struct conf_texts headers, ts_headers, id_headers;
     struct str item_sep, kv_sep, sig_key, ts_key;
     struct str signed_text, key_prefix, public_url;
-    int64_t tolerance_ms, future_ms;                    /* -1: not said */
-    struct str issuer, audience, body_claim, url_claim; /* of a token */
+    int64_t tolerance_ms, future_ms;                           /* -1: not said */
+    struct str issuer, audience, email, body_claim, url_claim; /* of a token */
+    struct str jwks_url, ca_file;
     unsigned url_form;
     bool in_body;
     int64_t leeway_ms, max_age_ms; /* -1: not said */
@@ -187,6 +188,10 @@ struct conf_guess {
 void conf_guess_init(struct conf_guess *g, struct str word);
 void conf_guess_try(struct conf_guess *g, struct str candidate);
 void conf_guess_help(const struct conf_guess *g, struct report *r); /* nothing when none is near */
+
+/* Is that file, named by `key` of the mapping, PEM of that kind? */
+void conf_check_pem(struct conf_reader *r, const struct node *around, const char *key,
+                    struct str path, const char *what);
 
 /* Where a key of an item stands: its value, or the item itself when it was not given. */
 const struct place *conf_place(const struct conf_item *item, const char *key);

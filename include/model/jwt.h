@@ -58,7 +58,9 @@ struct jwt_rules {
     unsigned algorithms; /* bits; of one family: else a public key could be taken for a secret */
     bool in_body;        /* the body is the token, and all of it is signed */
     struct str issuer,
-        audience;              /* what iss must be, and what aud must be or hold; empty: anything */
+        audience;     /* what iss must be, and what aud must be or hold; empty: anything */
+    struct str email; /* what email must be, and email_verified say; empty: anything */
+    struct str has;   /* a claim that must be there: tells such tokens from others by that key */
     struct jwt_bond body, url; /* claims that must be of this body, and of this URL */
     bool expires;              /* exp must be there; it is looked at in any case */
     int64_t leeway_s;          /* how far off another clock may be */

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/crypt.h"
 #include "base/fields.h"
-#include "model/jwt.h"
+#include "model/jwks.h"
 #include "model/pick.h"
 #include "model/timestamp.h"
 
@@ -52,6 +52,8 @@ struct verify_recipe {
     struct str key_prefix; /* cut off a secret before it is decoded, where it is there */
     struct str public_url; /* what {url} stands for: as registered with the provider */
     struct jwt_rules jwt;  /* of JWT; its token is in `headers`, behind any scheme or none */
+    bool jwks;             /* of JWT: there are no secrets, its sender publishes its keys, at ... */
+    struct str jwks_url;   /* ... this https URL; empty: each user's is another */
     struct str scheme;     /* what it is written behind: "Bearer"; empty: nothing */
     /* What else a preset knows of its provider. */
     struct pick event_type, delivery_id;
@@ -66,8 +68,8 @@ const struct verify_recipe *verify_preset_at(size_t i);
 struct verify; /* compiled: scheme, secrets, template */
 
 /* NULL, or a sentence that says why it cannot be. Secrets are copied into keys; at least one, none
- * empty (a recipe that verifies nothing takes none). `bad_secret` (may be NULL) gets which secret
- * it is about, -1 when it is not about one. */
+ * empty (a recipe that verifies nothing takes none, nor one whose keys are published). `bad_secret`
+ * (may be NULL) gets which secret it is about, -1 when it is not about one. */
 const char *verify_new(struct verify **out, const struct verify_recipe *r,
                        const struct str *secrets, size_t n, int *bad_secret) MUST_CHECK;
 
@@ -87,6 +89,13 @@ struct verify_verdict {
 /* Constant time in what is secret; bounded work. now_s: wall clock seconds. */
 struct verify_verdict verify_check(const struct verify *v, const struct verify_input *in,
                                    int64_t now_s);
+/* The same where keys are published: by those that were read last, NULL while there are none. */
+struct verify_verdict verify_check_by(const struct verify *v, const struct verify_input *in,
+                                      const struct jwks *keys, int64_t now_s);
+/* The detail of a verdict: the token may be genuine, but its key is not among them. */
+extern const char VERIFY_UNKNOWN_KEY[];
+/* By what tokens are signed; for the keys that are read. */
+enum jwt_algorithm verify_algorithm(const struct verify *v);
 /* The HMAC of `text` by the first secret, for answers to handshakes; its length in bytes, 0 where
  * the scheme has no such key. */
 size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRYPT_DIGEST_MAX]);

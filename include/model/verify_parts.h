@@ -74,7 +74,7 @@ const char *verify_jwt_recipe(const struct verify_recipe *r); /* NULL, or why it
 /* NULL, or why these bytes are no key of it. */
 const char *verify_jwt_key(struct verify_secret *s, const struct verify_recipe *r, struct str key);
 struct verify_verdict verify_jwt_check(const struct verify *v, const struct verify_input *in,
-                                       int64_t now_s);
+                                       const struct jwks *keys, int64_t now_s);
 /* Appends the value of its header; NULL, or why it cannot. */
 const char *verify_jwt_sign(const struct verify *v, struct str body, int64_t now_s,
                             struct str delivery_id, struct buf *out) MUST_CHECK;

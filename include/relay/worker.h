@@ -21,6 +21,7 @@ struct worker;
 struct move;
 struct op;
 struct spool;
+struct jwks_feed;
 
 #define WORKERS_MAX 64
 #define DEDUPE_KEY 32  /* hex digits of the digest that stands for a delivery id */
@@ -131,6 +132,8 @@ struct worker {
     unsigned waiting;           /* senders that wait for their append */
     struct budget budget;
     struct secret_use *secret_uses; /* secrets.c */
+    struct jwks_feed *
+        *jwks; /* by source, NULL for those without published keys; NULL before start */
     struct log_cap refusals; /* of refused requests: nobody outside may fill the log */
     struct log_cap broken;   /* of what was no request: TLS on a plain port, and such */
     bool former_asked;       /* what a former life left was looked at */

@@ -83,6 +83,9 @@ static bool has_public_key(const struct verify_recipe *r)
 
 static void put_secret(const struct verify_recipe *r, struct buf *out)
 {
+    if (r->jwks) {
+        return;
+    }
     const char *form = r->key == VERIFY_KEY_HEX      ? "in hex"
                        : r->key == VERIFY_KEY_BASE64 ? "in base64"
                                                      : "as it is";
@@ -93,6 +96,15 @@ static void put_secret(const struct verify_recipe *r, struct buf *out)
     buf_printf(out, "%s", form);
     if (r->key_prefix.len > 0) {
         buf_printf(out, " behind %.*s", STR_ARG(r->key_prefix));
+    }
+}
+
+static void put_keys(const struct verify_recipe *r, struct buf *out)
+{
+    if (r->jwks && r->jwks_url.len > 0) {
+        buf_add_str(out, r->jwks_url);
+    } else if (r->jwks) {
+        buf_add_str(out, STR("published for each user at another URL"));
     }
 }
 
@@ -107,6 +119,9 @@ static void put_names(const struct str *names, struct buf *out)
 static void put_place(const struct verify_recipe *r, struct buf *out)
 {
     put_names(r->headers, out);
+    if (r->jwt.in_body) {
+        buf_add_str(out, STR("the body, which is a token"));
+    }
     if (r->kv_sep != '\0') {
         buf_printf(out, ", behind %.*s%c", STR_ARG(r->sig_key), r->kv_sep);
     }
@@ -165,6 +180,9 @@ static void put_claims(const struct verify_recipe *r, struct buf *out)
     if (r->jwt.issuer.len > 0) {
         buf_printf(out, "%siss: %.*s", out->len > 0 ? "; " : "", STR_ARG(r->jwt.issuer));
     }
+    if (r->jwt.has.len > 0) {
+        buf_printf(out, "%s%.*s", out->len > 0 ? "; " : "", STR_ARG(r->jwt.has));
+    }
     if (r->jwt.expires) {
         buf_printf(out, "%sexp", out->len > 0 ? "; " : "");
     }
@@ -201,8 +219,19 @@ static void put_config(const struct verify_recipe *r, struct buf *out)
     if (signs_url(r)) {
         buf_printf(out, "{type: %.*s, public_url: https://hooks.example.com/hooks/%.*s}",
                    STR_ARG(r->name), STR_ARG(r->name));
+    } else if (r->jwks && r->jwt.in_body) {
+        buf_printf(out, "{type: %.*s, jwks_url: https://YOURS/.well-known/jwks}", STR_ARG(r->name));
+    } else if (r->jwks) {
+        buf_printf(out,
+                   "{type: %.*s, audience: https://hooks.example.com/hooks/%.*s, email: "
+                   "NAME@PROJECT.iam.gserviceaccount.com}",
+                   STR_ARG(r->name), STR_ARG(r->name));
     } else {
         buf_add_str(out, r->name);
+    }
+    if (r->jwks) {
+        buf_add_char(out, '\n');
+        return;
     }
     buf_add_str(out, STR("\n    secret: \"${"));
     for (size_t i = 0; i < r->name.len; i++) {
@@ -252,6 +281,8 @@ static void put_entry(const struct entry *e, struct buf *out)
     put_line("tolerance", &text, out);
     put_secret(r, &text);
     put_line("secret", &text, out);
+    put_keys(r, &text);
+    put_line("public keys", &text, out);
     put_pick(&r->event_type, &text);
     put_line("event type", &text, out);
     put_pick(&r->delivery_id, &text);
@@ -321,6 +352,8 @@ static void json_signature(struct buf *b, const struct verify_recipe *r, struct 
     }
     put_secret(r, text);
     json_words(b, "secret", text);
+    put_keys(r, text);
+    json_words(b, "public_keys", text);
 }
 
 static void json_entry(const struct entry *e, struct buf *b)

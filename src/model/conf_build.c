@@ -62,8 +62,8 @@ static void build_addresses(struct conf_reader *r, const struct conf_file *f)
 /* ---- files of TLS ---- */
 
 /* Is it there, and what it should be? What only OpenSSL can say is said at start. */
-static void check_pem(struct conf_reader *r, const struct node *tls, const char *key,
-                      struct str path, const char *what)
+void conf_check_pem(struct conf_reader *r, const struct node *tls, const char *key, struct str path,
+                    const char *what)
 {
     const struct node_pair *at = node_find(tls, key);
     if (path.len == 0) {
@@ -86,9 +86,9 @@ static void check_files(struct conf_reader *r, const struct node *tls, const str
         report_error(r->report, &tls->place,
                      "\"cert_file\" and \"key_file\" must be given together");
     }
-    check_pem(r, tls, "ca_file", files->ca_file, "CERTIFICATE");
-    check_pem(r, tls, "cert_file", files->cert_file, "CERTIFICATE");
-    check_pem(r, tls, "key_file", files->key_file, "PRIVATE KEY");
+    conf_check_pem(r, tls, "ca_file", files->ca_file, "CERTIFICATE");
+    conf_check_pem(r, tls, "cert_file", files->cert_file, "CERTIFICATE");
+    conf_check_pem(r, tls, "key_file", files->key_file, "PRIVATE KEY");
 }
 
 static const struct node *tls_of(const struct node *around)
@@ -123,7 +123,7 @@ static void build_listen_tls(struct conf_reader *r, struct conf_file *f)
         v[i] = more[i - 1].files;
         check_files(r, more[i - 1].item.value, &v[i]);
     }
-    check_pem(r, tls, "client_ca_file", f->c.listen.client_ca_file, "CERTIFICATE");
+    conf_check_pem(r, tls, "client_ca_file", f->c.listen.client_ca_file, "CERTIFICATE");
     f->c.listen.certificates = v;
     f->c.listen.certificate_count = n;
 }

@@ -2,6 +2,7 @@
 #include "model/conf_rows.h"
 
 #include "base/log.h"
+#include "model/url.h"
 
 #include <string.h>
 
@@ -43,8 +44,8 @@ static bool is_one_of(struct str key, const char *const *words)
 /* What a mapping may say beside its type. A preset's recipe is fixed: but where it is registered,
  * how far off its clock may be, and who a token is by and for, is not the provider's to say. */
 static const char *const preset_keys[] = {"type", "public_url", "timestamp", NULL};
-static const char *const preset_jwt_keys[] = {"type",     "public_url", "issuer",
-                                              "audience", "leeway",     NULL};
+static const char *const preset_jwt_keys[] = {
+    "type", "public_url", "issuer", "audience", "email", "jwks_url", "ca_file", "leeway", NULL};
 
 #define OF_SIGNATURES                                                                              \
     "type", "header", "extract", "encoding", "template", "timestamp", "id", "key", "key_prefix",   \
@@ -59,7 +60,7 @@ static const char *const *keys_of(struct str type)
     static const char *const jwt[] = {
         "type",     "algorithm",  "header",    "token_in_body", "issuer",     "audience",
         "encoding", "body_claim", "url_claim", "url_encoding",  "public_url", "leeway",
-        "max_age",  NULL};
+        "max_age",  "email",      "jwks_url",  "ca_file",       NULL};
     int own = own_type(type);
     if (own < 0) {
         const struct verify_recipe *preset = verify_preset(type);
@@ -144,7 +145,8 @@ static void verify_print(const struct conf_row *row, const void *at, unsigned de
     struct conf_block block = *row->block;
     size_t n = 0;
     if (verify_preset(v->type) != NULL && v->public_url.len == 0 && v->tolerance_ms < 0 &&
-        v->issuer.len == 0 && v->audience.len == 0 && v->leeway_ms < 0) {
+        v->issuer.len == 0 && v->audience.len == 0 && v->email.len == 0 && v->jwks_url.len == 0 &&
+        v->ca_file.len == 0 && v->leeway_ms < 0) {
         buf_printf(out, " %.*s\n", STR_ARG(v->type));
         return;
     }
@@ -221,6 +223,7 @@ static struct jwt_rules rules_of(const struct file_verify *v)
         .in_body = v->in_body,
         .issuer = v->issuer,
         .audience = v->audience,
+        .email = v->email,
         .body = {v->body_claim, (enum jwt_form)(JWT_HEX + v->encoding)},
         .url = {v->url_claim, (enum jwt_form)v->url_form},
         .expires = v->max_age_ms <= 0,
@@ -249,6 +252,8 @@ static bool recipe_of(struct conf_reader *r, const struct file_source *s, const 
         .key_prefix = v->key_prefix,
         .public_url = v->public_url,
         .jwt = rules_of(v),
+        .jwks = v->jwks_url.len > 0,
+        .jwks_url = v->jwks_url,
     };
     if (out->kind == VERIFY_BASIC) {
         out->headers[0] = STR("Authorization");
@@ -308,7 +313,12 @@ static bool check_secrets(struct conf_reader *r, const struct file_source *s,
                      "a secret is given, but \"verify: none\" looks at none");
         return false;
     }
-    if (recipe->kind == VERIFY_NONE || n > 0) {
+    if (recipe->jwks && was_given(s)) {
+        report_error(r->report, &s->item.place,
+                     "a secret is given, but its sender publishes its keys: leave \"secret\" out");
+        return false;
+    }
+    if (recipe->kind == VERIFY_NONE || recipe->jwks || n > 0) {
         return true;
     }
     if (s->secret.at != NULL) {
@@ -350,6 +360,32 @@ static bool preset_claims(struct conf_reader *r, const struct file_verify *v, co
         out->jwt.issuer = v->issuer;
     }
     out->jwt.audience = v->audience;
+    out->jwt.email = v->email;
+    if (out->jwks && !out->jwt.in_body && (v->audience.len == 0 || v->email.len == 0)) {
+        report_error(r->report, p, "anybody can have a token of %.*s made for anything",
+                     STR_ARG(out->name));
+        report_help(
+            r->report,
+            "say whose it must be, and for what: verify: {type: %.*s, audience: "
+            "\"https://hooks.example.com/hooks/%.*s\", email: NAME@PROJECT.iam.gserviceaccount"
+            ".com}",
+            STR_ARG(out->name), STR_ARG(out->name));
+        return false;
+    }
+    if (!out->jwks && (v->jwks_url.len > 0 || v->ca_file.len > 0 || v->email.len > 0)) {
+        report_error(r->report, p,
+                     "%.*s signs by a secret: leave \"jwks_url\", \"ca_file\" and \"email\" out",
+                     STR_ARG(out->name));
+        return false;
+    }
+    if (out->jwks && v->jwks_url.len == 0 && out->jwks_url.len == 0) {
+        report_error(r->report, p, "each user of %.*s has keys of its own: say where they are",
+                     STR_ARG(out->name));
+        report_help(r->report, "verify: {type: %.*s, jwks_url: \"https://...\"}",
+                    STR_ARG(out->name));
+        return false;
+    }
+    out->jwks_url = v->jwks_url.len > 0 ? v->jwks_url : out->jwks_url;
     out->jwt.leeway_s = v->leeway_ms >= 0 ? v->leeway_ms / 1000 : out->jwt.leeway_s;
     return true;
 }
@@ -398,6 +434,42 @@ static bool preset_of(struct conf_reader *r, const struct file_source *s, const 
     return true;
 }
 
+/* Where keys are published; only ever asked by https, as what comes from there is believed. */
+static bool build_jwks(struct conf_reader *r, struct file_source *s, const struct place *p,
+                       const struct verify_recipe *recipe)
+{
+    struct url u;
+    bool tls;
+    struct conf_jwks *out = &s->s.jwks;
+    const struct node_pair *at = node_find(s->item.value, "verify");
+    if (!recipe->jwks) {
+        if (s->verify.ca_file.len > 0) {
+            report_error(r->report, p,
+                         "\"ca_file\" is of the host in \"jwks_url\", and none is given");
+        }
+        return s->verify.ca_file.len == 0;
+    }
+    const char *why = url_parse_http(recipe->jwks_url, &u, &tls);
+    if (why != NULL || !tls) {
+        report_error(r->report, p, "\"jwks_url\": %s", why != NULL ? why : "it must be https");
+        return false;
+    }
+    char *host = arena_take(r->arena, u.host.len + 1);
+    for (size_t i = 0; i < u.host.len; i++) {
+        char c = u.host.at[i];
+        host[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    out->host = (struct str){host, u.host.len};
+    out->port = u.port;
+    out->target =
+        arena_printf(r->arena, "%s%.*s", str_starts(u.rest, STR("/")) ? "" : "/", STR_ARG(u.rest));
+    out->ca_file = s->verify.ca_file;
+    if (out->ca_file.len > 0) {
+        conf_check_pem(r, at->value, "ca_file", out->ca_file, "CERTIFICATE");
+    }
+    return true;
+}
+
 void conf_build_verify(struct conf_reader *r, struct file_source *s)
 {
     const struct place *p = conf_place(&s->item, "verify");
@@ -407,6 +479,9 @@ void conf_build_verify(struct conf_reader *r, struct file_source *s)
     }
     const struct verify_recipe *preset = verify_preset(s->verify.type);
     if (!(preset != NULL ? preset_of(r, s, p, preset, &recipe) : recipe_of(r, s, p, &recipe))) {
+        return;
+    }
+    if (!build_jwks(r, s, p, &recipe)) {
         return;
     }
     struct str secrets[VERIFY_SECRETS];

@@ -250,6 +250,15 @@ static bool names_audience(yyjson_val *aud, struct str wanted)
     return false;
 }
 
+/* Of OpenID Connect: anybody may have the same provider sign a token for any audience, so it is the
+ * account that counts. */
+static bool is_by_account(yyjson_val *claims, struct str email)
+{
+    yyjson_val *claimed = member(claims, STR("email"));
+    return yyjson_is_str(claimed) && str_eq(text_of(claimed), email) &&
+           yyjson_is_true(member(claims, STR("email_verified")));
+}
+
 static bool is_of(struct str text, enum jwt_form form, struct str what)
 {
     unsigned char digest[CRYPT_DIGEST_MAX], claimed[CRYPT_DIGEST_MAX];
@@ -299,6 +308,10 @@ const char *jwt_check_claims(struct str json, const struct jwt_rules *r, const s
         why = "the token is of another issuer";
     } else if (r->audience.len > 0 && !names_audience(aud, r->audience)) {
         why = "the token is for another audience";
+    } else if (r->email.len > 0 && !is_by_account(claims, r->email)) {
+        why = "the token is by another account, or its email is not verified";
+    } else if (r->has.len > 0 && member(claims, r->has) == NULL) {
+        why = "the token is one of another purpose";
     } else {
         why = check_bonds(claims, r, f);
     }

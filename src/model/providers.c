@@ -816,6 +816,28 @@ static const struct provider providers[] = {
      .setup = "Publish to the URL of this source, which is public_url here as well; of the "
               "console's signing keys list both, the current one and the next one, as secrets.",
      .body = TEXT("{\"task\":\"sample\",\"n\":1}")},
+    {.name = TEXT("google-pubsub"),
+     .title = "Google Cloud Pub/Sub push",
+     .docs = "https://docs.cloud.google.com/pubsub/docs/authenticate-push-subscriptions",
+     .success = "102, 200, 201, 202 or 204",
+     .retries = "until the subscription's retention ends (7 days), with growing pauses",
+     .setup = "Make a push subscription with the URL of this source as its endpoint, enable "
+              "authentication with a service account of yours, and give its email and the "
+              "audience here as well.",
+     .body =
+         TEXT("{\"message\":{\"data\":\"eyJzYW1wbGUiOnRydWV9\",\"messageId\":\"1000000000000001\""
+              ",\"publishTime\":\"2025-01-01T00:00:00Z\"},\"subscription\":\"projects/sample/"
+              "subscriptions/sample\"}")},
+    {.name = TEXT("kinde"),
+     .title = "Kinde",
+     .docs = "https://github.com/kinde-oss/webhook",
+     .setup =
+         "Under Webhooks add an endpoint with the URL of this source; jwks_url is "
+         "/.well-known/jwks of your Kinde domain. What is delivered is the token, whose claims "
+         "are the event.",
+     .body =
+         TEXT("eyJhbGciOiJSUzI1NiIsImtpZCI6InNhbXBsZSJ9.eyJldmVudF9pZCI6ImV2ZW50X3NhbXBsZSIsInR5"
+              "cGUiOiJ1c2VyLmNyZWF0ZWQifQ.c2FtcGxl")},
 };
 
 const struct provider *provider_find(struct str name)

@@ -210,12 +210,14 @@ const char *verify_new(struct verify **out, const struct verify_recipe *r,
     v->r = *r;
     int bad = -1;
     const char *why = NULL;
+    bool keyless = r->kind == VERIFY_NONE || r->jwks;
     if (r->kind != VERIFY_NONE) {
-        why = n == 0               ? "a secret is needed"
+        why = n == 0 && !keyless   ? "a secret is needed"
+              : n > 0 && keyless   ? "its sender publishes its keys, so no secret is taken"
               : n > VERIFY_SECRETS ? "at most 8 secrets are tried"
                                    : check_recipe(v);
     }
-    for (size_t i = 0; why == NULL && r->kind != VERIFY_NONE && i < n; i++) {
+    for (size_t i = 0; why == NULL && !keyless && i < n; i++) {
         why = add_key(v, secrets[i]);
         bad = why == NULL ? -1 : (int)i;
     }
@@ -367,11 +369,17 @@ static bool secret_matches(const struct verify *v, const struct verify_secret *s
 struct verify_verdict verify_check(const struct verify *v, const struct verify_input *in,
                                    int64_t now_s)
 {
+    return verify_check_by(v, in, NULL, now_s);
+}
+
+struct verify_verdict verify_check_by(const struct verify *v, const struct verify_input *in,
+                                      const struct jwks *keys, int64_t now_s)
+{
     if (v->r.kind == VERIFY_NONE) {
         return (struct verify_verdict){NULL, NULL, -1};
     }
     if (v->r.kind == VERIFY_JWT) {
-        return verify_jwt_check(v, in, now_s);
+        return verify_jwt_check(v, in, keys, now_s);
     }
     struct verify_claim c = {.n = 0};
     const char *detail = verify_claim_read(&c, v, in);

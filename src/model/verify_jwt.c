@@ -5,6 +5,8 @@
 
 #define TOKEN_LIFE_S 300 /* of what we sign */
 
+const char VERIFY_UNKNOWN_KEY[] = "the token names a key that its provider does not publish";
+
 /* ---- compiling ---- */
 
 /* The algorithm of a recipe that has one; of several it is an HMAC's. */
@@ -31,6 +33,10 @@ const char *verify_jwt_recipe(const struct verify_recipe *r)
     if (others != 0 && (has_secret(r) || (others & (others - 1)) != 0)) {
         return "tokens by a secret and by public keys, or by two kinds of those, do not go "
                "together";
+    }
+    if (r->jwks && has_secret(r)) {
+        return "an algorithm with a secret (HS...) has no keys that could be published: leave "
+               "jwks_url out";
     }
     if (!r->jwt.in_body && r->headers[0].len == 0) {
         return "the header of the token is not named";
@@ -138,6 +144,16 @@ static struct verify_verdict check_claims(const struct verify_recipe *r, const s
                                    why, -1};
 }
 
+static struct verify_verdict check_published(const struct verify *v, const struct jwt *t,
+                                             const struct verify_input *in, const struct jwks *keys,
+                                             int64_t now_s)
+{
+    const struct crypt_public *key = keys == NULL ? NULL : jwks_find(keys, t->kid);
+    return key == NULL          ? bad(VERIFY_UNKNOWN_KEY)
+           : !jwt_is_by(t, key) ? bad("the key that the token names did not make this signature")
+                                : check_claims(&v->r, t, in, now_s);
+}
+
 static struct verify_verdict check_token(const struct verify *v, const struct jwt *t,
                                          const struct verify_input *in, int64_t now_s)
 {
@@ -155,7 +171,7 @@ static struct verify_verdict check_token(const struct verify *v, const struct jw
 }
 
 struct verify_verdict verify_jwt_check(const struct verify *v, const struct verify_input *in,
-                                       int64_t now_s)
+                                       const struct jwks *keys, int64_t now_s)
 {
     struct str text;
     struct jwt t;
@@ -164,9 +180,16 @@ struct verify_verdict verify_jwt_check(const struct verify *v, const struct veri
         return bad(why);
     }
     why = jwt_read(&t, text, v->r.jwt.algorithms);
-    struct verify_verdict verdict = why != NULL ? bad(why) : check_token(v, &t, in, now_s);
+    struct verify_verdict verdict = why != NULL ? bad(why)
+                                    : v->r.jwks ? check_published(v, &t, in, keys, now_s)
+                                                : check_token(v, &t, in, now_s);
     jwt_done(&t);
     return verdict;
+}
+
+enum jwt_algorithm verify_algorithm(const struct verify *v)
+{
+    return first_of(v->r.jwt.algorithms);
 }
 
 /* ---- signing ---- */

@@ -485,6 +485,26 @@ static const struct verify_recipe presets[] = {
              .expires = true,
              .leeway_s = 1 * MINUTES},
      ID_IN("Upstash-Message-Id")},
+    /* OpenID Connect: the token says who sends, and nothing of the body. */
+    {.name = TEXT("google-pubsub"),
+     .kind = VERIFY_JWT,
+     .headers = {TEXT("Authorization")},
+     .scheme = TEXT("Bearer"),
+     .jwks = true,
+     .jwks_url = TEXT("https://www.googleapis.com/oauth2/v3/certs"),
+     .jwt = {.algorithms = JWT_BIT(JWT_RS256),
+             .issuer = TEXT("https://accounts.google.com"),
+             .expires = true,
+             .leeway_s = 1 * MINUTES},
+     ID_AT("/message/messageId")},
+    /* The same keys sign what its users are given: an event_id is of webhooks alone. */
+    {.name = TEXT("kinde"),
+     .kind = VERIFY_JWT,
+     .jwks = true,
+     .jwt = {.algorithms = JWT_BIT(JWT_RS256),
+             .in_body = true,
+             .has = TEXT("event_id"),
+             .leeway_s = 1 * MINUTES}},
     {.name = TEXT("none"), .kind = VERIFY_NONE},
 };
 

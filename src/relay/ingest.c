@@ -11,6 +11,7 @@
 #include "model/forwarded.h"
 #include "model/route.h"
 #include "relay/delivery.h"
+#include "relay/jwks.h"
 #include "relay/move.h"
 #include "relay/node.h"
 #include "relay/refusal.h"
@@ -30,13 +31,15 @@
  * one. */
 enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024, REFUSAL_LINES = 10, ALLOW_MAX = 64 };
 
-#define HEAD_MS 10000u /* for a whole head, unless the whole request has less */
+#define KEYS_WITHIN_MS 5000u /* for the key of a token to be there */
+#define HEAD_MS 10000u       /* for a whole head, unless the whole request has less */
 
 /* A request on its way into the journal, or the spool; it outlives its sender when the outcome is
- * unknown. */
+ * unknown. Or one that waits for the key of its token, and begins anew then. */
 struct inbound {
     struct append append;
     struct spooling spooling;
+    struct jwks_wait keys;
     struct worker *w;
     struct httpd_request *request; /* NULL: answered, or the sender has gone */
     const struct conf_source *source;
@@ -51,10 +54,11 @@ static const struct {
     const char *reason;
     int status;
 } refusals[] = {
-    {"bad_signature", 401},  {"stale_timestamp", 401}, {"bad_challenge", 403}, {"ip_denied", 403},
-    {"unknown_source", 404}, {"method", 405},          {"too_slow", 408},      {"too_large", 413},
-    {"rate_limited", 429},   {"malformed", 400},       {"redis_down", 503},    {"over_budget", 503},
-    {"overloaded", 503},     {"draining", 503},
+    {"bad_signature", 401}, {"stale_timestamp", 401}, {"bad_challenge", 403},
+    {"ip_denied", 403},     {"unknown_source", 404},  {"method", 405},
+    {"too_slow", 408},      {"too_large", 413},       {"rate_limited", 429},
+    {"malformed", 400},     {"redis_down", 503},      {"over_budget", 503},
+    {"overloaded", 503},    {"draining", 503},        {"keys_unavailable", 503},
 };
 
 int refusal_status(const char *reason)
@@ -405,10 +409,56 @@ static bool is_challenge(struct worker *w, struct httpd_request *r,
     return true;
 }
 
+static void take_request(struct worker *w, struct httpd_request *r, bool again);
+
+/* The keys of its source were read, or could not be. */
+static void on_keys(struct jwks_wait *x)
+{
+    struct inbound *in = CONTAINER_OF(x, struct inbound, keys);
+    struct worker *w = in->w;
+    struct httpd_request *r = in->request;
+    inbound_free(in);
+    take_request(w, r, true);
+}
+
+static void on_keys_late(struct wheel_timer *t)
+{
+    struct inbound *in = CONTAINER_OF(t, struct inbound, deadline);
+    jwks_forget(&in->keys);
+    refuse_inbound(in, "keys_unavailable");
+    inbound_free(in);
+}
+
+/* A token whose key is not known may be genuine still. True: it waits, or its sender is to try
+ * again; false: it is not. */
+static bool wait_for_keys(struct worker *w, struct httpd_request *r,
+                          const struct conf_source *source, bool again)
+{
+    switch (jwks_miss(w, source, again)) {
+    case JWKS_WAIT: {
+        struct inbound *in = inbound_new(w, r, source);
+        in->keys.on_keys = on_keys;
+        wheel_arm(&w->wheel, &in->deadline, KEYS_WITHIN_MS, on_keys_late);
+        jwks_wait(w, source, &in->keys);
+        return true;
+    }
+    case JWKS_AWAY:
+        refuse(w, r, source, "keys_unavailable", "the provider's public keys cannot be read now");
+        return true;
+    case JWKS_UNKNOWN:
+        break;
+    }
+    return false;
+}
+
 static void on_request(void *user, struct httpd_request *r)
 {
     CRASH_POINT("body");
-    struct worker *w = user;
+    take_request(user, r, false);
+}
+
+static void take_request(struct worker *w, struct httpd_request *r, bool again)
+{
     const struct conf_source *source = conf_source_at(w->conf, r->path);
     struct verify_input input = {r->method, r->target, r->fields, r->body};
     if (is_challenge(w, r, source, &input)) {
@@ -418,7 +468,11 @@ static void on_request(void *user, struct httpd_request *r)
         refuse(w, r, source, "method", NULL);
         return;
     }
-    struct verify_verdict verdict = verify_check(source->verify, &input, (int64_t)time(NULL));
+    struct verify_verdict verdict =
+        verify_check_by(source->verify, &input, jwks_keys(w, source), (int64_t)time(NULL));
+    if (verdict.detail == VERIFY_UNKNOWN_KEY && wait_for_keys(w, r, source, again)) {
+        return;
+    }
     if (verdict.reason != NULL) {
         refuse(w, r, source, verdict.reason, verdict.detail);
         return;
@@ -497,7 +551,10 @@ static void on_gone(void *user, struct httpd_request *r)
 {
     (void)user;
     struct inbound *in = r->pending;
-    if (in != NULL) {
+    if (in != NULL && in->keys.link != NULL) {
+        jwks_forget(&in->keys);
+        inbound_free(in);
+    } else if (in != NULL) {
         forget_sender(in);
     }
 }

@@ -91,5 +91,13 @@ const char *trust_check(const struct conf *c, struct buf *warning)
             return say("destination ", d->name, why);
         }
     }
+    for (size_t i = 0; i < c->source_count; i++) {
+        const struct conf_source *s = &c->sources[i];
+        const struct conf_tls files = {.ca_file = s->jwks.ca_file};
+        why = files.ca_file.len > 0 ? try_client(&files) : NULL;
+        if (why != NULL) {
+            return say("source ", s->name, why);
+        }
+    }
     return NULL;
 }

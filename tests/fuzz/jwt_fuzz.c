@@ -1,6 +1,6 @@
-/* Tokens, their claims, and keys in PEM and as numbers: what jwt_sign makes is taken, one changed
- * character of it is not, and nothing that was made up is anybody's. */
-#include "model/jwt.h"
+/* Tokens, their claims, and keys in PEM, as numbers and in sets: what jwt_sign makes is taken, one
+ * changed character of it is not, and nothing that was made up is anybody's. */
+#include "model/jwks.h"
 
 #include "base/log.h"
 
@@ -87,6 +87,21 @@ static void read_keys(struct str text)
     }
 }
 
+static void read_set(struct str text)
+{
+    for (unsigned a = JWT_RS256; a <= JWT_ES256; a++) {
+        struct jwks *set;
+        const char *why = jwks_read(&set, text, (enum jwt_algorithm)a);
+        ENSURE((why == NULL) == (set != NULL));
+        ENSURE(set == NULL || (jwks_count(set) > 0 && jwks_count(set) <= JWKS_KEYS));
+        jwks_free(set);
+    }
+    struct fields f = {0};
+    (void)!fields_add(&f, STR("Cache-Control"), text);
+    int64_t s = jwks_lifetime_s(&f);
+    ENSURE(s >= 300 && s <= 86400);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n < 2) {
@@ -95,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct jwt_rules r = rules_of(data[1]);
     struct str text = {(const char *)data + 2, n - 2};
     struct crypt_key *k = crypt_key_new(CRYPT_SHA256, STR("a secret of the fuzzer"));
-    switch (data[0] % 4) {
+    switch (data[0] % 5) {
     case 0:
         read_any(text, &r, k);
         break;
@@ -105,8 +120,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     case 2:
         sign(text, &r, k);
         break;
-    default:
+    case 3:
         read_keys(text);
+        break;
+    default:
+        read_set(text);
         break;
     }
     crypt_key_free(k);

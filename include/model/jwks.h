@@ -1,0 +1,26 @@
+/* Sets of public keys as providers publish them (JWKS, RFC 7517): those of one algorithm, by kid.
+ */
+#ifndef MODEL_JWKS_H
+#define MODEL_JWKS_H
+
+#include "base/fields.h"
+#include "model/jwt.h"
+
+#define JWKS_BYTES (256 << 10) /* a longer document is refused */
+#define JWKS_KEYS 64           /* of it are kept at most */
+#define JWKS_KID 256           /* bytes of a name; keys of longer ones are left out */
+
+struct jwks;
+
+/* Keys that are not for signatures of that algorithm are left out, as are those that cannot be
+ * (RFC 7517 5). NULL, or a constant sentence. */
+const char *jwks_read(struct jwks **out, struct str json, enum jwt_algorithm a) MUST_CHECK;
+void jwks_free(struct jwks *s);
+size_t jwks_count(const struct jwks *s);
+/* The key of that name, or NULL; without a name, the only key that there is. */
+const struct crypt_public *jwks_find(const struct jwks *s, struct str kid);
+
+/* How long an answer with these Cache-Control fields may be kept: max-age, within bounds. */
+int64_t jwks_lifetime_s(const struct fields *answer);
+
+#endif

@@ -1,0 +1,249 @@
+/* Feeds of public keys: read, kept, read again. */
+#include "relay/jwks.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+
+enum {
+    MISS_EVERY_MS = 30 * 1000,
+    STALE_MS = 24 * 3600 * 1000,
+    RETRY_LEAST_MS = 5 * 1000,
+    RETRY_MOST_MS = 5 * 60 * 1000,
+    CONNECT_MS = 3000,
+    TOTAL_MS = 4500, /* less than who waits has */
+    WAITING_MOST = 1024,
+};
+
+struct jwks_feed {
+    struct worker *w;
+    const struct conf_source *source;
+    struct httpc_origin *origin;
+    struct httpc_call call;
+    bool reading;
+    struct buf answer;
+    struct jwks *keys;       /* NULL: none yet, or none any more */
+    int64_t good_until_ms;   /* boot clock: so long they count though the host is away */
+    int64_t missed_ms;       /* boot clock: when a miss last had them read; 0: never */
+    unsigned failures;       /* since they were read last */
+    struct wheel_timer next; /* when they are read again */
+    struct jwks_wait *waiting;
+    unsigned waiting_count;
+};
+
+static struct jwks_feed *feed_of(const struct worker *w, const struct conf_source *s)
+{
+    return w->jwks == NULL ? NULL : w->jwks[s - w->conf->sources];
+}
+
+static void read_keys(struct jwks_feed *f);
+
+/* --- who waits */
+
+void jwks_forget(struct jwks_wait *x)
+{
+    if (x->link != NULL) {
+        *x->link = x->next;
+        if (x->next != NULL) {
+            x->next->link = x->link;
+        }
+        x->link = NULL;
+    }
+}
+
+static void tell_waiting(struct jwks_feed *f)
+{
+    f->waiting_count = 0;
+    while (f->waiting != NULL) {
+        struct jwks_wait *x = f->waiting;
+        jwks_forget(x);
+        x->on_keys(x); /* may free it; waits no second time */
+    }
+}
+
+/* --- reading */
+
+static void on_next(struct wheel_timer *t)
+{
+    read_keys(CONTAINER_OF(t, struct jwks_feed, next));
+}
+
+static void take_keys(struct jwks_feed *f, struct jwks *keys, const struct fields *answer)
+{
+    int64_t lifetime_ms = jwks_lifetime_s(answer) * 1000;
+    jwks_free(f->keys);
+    f->keys = keys;
+    f->failures = 0;
+    f->good_until_ms = boot_ms() + lifetime_ms + STALE_MS;
+    wheel_arm(&f->w->wheel, &f->next, (uint64_t)lifetime_ms, on_next);
+    log_line(LOG_INFO, "public keys read", "source", "%.*s", STR_ARG(f->source->name), "keys",
+             "%zu", jwks_count(keys), "for_s", "%lld", (long long)(lifetime_ms / 1000), NULL);
+}
+
+static void say_failed(const struct jwks_feed *f, const char *why, int status, uint64_t again_ms)
+{
+    const struct conf_jwks *at = &f->source->jwks;
+    log_line(LOG_WARN,
+             f->keys != NULL ? "public keys cannot be read; the last ones stay in use"
+                             : "public keys cannot be read; its events are refused with 503",
+             "source", "%.*s", STR_ARG(f->source->name), "host", "%.*s", STR_ARG(at->host), "why",
+             "%s", why, "status", "%d", status, "again_ms", "%llu", (unsigned long long)again_ms,
+             NULL);
+}
+
+static void on_read(struct httpc_call *call, const struct httpc_result *r)
+{
+    struct jwks_feed *f = CONTAINER_OF(call, struct jwks_feed, call);
+    struct jwks *keys = NULL;
+    f->reading = false;
+    const char *why = r->reason != NULL  ? (r->detail != NULL ? r->detail : r->reason)
+                      : r->status != 200 ? "the answer is not 200; redirects are not followed"
+                                         : jwks_read(&keys, buf_str(&f->answer),
+                                                     verify_algorithm(f->source->verify));
+    if (why == NULL) {
+        take_keys(f, keys, r->fields);
+    } else if (r->reason != HTTPC_CANCELLED) {
+        uint64_t again_ms = (uint64_t)RETRY_LEAST_MS << (f->failures < 6 ? f->failures : 6);
+        again_ms = again_ms < RETRY_MOST_MS ? again_ms : RETRY_MOST_MS;
+        f->failures++;
+        wheel_arm(&f->w->wheel, &f->next, again_ms, on_next);
+        say_failed(f, why, r->status, again_ms);
+    }
+    buf_clear(&f->answer);
+    tell_waiting(f);
+}
+
+static void read_keys(struct jwks_feed *f)
+{
+    static const struct httpc_timeouts timeouts = {CONNECT_MS, TOTAL_MS};
+    if (f->reading) {
+        return;
+    }
+    wheel_cancel(&f->w->wheel, &f->next);
+    f->reading = true;
+    const struct httpc_request request = {
+        .method = STR("GET"),
+        .target = f->source->jwks.target,
+        .fields = STR("Accept: application/json\r\nUser-Agent: penstock\r\n"),
+        .keep = &f->answer,
+    };
+    httpc_start(&f->call, f->origin, &request, &timeouts, on_read);
+}
+
+/* --- its life */
+
+static const char *open_feed(struct worker *w, const struct conf_source *s)
+{
+    const struct conf_jwks *at = &s->jwks;
+    const struct httpc_origin_conf origin = {
+        .tls = true, .host = at->host, .port = at->port, .ca_file = at->ca_file};
+    struct jwks_feed *f = calloc(1, sizeof *f);
+    ENSURE(f != NULL);
+    f->w = w;
+    f->source = s;
+    buf_init(&f->answer, JWKS_BYTES);
+    w->jwks[s - w->conf->sources] = f;
+    const char *why = httpc_origin_new(&f->origin, w->httpc, &origin);
+    if (why == NULL) {
+        read_keys(f);
+    }
+    return why;
+}
+
+const char *jwks_start(struct worker *w)
+{
+    const char *why = NULL;
+    w->jwks = calloc(w->conf->source_count + 1, sizeof *w->jwks);
+    ENSURE(w->jwks != NULL);
+    for (size_t i = 0; i < w->conf->source_count && why == NULL; i++) {
+        if (w->conf->sources[i].jwks.host.len > 0) {
+            why = open_feed(w, &w->conf->sources[i]);
+        }
+    }
+    return why;
+}
+
+void jwks_stop(struct worker *w)
+{
+    for (size_t i = 0; w->jwks != NULL && i < w->conf->source_count; i++) {
+        struct jwks_feed *f = w->jwks[i];
+        if (f != NULL) {
+            wheel_cancel(&w->wheel, &f->next);
+            if (f->reading) {
+                httpc_cancel(&f->call);
+            }
+        }
+    }
+}
+
+bool jwks_is_idle(const struct worker *w)
+{
+    for (size_t i = 0; w->jwks != NULL && i < w->conf->source_count; i++) {
+        if (w->jwks[i] != NULL && w->jwks[i]->reading) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void jwks_done(struct worker *w)
+{
+    for (size_t i = 0; w->jwks != NULL && i < w->conf->source_count; i++) {
+        struct jwks_feed *f = w->jwks[i];
+        if (f != NULL) {
+            ENSURE(!f->reading && f->waiting == NULL);
+            wheel_cancel(&w->wheel, &f->next);
+            if (f->origin != NULL) {
+                httpc_origin_free(f->origin);
+            }
+            jwks_free(f->keys);
+            buf_done(&f->answer);
+            free(f);
+        }
+    }
+    free(w->jwks);
+    w->jwks = NULL;
+}
+
+/* --- what is asked of it */
+
+const struct jwks *jwks_keys(struct worker *w, const struct conf_source *s)
+{
+    struct jwks_feed *f = feed_of(w, s);
+    if (f != NULL && f->keys != NULL && boot_ms() > f->good_until_ms) {
+        jwks_free(f->keys);
+        f->keys = NULL;
+    }
+    return f == NULL ? NULL : f->keys;
+}
+
+enum jwks_miss jwks_miss(struct worker *w, const struct conf_source *s, bool again)
+{
+    struct jwks_feed *f = feed_of(w, s);
+    int64_t now_ms = boot_ms();
+    if (f == NULL) {
+        return JWKS_UNKNOWN;
+    }
+    bool may = !again && !w->draining;
+    if (may && !f->reading && (f->missed_ms == 0 || now_ms - f->missed_ms >= MISS_EVERY_MS)) {
+        f->missed_ms = now_ms;
+        read_keys(f);
+    }
+    if (may && f->reading && f->waiting_count < WAITING_MOST) {
+        return JWKS_WAIT;
+    }
+    return f->keys == NULL || f->failures > 0 || f->reading ? JWKS_AWAY : JWKS_UNKNOWN;
+}
+
+void jwks_wait(struct worker *w, const struct conf_source *s, struct jwks_wait *x)
+{
+    struct jwks_feed *f = feed_of(w, s);
+    ENSURE(f != NULL && f->reading && x->link == NULL);
+    x->next = f->waiting;
+    x->link = &f->waiting;
+    if (x->next != NULL) {
+        x->next->link = &x->next;
+    }
+    f->waiting = x;
+    f->waiting_count++;
+}

@@ -1,0 +1,214 @@
+"""Promises about public keys that providers publish: read over https, kept, read again, and never asked for in a loop."""
+import base64
+import json
+import os
+import ssl
+import subprocess
+import threading
+import time
+
+from certificates import Authority
+from harness import PENSTOCK, Sink, wait_for
+
+EMAIL = "pusher@sample.iam.gserviceaccount.com"
+BODY = b'{"message":{"messageId":"1"}}'
+
+
+def _b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Key:
+    """A key of RSA, and what signs by it."""
+
+    def __init__(self, flow, kid):
+        self.kid, self.path = kid, os.path.join(flow.folder, kid + ".key")
+        subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", self.path],
+                       check=True, stderr=subprocess.DEVNULL)
+        modulus = subprocess.run(["openssl", "rsa", "-in", self.path, "-noout", "-modulus"], check=True, capture_output=True,
+                                 text=True).stdout.strip().split("=")[1]
+        self.jwk = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": _b64(bytes.fromhex(modulus)), "e": "AQAB"}
+
+    def token(self, claims, kid=None):
+        text = ".".join(_b64(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": kid or self.kid}, claims))
+        made = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.path], input=text.encode(), check=True,
+                              capture_output=True).stdout
+        return text + "." + _b64(made)
+
+    def google(self, kid=None, **more):
+        claims = {"iss": "https://accounts.google.com", "aud": "us", "email": EMAIL, "email_verified": True,
+                  "exp": int(time.time()) + 3600}
+        return {"Authorization": "Bearer " + self.token({**claims, **more}, kid)}
+
+
+class Publisher(Sink):
+    """A host that publishes keys over https."""
+
+    def __init__(self, flow, *keys):
+        self.ca = Authority(os.path.join(flow.folder, "ca"))
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*self.ca.make("publisher"))
+        self.keys, self.special = list(keys), {}
+        super().__init__(self._answer)
+        flow.parts.append(self.close)
+
+    def _answer(self, request, before):
+        body = json.dumps({"keys": [key.jwk for key in self.keys]}).encode()
+        return {"headers": {"Cache-Control": "public, max-age=3600"}, "body": body, **self.special}
+
+    def source(self, kind="google-pubsub", more="audience: us, email: %s" % EMAIL):
+        return "s: { verify: {type: %s, %s, jwks_url: 'https://localhost:%d/keys', ca_file: %s} }" % (
+            kind, more, self.port, self.ca.cert)
+
+
+def _wait_read(p, n=1):
+    wait_for(lambda: p.text().count('"msg":"public keys read"') >= n, "keys to be read")
+
+
+def takes_tokens_by_published_keys(flow):
+    """Of the account and for the audience that are configured; each worker reads the keys once."""
+    key, other = Key(flow, "one"), Key(flow, "two")
+    publisher, sink = Publisher(flow, key), flow.sink()
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[publisher.source()])
+    for _ in range(8):
+        assert p.post("/hooks/s", BODY, key.google()).status == 200
+    for more in ({"aud": "them"}, {"email": "x@y"}, {"email_verified": False}, {"iss": "https://example.com"}, {"exp": 1}):
+        assert p.post("/hooks/s", BODY, key.google(**more)).status == 401, more
+    assert p.post("/hooks/s", BODY, other.google(kid="one")).status == 401, "by another key of that name"
+    assert p.post("/hooks/s", BODY).status == 401
+    assert len(publisher.requests) == 2 and publisher.requests[0].target == "/keys"
+    sink.wait(8)
+
+
+def a_body_may_be_a_token_by_a_published_key(flow):
+    key = Key(flow, "one")
+    publisher, sink = Publisher(flow, key), flow.sink()
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[publisher.source("kinde", "leeway: 10s")])
+    token = key.token({"event_id": "event_1", "type": "user.created", "data": {}}).encode()
+    assert p.post("/hooks/s", token, {"Content-Type": "application/jwt"}).status == 200
+    assert p.post("/hooks/s", key.token({"sub": "kp_1", "scp": ["openid"]}).encode()).status == 401, "a user's own token"
+    assert sink.wait(1)[0].body == token
+
+
+def a_new_key_is_taken_at_once(flow):
+    """What its first token misses is read while the token waits."""
+    old, new = Key(flow, "old"), Key(flow, "new")
+    publisher, sink = Publisher(flow, old), flow.sink()
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[publisher.source()], workers=1)
+    assert p.post("/hooks/s", BODY, old.google()).status == 200
+    publisher.keys = [new]
+    publisher.special = {"delay": 0.5}
+    statuses = []
+    clients = [threading.Thread(target=lambda: statuses.append(p.post("/hooks/s", BODY, new.google()).status)) for _ in range(5)]
+    for c in clients:
+        c.start()
+    for c in clients:
+        c.join()
+    assert statuses == [200] * 5, statuses
+    assert len(publisher.requests) == 2
+    assert p.post("/hooks/s", BODY, old.google()).status == 401, "what is not published any more counts no more"
+    sink.wait(6)
+
+
+def unknown_keys_in_a_loop_are_asked_for_once(flow):
+    key = Key(flow, "one")
+    publisher, sink = Publisher(flow, key), flow.sink()
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[publisher.source()], workers=1)
+    _wait_read(p)
+    for i in range(50):
+        assert p.post("/hooks/s", BODY, key.google(kid="made-up-%d" % i)).status == 401
+    assert len(publisher.requests) == 2, "at start, and once for all of these"
+    assert p.post("/hooks/s", BODY, key.google()).status == 200
+    sink.wait(1)
+
+
+def answers_503_until_keys_can_be_read(flow):
+    """The provider tries again; the loop goes on meanwhile. A host that is away is not asked at each request."""
+    key = Key(flow, "one")
+    publisher, sink = Publisher(flow, key), flow.sink()
+    publisher.down()
+    sources = [publisher.source(), "open: { verify: none }"]
+    p = flow.penstock({"d": sink}, flow.redis(), sources=sources, workers=1)
+    p.wait_log("public keys cannot be read; its events are refused with 503")
+    for _ in range(5):
+        answer = p.post("/hooks/s", BODY, key.google())
+        assert answer.status == 503 and json.loads(answer.body) == {"error": "keys_unavailable"}
+        assert answer.getheader("retry-after") == "1"
+    publisher.special = {"hang": True}  # connects, never answers
+    publisher.up()
+    publisher.wait(1, 15)  # it tries again by itself
+    began, statuses = time.monotonic(), []
+    waits = threading.Thread(target=lambda: statuses.append(p.post("/hooks/s", BODY, key.google()).status))
+    waits.start()
+    while waits.is_alive():
+        asked = time.monotonic()
+        assert p.post("/hooks/open", b"{}").status == 200 and time.monotonic() - asked < 2
+        time.sleep(0.1)
+    assert statuses == [503] and 1 < time.monotonic() - began < 7
+    publisher.special = {}
+    wait_for(lambda: p.post("/hooks/s", BODY, key.google()).status == 200, "keys to be there", 60)
+    assert p.metric('penstock_requests_rejected_total{source="s",reason="keys_unavailable"}') >= 6
+
+
+def the_last_keys_stay_in_use_while_their_host_is_away(flow):
+    """And nothing else is believed instead: no error page, no redirect, no other certificate."""
+    key, other = Key(flow, "one"), Key(flow, "two")
+    publisher, sink = Publisher(flow, key), flow.sink()
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[publisher.source()], workers=1)
+    _wait_read(p)
+    publisher.special = {"status": 302, "headers": {"Location": "https://localhost:%d/other" % publisher.port}}
+    assert p.post("/hooks/s", BODY, other.google()).status == 503, "it may be one of them"
+    assert p.post("/hooks/s", BODY, key.google()).status == 200
+    p.wait_log("the last ones stay in use")
+    assert len(publisher.requests) == 2 and "redirects are not followed" in p.text()
+    sink.wait(1)
+
+
+def believes_no_keys_of_another_certificate(flow):
+    key = Key(flow, "one")
+    publisher, sink = Publisher(flow, key), flow.sink()
+    publisher.ca.cert = Authority(os.path.join(flow.folder, "other")).cert
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[publisher.source()], workers=1)
+    p.wait_log("public keys cannot be read")
+    assert p.post("/hooks/s", BODY, key.google()).status == 503
+    assert not publisher.requests and not sink.requests
+
+
+def stops_while_keys_are_read(flow):
+    key = Key(flow, "one")
+    publisher = Publisher(flow, key)
+    publisher.special = {"hang": True}
+    p = flow.penstock({"d": flow.sink()}, flow.redis(), sources=[publisher.source()], workers=2)
+    publisher.wait(2)
+    statuses = []
+
+    def ask():
+        try:
+            statuses.append(p.post("/hooks/s", BODY, key.google()).status)
+        except OSError:
+            statuses.append(0)
+    waits = threading.Thread(target=ask)
+    waits.start()
+    time.sleep(0.3)
+    began = time.monotonic()
+    assert p.stop() == 0 and time.monotonic() - began < 12
+    waits.join()
+    assert statuses[0] != 200
+
+
+def keys_are_published_by_https_only(flow):
+    for verify, why in (
+            ("{type: kinde, jwks_url: 'http://x/k'}", '"jwks_url": it must be https'),
+            ("{type: kinde, jwks_url: 'x'}", '"jwks_url": '),
+            ("kinde", "say where they are"), ("google-pubsub", "anybody can have a token"),
+            ("{type: kinde, jwks_url: 'https://x/k', ca_file: /none}", "/none"),
+            ("{type: jwt, algorithm: HS256, header: X, body_claim: b, jwks_url: 'https://x/k'}", "leave jwks_url out"),
+            ("{type: vonage, jwks_url: 'https://x/k'}", "signs by a secret"),
+            ("{type: jwt, algorithm: RS256, header: X, audience: a, ca_file: /none}", "of the host in")):
+        p = flow.penstock({"d": "http://127.0.0.1:9/"}, start=False, sources=["s: { verify: %s }" % verify])
+        r = subprocess.run([PENSTOCK, "check", "-c", p.config], capture_output=True, text=True)
+        assert r.returncode == 1 and why in r.stderr, (verify, r.stderr)
+    p = flow.penstock({"d": "http://127.0.0.1:9/"}, start=False,
+                      sources=["s: { verify: {type: kinde, jwks_url: 'https://x/k'}, secret: x }"])
+    r = subprocess.run([PENSTOCK, "check", "-c", p.config], capture_output=True, text=True)
+    assert r.returncode == 1 and 'leave "secret" out' in r.stderr, r.stderr

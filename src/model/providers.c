@@ -241,6 +241,7 @@ static const struct provider providers[] = {
          "{\"event\":\"meeting.started\",\"event_ts\":1735689600000,\"payload\":{\"account_id\":"
          "\"sample\",\"object\":{\"id\":\"1234567890\",\"topic\":\"A sample meeting\"}}}")},
     {.name = TEXT("hubspot"),
+     .retries_429 = true,
      .title = "HubSpot",
      .docs = "https://developers.hubspot.com/docs/api/webhooks",
      .deadline_s = 5,
@@ -252,6 +253,7 @@ static const struct provider providers[] = {
          TEXT("[{\"eventId\":1,\"subscriptionId\":2,\"portalId\":3,\"occurredAt\":1735689600000,"
               "\"subscriptionType\":\"contact.creation\",\"attemptNumber\":0,\"objectId\":7}]")},
     {.name = TEXT("intercom"),
+     .retries_429 = true,
      .title = "Intercom",
      .docs = "https://developers.intercom.com/docs/webhooks",
      .retries =
@@ -263,6 +265,7 @@ static const struct provider providers[] = {
               "user.created\",\"app_id\":\"sample\",\"created_at\":1735689600,\"data\":{\"type\":"
               "\"notification_event_data\",\"item\":{\"type\":\"conversation\",\"id\":\"7\"}}}")},
     {.name = TEXT("zendesk"),
+     .retries_429 = true,
      .title = "Zendesk",
      .docs = "https://developer.zendesk.com/documentation/webhooks/verifying/",
      .deadline_s = 10,
@@ -281,6 +284,7 @@ static const struct provider providers[] = {
                   "000Z\",\"webhookTimestamp\":1735689600000,\"webhookId\":\"sample\",\"data\":{"
                   "\"id\":\"sample\",\"title\":\"A sample issue\",\"number\":7}}")},
     {.name = TEXT("typeform"),
+     .retries_429 = true,
      .title = "Typeform",
      .docs = "https://www.typeform.com/developers/webhooks/secure-your-webhooks/",
      .deadline_s = 30,
@@ -299,6 +303,7 @@ static const struct provider providers[] = {
                   "\"2025-01-01T00:00:00.0000000Z\",\"data\":{\"accountId\":\"sample\","
                   "\"envelopeId\":\"sample\"}}")},
     {.name = TEXT("jira"),
+     .retries_429 = true,
      .title = "Jira Cloud",
      .docs = "https://developer.atlassian.com/cloud/jira/platform/webhooks/",
      .deadline_s = 20,
@@ -311,6 +316,7 @@ static const struct provider providers[] = {
                   "Sample\"},\"issue\":{\"id\":\"7\",\"key\":\"PIPE-7\",\"fields\":{\"summary\":"
                   "\"A sample issue\"}}}")},
     {.name = TEXT("pagerduty"),
+     .retries_429 = true,
      .title = "PagerDuty",
      .docs = "https://developer.pagerduty.com/docs/verifying-webhook-signatures",
      .deadline_s = 5,
@@ -562,6 +568,7 @@ static const struct provider providers[] = {
                   "\"event\",\"event_type\":\"subscription_created\",\"content\":{\"subscription\":"
                   "{\"id\":\"sample\",\"status\":\"active\"}}}")},
     {.name = TEXT("sanity"),
+     .retries_429 = true,
      .title = "Sanity",
      .docs = "https://www.sanity.io/docs/webhooks",
      .deadline_s = 30,

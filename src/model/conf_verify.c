@@ -341,7 +341,7 @@ void conf_build_verify(struct conf_reader *r, struct file_source *s)
         return;
     }
     const struct provider *provider = provider_find(recipe.name);
-    s->s.busy_status = provider == NULL || provider->retries_429 ? 429 : 503;
+    s->s.busy_status = provider != NULL && provider->loses_429 ? 503 : 429;
     s->s.deadline_ms = provider == NULL ? 0 : (int64_t)provider->deadline_s * 1000;
     struct str secrets[VERIFY_SECRETS];
     size_t n = secrets_of(r, s, secrets);

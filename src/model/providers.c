@@ -241,7 +241,6 @@ static const struct provider providers[] = {
          "{\"event\":\"meeting.started\",\"event_ts\":1735689600000,\"payload\":{\"account_id\":"
          "\"sample\",\"object\":{\"id\":\"1234567890\",\"topic\":\"A sample meeting\"}}}")},
     {.name = TEXT("hubspot"),
-     .retries_429 = true,
      .title = "HubSpot",
      .docs = "https://developers.hubspot.com/docs/api/webhooks",
      .deadline_s = 5,
@@ -253,7 +252,6 @@ static const struct provider providers[] = {
          TEXT("[{\"eventId\":1,\"subscriptionId\":2,\"portalId\":3,\"occurredAt\":1735689600000,"
               "\"subscriptionType\":\"contact.creation\",\"attemptNumber\":0,\"objectId\":7}]")},
     {.name = TEXT("intercom"),
-     .retries_429 = true,
      .title = "Intercom",
      .docs = "https://developers.intercom.com/docs/webhooks",
      .retries =
@@ -265,7 +263,6 @@ static const struct provider providers[] = {
               "user.created\",\"app_id\":\"sample\",\"created_at\":1735689600,\"data\":{\"type\":"
               "\"notification_event_data\",\"item\":{\"type\":\"conversation\",\"id\":\"7\"}}}")},
     {.name = TEXT("zendesk"),
-     .retries_429 = true,
      .title = "Zendesk",
      .docs = "https://developer.zendesk.com/documentation/webhooks/verifying/",
      .deadline_s = 10,
@@ -284,7 +281,6 @@ static const struct provider providers[] = {
                   "000Z\",\"webhookTimestamp\":1735689600000,\"webhookId\":\"sample\",\"data\":{"
                   "\"id\":\"sample\",\"title\":\"A sample issue\",\"number\":7}}")},
     {.name = TEXT("typeform"),
-     .retries_429 = true,
      .title = "Typeform",
      .docs = "https://www.typeform.com/developers/webhooks/secure-your-webhooks/",
      .deadline_s = 30,
@@ -303,7 +299,6 @@ static const struct provider providers[] = {
                   "\"2025-01-01T00:00:00.0000000Z\",\"data\":{\"accountId\":\"sample\","
                   "\"envelopeId\":\"sample\"}}")},
     {.name = TEXT("jira"),
-     .retries_429 = true,
      .title = "Jira Cloud",
      .docs = "https://developer.atlassian.com/cloud/jira/platform/webhooks/",
      .deadline_s = 20,
@@ -316,7 +311,6 @@ static const struct provider providers[] = {
                   "Sample\"},\"issue\":{\"id\":\"7\",\"key\":\"PIPE-7\",\"fields\":{\"summary\":"
                   "\"A sample issue\"}}}")},
     {.name = TEXT("pagerduty"),
-     .retries_429 = true,
      .title = "PagerDuty",
      .docs = "https://developer.pagerduty.com/docs/verifying-webhook-signatures",
      .deadline_s = 5,
@@ -408,6 +402,7 @@ static const struct provider providers[] = {
      .body = TEXT("{\"for_user_id\":\"1\",\"tweet_create_events\":[{\"id_str\":\"7\",\"text\":\"a "
                   "sample post\",\"user\":{\"screen_name\":\"sample\"}}]}")},
     {.name = TEXT("okta"),
+     .loses_429 = true,
      .title = "Okta event hooks",
      .docs = "https://developer.okta.com/docs/concepts/event-hooks/",
      .deadline_s = 3,
@@ -422,6 +417,7 @@ static const struct provider providers[] = {
               "sample\",\"data\":{\"events\":[{\"uuid\":\"sample\",\"eventType\":\"user.lifecycle."
               "create\",\"target\":[{\"type\":\"User\",\"alternateId\":\"you@example.com\"}]}]}}")},
     {.name = TEXT("auth0"),
+     .loses_429 = true,
      .title = "Auth0",
      .docs = "https://auth0.com/docs/customize/log-streams/custom-log-streams",
      .success = "2xx",
@@ -487,6 +483,7 @@ static const struct provider providers[] = {
                   "example.com\",\"DeliveredAt\":\"2025-01-01T00:00:00Z\",\"Tag\":\"sample\","
                   "\"MessageStream\":\"outbound\"}")},
     {.name = TEXT("segment"),
+     .loses_429 = true,
      .title = "Segment",
      .docs = "https://segment.com/docs/connections/destinations/catalog/webhooks/",
      .deadline_s = 5,
@@ -568,7 +565,6 @@ static const struct provider providers[] = {
                   "\"event\",\"event_type\":\"subscription_created\",\"content\":{\"subscription\":"
                   "{\"id\":\"sample\",\"status\":\"active\"}}}")},
     {.name = TEXT("sanity"),
-     .retries_429 = true,
      .title = "Sanity",
      .docs = "https://www.sanity.io/docs/webhooks",
      .deadline_s = 30,

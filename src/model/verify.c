@@ -132,6 +132,14 @@ static const char *check_recipe(struct verify *v)
     return NULL;
 }
 
+static void keep_text(struct verify_secret *s, struct str key)
+{
+    char *copy = malloc(key.len);
+    ENSURE(copy != NULL);
+    memcpy(copy, key.at, key.len);
+    s->text = (struct str){copy, key.len};
+}
+
 /* NULL, or why these bytes are no key of that kind. */
 static const char *keep_secret(struct verify *v, struct str key)
 {
@@ -152,15 +160,12 @@ static const char *keep_secret(struct verify *v, struct str key)
         if (!str_has(key, ':')) {
             return "the secret of basic authentication is user:password";
         }
-        /* fallthrough */
-    case VERIFY_HASH:
-    case VERIFY_TOKEN: {
-        char *copy = malloc(key.len);
-        ENSURE(copy != NULL);
-        memcpy(copy, key.at, key.len);
-        s->text = (struct str){copy, key.len};
+        keep_text(s, key);
         break;
-    }
+    case VERIFY_HASH:
+    case VERIFY_TOKEN:
+        keep_text(s, key);
+        break;
     case VERIFY_NONE:
         break;
     }

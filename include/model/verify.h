@@ -58,6 +58,7 @@ struct verify_recipe {
     struct str key_prefix; /* cut off a secret before it is decoded, where it is there */
     struct str public_url; /* what {url} stands for: as registered with the provider */
     /* What else a preset knows of its provider. */
+    bool learns; /* its secret comes with its handshake, where the file gives none */
     struct pick event_type, delivery_id;
     size_t body_bytes; /* the greatest it sends; 0 = not more than others */
 };
@@ -94,6 +95,9 @@ struct verify_verdict verify_check(const struct verify *v, const struct verify_i
 /* The HMAC of `text` by the first secret, for answers to handshakes; its length in bytes, 0 where
  * the scheme has no such key. */
 size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRYPT_DIGEST_MAX]);
+bool verify_learns(const struct verify *v); /* ... and the file gave none */
+/* The same scheme with that secret. NULL, or a sentence that says why it cannot be. */
+const char *verify_with(const struct verify *v, struct str secret, struct verify **out) MUST_CHECK;
 /* Does it vouch for the event, or does it but show a token? */
 bool verify_is_computed(const struct verify *v);
 /* A digest of all that the signature of a genuine request covers: the same for a replay, whatever

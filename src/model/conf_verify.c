@@ -239,6 +239,9 @@ static size_t secrets_of(struct conf_reader *r, struct file_source *s,
             s->s.secret_names[i] = arena_printf(r->arena, "%zu", i + 1);
         }
     }
+    if (n == 0) {
+        s->s.secret_names[0] = STR("learned"); /* if its preset is of those that hand one over */
+    }
     return n;
 }
 
@@ -259,7 +262,8 @@ static bool check_secrets(struct conf_reader *r, const struct file_source *s,
                      "a secret is given, but \"verify: none\" looks at none");
         return false;
     }
-    if (recipe->kind == VERIFY_NONE || n > 0) {
+    bool may_have_none = recipe->kind == VERIFY_NONE || (recipe->learns && !was_given(s));
+    if (may_have_none || n > 0) {
         return true;
     }
     if (s->secret.at != NULL) {

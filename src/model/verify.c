@@ -218,7 +218,7 @@ const char *verify_new(struct verify **out, const struct verify_recipe *r,
     int bad = -1;
     const char *why = NULL;
     if (r->kind != VERIFY_NONE) {
-        why = n == 0               ? "a secret is needed"
+        why = n == 0 && !r->learns ? "a secret is needed"
               : n > VERIFY_SECRETS ? "at most 8 secrets are tried"
                                    : check_recipe(v);
     }
@@ -393,6 +393,16 @@ static void put_values(const struct verify *v, const struct verify_input *in,
                                   .id = c->id,
                                   .query = query_of(in->target),
                                   .form = buf_str(form)};
+}
+
+bool verify_learns(const struct verify *v)
+{
+    return v->r.learns && v->secret_count == 0;
+}
+
+const char *verify_with(const struct verify *v, struct str secret, struct verify **out)
+{
+    return verify_new(out, &v->r, &secret, 1, NULL);
 }
 
 bool verify_is_computed(const struct verify *v)

@@ -6,11 +6,13 @@
 #include "relay/ingest.h"
 
 #include "base/crash.h"
+#include "base/crypt.h"
 #include "base/log.h"
 #include "model/challenge.h"
 #include "model/forwarded.h"
 #include "model/route.h"
 #include "relay/delivery.h"
+#include "relay/learned.h"
 #include "relay/move.h"
 #include "relay/node.h"
 #include "relay/refusal.h"
@@ -49,6 +51,7 @@ struct inbound {
     struct address_bytes client; /* the request's own fields are released by then */
     struct wheel_timer deadline;
     uint64_t began_us;
+    struct str echo; /* of a handshake: the field that says its secret again */
 };
 
 /* --- answers */
@@ -407,6 +410,45 @@ static size_t find_routes(struct worker *w, struct httpd_request *r,
     return n;
 }
 
+static void on_kept(void *user, const char *reason)
+{
+    struct inbound *in = user;
+    struct httpd_request *r = in->request;
+    if (reason != NULL) {
+        refuse_inbound(in, reason);
+    } else if (r != NULL) {
+        struct field field = {in->echo, learned_secret(in->w, in->source->name)};
+        httpd_answer(r, &(struct httpd_answer){.status = 200,
+                                               .content_type = STR("application/json"),
+                                               .fields = &field,
+                                               .field_count = in->echo.len > 0,
+                                               .body = STR("{}"),
+                                               .close = in->w->draining});
+        stats_challenge(in->w, in->source->name);
+    }
+    inbound_free(in);
+}
+
+/* It leaves the secret of all that is to come: answered when that is kept. */
+static void keep_secret(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                        const struct challenge *c, const struct challenge_input *input)
+{
+    struct buf secret;
+    buf_init(&secret, TYPE_CEILING);
+    if (!verify_learns(source->verify)) {
+        refuse(w, r, source, "bad_challenge", "the configuration has the secret of this source");
+    } else if (!challenge_secret(c, input, &secret)) {
+        refuse(w, r, source, "bad_challenge",
+               "the secret that it leaves is missing, or no plain text");
+    } else {
+        struct inbound *in = inbound_new(w, r, source);
+        in->echo = c->header;
+        learned_keep(w, source, buf_str(&secret), on_kept, in);
+    }
+    crypt_wipe(secret.at, secret.len);
+    buf_done(&secret);
+}
+
 /* A provider asks whether somebody is there: answered at once, and never an event. */
 static bool is_challenge(struct worker *w, struct httpd_request *r,
                          const struct conf_source *source, const struct verify_input *input)
@@ -416,9 +458,13 @@ static bool is_challenge(struct worker *w, struct httpd_request *r,
     if (c == NULL) {
         return false;
     }
+    if (c->secret.name.len > 0) {
+        keep_secret(w, r, source, c, &in);
+        return true;
+    }
     struct buf body;
     buf_init(&body, HEADERS_CEILING);
-    const char *why = challenge_answer(c, source->verify, source->challenge_token, &in,
+    const char *why = challenge_answer(c, learned_verify(w, source), source->challenge_token, &in,
                                        (int64_t)time(NULL), &body);
     if (why != NULL) {
         refuse(w, r, source, "bad_challenge", why);
@@ -447,7 +493,8 @@ static void on_request(void *user, struct httpd_request *r)
         refuse(w, r, source, "method", NULL);
         return;
     }
-    struct verify_verdict verdict = verify_check(source->verify, &input, (int64_t)time(NULL));
+    struct verify_verdict verdict =
+        verify_check(learned_verify(w, source), &input, (int64_t)time(NULL));
     if (verdict.reason != NULL) {
         refuse(w, r, source, verdict.reason, verdict.detail);
         return;

@@ -54,6 +54,7 @@ bool text_is_digits(struct str s); /* at least one, and nothing else */
 size_t text_put_u64(char out[20], uint64_t v);
 size_t text_put_hex(char *out, const void *bytes, size_t n);    /* lower case, 2n characters */
 size_t text_put_base64(char *out, const void *bytes, size_t n); /* padded, 4*((n+2)/3) characters */
+size_t text_put_base64url(char *out, const void *bytes, size_t n); /* not padded; the same room */
 size_t text_put_duration(char out[32], int64_t ms); /* 1h30m, 250ms: text_duration reads it */
 
 /* As much as fits into `to`, and a terminator. */

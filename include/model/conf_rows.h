@@ -98,7 +98,11 @@ struct file_verify {
     struct conf_texts headers, ts_headers, id_headers;
     struct str item_sep, kv_sep, sig_key, ts_key;
     struct str signed_text, key_prefix, public_url;
-    int64_t tolerance_ms, future_ms; /* -1: not said */
+    int64_t tolerance_ms, future_ms;                    /* -1: not said */
+    struct str issuer, audience, body_claim, url_claim; /* of a token */
+    unsigned url_form;
+    bool in_body;
+    int64_t leeway_ms, max_age_ms; /* -1: not said */
 };
 
 struct file_source {
@@ -149,7 +153,7 @@ struct conf_file {
 
 extern const struct conf_block CONF_TOP;
 extern const struct conf_block CONF_TOLERANCE; /* of a timestamp: what a preset's user may say */
-#define CONF_VERIFY_ROWS 16                    /* at least as many as `verify` has */
+#define CONF_VERIFY_ROWS 24                    /* at least as many as `verify` has */
 
 /* Reads a mapping (or the short form, or nothing: n may be NULL) into `base`. `fill`: rows without
  * a value get their default; inherited ones only when `inherit` is false. */

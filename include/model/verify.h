@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/crypt.h"
 #include "base/fields.h"
+#include "model/jwt.h"
 #include "model/pick.h"
 #include "model/timestamp.h"
 
@@ -22,6 +23,7 @@ enum verify_kind {
     VERIFY_ECDSA,   /* so here: P-256 with SHA-256, signatures in DER */
     VERIFY_TOKEN,   /* the secret itself comes in a header: nothing of the body is vouched for */
     VERIFY_BASIC,   /* so here: "user:password", as RFC 7617 has it */
+    VERIFY_JWT,     /* a signed token; of RS256 and ES256 the secret is a public key, PEM */
     VERIFY_NONE,    /* nothing is verified; only ever by being asked for */
 };
 enum verify_encoding { VERIFY_HEX, VERIFY_BASE64, VERIFY_BASE64URL };
@@ -57,6 +59,8 @@ struct verify_recipe {
     enum verify_key key;
     struct str key_prefix; /* cut off a secret before it is decoded, where it is there */
     struct str public_url; /* what {url} stands for: as registered with the provider */
+    struct jwt_rules jwt;  /* of JWT; its token is in `headers`, behind any scheme or none */
+    struct str scheme;     /* what it is written behind: "Bearer"; empty: nothing */
     /* What else a preset knows of its provider. */
     bool learns; /* its secret comes with its handshake, where the file gives none */
     struct pick event_type, delivery_id;

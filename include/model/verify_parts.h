@@ -25,7 +25,7 @@ struct verify_part {
 };
 
 struct verify_secret {
-    struct crypt_key *hmac;
+    struct crypt_key *hmac[CRYPT_DIGESTS]; /* of those that are used */
     struct crypt_public *public;
     struct str text; /* kept for HASH, TOKEN and BASIC; ours, wiped */
     char id[VERIFY_SECRET_ID + 1];
@@ -84,5 +84,16 @@ const char *verify_body_hash(const struct verify *v, const struct verify_input *
 /* Into c->signatures, if it is of the recipe's form. */
 void verify_claim_signature(struct verify_claim *c, const struct verify_recipe *r, struct str text);
 bool verify_uses(const struct verify *v, enum verify_part_kind kind);
+
+/* ---- of VERIFY_JWT (model/verify_jwt.c) ---- */
+
+const char *verify_jwt_recipe(const struct verify_recipe *r); /* NULL, or why it cannot be */
+/* NULL, or why these bytes are no key of it. */
+const char *verify_jwt_key(struct verify_secret *s, const struct verify_recipe *r, struct str key);
+struct verify_verdict verify_jwt_check(const struct verify *v, const struct verify_input *in,
+                                       int64_t now_s);
+/* Appends the value of its header; NULL, or why it cannot. */
+const char *verify_jwt_sign(const struct verify *v, struct str body, int64_t now_s,
+                            struct str delivery_id, struct buf *out) MUST_CHECK;
 
 #endif

@@ -3,11 +3,16 @@
 
 #include "base/log.h"
 
+#include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/params.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <malloc.h>
@@ -24,8 +29,10 @@ struct crypt_key {
 static const struct {
     const char *name;
     size_t len;
-} digests[] = {
-    [CRYPT_SHA1] = {"SHA1", 20}, [CRYPT_SHA256] = {"SHA256", 32}, [CRYPT_SHA512] = {"SHA512", 64}};
+} digests[] = {[CRYPT_SHA1] = {"SHA1", 20},
+               [CRYPT_SHA256] = {"SHA256", 32},
+               [CRYPT_SHA512] = {"SHA512", 64},
+               [CRYPT_SHA384] = {"SHA384", 48}};
 
 size_t crypt_digest_len(enum crypt_digest d)
 {
@@ -81,6 +88,7 @@ void crypt_digest(enum crypt_digest d, const struct str *parts, size_t n,
 {
     const EVP_MD *md = d == CRYPT_SHA1     ? EVP_sha1()
                        : d == CRYPT_SHA256 ? EVP_sha256()
+                       : d == CRYPT_SHA384 ? EVP_sha384()
                                            : EVP_sha512();
     EVP_MD_CTX *c = EVP_MD_CTX_new();
     ENSURE(c != NULL && EVP_DigestInit_ex(c, md, NULL) == 1);
@@ -127,20 +135,35 @@ static EVP_PKEY *read_public(enum crypt_public_kind kind, struct str bytes)
     return key;
 }
 
+/* An exponent may be as long as the modulus, and each check then takes as long as signing does. */
+static bool is_fit_rsa(const EVP_PKEY *key)
+{
+    BIGNUM *e = NULL;
+    int bits = EVP_PKEY_get_bits(key);
+    bool fit = EVP_PKEY_is_a(key, "RSA") == 1 && bits >= 2048 && bits <= 8 * CRYPT_RSA_MAX &&
+               EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) == 1 && BN_is_odd(e) &&
+               !BN_is_one(e) && BN_num_bits(e) <= 64;
+    BN_free(e);
+    return fit;
+}
+
 static bool is_of_kind(const EVP_PKEY *key, enum crypt_public_kind kind)
 {
     char group[32];
     if (kind == CRYPT_ED25519) {
         return EVP_PKEY_is_a(key, "ED25519") == 1;
     }
+    if (kind == CRYPT_RSA) {
+        return is_fit_rsa(key);
+    }
     return EVP_PKEY_is_a(key, "EC") == 1 &&
            EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
            strcmp(group, "prime256v1") == 0;
 }
 
-struct crypt_public *crypt_public_new(enum crypt_public_kind kind, struct str bytes)
+/* Takes the key, which may be NULL. */
+static struct crypt_public *keep_public(enum crypt_public_kind kind, EVP_PKEY *key)
 {
-    EVP_PKEY *key = read_public(kind, bytes);
     if (key == NULL || !is_of_kind(key, kind)) {
         EVP_PKEY_free(key);
         ERR_clear_error();
@@ -149,8 +172,93 @@ struct crypt_public *crypt_public_new(enum crypt_public_kind kind, struct str by
     struct crypt_public *k = calloc(1, sizeof *k);
     ENSURE(k != NULL);
     k->key = key;
-    k->md = kind == CRYPT_P256 ? EVP_sha256() : NULL;
+    k->md = kind == CRYPT_ED25519 ? NULL : EVP_sha256();
     return k;
+}
+
+struct crypt_public *crypt_public_new(enum crypt_public_kind kind, struct str bytes)
+{
+    return keep_public(kind, read_public(kind, bytes));
+}
+
+struct crypt_public *crypt_public_of_pem(enum crypt_public_kind kind, struct str text)
+{
+    const struct str head = STR("-----BEGIN PUBLIC KEY-----"),
+                     foot = STR("-----END PUBLIC KEY-----");
+    while (text.len > 0 && strchr(" \t\r\n", text.at[text.len - 1]) != NULL) {
+        text.len--;
+    }
+    while (text.len > 0 && strchr(" \t\r\n", text.at[0]) != NULL) {
+        text = str_from(text, 1);
+    }
+    if (!str_starts(text, head) || !str_ends(text, foot)) { /* OpenSSL skips what is around it */
+        return NULL;
+    }
+    BIO *bio = BIO_new_mem_buf(text.at, (int)text.len);
+    ENSURE(bio != NULL);
+    EVP_PKEY *key = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    return keep_public(kind, key);
+}
+
+static EVP_PKEY *build_public(const char *type, OSSL_PARAM_BLD *numbers)
+{
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(numbers);
+    ENSURE(c != NULL && params != NULL && EVP_PKEY_fromdata_init(c) == 1);
+    if (EVP_PKEY_fromdata(c, &key, EVP_PKEY_PUBLIC_KEY, params) != 1) {
+        key = NULL;
+    }
+    OSSL_PARAM_free(params);
+    EVP_PKEY_CTX_free(c);
+    return key;
+}
+
+static EVP_PKEY *rsa_of(struct str n, struct str e)
+{
+    if (n.len == 0 || n.len > CRYPT_RSA_MAX || e.len == 0 || e.len > 8) {
+        return NULL;
+    }
+    BIGNUM *modulus = BN_bin2bn((const unsigned char *)n.at, (int)n.len, NULL);
+    BIGNUM *exponent = BN_bin2bn((const unsigned char *)e.at, (int)e.len, NULL);
+    OSSL_PARAM_BLD *numbers = OSSL_PARAM_BLD_new();
+    ENSURE(modulus != NULL && exponent != NULL && numbers != NULL &&
+           OSSL_PARAM_BLD_push_BN(numbers, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
+           OSSL_PARAM_BLD_push_BN(numbers, OSSL_PKEY_PARAM_RSA_E, exponent) == 1);
+    EVP_PKEY *key = build_public("RSA", numbers);
+    OSSL_PARAM_BLD_free(numbers);
+    BN_free(modulus);
+    BN_free(exponent);
+    return key;
+}
+
+/* OpenSSL refuses a point that is not on the curve. */
+static EVP_PKEY *p256_of(struct str x, struct str y)
+{
+    unsigned char point[1 + CRYPT_PAIR] = {POINT_CONVERSION_UNCOMPRESSED};
+    if (x.len != CRYPT_PAIR / 2 || y.len != CRYPT_PAIR / 2) {
+        return NULL;
+    }
+    memcpy(point + 1, x.at, x.len);
+    memcpy(point + 1 + x.len, y.at, y.len);
+    OSSL_PARAM_BLD *numbers = OSSL_PARAM_BLD_new();
+    ENSURE(numbers != NULL &&
+           OSSL_PARAM_BLD_push_utf8_string(numbers, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) ==
+               1 &&
+           OSSL_PARAM_BLD_push_octet_string(numbers, OSSL_PKEY_PARAM_PUB_KEY, point,
+                                            sizeof point) == 1);
+    EVP_PKEY *key = build_public("EC", numbers);
+    OSSL_PARAM_BLD_free(numbers);
+    return key;
+}
+
+struct crypt_public *crypt_public_of_numbers(enum crypt_public_kind kind, struct str first,
+                                             struct str second)
+{
+    return keep_public(kind, kind == CRYPT_RSA    ? rsa_of(first, second)
+                             : kind == CRYPT_P256 ? p256_of(first, second)
+                                                  : NULL);
 }
 
 void crypt_public_free(struct crypt_public *k)
@@ -169,6 +277,25 @@ bool crypt_public_check(const struct crypt_public *k, struct str text, struct st
                                  (const unsigned char *)text.at, text.len) == 1;
     EVP_MD_CTX_free(c);
     ERR_clear_error(); /* of a signature that is none */
+    return good;
+}
+
+bool crypt_public_check_pair(const struct crypt_public *k, struct str text, struct str pair)
+{
+    if (pair.len != CRYPT_PAIR) {
+        return false;
+    }
+    const unsigned char *at = (const unsigned char *)pair.at;
+    unsigned char *der = NULL;
+    ECDSA_SIG *numbers = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(at, CRYPT_PAIR / 2, NULL);
+    BIGNUM *s = BN_bin2bn(at + CRYPT_PAIR / 2, CRYPT_PAIR / 2, NULL);
+    ENSURE(numbers != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(numbers, r, s) == 1);
+    int n = i2d_ECDSA_SIG(numbers, &der);
+    ENSURE(n > 0);
+    bool good = crypt_public_check(k, text, (struct str){(const char *)der, (size_t)n});
+    OPENSSL_free(der);
+    ECDSA_SIG_free(numbers);
     return good;
 }
 

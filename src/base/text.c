@@ -399,6 +399,18 @@ size_t text_put_base64(char *out, const void *bytes, size_t n)
     return o;
 }
 
+size_t text_put_base64url(char *out, const void *bytes, size_t n)
+{
+    size_t len = text_put_base64(out, bytes, n);
+    while (len > 0 && out[len - 1] == '=') {
+        len--;
+    }
+    for (size_t i = 0; i < len; i++) {
+        out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
+    }
+    return len;
+}
+
 static int base64_value(char c, bool url)
 {
     if (c >= 'A' && c <= 'Z') {

@@ -36,26 +36,36 @@ static const char *kind_of(const struct verify_recipe *r)
     static const char *const words[] = {
         [VERIFY_HMAC] = "hmac",   [VERIFY_HASH] = "hash",   [VERIFY_ED25519] = "ed25519",
         [VERIFY_ECDSA] = "ecdsa", [VERIFY_TOKEN] = "token", [VERIFY_BASIC] = "basic",
-        [VERIFY_NONE] = "none",
+        [VERIFY_JWT] = "jwt",     [VERIFY_NONE] = "none",
     };
     return words[r->kind];
 }
 
+static const char *jwt_words(unsigned algorithms)
+{
+    return algorithms == JWT_BIT(JWT_HS256)   ? "JWT, HS256"
+           : algorithms == JWT_BIT(JWT_RS256) ? "JWT, RS256"
+           : algorithms == JWT_BIT(JWT_ES256) ? "JWT, ES256"
+                                              : "JWT, HS256, HS384 or HS512";
+}
+
 static const char *algorithm_of(const struct verify_recipe *r)
 {
-    static const char *const hmacs[] = {"HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512"};
-    static const char *const digests[] = {"SHA-1", "SHA-256", "SHA-512"};
+    static const char *const hmacs[] = {"HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "HMAC-SHA384"};
+    static const char *const digests[] = {"SHA-1", "SHA-256", "SHA-512", "SHA-384"};
     return r->kind == VERIFY_HMAC      ? hmacs[r->digest]
            : r->kind == VERIFY_HASH    ? digests[r->digest]
            : r->kind == VERIFY_ED25519 ? "Ed25519"
            : r->kind == VERIFY_ECDSA   ? "ECDSA P-256 with SHA-256"
+           : r->kind == VERIFY_JWT     ? jwt_words(r->jwt.algorithms)
            : r->kind == VERIFY_TOKEN   ? "the secret itself"
                                        : "basic authentication";
 }
 
 static bool is_computed(const struct verify_recipe *r)
 {
-    return r->kind != VERIFY_TOKEN && r->kind != VERIFY_BASIC && r->kind != VERIFY_NONE;
+    return r->kind != VERIFY_JWT && r->kind != VERIFY_TOKEN && r->kind != VERIFY_BASIC &&
+           r->kind != VERIFY_NONE;
 }
 
 static const char *encoding_of(const struct verify_recipe *r)
@@ -67,7 +77,8 @@ static const char *encoding_of(const struct verify_recipe *r)
 
 static bool has_public_key(const struct verify_recipe *r)
 {
-    return r->kind == VERIFY_ED25519 || r->kind == VERIFY_ECDSA;
+    return r->kind == VERIFY_ED25519 || r->kind == VERIFY_ECDSA ||
+           (r->kind == VERIFY_JWT && (r->jwt.algorithms & JWT_ALL_HMAC) == 0);
 }
 
 static void put_secret(const struct verify_recipe *r, struct buf *out)
@@ -132,6 +143,33 @@ static void put_tolerance(const struct verify_recipe *r, struct buf *out)
     }
 }
 
+static void put_bond(const struct jwt_bond *b, const char *of, struct buf *out)
+{
+    static const char *const forms[] = {
+        [JWT_TEXT] = "itself",
+        [JWT_HEX] = "SHA-256 in hex",
+        [JWT_BASE64] = "SHA-256 in base64",
+        [JWT_BASE64URL] = "SHA-256 in base64url",
+    };
+    if (b->claim.len > 0) {
+        buf_printf(out, "%s%.*s: the %s, %s", out->len > 0 ? "; " : "", STR_ARG(b->claim), of,
+                   forms[b->form]);
+    }
+}
+
+/* What a token must say. */
+static void put_claims(const struct verify_recipe *r, struct buf *out)
+{
+    put_bond(&r->jwt.body, "body", out);
+    put_bond(&r->jwt.url, "URL", out);
+    if (r->jwt.issuer.len > 0) {
+        buf_printf(out, "%siss: %.*s", out->len > 0 ? "; " : "", STR_ARG(r->jwt.issuer));
+    }
+    if (r->jwt.expires) {
+        buf_printf(out, "%sexp", out->len > 0 ? "; " : "");
+    }
+}
+
 /* As `event` and `dedupe` have it. */
 static void put_pick(const struct pick *p, struct buf *out)
 {
@@ -145,6 +183,9 @@ static void put_pick(const struct pick *p, struct buf *out)
 
 static bool signs_url(const struct verify_recipe *r)
 {
+    if (r->kind == VERIFY_JWT) {
+        return r->jwt.url.claim.len > 0;
+    }
     for (size_t i = 0; i + 5 <= r->signed_text.len; i++) {
         if (memcmp(r->signed_text.at + i, "{url}", 5) == 0) {
             return true;
@@ -201,6 +242,8 @@ static void put_entry(const struct entry *e, struct buf *out)
     put_line("algorithm", &text, out);
     buf_add_str(&text, r->signed_text);
     put_line("signed text", &text, out);
+    put_claims(r, &text);
+    put_line("claims", &text, out);
     put_names(r->id_headers, &text);
     put_line("{id}", &text, out);
     put_time(r, &text);
@@ -267,6 +310,8 @@ static void json_signature(struct buf *b, const struct verify_recipe *r, struct 
     }
     json_fact(b, "signature_key", r->sig_key);
     json_fact(b, "signed_text", r->signed_text);
+    put_claims(r, text);
+    json_words(b, "claims", text);
     json_names(b, "id_headers", r->id_headers);
     put_time(r, text);
     json_words(b, "timestamp", text);

@@ -15,7 +15,10 @@ static const char *const log_formats[] = {"json", "text", NULL};
 static const char *const durabilities[] = {"!inherited", "memory", "fsync", "replica", NULL};
 static const char *const full_words[] = {"refuse", "dead_letter_without_body", NULL};
 static const char *const exhausted_words[] = {"dead_letter", "drop", "pause", NULL};
-static const char *const digest_words[] = {"sha1", "sha256", "sha512", NULL};
+/* Of digests, in the order of their enum, and behind them of tokens: conf_verify.c. */
+static const char *const algorithm_words[] = {"sha1",  "sha256", "sha512", "sha384", "HS256",
+                                              "HS384", "HS512",  "RS256",  "ES256",  NULL};
+static const char *const claim_words[] = {"text", "hex", "base64", "base64url", NULL};
 static const char *const encoding_words[] = {"hex", "base64", "base64url", NULL};
 static const char *const unit_words[] = {"s", "ms", "iso8601", NULL};
 static const char *const key_words[] = {"raw", "base64", "hex", NULL};
@@ -218,11 +221,12 @@ static const struct conf_block id_block = {"sources.*.verify.id", "id", id_rows,
 
 static const struct conf_row verify_rows[] = {
     {"type", &KIND_TEXT, AT(type), NULL, 1, 64,
-     "a provider (penstock providers), or hmac, hash, ed25519, ecdsa, token, basic, none",
+     "a provider (penstock providers), or hmac, hash, ed25519, ecdsa, jwt, token, basic, none",
      .required = true},
-    WORD("algorithm", AT(algorithm), "sha256", digest_words, "the digest of the HMAC"),
+    WORD("algorithm", AT(algorithm), "sha256", algorithm_words,
+         "the digest of the HMAC; or what tokens are signed by, which must be said"),
     VALUE("header", TEXTS, AT(headers), NULL, 1, VERIFY_NAMES,
-          "the header, or headers, of the signature"),
+          "the header, or headers, of the signature, or of the token"),
     BLOCK("extract", 0, extract, "how the header splits"),
     WORD("encoding", AT(encoding), "hex", encoding_words, "how the signature is written"),
     {"template", &KIND_TEXT, AT(signed_text), "{body}", 1, 256,
@@ -234,6 +238,19 @@ static const struct conf_row verify_rows[] = {
           "what is cut off a secret before it is decoded"),
     {"public_url", &KIND_TEXT, AT(public_url), NULL, 1, 2048,
      "what {url} stands for: the URL as the sender has it registered", .words = NULL},
+    VALUE("token_in_body", BOOL, AT(in_body), "false", 0, 0, "the body is the token"),
+    VALUE("issuer", TEXT, AT(issuer), NULL, 1, 512, "what a token's iss must be"),
+    VALUE("audience", TEXT, AT(audience), NULL, 1, 512, "what a token's aud must be, or hold"),
+    VALUE("body_claim", TEXT, AT(body_claim), NULL, 1, JWT_NAME_MAX,
+          "the claim that holds the SHA-256 of the body, written as encoding says"),
+    VALUE("url_claim", TEXT, AT(url_claim), NULL, 1, JWT_NAME_MAX,
+          "the claim that holds public_url, with the query of the request"),
+    WORD("url_encoding", AT(url_form), "text", claim_words,
+         "whether that claim is the URL itself, or its SHA-256 and how that is written"),
+    VALUE("leeway", DURATION, AT(leeway_ms), NULL, 0, DAY,
+          "how far a token's times may be off; 1m unless given"),
+    VALUE("max_age", DURATION, AT(max_age_ms), NULL, 0, DAY,
+          "how old a token may be by its iat; by its exp alone unless given"),
     END};
 static const struct conf_block verify_block = {
     "sources.*.verify", "verify", verify_rows, 0, "type", NULL};

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define TOLERANCE_MS (5 * 60 * 1000) /* unless it is said */
+#define LEEWAY_MS (60 * 1000)
 
 /* ---- `verify`: a name alone, or a mapping ---- */
 
@@ -16,7 +17,8 @@ static const struct {
     enum verify_kind kind;
 } own_types[] = {{{"hmac", 4}, VERIFY_HMAC},       {{"hash", 4}, VERIFY_HASH},
                  {{"ed25519", 7}, VERIFY_ED25519}, {{"ecdsa", 5}, VERIFY_ECDSA},
-                 {{"token", 5}, VERIFY_TOKEN},     {{"basic", 5}, VERIFY_BASIC}};
+                 {{"jwt", 3}, VERIFY_JWT},         {{"token", 5}, VERIFY_TOKEN},
+                 {{"basic", 5}, VERIFY_BASIC}};
 
 #define OWN_TYPES (sizeof own_types / sizeof own_types[0])
 
@@ -40,19 +42,29 @@ static bool is_one_of(struct str key, const char *const *words)
 }
 
 /* What a mapping may say beside its type. A preset's recipe is fixed: but where it is registered,
- * and how far off its clock may be, is not the provider's to say. */
+ * how far off its clock may be, and who a token is by and for, is not the provider's to say. */
 static const char *const preset_keys[] = {"type", "public_url", "timestamp", NULL};
+static const char *const preset_jwt_keys[] = {"type",     "public_url", "issuer",
+                                              "audience", "leeway",     NULL};
+
+#define OF_SIGNATURES                                                                              \
+    "type", "header", "extract", "encoding", "template", "timestamp", "id", "key", "key_prefix",   \
+        "public_url"
 
 static const char *const *keys_of(struct str type)
 {
     static const char *const token[] = {"type", "header", NULL};
     static const char *const basic[] = {"type", NULL};
-    static const char *const public_key[] = {"type",       "header",     "extract", "encoding",
-                                             "template",   "timestamp",  "id",      "key",
-                                             "key_prefix", "public_url", NULL};
+    static const char *const public_key[] = {OF_SIGNATURES, NULL};
+    static const char *const digest[] = {OF_SIGNATURES, "algorithm", NULL};
+    static const char *const jwt[] = {
+        "type",     "algorithm",  "header",    "token_in_body", "issuer",     "audience",
+        "encoding", "body_claim", "url_claim", "url_encoding",  "public_url", "leeway",
+        "max_age",  NULL};
     int own = own_type(type);
     if (own < 0) {
-        return preset_keys;
+        const struct verify_recipe *preset = verify_preset(type);
+        return preset != NULL && preset->kind == VERIFY_JWT ? preset_jwt_keys : preset_keys;
     }
     switch (own_types[own].kind) {
     case VERIFY_TOKEN:
@@ -62,19 +74,22 @@ static const char *const *keys_of(struct str type)
     case VERIFY_ED25519:
     case VERIFY_ECDSA:
         return public_key;
+    case VERIFY_JWT:
+        return jwt;
     default:
-        return NULL; /* all of them */
+        return digest;
     }
 }
 
 static void refuse_more_keys(struct conf_reader *r, const struct node *n, struct str type)
 {
-    const char *const *words = keys_of(type);
-    for (size_t i = 0; words != NULL && n->kind == NODE_MAP && i < n->n; i++) {
+    const char *const *words = keys_of(type), *const *digest = keys_of(STR("hmac"));
+    for (size_t i = 0; n->kind == NODE_MAP && i < n->n; i++) {
         const struct node *key = n->pairs[i].key;
         if (!is_one_of(key->text, words)) {
-            report_error(r->report, &key->place, "\"%.*s\" belongs to \"type: hmac\", not to %.*s",
-                         STR_ARG(report_shown(key->text)), STR_ARG(type));
+            report_error(r->report, &key->place, "\"%.*s\" belongs to \"type: %s\", not to %.*s",
+                         STR_ARG(report_shown(key->text)),
+                         is_one_of(key->text, digest) ? "hmac" : "jwt", STR_ARG(type));
             return;
         }
     }
@@ -105,7 +120,7 @@ static bool verify_read(struct conf_reader *r, const struct conf_row *row, const
                         void *at)
 {
     struct file_verify *v = at;
-    v->future_ms = v->tolerance_ms = -1; /* unless it is said */
+    v->future_ms = v->tolerance_ms = v->leeway_ms = v->max_age_ms = -1; /* unless it is said */
     conf_read_block(r, row->block, n, v, false);
     if (v->type.len == 0) {
         return false;
@@ -129,12 +144,13 @@ static void verify_print(const struct conf_row *row, const void *at, unsigned de
     struct conf_row rows[CONF_VERIFY_ROWS + 1];
     struct conf_block block = *row->block;
     size_t n = 0;
-    if (verify_preset(v->type) != NULL && v->public_url.len == 0 && v->tolerance_ms < 0) {
+    if (verify_preset(v->type) != NULL && v->public_url.len == 0 && v->tolerance_ms < 0 &&
+        v->issuer.len == 0 && v->audience.len == 0 && v->leeway_ms < 0) {
         buf_printf(out, " %.*s\n", STR_ARG(v->type));
         return;
     }
     for (const struct conf_row *each = block.rows; each->key != NULL; each++) {
-        if (words == NULL || is_one_of(str_of(each->key), words)) {
+        if (is_one_of(str_of(each->key), words)) {
             ENSURE(n < CONF_VERIFY_ROWS);
             rows[n] = *each;
             if (words == preset_keys && strcmp(each->key, "timestamp") == 0) {
@@ -183,6 +199,37 @@ static bool take_separator(struct conf_reader *r, const struct place *p, const c
     return false;
 }
 
+/* The words of `algorithm` are those of digests, and behind them those of tokens. */
+static bool take_algorithm(struct conf_reader *r, const struct place *p,
+                           const struct file_verify *v, struct verify_recipe *out)
+{
+    bool of_tokens = v->algorithm >= CRYPT_DIGESTS;
+    if ((out->kind == VERIFY_JWT) == of_tokens) {
+        out->digest = of_tokens ? CRYPT_SHA256 : (enum crypt_digest)v->algorithm;
+        out->jwt.algorithms = of_tokens ? JWT_BIT(v->algorithm - CRYPT_DIGESTS) : 0;
+        return true;
+    }
+    report_error(r->report, p,
+                 of_tokens ? "that algorithm is of tokens: it needs \"type: jwt\""
+                           : "\"type: jwt\" needs the one algorithm that its tokens "
+                             "are signed by: HS256, HS384, HS512, RS256 or ES256");
+    return false;
+}
+
+static struct jwt_rules rules_of(const struct file_verify *v)
+{
+    return (struct jwt_rules){
+        .in_body = v->in_body,
+        .issuer = v->issuer,
+        .audience = v->audience,
+        .body = {v->body_claim, (enum jwt_form)(JWT_HEX + v->encoding)},
+        .url = {v->url_claim, (enum jwt_form)v->url_form},
+        .expires = v->max_age_ms <= 0,
+        .leeway_s = (v->leeway_ms >= 0 ? v->leeway_ms : LEEWAY_MS) / 1000,
+        .max_age_s = v->max_age_ms > 0 ? v->max_age_ms / 1000 : 0,
+    };
+}
+
 static bool recipe_of(struct conf_reader *r, const struct file_source *s, const struct place *p,
                       struct verify_recipe *out)
 {
@@ -192,7 +239,6 @@ static bool recipe_of(struct conf_reader *r, const struct file_source *s, const 
     *out = (struct verify_recipe){
         .name = v->type,
         .kind = own_types[own_type(v->type)].kind,
-        .digest = (enum crypt_digest)v->algorithm,
         .sig_key = v->sig_key,
         .ts_key = v->ts_key,
         .encoding = (enum verify_encoding)v->encoding,
@@ -203,11 +249,15 @@ static bool recipe_of(struct conf_reader *r, const struct file_source *s, const 
         .key = (enum verify_key)v->key,
         .key_prefix = v->key_prefix,
         .public_url = v->public_url,
+        .jwt = rules_of(v),
     };
     if (out->kind == VERIFY_BASIC) {
         out->headers[0] = STR("Authorization");
     }
-    return take_names(r, &v->headers, out->headers) &&
+    if (v->headers.n > 0 && str_ieq(v->headers.v[0].text, STR("Authorization"))) {
+        out->scheme = STR("Bearer");
+    }
+    return take_algorithm(r, p, v, out) && take_names(r, &v->headers, out->headers) &&
            take_names(r, &v->ts_headers, out->ts_headers) &&
            take_names(r, &v->id_headers, out->id_headers) &&
            take_separator(r, p, "item_sep", v->item_sep, &out->item_sep) &&
@@ -292,6 +342,23 @@ static bool signs(const struct verify_recipe *recipe, struct str placeholder)
     return text.len > 0 && memmem(text.at, text.len, placeholder.at, placeholder.len) != NULL;
 }
 
+/* Who a token is by and for, where the provider's are not all by the same. */
+static bool preset_claims(struct conf_reader *r, const struct file_verify *v, const struct place *p,
+                          struct verify_recipe *out)
+{
+    if (v->issuer.len > 0 && out->jwt.issuer.len > 0) {
+        report_error(r->report, p, "the issuer of %.*s is known: leave \"issuer\" out",
+                     STR_ARG(out->name));
+        return false;
+    }
+    if (v->issuer.len > 0) {
+        out->jwt.issuer = v->issuer;
+    }
+    out->jwt.audience = v->audience;
+    out->jwt.leeway_s = v->leeway_ms >= 0 ? v->leeway_ms / 1000 : out->jwt.leeway_s;
+    return true;
+}
+
 /* A preset, but for what its user must or may say. */
 static bool preset_of(struct conf_reader *r, const struct file_source *s, const struct place *p,
                       const struct verify_recipe *preset, struct verify_recipe *out)
@@ -300,9 +367,12 @@ static bool preset_of(struct conf_reader *r, const struct file_source *s, const 
     const struct node_pair *at = node_find(s->item.value, "verify");
     const struct node_pair *time =
         at->value->kind == NODE_MAP ? node_find(at->value, "timestamp") : NULL;
-    bool signs_url = signs(preset, STR("{url}"));
+    bool signs_url = signs(preset, STR("{url}")) || preset->jwt.url.claim.len > 0;
     *out = *preset;
     out->public_url = v->public_url;
+    if (preset->kind == VERIFY_JWT && !preset_claims(r, v, p, out)) {
+        return false;
+    }
     if (signs_url && v->public_url.len == 0) {
         report_error(r->report, p,
                      "%.*s signs the URL that it posts to, which Penstock cannot know",

@@ -829,6 +829,41 @@ static const struct provider providers[] = {
               "token. What is answered to a call or a message would be TwiML: only callbacks that "
               "want no answer can be relayed.",
      .body = TEXT("MessageSid=SM0sample&MessageStatus=delivered&To=%2B15005550006")},
+    {.name = TEXT("vonage"),
+     .title = "Vonage",
+     .docs = "https://developer.vonage.com/en/getting-started/concepts/webhooks",
+     .setup = "In the Dashboard, edit the application and enter the URL of this source as status "
+              "or inbound URL; the secret is the signature secret of its API key, in the settings.",
+     .body = TEXT("{\"message_uuid\":\"00000000-0000-4000-8000-000000000001\",\"to\":"
+                  "\"447700900000\",\"from\":\"447700900001\",\"timestamp\":\"2025-01-01T00:00:"
+                  "00Z\",\"status\":\"delivered\",\"channel\":\"sms\"}")},
+    {.name = TEXT("messagebird"),
+     .title = "MessageBird",
+     .docs = "https://github.com/messagebird/messagebird-nodejs/blob/master/lib/"
+             "webhook-signature-jwt.js",
+     .setup = "Give the URL of this source as the webhook's or as the message's report URL, and "
+              "the same as public_url here; the secret is the signing key of the developers' "
+              "settings. Where it reports by GET, say methods: [GET, POST].",
+     .body = TEXT("{\"id\":\"sample0000000001\",\"recipient\":31612345678,\"reference\":"
+                  "\"sample\",\"status\":\"delivered\",\"statusDatetime\":\"2025-01-01T00:00:00+"
+                  "00:00\"}")},
+    {.name = TEXT("livekit"),
+     .title = "LiveKit",
+     .docs = "https://docs.livekit.io/home/server/webhooks/",
+     .setup = "In the project's settings, under Webhooks (or as webhook.urls in the server's own "
+              "configuration), add the URL of this source and choose the API key that signs; its "
+              "API secret is the secret here.",
+     .body = TEXT("{\"event\":\"room_started\",\"room\":{\"sid\":\"RM_sample\",\"name\":"
+                  "\"sample\"},\"id\":\"EV_sample\",\"createdAt\":\"1735689600\"}")},
+    {.name = TEXT("qstash"),
+     .title = "Upstash QStash",
+     .docs = "https://upstash.com/docs/qstash/howto/signature",
+     .success = "2xx",
+     .retries = "after 12 s, 2.5 min, 30 min, 6 h and then each day, as often as the plan says; a "
+                "publisher may ask for other pauses",
+     .setup = "Publish to the URL of this source, which is public_url here as well; of the "
+              "console's signing keys list both, the current one and the next one, as secrets.",
+     .body = TEXT("{\"task\":\"sample\",\"n\":1}")},
 };
 
 const struct provider *provider_find(struct str name)

@@ -90,6 +90,9 @@ static const char *check_recipe(struct verify *v)
     const struct verify_recipe *r = &v->r;
     bool sends_ts = r->ts_key.len > 0 || r->ts_headers[0].len > 0;
     bool looks = r->past_s > 0 || r->future_s > 0;
+    if (r->kind == VERIFY_JWT) {
+        return verify_jwt_recipe(r);
+    }
     if (r->headers[0].len == 0 && r->sig_pointer.len == 0) {
         return "the header of the signature is not named";
     }
@@ -146,7 +149,7 @@ static const char *keep_secret(struct verify *v, struct str key)
     struct verify_secret *s = &v->secrets[v->secret_count];
     switch (v->r.kind) {
     case VERIFY_HMAC:
-        s->hmac = crypt_key_new(v->r.digest, key);
+        s->hmac[v->r.digest] = crypt_key_new(v->r.digest, key);
         break;
     case VERIFY_ED25519:
     case VERIFY_ECDSA:
@@ -166,6 +169,13 @@ static const char *keep_secret(struct verify *v, struct str key)
     case VERIFY_TOKEN:
         keep_text(s, key);
         break;
+    case VERIFY_JWT: {
+        const char *why = verify_jwt_key(s, &v->r, key);
+        if (why != NULL) {
+            return why;
+        }
+        break;
+    }
     case VERIFY_NONE:
         break;
     }
@@ -242,7 +252,9 @@ void verify_free(struct verify *v)
     if (v != NULL) {
         for (size_t i = 0; i < v->secret_count; i++) {
             struct verify_secret *secret = &v->secrets[i];
-            crypt_key_free(secret->hmac);
+            for (size_t d = 0; d < CRYPT_DIGESTS; d++) {
+                crypt_key_free(secret->hmac[d]);
+            }
             crypt_public_free(secret->public);
             if (secret->text.len > 0) {
                 crypt_wipe((char *)secret->text.at, secret->text.len);
@@ -299,7 +311,7 @@ static bool digest_matches(const struct verify *v, const struct verify_secret *s
     values->secret = s->text;
     size_t n = verify_fill(v, values, parts);
     if (v->r.kind == VERIFY_HMAC) {
-        crypt_hmac(s->hmac, parts, n, digest);
+        crypt_hmac(s->hmac[v->r.digest], parts, n, digest);
     } else {
         crypt_digest(v->r.digest, parts, n, digest);
     }
@@ -366,6 +378,7 @@ bool verify_matches(const struct verify *v, const struct verify_secret *s,
         return texts_match(c->token, s->text);
     case VERIFY_BASIC:
         return basic_matches(c->token, s->text);
+    case VERIFY_JWT:
     case VERIFY_NONE:
         break;
     }
@@ -432,6 +445,9 @@ struct verify_verdict verify_check(const struct verify *v, const struct verify_i
 {
     if (v->r.kind == VERIFY_NONE) {
         return (struct verify_verdict){NULL, NULL, -1};
+    }
+    if (v->r.kind == VERIFY_JWT) {
+        return verify_jwt_check(v, in, now_s);
     }
     if (v->r.sig_pointer.len > 0) {
         return verify_body_check(v, in);

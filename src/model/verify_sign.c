@@ -20,14 +20,9 @@ static void put_bytes(const struct verify_recipe *r, const unsigned char *bytes,
                       struct buf *out)
 {
     char text[2 * CRYPT_DIGEST_MAX];
-    size_t n = r->encoding == VERIFY_HEX ? text_put_hex(text, bytes, len)
-                                         : text_put_base64(text, bytes, len);
-    while (r->encoding == VERIFY_BASE64URL && n > 0 && text[n - 1] == '=') {
-        n--;
-    }
-    for (size_t i = 0; r->encoding == VERIFY_BASE64URL && i < n; i++) {
-        text[i] = text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i];
-    }
+    size_t n = r->encoding == VERIFY_HEX      ? text_put_hex(text, bytes, len)
+               : r->encoding == VERIFY_BASE64 ? text_put_base64(text, bytes, len)
+                                              : text_put_base64url(text, bytes, len);
     buf_add(out, text, n);
 }
 
@@ -89,7 +84,7 @@ static void put_digest(struct sign_job *job, struct str method, struct str body,
     if (v->r.kind == VERIFY_HASH) {
         crypt_digest(v->r.digest, parts, n, digest);
     } else {
-        crypt_hmac(v->secrets[0].hmac, parts, n, digest);
+        crypt_hmac(v->secrets[0].hmac[v->r.digest], parts, n, digest);
     }
     size_t at = job->out->len;
     put_signature(&v->r, ts, digest, job->out);
@@ -99,11 +94,20 @@ static void put_digest(struct sign_job *job, struct str method, struct str body,
     }
 }
 
+static const char *put_jwt(struct sign_job *job, struct str body, struct str id, int64_t now_s)
+{
+    size_t at = job->out->len;
+    const char *why = verify_jwt_sign(job->v, body, now_s, id, job->out);
+    put_written(job, job->v->r.headers[0], at);
+    return why;
+}
+
 const char *verify_sign(const struct verify *v, struct str method, struct str body, int64_t now_s,
                         struct str delivery_id, struct fields *fields, struct buf *out)
 {
     struct sign_job job = {.v = v, .out = out};
     const struct verify_recipe *r = &v->r;
+    const char *why = NULL;
     if (r->sig_pointer.len > 0 || verify_uses(v, PART_FORM)) {
         return "its signature is in, or over the fields of, the body: give one that is signed";
     }
@@ -122,8 +126,14 @@ const char *verify_sign(const struct verify *v, struct str method, struct str bo
     case VERIFY_ED25519:
     case VERIFY_ECDSA:
         return "its sender signs with a private key, which only it has";
+    case VERIFY_JWT:
+        why = put_jwt(&job, body, delivery_id, now_s);
+        break;
     case VERIFY_NONE:
         break;
+    }
+    if (why != NULL) {
+        return why;
     }
     struct str id_header = r->id_headers[0].len > 0 ? r->id_headers[0] : r->delivery_id.header;
     if (id_header.len > 0 && delivery_id.len > 0) {
@@ -146,6 +156,6 @@ size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRY
     if (v->r.kind != VERIFY_HMAC) {
         return 0;
     }
-    crypt_hmac(v->secrets[0].hmac, &text, 1, out);
+    crypt_hmac(v->secrets[0].hmac[v->r.digest], &text, 1, out);
     return crypt_digest_len(v->r.digest);
 }

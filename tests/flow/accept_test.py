@@ -1,11 +1,14 @@
 """Promises about accepting: what is taken, what is refused, and what reaches the destinations."""
+import base64
 import hashlib
 import hmac
 import json
+import os
 import socket
+import subprocess
 import time
 
-from harness import SECRET, sign_github, sign_stripe, wait_for
+from harness import PENSTOCK, SECRET, sign_github, sign_stripe, wait_for
 
 
 def accepts_signed_stripe(flow):
@@ -160,6 +163,57 @@ def answers_within_the_limits_of_many_idle_connections(flow):
     wait_for(lambda: p.metric("penstock_connections") >= 200, "idle connections to be counted")
     for s in idle:
         s.close()
+
+
+def takes_signed_tokens(flow):
+    """Of a provider, and by a public key; penstock send signs them, too."""
+    def b64(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    def token(claims, header=b'{"alg":"HS256"}', secret=SECRET):
+        text = b64(header) + b"." + b64(json.dumps(claims).encode())
+        return (text + b"." + b64(hmac.new(secret.encode(), text, hashlib.sha256).digest())).decode()
+
+    sink = flow.sink()
+    key = os.path.join(flow.folder, "ec.key")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", key], check=True,
+                   stderr=subprocess.DEVNULL)
+    public = subprocess.run(["openssl", "pkey", "-in", key, "-pubout"], check=True, capture_output=True, text=True).stdout
+    url = "https://hooks.example.com/hooks/qstash"
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[
+        "vonage: { verify: vonage, secret: '%s' }" % SECRET,
+        "qstash: { verify: {type: qstash, public_url: '%s'}, secrets: [old, '%s'] }" % (url, SECRET),
+        "livekit: { verify: {type: livekit, issuer: APIkey}, secret: '%s' }" % SECRET,
+        "oidc: { verify: {type: jwt, algorithm: ES256, header: Authorization, audience: us, max_age: 5m}, secret: %s }"
+        % json.dumps(public)])
+    body, now = b'{"status":"delivered"}', int(time.time())
+    digest = hashlib.sha256(body)
+    claims = {"iat": now, "payload_hash": digest.hexdigest()}
+    vonage = {"Authorization": "Bearer " + token(claims)}
+    assert p.post("/hooks/vonage", body, vonage).status == 200
+    assert p.post("/hooks/vonage", body + b" ", vonage).status == 401
+    assert p.post("/hooks/vonage", body, {"Authorization": "Bearer " + token(claims, b'{"alg":"none"}')}).status == 401
+    assert p.post("/hooks/vonage", body, {"Authorization": "Bearer " + token(claims, secret="other")}).status == 401
+    claims = {"iss": "Upstash", "sub": url, "exp": now + 300, "nbf": now, "body": b64(digest.digest()).decode()}
+    assert p.post("/hooks/qstash", body, {"Upstash-Signature": token(claims)}).status == 200
+    assert p.post("/hooks/qstash", body, {"Upstash-Signature": token(dict(claims, exp=now - 61))}).status == 401
+    assert p.post("/hooks/qstash", body, {"Upstash-Signature": token(dict(claims, sub=url + "x"))}).status == 401
+    text = b64(b'{"alg":"ES256","kid":"1"}') + b"." + b64(json.dumps({"aud": ["them", "us"], "iat": now}).encode())
+    der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key], input=text, check=True, capture_output=True).stdout
+    r_len = der[3]
+    r, s = der[4:4 + r_len], der[6 + r_len:]
+    signature = b"".join(int.from_bytes(part, "big").to_bytes(32, "big") for part in (r, s))
+    signed = (text + b"." + b64(signature)).decode()
+    assert p.post("/hooks/oidc", body, {"Authorization": "Bearer " + signed}).status == 200
+    assert p.post("/hooks/oidc", body, {"Authorization": "Bearer " + signed[:-6] + "AAAAAA"}).status == 401
+    for name, code in (("vonage", 0), ("qstash", 0), ("livekit", 0), ("oidc", 1)):
+        sent = subprocess.run([PENSTOCK, "send", "-c", p.config, "-s", name, "-u", "http://127.0.0.1:%d" % p.port],
+                              capture_output=True, text=True)
+        assert sent.returncode == code, (name, sent.stdout, sent.stderr)
+    assert "only it has" in sent.stderr, sent.stderr
+    wait_for(lambda: len(sink.requests) == 6, "all that is genuine to be delivered")
+    assert p.metric("penstock_events_accepted_total") == 6
+    assert "the token is for another body" in p.text() and SECRET not in p.text()
 
 
 def answers_the_handshakes_of_providers(flow):

@@ -24,7 +24,8 @@ static void all_of_it_in_one_run(void **state)
         "p.yaml:3:18: error: \"address\": the port is missing",
         "p.yaml:5:15: error: \"strip\" is no way to verify: no provider that \"penstock "
         "providers\" "
-        "lists, nor hmac, hash, ed25519, ecdsa, token, basic\n    5 |   x: {verify: strip, secret: "
+        "lists, nor hmac, hash, ed25519, ecdsa, jwt, token, basic\n    5 |   x: {verify: strip, "
+        "secret: "
         "***}\n",
         "p.yaml:6:3: error: \"y\" needs the secret that its sender signs with\n",
         "p.yaml:7:35: error: \"timeout\": expected a duration with a unit, such as 250ms, 30s, "
@@ -309,6 +310,33 @@ static void sources(void **state)
          "{secret} belongs to \"type: hash\" alone"},
         {"sources: {s: {verify: {type: hmac, header: X, timestamp: {header: T}}, secret: a}}\n",
          "not part of the template"},
+        {"sources: {s: {verify: {type: jwt, header: X, body_claim: b}, secret: a}}\n",
+         "needs the one algorithm that its tokens are signed by: HS256"},
+        {"sources: {s: {verify: {type: jwt, algorithm: none, header: X}, secret: a}}\n",
+         "\"algorithm\" must be one of sha1"},
+        {"sources: {s: {verify: {type: jwt, algorithm: sha256, header: X}, secret: a}}\n",
+         "needs the one algorithm"},
+        {"sources: {s: {verify: {type: hmac, algorithm: HS256, header: X}, secret: a}}\n",
+         "it needs \"type: jwt\""},
+        {"sources: {s: {verify: {type: jwt, algorithm: HS256, header: X}, secret: a}}\n",
+         "its tokens vouch for no body: name body_claim"},
+        {"sources: {s: {verify: {type: jwt, algorithm: HS256, body_claim: b}, secret: a}}\n",
+         "the header of the token is not named"},
+        {"sources: {s: {verify: {type: jwt, algorithm: HS256, header: X, url_claim: u, "
+         "body_claim: b}, secret: a}}\n",
+         "public_url must say how it is registered"},
+        {"sources: {s: {verify: {type: jwt, algorithm: RS256, header: X, audience: a}, "
+         "secret: a}}\n",
+         "the key is no public key of RSA in PEM"},
+        {"sources: {s: {verify: {type: jwt, algorithm: HS256, header: X, template: x}, "
+         "secret: a}}\n",
+         "\"template\" belongs to \"type: hmac\", not to jwt"},
+        {"sources: {s: {verify: {type: hmac, header: X, issuer: x}, secret: a}}\n",
+         "\"issuer\" belongs to \"type: jwt\", not to hmac"},
+        {"sources: {s: {verify: {type: qstash, issuer: x}, secret: a}}\n",
+         "the issuer of qstash is known: leave \"issuer\" out"},
+        {"sources: {s: {verify: qstash, secret: a}}\n",
+         "verify: {type: qstash, public_url: \"https://hooks.example.com/hooks/s\"}\n"},
         {"sources: {a: {verify: none, path: /x}, b: {verify: none, path: /x}}\n",
          "p.yaml:1:64: error: the path /x belongs to the source \"a\" already"},
         {"sources: {a: {verify: none}, b: {verify: none, path: /hooks/a}}\n",

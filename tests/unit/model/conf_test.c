@@ -422,6 +422,9 @@ static void prints_what_it_reads_back(void **state)
         "${TOKEN:-x}'}}\n"
         "  t: {verify: {type: hmac, header: [X-A, X-B], extract: {kv_sep: '=', sig_key: v1}}, "
         "secret: x}\n"
+        "  u: {verify: {type: jwt, algorithm: HS384, header: Authorization, body_claim: b, "
+        "leeway: 0s}, secret: x}\n"
+        "  v: {verify: {type: livekit, issuer: APIx}, secret: x}\n"
         "destinations:\n"
         "  d: {url: http://d, headers: {Authorization: hidden, X-Env: prod, X-V: '${TOKEN}'},"
         " retry: {exponential: {factor: 1.5}}}\n"
@@ -441,6 +444,9 @@ static void prints_what_it_reads_back(void **state)
     room_holds(buf_str(&first), "spool:\n  size: 3MiB\n");
     room_holds(buf_str(&first), "body: \"a \\\"$$in\\\" hidden\"\n");
     room_holds(buf_str(&first), "verify: stripe\n");
+    room_holds(buf_str(&first), "algorithm: HS384\n");
+    room_holds(buf_str(&first), "leeway: 0s\n");
+    room_holds(buf_str(&first), "type: livekit\n      issuer: APIx\n");
     room_holds(buf_str(&first), "factor: 1.5\n");
     room_holds(buf_str(&first),
                "  - name: \"route 1\"\n    from: [s, t]\n    events: [\"a.*\", \"*\"]\n");

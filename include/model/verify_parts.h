@@ -92,6 +92,9 @@ const char *verify_jwt_recipe(const struct verify_recipe *r); /* NULL, or why it
 const char *verify_jwt_key(struct verify_secret *s, const struct verify_recipe *r, struct str key);
 struct verify_verdict verify_jwt_check(const struct verify *v, const struct verify_input *in,
                                        int64_t now_s);
+/* Of a genuine token what its signature covers: the signature itself may be written in several
+ * ways. */
+struct str verify_jwt_signed(const struct verify *v, const struct verify_input *in);
 /* Appends the value of its header; NULL, or why it cannot. */
 const char *verify_jwt_sign(const struct verify *v, struct str body, int64_t now_s,
                             struct str delivery_id, struct buf *out) MUST_CHECK;

@@ -689,6 +689,32 @@ static void twilio_signs_a_form_or_the_hash_of_a_body(void **state)
     bench_close(&b);
 }
 
+/* What a replay cannot change is the same, and what it can makes no difference. */
+static void what_is_signed_tells_events_apart(void **state)
+{
+    (void)state;
+    static const char *const schemes[] = {"github", "standard", "stripe", "livekit", "cloudinary"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        unsigned char digests[3][CRYPT_DIGEST_MAX];
+        struct bench b;
+        bench_preset(&b, schemes[i], "c2VjcmV0", NULL);
+        for (int k = 0; k < 3; k++) {
+            struct fields fields = {0};
+            struct buf out;
+            struct str body = k < 2 ? STR("{\"a\":1}") : STR("{\"a\":2}");
+            buf_init(&out, 4096);
+            assert_null(verify_sign(b.v, STR("POST"), body, NOW, STR("m1"), &fields, &out));
+            assert_true(k != 1 || fields_add(&fields, STR("X-Other"), STR("made up")));
+            struct verify_input in = {STR("POST"), k == 1 ? STR("/x?y") : STR("/x"), &fields, body};
+            verify_signed_digest(b.v, &in, digests[k]);
+            buf_done(&out);
+        }
+        assert_memory_equal(digests[0], digests[1], 32);
+        assert_memory_not_equal(digests[0], digests[2], 32);
+        bench_close(&b);
+    }
+}
+
 /* A secret of the form that the recipe wants. */
 static const char *secret_of(const struct verify_recipe *r)
 {
@@ -822,6 +848,7 @@ int main(void)
         cmocka_unit_test(adyen_signs_each_item),
         cmocka_unit_test(graph_shows_its_token_in_each_item),
         cmocka_unit_test(twilio_signs_a_form_or_the_hash_of_a_body),
+        cmocka_unit_test(what_is_signed_tells_events_apart),
         cmocka_unit_test(what_it_signs_it_takes),
         cmocka_unit_test(samples_are_of_their_provider),
         cmocka_unit_test(signs_as_the_provider_does),

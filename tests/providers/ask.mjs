@@ -340,7 +340,7 @@ async function cases(name) {
         const library = presets[name].ask && (await accepts(name, c.secret ?? 'now', r.method, lines, r.body));
         say({
             provider: name, name: c.what, method: r.method, path: `/hooks/${name}`, headers: lines, body: r.body.toString('base64'), expect: c.expect,
-            library, differs: presets[name].differs?.[c.what],
+            reason: /^a day/.test(c.what) ? 'stale_timestamp' : 'bad_signature', library, differs: presets[name].differs?.[c.what],
         });
     }
     say({ end: true });

@@ -61,10 +61,11 @@ struct conf_source {
     struct conf_cidrs allow_from; /* none: everybody */
     struct conf_rate rate;        /* of genuine events */
     struct verify *verify;
-    struct str challenge_token; /* what a handshake must show (Meta); empty: none */
-    enum conf_durability durability; /* never INHERITED once it is loaded */
-    unsigned methods;                /* bits of conf_method; POST by default */
-    size_t body_bytes;               /* its limit: preset's or listen.limits.body */
+    struct str secret_names[VERIFY_SECRETS]; /* by which they are told apart; "1", "2" else */
+    struct str challenge_token;              /* what a handshake must show (Meta); empty: none */
+    enum conf_durability durability;         /* never INHERITED once it is loaded */
+    unsigned methods;                        /* bits of conf_method; POST by default */
+    size_t body_bytes;                       /* its limit: preset's or listen.limits.body */
     bool keep_unrouted;
     struct pick event_type;  /* where the event's type is */
     struct pick delivery_id; /* where the sender's own id is; for dedupe and `penstock send` */

@@ -63,6 +63,7 @@ extern const struct conf_kind KIND_TEXT, KIND_TEXTS, KIND_SECRET, KIND_SECRETS, 
 struct conf_text {
     struct str text;
     const struct node *node;
+    struct str name; /* KIND_SECRETS: in the form of a mapping */
 };
 struct conf_texts { /* KIND_TEXTS, KIND_SECRETS */
     struct conf_text *v;

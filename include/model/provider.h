@@ -10,9 +10,9 @@ struct provider {
     struct str name;     /* of its preset */
     const char *title;   /* "Stripe" */
     const char *docs;    /* the page, or the official library, that says how it signs */
-    unsigned deadline_s; /* so long it waits for an answer; 0: not published */
-    const char *success; /* what it takes for delivered; NULL: not published */
-    const char *retries; /* what it does otherwise, as a sentence; NULL: not published */
+    unsigned deadline_s; /* so long it waits for an answer; 0: not known */
+    const char *success; /* what it takes for delivered; NULL: not known */
+    const char *retries; /* when it tries again, in words; NULL: not known */
     const char *setup;   /* what to enter where, as a sentence */
     struct str body;     /* a sample event, written for Penstock; no real data */
     struct field type;   /* the header that names its type; empty: it is in the body */

@@ -83,10 +83,14 @@ struct verify_verdict {
 /* Constant time in what is secret; bounded work. now_s: wall clock seconds. */
 struct verify_verdict verify_check(const struct verify *v, const struct verify_input *in,
                                    int64_t now_s);
-/* The HMAC of `text` by the first secret, for answers to handshakes; its length in bytes, 0 where the
- * scheme has no such key. */
+/* The HMAC of `text` by the first secret, for answers to handshakes; its length in bytes, 0 where
+ * the scheme has no such key. */
 size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRYPT_DIGEST_MAX]);
 void verify_free(struct verify *v);
+size_t verify_secret_count(const struct verify *v);
+#define VERIFY_SECRET_ID 8 /* characters */
+/* Which secret it is, and no more: for what is remembered of it. */
+void verify_secret_id(const struct verify *v, size_t i, char out[VERIFY_SECRET_ID + 1]);
 struct str verify_name(const struct verify *v); /* "stripe", "hmac", "none" */
 
 /* Signs `body` as the provider would, for `penstock send` and tests: appends to `fields` the

@@ -25,6 +25,7 @@ struct verify_secret {
     struct crypt_key *hmac;
     struct crypt_public *public;
     struct str text; /* kept for HASH, TOKEN and BASIC; ours, wiped */
+    char id[VERIFY_SECRET_ID + 1];
 };
 
 struct verify {

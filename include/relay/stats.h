@@ -18,6 +18,7 @@ void stats_rejected(struct worker *w, struct str source, const char *reason);
 void stats_admin_refused(struct worker *w, const char *reason); /* "unauthorized", "host" */
 void stats_unrouted(struct worker *w, struct str source);
 void stats_duplicate(struct worker *w, struct str source); /* one that dedupe saw */
+struct metric *stats_verified(struct worker *w, struct str source, struct str secret);
 void stats_challenge(struct worker *w, struct str source); /* a handshake answered */
 void stats_attempt(struct lane *lane, const struct outcome *o);
 void stats_delivered(struct lane *lane, int64_t took_ms);

@@ -78,6 +78,7 @@ enum shared_key {
     KEY_DESTINATIONS, /* hash: destination -> paused, dropped */
     KEY_NODES,        /* hash: node/worker -> what it owns */
     KEY_USAGE,        /* hash: journal -> bytes, as its owner counted them */
+    KEY_SECRETS,      /* hash: source/secret's id -> when it verified last */
     SHARED_KEYS,
 };
 
@@ -129,6 +130,7 @@ struct worker {
     unsigned inflight;          /* attempts running */
     unsigned waiting;           /* senders that wait for their append */
     struct budget budget;
+    struct secret_use *secret_uses; /* secrets.c */
     struct log_cap refusals; /* of refused requests: nobody outside may fill the log */
     struct log_cap broken;   /* of what was no request: TLS on a plain port, and such */
     bool former_asked;       /* what a former life left was looked at */

@@ -6,6 +6,7 @@
 #include "admin/events.h"
 #include "admin/health.h"
 #include "admin/nodes.h"
+#include "admin/sources.h"
 #include "base/crypt.h"
 #include "base/log.h"
 #include "relay/refusal.h"
@@ -36,6 +37,7 @@ static const struct {
     {"GET", "/metrics", false, false, health_metrics},
     {"GET", "/api/v1/destinations", false, false, destinations_list},
     {"GET", "/api/v1/nodes", false, false, nodes_list},
+    {"GET", "/api/v1/sources", false, false, sources_list},
     {"POST", "/api/v1/destinations/", true, false, destinations_post},
     {"GET", "/api/v1/dead", false, false, dead_list},
     {"POST", "/api/v1/dead/", true, false, dead_post},

@@ -72,14 +72,34 @@ static bool read_file(const char *path, struct buf *out)
     return ok;
 }
 
+/* A sample's milliseconds are of now, where it has any: a provider may sign them as its timestamp.
+ */
+static bool put_sample(struct str sample, struct buf *out)
+{
+    static const struct str then = {"1735689600000", 13};
+    while (sample.len > 0) {
+        if (str_starts(sample, then)) {
+            buf_printf(out, "%lld", (long long)time(NULL) * 1000);
+            sample = str_from(sample, then.len);
+        } else {
+            buf_add_char(out, sample.at[0]);
+            sample = str_from(sample, 1);
+        }
+    }
+    return !out->failed;
+}
+
 /* @FILE, text, or the provider's sample. */
 static bool read_body(const struct args *a, const struct conf_source *source, struct buf *out)
 {
     if (a->body != NULL && a->body[0] == '@') {
         return read_file(a->body + 1, out);
     }
+    if (a->body != NULL) {
+        return buf_add_str(out, str_of(a->body));
+    }
     const struct provider *p = provider_find(verify_name(source->verify));
-    return buf_add_str(out, a->body != NULL ? str_of(a->body) : p != NULL ? p->body : STR_NONE);
+    return p == NULL || put_sample(p->body, out);
 }
 
 /* Where to: --url, or the configuration's own listener. */

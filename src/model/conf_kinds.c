@@ -187,11 +187,36 @@ static void secret_print(const struct conf_row *row, const void *at, unsigned de
 
 const struct conf_kind KIND_SECRET = {secret_read, secret_print, text_wants};
 
+/* A name each, so that it can be told which one is still in use: "{2026: ..., 2024: ...}". */
+static bool named_secrets_read(struct conf_reader *r, const struct conf_row *row,
+                               const struct node *n, struct conf_texts *t)
+{
+    struct node list = *n;
+    list.kind = NODE_LIST;
+    list.items = arena_array(r->arena, n->n, sizeof *list.items);
+    for (size_t i = 0; i < n->n; i++) {
+        const struct str name = n->pairs[i].key->text;
+        if (name.len > 32 || !text_is_token(name)) {
+            report_error(r->report, &n->pairs[i].key->place,
+                         "the name of a secret has 1 to 32 letters, digits and dashes");
+            return false;
+        }
+        list.items[i] = n->pairs[i].value;
+    }
+    if (!texts_read(r, row, &list, t)) {
+        return false;
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        t->v[i].name = n->pairs[i].key->text;
+    }
+    return true;
+}
+
 static bool secrets_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
                          void *at)
 {
     struct conf_texts t = {NULL, 0};
-    if (!texts_read(r, row, n, &t)) {
+    if (!(n->kind == NODE_MAP ? named_secrets_read(r, row, n, &t) : texts_read(r, row, n, &t))) {
         return false;
     }
     size_t kept = 0;
@@ -217,10 +242,16 @@ static void secrets_print(const struct conf_row *row, const void *at, unsigned d
     (void)row;
     (void)depth;
     const struct conf_texts *t = at;
+    bool named = t->v[0].name.len > 0;
     for (size_t i = 0; i < t->n; i++) {
-        buf_add_str(out, i == 0 ? STR(" [\"***\"") : STR(", \"***\""));
+        buf_add_str(out, i > 0 ? STR(", ") : named ? STR(" {") : STR(" ["));
+        if (named) {
+            conf_print_text(t->v[i].name, out);
+            buf_add_str(out, STR(": "));
+        }
+        buf_add_str(out, STR("\"***\""));
     }
-    buf_add_str(out, STR("]\n"));
+    buf_add_str(out, named ? STR("}\n") : STR("]\n"));
 }
 
 const struct conf_kind KIND_SECRETS = {secrets_read, secrets_print, texts_wants};

@@ -275,7 +275,8 @@ static const struct conf_row source_rows[] = {
      .block = &verify_block, .required = true},
     VALUE("secret", SECRET, AT(secret), NULL, 0, 4096, "the secret shared with the sender"),
     VALUE("secrets", SECRETS, AT(secrets), NULL, 1, VERIFY_SECRETS,
-          "several of them while one is replaced: any may match, empty ones are dropped"),
+          "several of them while one is replaced, the newest first, as a list or by names: any may "
+          "match, empty ones are dropped"),
     VALUE("challenge_token", SECRET, AT(s.challenge_token), NULL, 0, 4096,
           "what a provider shows that checks whether somebody is there: meta's verify token"),
     VALUE("allow_from", CIDRS, AT(s.allow_from), NULL, 1, 256,

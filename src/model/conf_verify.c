@@ -222,14 +222,21 @@ static bool was_given(const struct file_source *s)
            node_find(s->item.value, "secret_file") != NULL;
 }
 
-static size_t secrets_of(const struct file_source *s, struct str out[VERIFY_SECRETS])
+static size_t secrets_of(struct conf_reader *r, struct file_source *s,
+                         struct str out[VERIFY_SECRETS])
 {
     size_t n = 0;
     if (s->secret.len > 0) {
         out[n++] = s->secret;
     }
     for (size_t i = 0; i < s->secrets.n && n < VERIFY_SECRETS; i++) {
+        s->s.secret_names[n] = s->secrets.v[i].name;
         out[n++] = s->secrets.v[i].text;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (s->s.secret_names[i].len == 0) {
+            s->s.secret_names[i] = arena_printf(r->arena, "%zu", i + 1);
+        }
     }
     return n;
 }
@@ -333,7 +340,7 @@ void conf_build_verify(struct conf_reader *r, struct file_source *s)
         return;
     }
     struct str secrets[VERIFY_SECRETS];
-    size_t n = secrets_of(s, secrets);
+    size_t n = secrets_of(r, s, secrets);
     s->s.event_type = recipe.event_type;
     s->s.delivery_id = recipe.delivery_id;
     if (s->s.delivery_id.header.len == 0 && s->s.delivery_id.pointer.len == 0) {

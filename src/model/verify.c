@@ -156,6 +156,15 @@ static const char *keep_secret(struct verify *v, struct str key)
     return NULL;
 }
 
+/* Four bytes of a digest: enough to tell a few apart, too little to find one by. */
+static void put_id(struct str secret, char out[VERIFY_SECRET_ID + 1])
+{
+    const struct str parts[] = {STR("penstock secret\n"), secret};
+    unsigned char digest[CRYPT_DIGEST_MAX];
+    crypt_digest(CRYPT_SHA256, parts, 2, digest);
+    out[text_put_hex(out, digest, VERIFY_SECRET_ID / 2)] = '\0';
+}
+
 static const char *add_key(struct verify *v, struct str secret)
 {
     unsigned char bytes[SECRET_MAX];
@@ -166,6 +175,7 @@ static const char *add_key(struct verify *v, struct str secret)
     if (secret.len > SECRET_MAX) {
         return "the secret is longer than 4096 bytes";
     }
+    put_id(secret, v->secrets[v->secret_count].id);
     if (v->r.key_prefix.len > 0 && str_starts(secret, v->r.key_prefix)) {
         secret = str_from(secret, v->r.key_prefix.len);
     }
@@ -224,6 +234,16 @@ void verify_free(struct verify *v)
         }
         free(v);
     }
+}
+
+size_t verify_secret_count(const struct verify *v)
+{
+    return v->secret_count;
+}
+
+void verify_secret_id(const struct verify *v, size_t i, char out[VERIFY_SECRET_ID + 1])
+{
+    memcpy(out, v->secrets[i].id, VERIFY_SECRET_ID + 1);
 }
 
 struct str verify_name(const struct verify *v)

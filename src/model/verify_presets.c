@@ -1,8 +1,11 @@
 /* How the providers we know sign: one row each, by name. Facts are from PROVIDERS.md, sections 1
- * and 3, and the page or library that model/provider_facts.c names; a value that is uncertain there
- * is not relied upon here. A tolerance stands only where the provider states one: a sender that
+ * and 3, and the page or library that model/providers.c names; a value that is uncertain there is
+ * not relied upon here. A tolerance stands only where the provider states one: a sender that
  * tries again with the first signature would be refused else. Where it says no more than how old, a
- * timestamp may be as far ahead. */
+ * timestamp may be as far ahead.
+ *
+ * A batch has neither type nor id: what is true of its first event would speak for the others,
+ * which then miss their destination, or are taken for a delivery that was there before. */
 #include "model/verify.h"
 
 /* STR for a constant initialiser. */
@@ -40,7 +43,7 @@
     .id_headers = {TEXT("svix-id"), TEXT("webhook-id")}, ID_IN("svix-id")
 #define STANDARD                                                                                   \
     .digest = CRYPT_SHA256, .encoding = VERIFY_BASE64, .item_sep = ' ', .kv_sep = ',',             \
-    .sig_key = TEXT("v1"), SIGNS("{id}.{ts}.{body}"), TYPE_AT("/type")
+    .sig_key = TEXT("v1"), SIGNS("{id}.{ts}.{body}")
 #define WHSEC .key = VERIFY_KEY_BASE64, .key_prefix = TEXT("whsec_")
 
 enum { SECONDS = 1, MINUTES = 60, HOURS = 3600 };
@@ -86,19 +89,55 @@ static const struct verify_recipe presets[] = {
      WITHIN(5 * MINUTES),
      TYPE_AT("/event/type"),
      ID_AT("/event_id")},
-    {.name = TEXT("standard"), STANDARD_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
-    {.name = TEXT("svix"), SVIX_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
-    {.name = TEXT("clerk"), SVIX_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
-    {.name = TEXT("resend"), SVIX_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
-    {.name = TEXT("openai"), STANDARD_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
-    {.name = TEXT("anthropic"), STANDARD_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
-    {.name = TEXT("lithic"), STANDARD_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
-    {.name = TEXT("liveblocks"), STANDARD_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
-    {.name = TEXT("portone"), STANDARD_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES)},
-    {.name = TEXT("replicate"), STANDARD_HEADERS, STANDARD, WHSEC}, /* it checks no age */
+    {.name = TEXT("standard"),
+     STANDARD_HEADERS,
+     STANDARD,
+     WHSEC,
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/type")},
+    {.name = TEXT("svix"), SVIX_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES), TYPE_AT("/type")},
+    {.name = TEXT("clerk"), SVIX_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES), TYPE_AT("/type")},
+    {.name = TEXT("resend"), SVIX_HEADERS, STANDARD, WHSEC, WITHIN(5 * MINUTES), TYPE_AT("/type")},
+    {.name = TEXT("openai"),
+     STANDARD_HEADERS,
+     STANDARD,
+     WHSEC,
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/type")},
+    /* Its /type is always "event". */
+    {.name = TEXT("anthropic"),
+     STANDARD_HEADERS,
+     STANDARD,
+     WHSEC,
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/data/type")},
+    {.name = TEXT("lithic"),
+     STANDARD_HEADERS,
+     STANDARD,
+     WHSEC,
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/event_type")},
+    {.name = TEXT("liveblocks"),
+     STANDARD_HEADERS,
+     STANDARD,
+     WHSEC,
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/type")},
+    {.name = TEXT("portone"),
+     STANDARD_HEADERS,
+     STANDARD,
+     WHSEC,
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/type")},
+    /* It checks no age, and sends the prediction itself: there is no type. */
+    {.name = TEXT("replicate"), STANDARD_HEADERS, STANDARD, WHSEC},
     /* Of these two the secret's own characters are the key. */
-    {.name = TEXT("polar"), STANDARD_HEADERS, STANDARD, WITHIN(5 * MINUTES)},
-    {.name = TEXT("bigcommerce"), STANDARD_HEADERS, STANDARD, WITHIN(5 * MINUTES)},
+    {.name = TEXT("polar"), STANDARD_HEADERS, STANDARD, WITHIN(5 * MINUTES), TYPE_AT("/type")},
+    {.name = TEXT("bigcommerce"),
+     STANDARD_HEADERS,
+     STANDARD,
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/scope")},
     /* Its library takes 5 s and looks at the past only: a clock that is a little off would refuse
      * all, so it is a minute. */
     {.name = TEXT("paddle"),
@@ -129,9 +168,7 @@ static const struct verify_recipe presets[] = {
      SIGNS("{method}{url}{body}{ts}"),
      .ts_headers = {TEXT("X-HubSpot-Request-Timestamp")},
      .unit = TIMESTAMP_MILLISECONDS,
-     WITHIN(5 * MINUTES),
-     TYPE_AT("/0/subscriptionType"),
-     ID_AT("/0/eventId")},
+     WITHIN(5 * MINUTES)}, /* batches */
     {.name = TEXT("intercom"),
      HMAC_SHA1("X-Hub-Signature", VERIFY_HEX),
      PREFIX("sha1"),
@@ -215,10 +252,8 @@ static const struct verify_recipe presets[] = {
      HMAC_BASE64("x-twitter-webhooks-signature"),
      PREFIX("sha256"),
      SIGNS("{body}")},
-    {.name = TEXT("okta"),
-     TOKEN_IN("Authorization"),
-     TYPE_AT("/data/events/0/eventType"),
-     ID_AT("/eventId")},
+    /* A batch, but with an id of its own. */
+    {.name = TEXT("okta"), TOKEN_IN("Authorization"), ID_AT("/eventId")},
     {.name = TEXT("auth0"), TOKEN_IN("Authorization")},
     {.name = TEXT("calendly"),
      HMAC_HEX("Calendly-Webhook-Signature"),
@@ -232,7 +267,8 @@ static const struct verify_recipe presets[] = {
      ID_IN("X-WC-Webhook-Delivery-ID")},
     {.name = TEXT("xero"), HMAC_BASE64("x-xero-signature"), SIGNS("{body}")},
     {.name = TEXT("quickbooks"), HMAC_BASE64("intuit-signature"), SIGNS("{body}")},
-    {.name = TEXT("postmark"), BASIC, TYPE_AT("/RecordType"), ID_AT("/MessageID")},
+    /* A MessageID is the mail's: its delivery, opens and clicks have the same. */
+    {.name = TEXT("postmark"), BASIC, TYPE_AT("/RecordType")},
     {.name = TEXT("segment"),
      HMAC_SHA1("X-Signature", VERIFY_HEX),
      SIGNS("{body}"),
@@ -250,11 +286,7 @@ static const struct verify_recipe presets[] = {
      PREFIX("sha256"),
      SIGNS("{body}"),
      TYPE_AT("/event")},
-    {.name = TEXT("line"),
-     HMAC_BASE64("X-Line-Signature"),
-     SIGNS("{body}"),
-     TYPE_AT("/events/0/type"),
-     ID_AT("/events/0/webhookEventId")},
+    {.name = TEXT("line"), HMAC_BASE64("X-Line-Signature"), SIGNS("{body}")}, /* batches */
     {.name = TEXT("twitch"),
      HMAC_HEX("Twitch-Eventsub-Message-Signature"),
      PREFIX("sha256"),
@@ -265,11 +297,8 @@ static const struct verify_recipe presets[] = {
      TYPE_IN("Twitch-Eventsub-Subscription-Type"),
      ID_IN("Twitch-Eventsub-Message-Id")},
     {.name = TEXT("telegram"), TOKEN_IN("X-Telegram-Bot-Api-Secret-Token"), ID_AT("/update_id")},
-    {.name = TEXT("pusher"),
-     HMAC_HEX("X-Pusher-Signature"),
-     SIGNS("{body}"),
-     TYPE_AT(
-         "/events/0/name")}, /* each secret is tried: which one X-Pusher-Key names is known then */
+    /* Batches. Each secret is tried: which one X-Pusher-Key names is known then. */
+    {.name = TEXT("pusher"), HMAC_HEX("X-Pusher-Signature"), SIGNS("{body}")},
     {.name = TEXT("chargebee"), BASIC, TYPE_AT("/event_type"), ID_AT("/id")},
     {.name = TEXT("sanity"),
      .headers = {TEXT("sanity-webhook-signature")},
@@ -339,7 +368,8 @@ static const struct verify_recipe presets[] = {
      SIGNS("{ts}{body}"),
      .ts_headers = {TEXT("x-webhook-timestamp")},
      .unit = TIMESTAMP_MILLISECONDS,
-     TYPE_AT("/type")},
+     TYPE_AT("/type"),
+     ID_IN("x-idempotency-key")}, /* since version 2025-01-01 of its webhooks */
     {.name = TEXT("cloudinary"),
      .kind = VERIFY_HASH,
      .headers = {TEXT("X-Cld-Signature")},
@@ -359,22 +389,22 @@ static const struct verify_recipe presets[] = {
      SIGNS("{body}"),
      TYPE_AT("/event/type"),
      ID_AT("/event/id")},
-    {.name = TEXT("gocardless"),
-     HMAC_HEX("Webhook-Signature"),
-     SIGNS("{body}"),
-     TYPE_AT("/events/0/action"),
-     ID_AT("/meta/webhook_id")},
+    {.name = TEXT("gocardless"), HMAC_HEX("Webhook-Signature"), SIGNS("{body}")}, /* batches */
     {.name = TEXT("onfido"),
      HMAC_HEX("X-SHA2-Signature"),
      SIGNS("{body}"),
      TYPE_AT("/payload/action")},
-    {.name = TEXT("stream"), HMAC_HEX("X-Signature"), SIGNS("{body}"), TYPE_AT("/type")},
-    {.name = TEXT("modern-treasury"), HMAC_HEX("X-Signature"), SIGNS("{body}"), TYPE_AT("/event")},
+    {.name = TEXT("stream"),
+     HMAC_HEX("X-Signature"),
+     SIGNS("{body}"),
+     TYPE_AT("/type"),
+     ID_IN("X-Webhook-Id")},
+    {.name = TEXT("modern-treasury"), HMAC_HEX("X-Signature"), SIGNS("{body}")},
+    /* A message_token is the message's: that it was delivered and seen comes with the same. */
     {.name = TEXT("viber"),
      HMAC_HEX("X-Viber-Content-Signature"),
      SIGNS("{body}"),
-     TYPE_AT("/event"),
-     ID_AT("/message_token")},
+     TYPE_AT("/event")},
     {.name = TEXT("notion"),
      HMAC_HEX("X-Notion-Signature"),
      PREFIX("sha256"),
@@ -417,9 +447,7 @@ static const struct verify_recipe presets[] = {
      .encoding = VERIFY_BASE64,
      SIGNS("{ts}{body}"),
      .ts_headers = {TEXT("X-Twilio-Email-Event-Webhook-Timestamp")},
-     .key = VERIFY_KEY_BASE64,
-     TYPE_AT("/0/event"),
-     ID_AT("/0/sg_event_id")},
+     .key = VERIFY_KEY_BASE64}, /* batches */
     {.name = TEXT("none"), .kind = VERIFY_NONE},
 };
 

@@ -237,6 +237,12 @@ static void mask_secrets(struct loader *l, struct str key, const struct node *va
             report_mask(l->report, &value->items[i]->place);
         }
     }
+    for (size_t i = 0; value->kind == NODE_MAP && i < value->n; i++) { /* secrets with names */
+        const struct node *one = value->pairs[i].value;
+        if (one->kind == NODE_TEXT && l->is_secret(key, STR_NONE)) {
+            report_mask(l->report, &one->place);
+        }
+    }
 }
 
 static void add_own_pair(struct loader *l, struct pairs *p, struct node *key, struct node *value)

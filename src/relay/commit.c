@@ -32,7 +32,7 @@ struct batch {
     uint64_t low;
     int64_t seen_ms; /* 0: it does not say */
     bool bodies, parks, sent;
-    bool full; /* more was queued than went into it */
+    bool full;     /* more was queued than went into it */
     bool outdated; /* time went back since it was built */
 };
 

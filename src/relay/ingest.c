@@ -14,6 +14,7 @@
 #include "relay/move.h"
 #include "relay/node.h"
 #include "relay/refusal.h"
+#include "relay/secrets.h"
 #include "relay/spool.h"
 #include "relay/stats.h"
 #include "relay/trust.h"
@@ -422,6 +423,7 @@ static void on_request(void *user, struct httpd_request *r)
         refuse(w, r, source, verdict.reason, verdict.detail);
         return;
     }
+    secrets_used(w, source, verdict.secret);
     CRASH_POINT("verified");
     uint16_t to[LANES_MAX];
     size_t n = find_routes(w, r, source, to);

@@ -10,8 +10,8 @@
 struct stats {
     struct metrics all;
     struct metric_family *accepted, *rejected, *admin_refused, *unrouted, *duplicate, *challenges,
-        *accept_latency, *attempts, *delivered, *parked, *dead, *dropped, *depth, *inflight,
-        *breaker, *paused, *held, *delivery_latency, *store_errors, *expiry;
+        *verified, *accept_latency, *attempts, *delivered, *parked, *dead, *dropped, *depth,
+        *inflight, *breaker, *paused, *held, *delivery_latency, *store_errors, *expiry;
     struct metric *redis_up, *lease_valid, *journals, *left, *moved, *lost, *recovered, *overdue,
         *memory, *connections, *waiting, *unproven, *kept, *kept_dead, *spooled, *spool_bytes;
     struct map sources; /* struct source_stats by name */
@@ -65,6 +65,8 @@ struct stats *stats_new(void)
                                   "Events answered with the id of an earlier one.");
     s->challenges = metrics_family(m, count, "penstock_handshakes_total",
                                    "Handshakes of providers that were answered.");
+    s->verified = metrics_family(m, count, "penstock_events_verified_total",
+                                 "Events by the secret of their source that verified them.");
     s->accept_latency = metrics_family(m, hist, "penstock_accept_seconds",
                                        "First byte of a request to its answer.");
     s->attempts =
@@ -204,6 +206,14 @@ void stats_rejected(struct worker *w, struct str source, const char *reason)
     }
     name[n] = '\0';
     metric_add(metric_of(w->stats->rejected, "source", name, "reason", reason, NULL), 1);
+}
+
+struct metric *stats_verified(struct worker *w, struct str source, struct str secret)
+{
+    char names[2][80];
+    text_copy(names[0], sizeof names[0], source);
+    text_copy(names[1], sizeof names[1], secret);
+    return metric_of(w->stats->verified, "source", names[0], "secret", names[1], NULL);
 }
 
 void stats_admin_refused(struct worker *w, const char *reason)

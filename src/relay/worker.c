@@ -11,6 +11,7 @@
 #include "relay/move.h"
 #include "relay/node.h"
 #include "relay/roster.h"
+#include "relay/secrets.h"
 #include "relay/spool.h"
 #include "relay/stats.h"
 
@@ -114,6 +115,7 @@ static void on_renewal(struct wheel_timer *t)
     wait_for_pauses(w);
     budget_tend(w);
     roster_publish(w);
+    secrets_publish(w);
     spool_pump(w);
 }
 
@@ -183,7 +185,8 @@ static void look_at_start(struct wheel_timer *t)
 
 static void name_keys(struct worker *w)
 {
-    static const char *const names[SHARED_KEYS] = {"live", "destinations", "nodes", "usage"};
+    static const char *const names[SHARED_KEYS] = {"live", "destinations", "nodes", "usage",
+                                                   "secrets"};
     for (int i = 0; i < SHARED_KEYS; i++) {
         snprintf(w->keys[i], sizeof w->keys[i], "%.*s%s", STR_ARG(w->conf->redis.prefix), names[i]);
     }
@@ -202,6 +205,7 @@ void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t 
     w->conf = node->conf;
     w->budget.limit = w->conf->redis.max_memory;
     w->stats = stats_new();
+    secrets_init(w);
     w->moves_tail = &w->moves;
     name_keys(w);
     map_init(&w->lane_by_name);
@@ -363,4 +367,5 @@ void worker_done(struct worker *w)
     spool_free(w);
     uv_mutex_destroy(&w->mail.lock);
     stats_free(w->stats);
+    secrets_done(w);
 }

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from harness import PATIENCE, PENSTOCK, SECRET, Load, free_port, sequence, wait_for
+from harness import PATIENCE, PENSTOCK, SECRET, Load, free_port, sequence, sign_stripe, wait_for
 
 NOBODY = "018f0000-0000-7000-8000-000000000001"
 
@@ -51,7 +51,7 @@ def buried(p, n):
 def every_verb_explains_itself(flow):
     code, text, _ = run("--help")
     verbs = re.findall(r"^  ([a-z]+) ", text, re.M)
-    assert code == 0 and len(verbs) == 10, text
+    assert code == 0 and len(verbs) == 11, text
     for verb in verbs:
         for ask in ("--help", "-h"):
             code, text, trouble = run(verb, ask)
@@ -72,7 +72,7 @@ def what_is_typed_wrong_is_usage_and_named(flow):
         assert "penstock %s --help" % verb in trouble, trouble
     for args, named in ((("run", "--print"), "--print"), (("check", "--url", "x"), "--url"),
                         (("health", "--print"), "--print"), (("run", "extra"), "extra"),
-                        (("doctor", "extra"), "extra"), (("sink", "extra"), "extra"), (("version", "extra"), "extra"),
+                        (("doctor", "extra"), "extra"), (("providers", "stripe", "extra"), "extra"), (("sink", "extra"), "extra"), (("version", "extra"), "extra"),
                         (("health", "--config"), "--config"), (("sink", "--status", "700"), "700"),
                         (("sink", "--status", "199"), "199"), (("sink", "--delay", "3"), "3"), (("send",), "--source"),
                         (("send", "--source", "s", "--header", "no colon"), "--header")):
@@ -183,6 +183,46 @@ def send_signs_like_the_provider(flow):
         assert code == 1 and named in trouble and text == "", trouble
     assert verb("send", "-s", "stripe", "-u", "http://127.0.0.1:port")[0] == 2
     assert verb("send", "-s", "stripe", "-u", "http://127.0.0.1:%d" % free_port())[0] == 3
+
+
+def providers_are_listed_and_shown(flow):
+    code, text, trouble = run("providers")
+    names = [line.split()[0] for line in text.splitlines()]
+    assert code == 0 and trouble == "" and len(names) == len(set(names)) >= 76 and "none" not in names, text
+    assert re.search(r"^github +GitHub +HMAC-SHA256, hex +10s$", text, re.M), text
+    code, text, _ = run("providers", "--json")
+    rows = {row["name"]: row for row in map(json.loads, text.splitlines())}
+    assert code == 0 and list(rows) == names
+    for name, row in rows.items():
+        assert run("providers", name, "--json")[1] == json.dumps(row, separators=(",", ":")).replace("\\n", "\\u000a") + "\n", name
+        assert row["docs"].startswith("https://") and "the URL of this source" in row["setup"], row
+        code, text, trouble = run("providers", name)
+        assert code == 0 and trouble == "" and text.startswith(row["title"] + "\n\n") and text.endswith("\n\n" + row["config"]), text
+        assert row["setup"] in text and all(header in text for header in row["headers"]), text
+        assert ("deadline_s" in row) != ("deadline      not known\n" in text), text
+    code, text, _ = run("providers", "square")
+    assert "\n    verify: {type: square, public_url: https://hooks.example.com/hooks/square}\n" in text, text
+    for name, meant in (("strip", '; did you mean "stripe"?'), ("githbu", '; did you mean "github"?'), ("none", '"none"\n'),
+                        ("nothing like it", 'like it"\n')):
+        code, text, trouble = run("providers", name)
+        assert code == 2 and text == "" and 'no provider "%s"' % name in trouble and meant in trouble, trouble
+
+
+def what_providers_gives_to_paste_is_a_configuration(flow):
+    """All of them at once, with secrets of the form that each says."""
+    key = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE1Fq3lPIVd3hZuTjfag84tEJrZY9XZME9Ck8FYsf/b4FT4RZRL0pkb4gzs94LtzKGZFhIBm4qI2tuX5ApXR+tJQ=="
+    secrets = {"as it is": "a secret", "user:password, as it is": "user:password", "in hex": "00ff10aa",
+               "in base64 behind whsec_": "whsec_c2VjcmV0", "the provider's public key, in hex": "01" * 32}
+    sources = []
+    for row in map(json.loads, run("providers", "--json")[1].splitlines()):
+        secret = key if row["kind"] == "ecdsa" else "AQ" * 21 + "E=" if row["kind"] == "ed25519" and "64" in row["secret"] \
+            else secrets[row["secret"]]
+        first, *lines = row["config"].splitlines()
+        assert first == "sources:", row
+        sources.append(re.sub(r"\$\{[A-Z0-9_]+\}", secret, "\n".join(lines)).strip())
+    p = flow.penstock({"d": "http://127.0.0.1:9/"}, start=False, sources=sources)
+    code, text, trouble = run("check", "-c", p.config)
+    assert code == 0 and text == "ok: %d sources, 1 destinations, 1 routes\n" % len(sources), trouble
 
 
 def sink_answers_as_it_is_told(flow):
@@ -379,3 +419,38 @@ def nodes_are_listed(flow):
     assert code == 0 and {json.loads(line)["pid"] for line in text.splitlines()} == {p.process.pid}
     code, _, trouble = verb("nodes", "extra")
     assert code == 2 and "extra" in trouble
+
+
+def says_when_which_secret_was_used_last(flow):
+    """By whichever node has seen it, also before a restart: so an old one can be taken out."""
+    sink, redis = flow.sink(), flow.redis()
+    p, verb = operated(flow, {"d": sink}, redis, workers=1,
+                       sources=["stripe: { verify: stripe, secrets: { new: fresh, y2024: '%s' } }" % SECRET])
+
+    def shown():
+        code, said, complained = verb("sources", "show", "stripe")
+        assert code == 0, complained
+        return said.splitlines()
+
+    assert shown() == ["stripe  /hooks/stripe  verify: stripe",
+                       "  secret new never used: nothing is signed by it yet, keep the others",
+                       "  secret y2024 never used: keep it, the newest is not in use"]
+    assert p.stripe(b"{}").status == 200
+    assert "an older secret still signs events" in p.text() and p.text().count("an older secret") == 1
+    assert p.stripe(b"{}").status == 200
+    assert p.text().count("an older secret") == 1
+    assert 'penstock_events_verified_total{source="stripe",secret="y2024"} 2' in p.admin("/metrics")[1]
+    assert re.fullmatch(r"  secret y2024 last used \d+ s ago: keep it, the newest is not in use", shown()[2]), shown()
+    body = b'{"new":1}'
+    assert p.post("/hooks/stripe", body, sign_stripe(body, "fresh")).status == 200
+    wait_for(lambda: p.api("/api/v1/sources")["sources"][0]["secrets"][0]["last_used_ms"] > 0, "the newest to be used")
+    assert re.fullmatch(r"  secret y2024 last used \d+ s ago: still in use", shown()[2]), shown()
+    key = "penstock:secrets"
+    wait_for(lambda: len(redis.cli("HKEYS", key).split()) == 2, "both to be told to Redis")
+    assert SECRET not in redis.cli("HGETALL", key) and "fresh" not in redis.cli("HGETALL", key)
+    assert p.stop() == 0
+    for field in redis.cli("HKEYS", key).split():
+        redis.cli("HINCRBY", key, field, -26 * 3600 * 1000)
+    p.start()
+    assert shown()[1:] == ["  secret new last used 26 h ago", "  secret y2024 last used 26 h ago: safe to remove"]
+    assert verb("sources", "show", "nobody")[0] == 1

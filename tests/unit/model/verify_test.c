@@ -613,7 +613,13 @@ static void samples_are_of_their_provider(void **state)
         if (pick_text(&r->event_type, &fields, p->body, &type) != has_type) {
             fail_msg("%.*s: its sample has no type where it should be", STR_ARG(r->name));
         }
+        buf_clear(&type);
+        if (r->delivery_id.pointer.len > 0 &&
+            !pick_text(&r->delivery_id, &fields, p->body, &type)) {
+            fail_msg("%.*s: its sample has no id where it should be", STR_ARG(r->name));
+        }
         buf_done(&type);
+        assert_true(p->title != NULL && p->docs != NULL && p->setup != NULL);
     }
 }
 

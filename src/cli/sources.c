@@ -1,0 +1,154 @@
+/* sources: how each verifies, and whether an old secret can go. */
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <yyjson.h>
+
+enum {
+    ANSWER_MOST = 16 << 20,
+    REST_S = 24 * 3600, /* so long an old secret must have rested: a provider may sign by both */
+};
+
+static const struct option options[] = {
+    {"config", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+
+static const char *text(yyjson_val *row, const char *key)
+{
+    const char *s = yyjson_get_str(yyjson_obj_get(row, key));
+    return s == NULL ? "" : s;
+}
+
+/* How long ago, in whole seconds; -1: never. */
+static int64_t rested_s(yyjson_val *secret)
+{
+    int64_t ms = yyjson_get_sint(yyjson_obj_get(secret, "last_used_ms"));
+    int64_t ago = (int64_t)time(NULL) - ms / 1000;
+    return ms == 0 ? -1 : ago < 0 ? 0 : ago;
+}
+
+static void put_ago(int64_t s, char out[32])
+{
+    if (s < 0) {
+        snprintf(out, 32, "never used");
+    } else if (s < 120) {
+        snprintf(out, 32, "last used %" PRId64 " s ago", s);
+    } else if (s < 2 * 3600) {
+        snprintf(out, 32, "last used %" PRId64 " min ago", s / 60);
+    } else if (s < 72 * 3600) {
+        snprintf(out, 32, "last used %" PRId64 " h ago", s / 3600);
+    } else {
+        snprintf(out, 32, "last used %" PRId64 " d ago", s / 86400);
+    }
+}
+
+/* What that says to somebody who rotates; "" where there is nothing to decide. */
+static const char *advice(size_t i, size_t n, int64_t newest_s, int64_t s)
+{
+    if (n < 2) {
+        return "";
+    }
+    if (i == 0) {
+        return s < 0 ? ": nothing is signed by it yet, keep the others" : "";
+    }
+    if (newest_s < 0) {
+        return ": keep it, the newest is not in use";
+    }
+    return s >= 0 && s < REST_S ? ": still in use" : ": safe to remove";
+}
+
+static void print_secrets(yyjson_val *source, const char *margin)
+{
+    yyjson_val *list = yyjson_obj_get(source, "secrets"), *secret;
+    size_t i, n;
+    int64_t newest = rested_s(yyjson_arr_get_first(list));
+    yyjson_arr_foreach(list, i, n, secret)
+    {
+        char ago[32];
+        int64_t s = rested_s(secret);
+        put_ago(s, ago);
+        printf("%ssecret %s %s%s\n", margin, text(secret, "name"), ago, advice(i, n, newest, s));
+    }
+}
+
+static void print_source(yyjson_val *source)
+{
+    printf("%s  %s  verify: %s\n", text(source, "name"), text(source, "path"),
+           text(source, "verify"));
+    print_secrets(source, "  ");
+}
+
+/* `name` NULL: all of them. */
+static int list(const struct conf *conf, const char *name, bool json)
+{
+    struct buf body;
+    buf_init(&body, ANSWER_MOST);
+    struct admin_call call = {conf, NULL, "GET", STR("/api/v1/sources")};
+    int rc = admin_ask(&call, &body);
+    bool found = name == NULL;
+    yyjson_doc *doc = rc == EXIT_FINE ? yyjson_read(body.at, body.len, 0) : NULL;
+    yyjson_val *sources = yyjson_obj_get(yyjson_doc_get_root(doc), "sources"), *source;
+    size_t i, n;
+    yyjson_arr_foreach(sources, i, n, source)
+    {
+        if (name != NULL && strcmp(text(source, "name"), name) != 0) {
+            continue;
+        }
+        found = true;
+        char *line = json ? yyjson_val_write(source, 0, NULL) : NULL;
+        if (line != NULL) {
+            printf("%s\n", line);
+            free(line);
+        } else {
+            print_source(source);
+        }
+    }
+    yyjson_doc_free(doc);
+    buf_done(&body);
+    if (rc == EXIT_FINE && !found) {
+        fprintf(stderr, "penstock sources: no source \"%s\"; penstock sources ls lists them\n",
+                name);
+        rc = EXIT_FAILED;
+    }
+    return rc;
+}
+
+static int run(int argc, char **argv)
+{
+    const char *config = NULL;
+    bool json = false;
+    for (int o; (o = getopt_long(argc, argv, "c:j", options, NULL)) != -1;) {
+        if (o == 'c') {
+            config = optarg;
+        } else if (o == 'j') {
+            json = true;
+        } else {
+            return usage_error(&verb_sources, "unknown option", NULL);
+        }
+    }
+    const char *verb = optind < argc ? argv[optind] : "ls";
+    bool show = strcmp(verb, "show") == 0;
+    if ((!show && strcmp(verb, "ls") != 0) || argc - optind > (show ? 2 : 1) ||
+        (show && argc - optind < 2)) {
+        return usage_error(&verb_sources, "it takes ls, or show NAME", NULL);
+    }
+    struct conf *conf = conf_for(config);
+    int rc = conf == NULL ? EXIT_FAILED : list(conf, show ? argv[optind + 1] : NULL, json);
+    conf_unref(conf);
+    return rc;
+}
+
+const struct verb verb_sources = {
+    "sources", "How sources verify, and whether an old secret can go.",
+    "usage: penstock sources [ls | show NAME] [--json]\n\n"
+    "  ls           all of them\n"
+    "  show NAME    one\n"
+    "  -j, --json   a line of JSON each\n"
+    "  -c, --config FILE\n\n"
+    "Of each secret: when it verified an event last, as any node has seen it. An old one that was\n"
+    "not used for a day, while the newest is, can be taken out.\n",
+    run};

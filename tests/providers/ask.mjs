@@ -1,11 +1,11 @@
 /* Makes the requests of every preset, and asks the providers' libraries: the part of tests/providers/run that
  * must be JavaScript. It is copied beside node_modules, for that is where `import` looks.
  *   node ask.mjs packages    what is to be installed
- *   node ask.mjs             JSON lines on both ends: {do: presets}, {do: cases, name}, {do: check, ...} */
+ *   node ask.mjs             JSON lines on both ends: {do: presets}, {do: cases, name}, {do: check, ...}: `obey` */
 import crypto from 'node:crypto';
 import { createRequire } from 'node:module';
 import readline from 'node:readline';
-import { packages, presets, secretOf } from './presets.mjs';
+import { packages, presets, secretOf, vectors } from './presets.mjs';
 
 const DAY = 86400e3;
 const say = (value) => process.stdout.write(JSON.stringify(value) + '\n');
@@ -358,6 +358,8 @@ const about = (name) => {
 async function obey({ do: what, name, headers: lines, body, event }) {
     if (what === 'presets') {
         say(Object.keys(presets).map(about));
+    } else if (what === 'vectors') {
+        say(vectors.map((v) => ({ ...v, body: Buffer.from(v.body).toString('base64') })));
     } else if (what === 'load') { /* first, so that nothing that is signed grows old meanwhile */
         try {
             libraries.set(name, await presets[name].ask(load));

@@ -591,4 +591,68 @@ async function askZoom(load) {
     };
 }
 
+/* What providers have published: a secret, a request, and its signature. Nobody has signed these but they. With `old`
+ * the timestamp is, and Penstock looks at that last: `stale_timestamp` says that the signature is right. */
+export const vectors = [
+    {
+        preset: 'github', from: 'docs.github.com, Validating webhook deliveries', secret: "It's a Secret to Everybody", body: 'Hello, World!',
+        headers: [['X-Hub-Signature-256', 'sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17']],
+    },
+    ...[
+        ['secret', 'hello world', '734cc62f32841568f45715aeb9f4d7891324e6d948e4c6c60c0621cdac48623a'],
+        ['another-secret', 'lalala', 'daa220016c8f29a8b214fbfc3671aeec2145cfb1e6790184ffb38b6d0425fa00'],
+        ['hunter123', 'an-important-request-payload', '9be2242094a9a8c00c64306f382a7f9d691de910b4a266f67bd314ef18ac49fa'],
+    ].map(([secret, body, sig]) => ({ preset: 'circleci', from: 'circleci.com/docs, Webhooks', secret, body, headers: [['circleci-signature', `v1=${sig}`]] })),
+    {
+        preset: 'line', from: 'developers.line.biz, Verify webhook signature', secret: '8c570fa6dd201bb328f1c1eac23a96d8',
+        body: '{"destination":"U8e742f61d673b39c7fff3cecb7536ef0","events":[]}',
+        headers: [['X-Line-Signature', 'GhRKmvmHys4Pi8DxkF4+EayaH0OqtJtaZxgTD9fMDLs=']],
+    },
+    {
+        preset: 'sendgrid', from: '@sendgrid/eventwebhook, eventwebhook.spec.js',
+        secret: 'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==',
+        body: JSON.stringify([{
+            email: 'hello@world.com', event: 'dropped', reason: 'Bounced Address', sg_event_id: 'ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA',
+            sg_message_id: 'LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-756b745b58-kmzbl-18-5F5FC76C-9.0',
+            'smtp-id': '<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>', timestamp: 1600112492,
+        }]) + '\r\n',
+        headers: [
+            ['X-Twilio-Email-Event-Webhook-Signature', 'MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM='],
+            ['X-Twilio-Email-Event-Webhook-Timestamp', '1600112502'],
+        ],
+    },
+    {
+        preset: 'slack', from: 'api.slack.com, Verifying requests from Slack', secret: '8f742231b10e8888abcd99yyyzzz85a5', old: true,
+        body: 'token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA'
+            + '&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554'
+            + '%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c',
+        headers: [
+            ['X-Slack-Signature', 'v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503'], ['X-Slack-Request-Timestamp', '1531420618'],
+        ],
+    },
+    {
+        preset: 'standard', from: 'github.com/standard-webhooks, the libraries\' tests', secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', old: true,
+        body: '{"test": 2432232314}',
+        headers: [
+            ['webhook-id', 'msg_p5jXN8AQM9LWM0D4loKWxJek'], ['webhook-timestamp', '1614265330'],
+            ['webhook-signature', 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='],
+        ],
+    },
+    {
+        preset: 'svix', from: 'docs.svix.com, Verifying webhooks manually', secret: 'whsec_plJ3nmyCDGBKInavdOK15jsl', old: true,
+        body: '{"event_type":"ping","data":{"success":true}}',
+        headers: [
+            ['svix-id', 'msg_loFOjxBNrRLzqYUf'], ['svix-timestamp', '1731705121'], ['svix-signature', 'v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0='],
+        ],
+    },
+    ...['Primary', 'Secondary'].map((which) => ({
+        preset: 'box', from: 'box-node-sdk, its tests', secret: `Sample${which}Key`, old: true,
+        body: '{"type":"webhook_event","webhook":{"id":"1234567890"},"trigger":"FILE.UPLOADED","source":{"id":"1234567890","type":"file","name":"Test.txt"}}',
+        headers: [
+            ['box-delivery-timestamp', '2020-01-01T00:00:00-07:00'], ['box-signature-algorithm', 'HmacSHA256'], ['box-signature-version', '1'],
+            ['box-signature-primary', '6TfeAW3A1PASkgboxxA5yqHNKOwFyMWuEXny/FPD5hI='], ['box-signature-secondary', 'v+1CD1Jdo3muIcbpv5lxxgPglOqMfsNHPV899xWYydo='],
+        ],
+    })),
+];
+
 export const secretOf = (row, name) => (row.scheme.secret ?? raw)(name);

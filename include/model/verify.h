@@ -39,7 +39,15 @@ struct verify_recipe {
     char item_sep, kv_sep;            /* how such a header splits; 0 = not */
     struct str sig_key, ts_key;       /* keys of signatures and timestamp, when kv_sep splits */
     enum verify_encoding encoding;
-    struct str signed_text; /* literals and {body} {ts} {id} {url} {method}; {secret}, of HASH */
+    /* Literals and {body} {ts} {id} {url} {method}; {secret}, of HASH. What presets need besides:
+     * {query}, with its '?'; {form}, all fields of one in order, names and values; {/a/b}, what is
+     * there in a JSON body. */
+    struct str signed_text;
+    /* Where the signature is in a JSON body instead of a header, from every element of the list at
+     * `each` (empty: from the whole body); there {/a/b} begins, too. */
+    struct str sig_pointer, each;
+    struct str
+        body_hash; /* the query's parameter that is the body's SHA-256, where it is no form */
     /* The timestamp, unless ts_key names it: a header, the first that is there, or a field of the
      * body, which the signature covers. */
     struct str ts_headers[VERIFY_NAMES], ts_pointer;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SECRET_MAX 4096 /* bytes */
+#define FORM_CEILING (4 << 20)
 
 const char VERIFY_BAD_SIGNATURE[] = "bad_signature";
 const char VERIFY_STALE_TIMESTAMP[] = "stale_timestamp";
@@ -18,7 +19,8 @@ static const struct {
     enum verify_part_kind kind;
 } placeholders[] = {{{"body", 4}, PART_BODY},     {{"ts", 2}, PART_TS},
                     {{"id", 2}, PART_ID},         {{"url", 3}, PART_URL},
-                    {{"method", 6}, PART_METHOD}, {{"secret", 6}, PART_SECRET}};
+                    {{"method", 6}, PART_METHOD}, {{"secret", 6}, PART_SECRET},
+                    {{"query", 5}, PART_QUERY},   {{"form", 4}, PART_FORM}};
 
 #define PLACEHOLDERS (sizeof placeholders / sizeof placeholders[0])
 
@@ -39,6 +41,10 @@ static const char *add_placeholder(struct verify *v, struct str name)
             v->parts[v->part_count++].kind = placeholders[i].kind;
             return NULL;
         }
+    }
+    if (str_starts(name, STR("/"))) {
+        v->parts[v->part_count++] = (struct verify_part){PART_POINTER, name};
+        return NULL;
     }
     return "the template knows {body}, {ts}, {id}, {url} and {method} only";
 }
@@ -69,8 +75,14 @@ static const char *compile_template(struct verify *v)
     if (v->r.kind == VERIFY_HASH && !verify_uses(v, PART_SECRET)) {
         return "the template must hold {secret}, or anybody could make this digest";
     }
-    return verify_uses(v, PART_BODY) ? NULL
-                                     : "the template must hold {body}, or the body is not verified";
+    if ((verify_uses(v, PART_FORM) && v->r.body_hash.len == 0) ||
+        (verify_uses(v, PART_POINTER) && v->r.sig_pointer.len == 0)) {
+        return "{form} and {/pointer} are of presets, which know what else must be looked at";
+    }
+    bool covers_fields = v->r.sig_pointer.len > 0 || verify_uses(v, PART_FORM);
+    return verify_uses(v, PART_BODY) || covers_fields
+               ? NULL
+               : "the template must hold {body}, or the body is not verified";
 }
 
 static const char *check_recipe(struct verify *v)
@@ -78,7 +90,7 @@ static const char *check_recipe(struct verify *v)
     const struct verify_recipe *r = &v->r;
     bool sends_ts = r->ts_key.len > 0 || r->ts_headers[0].len > 0;
     bool looks = r->past_s > 0 || r->future_s > 0;
-    if (r->headers[0].len == 0) {
+    if (r->headers[0].len == 0 && r->sig_pointer.len == 0) {
         return "the header of the signature is not named";
     }
     if (r->kind == VERIFY_TOKEN || r->kind == VERIFY_BASIC) {
@@ -253,17 +265,21 @@ struct str verify_name(const struct verify *v)
 
 /* ---- checking ---- */
 
-size_t verify_fill(const struct verify *v, const struct verify_values *values,
+size_t verify_fill(const struct verify *v, struct verify_values *values,
                    struct str out[VERIFY_PARTS])
 {
     const struct str of[] = {
         [PART_BODY] = values->body,     [PART_TS] = values->ts,
         [PART_ID] = values->id,         [PART_URL] = v->r.public_url,
         [PART_METHOD] = values->method, [PART_SECRET] = values->secret,
+        [PART_QUERY] = values->query,   [PART_FORM] = values->form,
     };
     for (size_t i = 0; i < v->part_count; i++) {
         const struct verify_part *p = &v->parts[i];
-        out[i] = p->kind == PART_LITERAL ? p->literal : of[p->kind];
+        out[i] = p->kind == PART_LITERAL ? p->literal
+                 : p->kind == PART_POINTER
+                     ? pick_value(pick_at(values->from, p->literal), values->digits[i])
+                     : of[p->kind];
     }
     return v->part_count;
 }
@@ -331,8 +347,8 @@ static bool basic_matches(struct str claimed, struct str secret)
     return ok;
 }
 
-static bool secret_matches(const struct verify *v, const struct verify_secret *s,
-                           const struct verify_claim *c, struct verify_values *values)
+bool verify_matches(const struct verify *v, const struct verify_secret *s,
+                    const struct verify_claim *c, struct verify_values *values)
 {
     switch (v->r.kind) {
     case VERIFY_HMAC:
@@ -351,24 +367,49 @@ static bool secret_matches(const struct verify *v, const struct verify_secret *s
     return false;
 }
 
+/* With its '?', or nothing. */
+static struct str query_of(struct str target)
+{
+    struct str path, query;
+    return str_cut(target, '?', &path, &query) ? str_from(target, path.len) : STR_NONE;
+}
+
 struct verify_verdict verify_check(const struct verify *v, const struct verify_input *in,
                                    int64_t now_s)
 {
     if (v->r.kind == VERIFY_NONE) {
         return (struct verify_verdict){NULL, NULL, -1};
     }
+    if (v->r.sig_pointer.len > 0) {
+        return verify_body_check(v, in);
+    }
     struct verify_claim c = {.n = 0};
     const char *detail = verify_claim_read(&c, v, in);
+    if (detail == NULL) {
+        detail = verify_body_hash(v, in);
+    }
     if (detail != NULL) {
         return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
     }
-    struct verify_values values = {in->method, in->body, c.ts, c.id, STR_NONE};
+    struct buf form;
+    buf_init(&form, FORM_CEILING);
+    if (verify_uses(v, PART_FORM)) {
+        verify_put_form(in, &form);
+    }
+    struct verify_values values = {.method = in->method,
+                                   .body = in->body,
+                                   .ts = c.ts,
+                                   .id = c.id,
+                                   .query = query_of(in->target),
+                                   .form = buf_str(&form)};
     int matched = -1;
     for (size_t i = 0; i < v->secret_count; i++) { /* all of them, whichever it is */
-        bool matches = secret_matches(v, &v->secrets[i], &c, &values);
+        bool matches = verify_matches(v, &v->secrets[i], &c, &values);
         matched = matches && matched < 0 ? (int)i : matched;
     }
-    if (matched < 0) {
+    bool too_large = form.failed;
+    buf_done(&form);
+    if (matched < 0 || too_large) {
         return (struct verify_verdict){VERIFY_BAD_SIGNATURE, "no secret made this signature", -1};
     }
     struct verify_verdict verdict = verify_claim_age(&c, v, in, now_s);

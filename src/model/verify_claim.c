@@ -25,7 +25,7 @@ static bool decode(const struct verify_recipe *r, struct str text, unsigned char
     return ok && fits(r, *n);
 }
 
-static void claim_signature(struct verify_claim *c, const struct verify_recipe *r, struct str text)
+void verify_claim_signature(struct verify_claim *c, const struct verify_recipe *r, struct str text)
 {
     if (c->n < VERIFY_SIGNATURES &&
         decode(r, text, c->signatures[c->n].at, &c->signatures[c->n].len)) {
@@ -37,11 +37,11 @@ static void claim_item(struct verify_claim *c, const struct verify_recipe *r, st
 {
     struct str key, value;
     if (r->kv_sep == 0) {
-        claim_signature(c, r, item);
+        verify_claim_signature(c, r, item);
     } else if (!str_cut(item, r->kv_sep, &key, &value)) {
         /* not of this form: skipped, as unknown keys are */
     } else if (str_eq(key, r->sig_key)) {
-        claim_signature(c, r, value);
+        verify_claim_signature(c, r, value);
     } else if (r->ts_key.len > 0 && str_eq(key, r->ts_key)) {
         c->trouble = c->ts.len > 0 ? "the timestamp occurs twice" : c->trouble;
         c->ts = value;

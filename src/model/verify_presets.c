@@ -448,6 +448,37 @@ static const struct verify_recipe presets[] = {
      SIGNS("{ts}{body}"),
      .ts_headers = {TEXT("X-Twilio-Email-Event-Webhook-Timestamp")},
      .key = VERIFY_KEY_BASE64}, /* batches */
+    /* The whole of these is not vouched for: their providers sign a part of it. */
+    {.name = TEXT("mailgun"),
+     .digest = CRYPT_SHA256,
+     .encoding = VERIFY_HEX,
+     .sig_pointer = TEXT("/signature/signature"),
+     SIGNS("{/signature/timestamp}{/signature/token}"),
+     TYPE_AT("/event-data/event"),
+     ID_AT("/signature/token")},
+    {.name = TEXT("adyen"),
+     .digest = CRYPT_SHA256,
+     .encoding = VERIFY_BASE64,
+     .key = VERIFY_KEY_HEX,
+     .each = TEXT("/notificationItems"),
+     .sig_pointer = TEXT("/NotificationRequestItem/additionalData/hmacSignature"),
+     SIGNS("{/NotificationRequestItem/pspReference}:{/NotificationRequestItem/originalReference}:"
+           "{/NotificationRequestItem/merchantAccountCode}:"
+           "{/NotificationRequestItem/merchantReference}:{/NotificationRequestItem/amount/value}:"
+           "{/NotificationRequestItem/amount/currency}:{/NotificationRequestItem/eventCode}:"
+           "{/NotificationRequestItem/success}"),
+     TYPE_AT("/notificationItems/0/NotificationRequestItem/eventCode")},
+    {.name = TEXT("microsoft-graph"),
+     .kind = VERIFY_TOKEN,
+     .each = TEXT("/value"),
+     .sig_pointer = TEXT("/clientState"),
+     TYPE_AT("/value/0/changeType")},
+    /* A form, or JSON whose hash is in the query. */
+    {.name = TEXT("twilio"),
+     HMAC_SHA1("X-Twilio-Signature", VERIFY_BASE64),
+     SIGNS("{url}{query}{form}"),
+     .body_hash = TEXT("bodySHA256"),
+     ID_IN("I-Twilio-Idempotency-Token")},
     {.name = TEXT("none"), .kind = VERIFY_NONE},
 };
 

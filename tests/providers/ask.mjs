@@ -57,13 +57,18 @@ function request(name, how = {}) {
     const { scheme } = row;
     const n = unique(), now = how.now ?? Date.now(), names = { ...scheme, ...how.names };
     const event = row.body?.(n, now) ?? { id: `evt_${n}`, type: 'sample.created', data: { object: { name: 'pipe', amount: 5000 } } };
-    const body = Buffer.from(how.body?.(event) ?? JSON.stringify(event));
-    const r = { name, value: null, method: 'POST', url: how.url ?? row.url, n, id: `msg_${n}`, body, now };
-    r.fixed = [['Content-Type', 'application/json'], ...Object.entries(row.headers?.(n) ?? {})];
-    if (scheme.kind === 'none') {
+    const r = { name, value: null, method: 'POST', url: how.url ?? row.url, query: how.query ?? '', json: how.json, n, id: `msg_${n}`, now, event };
+    const type = how.type === undefined ? row.type ?? 'application/json' : how.type;
+    r.fixed = [...(type === null ? [] : [['Content-Type', type]]), ...Object.entries(row.headers?.(n) ?? {}), ...(how.with ?? [])];
+    r.secret = scheme.kind === 'none' ? '' : how.secret ?? secretFor(name, how.which ?? 'now');
+    if (scheme.kind === 'inside') {
+        scheme.seal(event, (text) => encode(digest(name, [text], { hash: 'sha256', ...how }), scheme.encoding), r.secret);
+        how.change?.(event, scheme.at);
+    }
+    r.body = Buffer.from(how.body?.(event, n) ?? row.write?.(event, n) ?? JSON.stringify(event));
+    if (scheme.kind === 'none' || scheme.kind === 'inside') {
         return { ...r, names };
     }
-    r.secret = how.secret ?? secretFor(name, how.which ?? 'now');
     if (scheme.kind === 'token' || scheme.kind === 'basic') {
         r.value = scheme.kind === 'token' ? r.secret : 'Basic ' + encode(Buffer.from(r.secret), 'base64');
         return { ...r, names };
@@ -72,7 +77,7 @@ function request(name, how = {}) {
     r.signed = digest(name, scheme.text(r), how);
     r.sig = encode(r.signed, scheme.encoding);
     r.value = scheme.write({ sigs: [r.sig], at: r.ts, key: how.key_name });
-    return { ...r, names };
+    return { ...r, names, query: how.path ?? r.query, body: how.sent === undefined ? r.body : Buffer.from(how.sent) };
 }
 
 /* The lines of the head, from a request and what is to be different in them. */
@@ -111,7 +116,7 @@ function* genuine(name) {
     const line = (what, r, how) => ({ what, expect: 'accept', r, headers: headers(r, how) });
     yield line('as documented', request(name));
     /* White space, escapes, and letters beyond ASCII: nobody may write the JSON anew. */
-    yield line('raw bytes', request(name, { body: (e) => JSON.stringify(e, null, 2).replace('{', '{ "\\u00e9t\\u00e9":\t"été 夏 \\/ 🚰",') + '\n' }));
+    yield line('raw bytes', request(name, { body: (e, n) => row.writeRaw?.(n) ?? JSON.stringify(e, null, 2).replace('{', '{ "\\u00e9t\\u00e9":\t"été 夏 \\/ 🚰",') + '\n' }));
     if (scheme.kind === 'none') {
         return;
     }
@@ -119,7 +124,7 @@ function* genuine(name) {
     if (scheme.publicKey === undefined) {
         yield { ...line('the secret before', request(name, { which: 'before' })), secret: 'before' };
     }
-    if (scheme.kind === 'token' || scheme.kind === 'basic') {
+    if (scheme.kind === 'token' || scheme.kind === 'basic' || scheme.kind === 'inside') {
         return;
     }
     for (const names of scheme.others ?? []) {
@@ -139,18 +144,17 @@ function* genuine(name) {
     if (scheme.otherKey !== undefined) {
         yield line('the other form of its key', request(name, { key: scheme.otherKey(secretFor(name, 'now')) }));
     }
-    if (row.weights) {
-        /* Its library writes whole weights as 2.0 before it digests: that is how such an event comes. */
-        const event = request(name, { body: () => `{"id":"evt_${unique()}","weight": 2.0}` });
-        event.body = Buffer.from(event.body.toString().replace('2.0', '2'));
-        yield line('a whole weight', event);
-    }
-    if (row.escapes) {
-        /* Digested with letters beyond ASCII as escapes, sent as UTF-8. */
-        const id = unique();
-        const event = request(name, { body: () => `{"id":"${id}","name":"\\u00e9t\\u00e9"}` });
-        event.body = Buffer.from(`{"id":"${id}","name":"été"}`);
-        yield line('escapes that are digested only', event);
+    yield* further(name, 'accept');
+}
+
+/* What a row has besides. */
+function* further(name, expected) {
+    const sha256 = (text) => crypto.createHash('sha256').update(text).digest('hex');
+    for (const [what, expect, how, head] of presets[name].more?.({ unique, sha256 }) ?? []) {
+        if (expect === expected) {
+            const r = request(name, how);
+            yield { what, expect, r, headers: headers(r, head) };
+        }
     }
 }
 
@@ -160,6 +164,10 @@ function* forged(name) {
     const row = presets[name], { scheme } = row;
     const line = (what, r, how) => ({ what, expect: 'refuse', r, headers: headers(r, how) });
     if (scheme.kind === 'none') {
+        return;
+    }
+    if (scheme.kind === 'inside') {
+        yield* forgedInside(name, line);
         return;
     }
     yield line('header missing', request(name), { value: null });
@@ -238,6 +246,46 @@ function* forged(name) {
         yield line('another id', request(name), { id: `msg_${unique()}` });
         yield line('no id', request(name), { id: null });
     }
+    yield* further(name, 'refuse');
+}
+
+function* forgedInside(name, line) {
+    const { scheme, changes } = presets[name];
+    const last = (event) => scheme.at(event).at(-1);
+    const as = (what, valueOf) => line(what, request(name, {
+        change: (event) => {
+            const [holder, key] = last(event);
+            holder[key] = valueOf(holder[key]);
+        },
+    }));
+    const other = (bytes) => encode(bytes, scheme.encoding === 'hex' ? 'base64' : 'hex');
+    const decoded = (sig) => Buffer.from(sig, scheme.encoding);
+    yield line('another secret', request(name, { which: 'wrong' }));
+    yield as('signature missing', () => undefined);
+    yield as('signature empty', () => '');
+    yield as('signature null', () => null);
+    yield as('signature a number', () => 7);
+    yield as('signature in a list', (sig) => [sig]);
+    yield as('signature truncated', (sig) => encode(decoded(sig).subarray(0, -1), scheme.encoding));
+    yield as('signature cut in its text', (sig) => sig.slice(0, -5));
+    yield as('a bit of the signature flipped', (sig) => encode(flipped(decoded(sig)), scheme.encoding));
+    yield as('signature with a line behind it', (sig) => sig + '\n');
+    yield as('wrong encoding', (sig) => other(decoded(sig)));
+    if (scheme.encoding !== undefined) {
+        yield as('signature of zeros', (sig) => encode(Buffer.alloc(decoded(sig).length), scheme.encoding));
+        yield line('another digest', request(name, { hash: 'sha1' }));
+        yield line('an empty key', request(name, { key: '' }));
+    }
+    if (scheme.encodedKey) {
+        yield line('a key that is not decoded', request(name, { key: Buffer.from(secretFor(name, 'now')) }));
+    }
+    for (const [what, change] of Object.entries(changes)) {
+        yield line(what, request(name, { change }));
+    }
+    yield line('no JSON', request(name, { body: (e) => JSON.stringify(e) + '}' }));
+    yield line('JSON of another kind', request(name, { body: (e) => JSON.stringify([e]) }));
+    yield line('body truncated', request(name, { body: (e) => JSON.stringify(e).slice(0, -1) }));
+    yield line('body empty', request(name, { body: () => '' }));
 }
 
 function* forgedTime(name, line) {
@@ -302,7 +350,7 @@ const load = (name) => import(name);
 load.cjs = createRequire(import.meta.url);
 const libraries = new Map();
 
-async function accepts(name, which, method, lines, body) {
+async function accepts(name, which, method, lines, body, query = '') {
     const h = {};
     for (const [k, v] of lines) { /* as node's http joins them */
         const key = k.toLowerCase();
@@ -310,7 +358,7 @@ async function accepts(name, which, method, lines, body) {
     }
     try {
         const ask = libraries.get(name) ?? (() => { throw new Error('it cannot be loaded'); });
-        const said = await ask({ h, text: body.toString(), bytes: body, method, url: presets[name].url }, secretFor(name, which));
+        const said = await ask({ h, text: body.toString(), bytes: body, method, url: presets[name].url && presets[name].url + query }, secretFor(name, which));
         return { accepts: Boolean(said) };
     } catch (e) {
         return { accepts: false, why: String(e?.message ?? e).slice(0, 200) };
@@ -337,9 +385,9 @@ async function cases(name) {
     for (const c of [...genuine(name), ...forged(name)]) {
         const { r } = c;
         const lines = c.lower ? c.headers.map(([k, v]) => [k.toLowerCase(), v]) : c.headers;
-        const library = presets[name].ask && (await accepts(name, c.secret ?? 'now', r.method, lines, r.body));
+        const library = presets[name].ask && (await accepts(name, c.secret ?? 'now', r.method, lines, r.body, r.query));
         say({
-            provider: name, name: c.what, method: r.method, path: `/hooks/${name}`, headers: lines, body: r.body.toString('base64'), expect: c.expect,
+            provider: name, name: c.what, method: r.method, path: `/hooks/${name}${r.query}`, headers: lines, body: r.body.toString('base64'), expect: c.expect,
             reason: /^a day/.test(c.what) ? 'stale_timestamp' : 'bad_signature', library, differs: presets[name].differs?.[c.what],
         });
     }
@@ -351,7 +399,7 @@ const about = (name) => {
     const both = scheme.kind === 'none' ? [] : scheme.publicKey ? [secretFor(name, 'now')] : [secretFor(name, 'now'), secretFor(name, 'before')];
     return {
         name, library: library && `${library}@${packages[library].version}`, public_url: url, secrets: both,
-        sends: scheme.kind !== 'none' && scheme.publicKey === undefined,
+        sends: (presets[name].sends ?? scheme.publicKey === undefined) && scheme.kind !== 'none' && scheme.kind !== 'inside',
     };
 };
 

@@ -65,6 +65,7 @@ export const packages = {
     'stripe': alone('23.1.0'),
     'svix': { version: '2.5.0' },
     'telnyx': alone('7.24.0'),
+    'twilio': alone('6.3.1', { paths: ['lib/webhooks'] }),
     'twitter-autohook': { version: '1.7.2' },
     'viber-bot': alone('1.0.18', { paths: ['lib/message/message-validator.js'] }),
     'webflow-api': alone('3.3.4', { needs: ['formdata-node@6.0.3', 'readable-stream@4.8.0', 'crypto-browserify@3.12.1'] }),
@@ -103,6 +104,8 @@ const raw = (name) => `secret-of-${name}-` + crypto.createHash('sha256').update(
 const hex = (name) => crypto.createHash('sha256').update('hex ' + name).digest('hex').toUpperCase();
 const token = (header) => ({ kind: 'token', header });
 const basic = () => ({ kind: 'basic', header: 'Authorization', secret: (name) => `user-${name}:${raw(name)}` });
+/* A signature that is inside of the body: `seal` puts it into an event, `at` says where they are. */
+const inside = (seal, at, more = {}) => ({ kind: 'inside', seal, at, key: utf8, encoding: 'hex', ...more });
 const PUBLIC_URL = 'https://hooks.example.com/in?of=penstock';
 
 /* A constructor, however its module exports it. */
@@ -443,7 +446,7 @@ export const presets = {
         }),
         headers: () => ({ 'Box-Signature-Version': '1', 'Box-Signature-Algorithm': 'HmacSHA256' }),
         differs: { 'a little ahead': 'it allows for no clock that is ahead' },
-        escapes: true,
+        more: boxMore,
         library: 'box-node-sdk',
         ask: async (load) => {
             const { WebhooksManager } = load.cjs('./node_modules/box-node-sdk/lib/managers/webhooks.js');
@@ -532,7 +535,8 @@ export const presets = {
         },
     },
     easypost: {
-        scheme: hmac('X-Hmac-Signature', prefixed('hmac-sha256-hex')), weights: true, library: '@easypost/api',
+        scheme: hmac('X-Hmac-Signature', prefixed('hmac-sha256-hex')), library: '@easypost/api',
+        more: easypostMore,
         ask: async (load) => {
             const client = new (first(await load('@easypost/api'), 'EasyPostClient'))('k');
             return (r, secret) => client.Utils.validateWebhook(r.bytes, { 'X-Hmac-Signature': r.h['x-hmac-signature'] }, secret);
@@ -579,8 +583,120 @@ export const presets = {
                 hook.convertPublicKeyToECDSA(key), r.bytes, r.h['x-twilio-email-event-webhook-signature'], r.h['x-twilio-email-event-webhook-timestamp']);
         },
     },
+    mailgun: {
+        scheme: inside((event, sign) => {
+            event.signature.signature = sign(event.signature.timestamp + event.signature.token);
+        }, (event) => [[event.signature, 'signature']]),
+        body: (n, now) => ({ signature: { timestamp: seconds(now), token: `t${n}`, signature: '' }, 'event-data': { event: 'delivered', id: `e${n}` } }),
+        changes: { 'another token': (e) => (e.signature.token += '1'), 'another timestamp': (e) => (e.signature.timestamp += '1') },
+    },
+    adyen: {
+        scheme: inside((event, sign) => {
+            for (const { NotificationRequestItem: i } of event.notificationItems) {
+                i.additionalData.hmacSignature = sign([
+                    i.pspReference, i.originalReference, i.merchantAccountCode, i.merchantReference, i.amount.value, i.amount.currency, i.eventCode, i.success,
+                ].join(':'));
+            }
+        }, (event) => event.notificationItems.map((i) => [i.NotificationRequestItem.additionalData, 'hmacSignature']), {
+            encoding: 'base64', key: (s) => Buffer.from(s, 'hex'), encodedKey: true, secret: hex,
+        }),
+        body: (n) => ({
+            live: 'false',
+            notificationItems: ['A', 'B'].map((item) => ({
+                NotificationRequestItem: {
+                    additionalData: {}, amount: { currency: 'EUR', value: 1130 }, eventCode: 'AUTHORISATION', eventDate: '2026-11-29T10:00:00+01:00',
+                    merchantAccountCode: 'Test:Merchant', merchantReference: `é\\${item}${n}`, pspReference: `${item}${n}`, reason: '1', success: 'true',
+                },
+            })),
+        }),
+        changes: {
+            'another amount': (e) => (e.notificationItems[0].NotificationRequestItem.amount.value++),
+            'another amount in the last item': (e) => (e.notificationItems[1].NotificationRequestItem.amount.value++),
+            'not a success': (e) => (e.notificationItems[1].NotificationRequestItem.success = 'false'),
+            'another original reference': (e) => (e.notificationItems[0].NotificationRequestItem.originalReference = 'X'),
+            'one item without a signature': (e) => delete e.notificationItems[1].NotificationRequestItem.additionalData,
+            'no items': (e) => (e.notificationItems = []),
+        },
+        library: '@adyen/api-library',
+        ask: async (load) => {
+            const validator = new (load.cjs('./node_modules/@adyen/api-library/lib/src/utils/hmacValidator.js').default)();
+            return (r, secret) => {
+                const items = JSON.parse(r.text).notificationItems;
+                return items.length > 0 && items.every((i) => validator.validateHMAC(i.NotificationRequestItem, secret));
+            };
+        },
+    },
+    'microsoft-graph': {
+        scheme: inside((event, sign, secret) => event.value.forEach((v) => (v.clientState = secret)), (event) => event.value.map((v) => [v, 'clientState']), {
+            encoding: undefined, /* the secret itself */
+        }),
+        body: (n) => ({ value: ['a', 'b'].map((i) => ({ id: `${i}${n}`, changeType: 'created', resource: 'users/1', clientState: '' })) }),
+        changes: { 'one element without it': (e) => delete e.value[1].clientState, 'no elements': (e) => (e.value = []), 'no list': (e) => (e.value = e.value[0]) },
+    },
+    twilio: {
+        scheme: base64('X-Twilio-Signature', { hash: 'sha1', text: (r) => [r.url, r.query ?? '', ...twilioForm(r)] }), url: PUBLIC_URL.split('?')[0],
+        type: 'application/x-www-form-urlencoded',
+        write: (event, n) => new URLSearchParams({ MessageSid: `SM${n}`, From: '+15551234567', To: '+15557654321', Body: 'a pipe', AccountSid: 'AC1' }).toString(),
+        writeRaw: (n) => `b=%C3%A9t%C3%A9+%F0%9F%9A%B0&MessageSid=SM${n}&B=&a%2Bb=1%262&B=%e5%A4%8f&B=0`,
+        more: twilioMore, sends: false, library: 'twilio',
+        ask: async (load) => {
+            const twilio = load.cjs('./node_modules/twilio/lib/webhooks/webhooks.js');
+            return (r, secret) => {
+                const isForm = r.h['content-type'] === 'application/x-www-form-urlencoded', body = {};
+                for (const [k, v] of isForm ? new URLSearchParams(r.text) : []) {
+                    body[k] = k in body ? [body[k], v].flat() : v;
+                }
+                return twilio.validateRequest !== undefined && twilio.validateIncomingRequest(
+                    { header: (name) => r.h[name.toLowerCase()], rawBody: r.text, body }, secret,
+                    { url: r.url, algorithm: twilio.getSignatureAlgorithm(r.h['x-twilio-webhooks-signature-settings']) });
+            };
+        },
+    },
     none: { scheme: { kind: 'none' } },
 };
+
+/* Each further row is [what, accept or refuse, how the request is made, what is different in its head]. */
+function* boxMore({ unique }) {
+    /* Its library takes this, for those who have parsed and written the JSON anew; Box digests what it sends
+     * (box/box-node-sdk#568, box/box-python-sdk-gen#596). */
+    const id = unique();
+    yield ['letters that were escapes', 'refuse', { body: () => `{"id":"${id}","name":"\\u00e9t\\u00e9"}`, sent: `{"id":"${id}","name":"été"}` }];
+}
+
+function* easypostMore({ unique }) {
+    /* So it comes, and so it is digested; what JavaScript makes of it, the library repairs (EasyPost/easypost-node#467). */
+    const event = `{"id":"evt_${unique()}","weight": 136.0}`;
+    yield ['a whole weight', 'accept', { body: () => event }];
+    const other = `{"id":"evt_${unique()}","weight": 136.0}`;
+    yield ['a whole weight, written anew', 'refuse', { body: () => other, sent: other.replace('.0', '') }];
+}
+
+/* Names and values, sorted; of the same twice, one. */
+function twilioForm({ body, json }) {
+    const pairs = json ? [] : [...new URLSearchParams(body.toString())].sort(([a, x], [b, y]) => (a < b ? -1 : a > b ? 1 : x < y ? -1 : x > y ? 1 : 0));
+    return [...new Set(pairs.map((pair) => JSON.stringify(pair)))].map((pair) => JSON.parse(pair).join(''));
+}
+
+function* twilioMore({ unique, sha256 }) {
+    const event = () => `{"id":"${unique()}","name":"été"}`;
+    const json = (body, query = `?bodySHA256=${sha256(body)}`, more = {}) => ({ body: () => body, query, json: true, type: 'application/json', ...more });
+    yield ['JSON, its hash in the query', 'accept', json(event())];
+    const one = event();
+    yield ['JSON, its hash among others', 'accept', json(one, `?foo=1&bodySHA256=${sha256(one)}&bar=%27`)];
+    yield ['a form with a query', 'accept', { query: '?foo=1&bar=2' }];
+    yield ['the same field twice', 'accept', { body: () => `MessageSid=SM${unique()}&Media=1&Media=1` }];
+    yield ['signed with a shared key', 'accept', { hash: 'sha256', with: [['X-Twilio-Webhooks-Signature-Settings', 'key=webhooks_sharedkey_1,algorithm=HMAC_SHA256']] }];
+    const two = event(), three = event(), four = event();
+    yield ['JSON, the hash of another body', 'refuse', json(two, `?bodySHA256=${sha256('{}')}`)];
+    yield ['JSON without a hash, signed so', 'refuse', json(event(), '')];
+    yield ['JSON, an empty hash, signed so', 'refuse', json(event(), '?bodySHA256=')];
+    yield ['JSON, changed', 'refuse', json(three, undefined, { sent: three.replace('name', 'game') })];
+    yield ['JSON, said to be a form', 'refuse', json(four, undefined, { type: 'application/x-www-form-urlencoded', sent: four.replace('name', 'game') })];
+    yield ['a form, said to be text', 'refuse', { type: 'text/plain' }];
+    yield ['a form, said to be nothing', 'refuse', { type: null }];
+    yield ['another query', 'refuse', { query: '?foo=1', path: '?foo=2' }];
+    yield ['the boundary of two fields moved', 'refuse', { body: () => 'a=bc&MessageSid=SM1', sent: 'a=b&cMessageSid=SM1' }];
+}
 
 /* Zoom's verifier is inside of its receivers; the one for AWS needs no port. */
 async function askZoom(load) {

@@ -94,6 +94,12 @@ struct verify_verdict verify_check(const struct verify *v, const struct verify_i
 /* The HMAC of `text` by the first secret, for answers to handshakes; its length in bytes, 0 where
  * the scheme has no such key. */
 size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRYPT_DIGEST_MAX]);
+/* Does it vouch for the event, or does it but show a token? */
+bool verify_is_computed(const struct verify *v);
+/* A digest of all that the signature of a genuine request covers: the same for a replay, whatever
+ * else of it was changed. */
+void verify_signed_digest(const struct verify *v, const struct verify_input *in,
+                          unsigned char out[CRYPT_DIGEST_MAX]);
 void verify_free(struct verify *v);
 size_t verify_secret_count(const struct verify *v);
 #define VERIFY_SECRET_ID 8 /* characters */

@@ -130,11 +130,12 @@ struct worker {
     unsigned inflight;          /* attempts running */
     unsigned waiting;           /* senders that wait for their append */
     struct budget budget;
+    int64_t late_said_ms;           /* boot clock: the last warning of an answer that took long */
     struct secret_use *secret_uses; /* secrets.c */
-    struct log_cap refusals; /* of refused requests: nobody outside may fill the log */
-    struct log_cap broken;   /* of what was no request: TLS on a plain port, and such */
-    bool former_asked;       /* what a former life left was looked at */
-    bool pauses_known;       /* which destinations are; until then every lane stands */
+    struct log_cap refusals;        /* of refused requests: nobody outside may fill the log */
+    struct log_cap broken;          /* of what was no request: TLS on a plain port, and such */
+    bool former_asked;              /* what a former life left was looked at */
+    bool pauses_known;              /* which destinations are; until then every lane stands */
     int64_t pauses_until_ms; /* boot clock: so long that is waited for; 0: Redis is not up yet */
     bool stopping;           /* a signal came: /readyz is red */
     bool draining;           /* no attempt starts, no append is taken */

@@ -1,6 +1,8 @@
 /* sources: how each verifies, and whether an old secret can go. */
 #include "cli/cli.h"
 
+#include "model/provider.h"
+
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,11 +77,26 @@ static void print_secrets(yyjson_val *source, const char *margin)
     }
 }
 
+/* The rest of it is not of this node, but of its provider. */
+static void print_provider(const char *name)
+{
+    const struct provider *p = provider_find(str_of(name));
+    if (p == NULL) {
+        return;
+    }
+    printf("  %s", p->title);
+    if (p->deadline_s > 0) {
+        printf(" waits %u s for an answer", p->deadline_s);
+    }
+    printf("; \"penstock providers %s\" says what to enter there\n", name);
+}
+
 static void print_source(yyjson_val *source)
 {
     printf("%s  %s  verify: %s\n", text(source, "name"), text(source, "path"),
            text(source, "verify"));
     print_secrets(source, "  ");
+    print_provider(text(source, "verify"));
 }
 
 /* `name` NULL: all of them. */

@@ -2,6 +2,7 @@
 #include "model/conf_rows.h"
 
 #include "base/log.h"
+#include "model/provider.h"
 
 #include <string.h>
 
@@ -339,6 +340,9 @@ void conf_build_verify(struct conf_reader *r, struct file_source *s)
     if (!(preset != NULL ? preset_of(r, s, p, preset, &recipe) : recipe_of(r, s, p, &recipe))) {
         return;
     }
+    const struct provider *provider = provider_find(recipe.name);
+    s->s.busy_status = provider != NULL && provider->loses_429 ? 503 : 429;
+    s->s.deadline_ms = provider == NULL ? 0 : (int64_t)provider->deadline_s * 1000;
     struct str secrets[VERIFY_SECRETS];
     size_t n = secrets_of(r, s, secrets);
     s->s.event_type = recipe.event_type;

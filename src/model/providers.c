@@ -402,6 +402,7 @@ static const struct provider providers[] = {
      .body = TEXT("{\"for_user_id\":\"1\",\"tweet_create_events\":[{\"id_str\":\"7\",\"text\":\"a "
                   "sample post\",\"user\":{\"screen_name\":\"sample\"}}]}")},
     {.name = TEXT("okta"),
+     .loses_429 = true,
      .title = "Okta event hooks",
      .docs = "https://developer.okta.com/docs/concepts/event-hooks/",
      .deadline_s = 3,
@@ -416,6 +417,7 @@ static const struct provider providers[] = {
               "sample\",\"data\":{\"events\":[{\"uuid\":\"sample\",\"eventType\":\"user.lifecycle."
               "create\",\"target\":[{\"type\":\"User\",\"alternateId\":\"you@example.com\"}]}]}}")},
     {.name = TEXT("auth0"),
+     .loses_429 = true,
      .title = "Auth0",
      .docs = "https://auth0.com/docs/customize/log-streams/custom-log-streams",
      .success = "2xx",
@@ -481,6 +483,7 @@ static const struct provider providers[] = {
                   "example.com\",\"DeliveredAt\":\"2025-01-01T00:00:00Z\",\"Tag\":\"sample\","
                   "\"MessageStream\":\"outbound\"}")},
     {.name = TEXT("segment"),
+     .loses_429 = true,
      .title = "Segment",
      .docs = "https://segment.com/docs/connections/destinations/catalog/webhooks/",
      .deadline_s = 5,

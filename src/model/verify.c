@@ -132,6 +132,14 @@ static const char *check_recipe(struct verify *v)
     return NULL;
 }
 
+static void keep_text(struct verify_secret *s, struct str key)
+{
+    char *copy = malloc(key.len);
+    ENSURE(copy != NULL);
+    memcpy(copy, key.at, key.len);
+    s->text = (struct str){copy, key.len};
+}
+
 /* NULL, or why these bytes are no key of that kind. */
 static const char *keep_secret(struct verify *v, struct str key)
 {
@@ -152,15 +160,12 @@ static const char *keep_secret(struct verify *v, struct str key)
         if (!str_has(key, ':')) {
             return "the secret of basic authentication is user:password";
         }
-        /* fallthrough */
-    case VERIFY_HASH:
-    case VERIFY_TOKEN: {
-        char *copy = malloc(key.len);
-        ENSURE(copy != NULL);
-        memcpy(copy, key.at, key.len);
-        s->text = (struct str){copy, key.len};
+        keep_text(s, key);
         break;
-    }
+    case VERIFY_HASH:
+    case VERIFY_TOKEN:
+        keep_text(s, key);
+        break;
     case VERIFY_NONE:
         break;
     }
@@ -374,6 +379,44 @@ static struct str query_of(struct str target)
     return str_cut(target, '?', &path, &query) ? str_from(target, path.len) : STR_NONE;
 }
 
+/* `form` is the caller's to free. */
+static void put_values(const struct verify *v, const struct verify_input *in,
+                       const struct verify_claim *c, struct buf *form, struct verify_values *out)
+{
+    buf_init(form, FORM_CEILING);
+    if (verify_uses(v, PART_FORM)) {
+        verify_put_form(in, form);
+    }
+    *out = (struct verify_values){.method = in->method,
+                                  .body = in->body,
+                                  .ts = c->ts,
+                                  .id = c->id,
+                                  .query = query_of(in->target),
+                                  .form = buf_str(form)};
+}
+
+bool verify_is_computed(const struct verify *v)
+{
+    return v->r.kind != VERIFY_TOKEN && v->r.kind != VERIFY_BASIC && v->r.kind != VERIFY_NONE;
+}
+
+void verify_signed_digest(const struct verify *v, const struct verify_input *in,
+                          unsigned char out[CRYPT_DIGEST_MAX])
+{
+    struct verify_claim c = {.n = 0};
+    struct verify_values values;
+    struct str parts[VERIFY_PARTS];
+    struct buf form;
+    (void)verify_claim_read(&c, v, in);
+    put_values(v, in, &c, &form, &values);
+    if (v->r.sig_pointer.len > 0) { /* a part of the body: all of it stands for that */
+        crypt_digest(CRYPT_SHA256, &in->body, 1, out);
+    } else {
+        crypt_digest(CRYPT_SHA256, parts, verify_fill(v, &values, parts), out);
+    }
+    buf_done(&form);
+}
+
 struct verify_verdict verify_check(const struct verify *v, const struct verify_input *in,
                                    int64_t now_s)
 {
@@ -392,16 +435,8 @@ struct verify_verdict verify_check(const struct verify *v, const struct verify_i
         return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
     }
     struct buf form;
-    buf_init(&form, FORM_CEILING);
-    if (verify_uses(v, PART_FORM)) {
-        verify_put_form(in, &form);
-    }
-    struct verify_values values = {.method = in->method,
-                                   .body = in->body,
-                                   .ts = c.ts,
-                                   .id = c.id,
-                                   .query = query_of(in->target),
-                                   .form = buf_str(&form)};
+    struct verify_values values;
+    put_values(v, in, &c, &form, &values);
     int matched = -1;
     for (size_t i = 0; i < v->secret_count; i++) { /* all of them, whichever it is */
         bool matches = verify_matches(v, &v->secrets[i], &c, &values);

@@ -28,7 +28,13 @@
 
 /* REFUSAL_LINES: a second, of requests that named a source; of bytes that were no request at all,
  * one. */
-enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024, REFUSAL_LINES = 10, ALLOW_MAX = 64 };
+enum {
+    HEADERS_CEILING = 64 << 10,
+    TYPE_CEILING = 1024,
+    REFUSAL_LINES = 10,
+    ALLOW_MAX = 64,
+    SAY_LATE_EVERY_MS = 60000
+};
 
 #define HEAD_MS 10000u /* for a whole head, unless the whole request has less */
 
@@ -111,7 +117,8 @@ static void refuse_as(struct worker *w, struct httpd_request *r, const struct co
     char body[96], seconds[20], allow[ALLOW_MAX];
     struct buf b;
     struct str name = source == NULL ? STR_NONE : source->name;
-    int status = refusal_status(reason);
+    bool is_busy = source != NULL && strcmp(reason, "rate_limited") == 0;
+    int status = is_busy ? (int)source->busy_status : refusal_status(reason);
     struct field fields[2];
     size_t n = 0;
     if (status == 503 || status == 429) {
@@ -146,6 +153,19 @@ static struct str promised(const struct inbound *in)
     return str_of(conf_durability_word(in->source->durability));
 }
 
+/* Beyond its provider's deadline an event would come again, and count as failed there. */
+static void say_late(const struct inbound *in, uint64_t took_ms)
+{
+    stats_late(in->w, in->source->name);
+    int64_t now = boot_ms();
+    if (now - in->w->late_said_ms >= SAY_LATE_EVERY_MS) {
+        in->w->late_said_ms = now;
+        log_line(LOG_WARN, "an answer took more than half of what its provider waits for", "source",
+                 "%.*s", STR_ARG(in->source->name), "ms", "%llu", (unsigned long long)took_ms,
+                 "deadline_ms", "%lld", (long long)in->source->deadline_ms, NULL);
+    }
+}
+
 static void accept_event(struct inbound *in, struct str id, struct str durable)
 {
     struct worker *w = in->w;
@@ -160,7 +180,11 @@ static void accept_event(struct inbound *in, struct str id, struct str durable)
                                                      .field_count = id.len > 0 ? 2 : 0,
                                                      .body = s->respond_body,
                                                      .close = w->draining});
-    stats_accepted(w, s->name, uv_hrtime() / 1000 - in->began_us);
+    uint64_t took_us = uv_hrtime() / 1000 - in->began_us;
+    stats_accepted(w, s->name, took_us);
+    if (s->deadline_ms > 0 && took_us > (uint64_t)s->deadline_ms * 500) {
+        say_late(in, took_us / 1000);
+    }
 }
 
 /* --- the way in */
@@ -273,7 +297,12 @@ static void put_dedupe(const struct conf_source *source, const struct httpd_requ
     struct buf id;
     unsigned char digest[CRYPT_DIGEST_MAX];
     buf_init(&id, TYPE_CEILING);
-    if (pick_text(&source->dedupe_key, r->fields, r->body, &id)) {
+    if (source->dedupe_signed) {
+        const struct verify_input input = {r->method, r->target, r->fields, r->body};
+        verify_signed_digest(source->verify, &input, digest);
+        buf_add(&id, (const char *)digest, crypt_digest_len(CRYPT_SHA256));
+    }
+    if (id.len > 0 || pick_text(&source->dedupe_key, r->fields, r->body, &id)) {
         const struct str parts[] = {source->name, STR("\n"), buf_str(&id)};
         crypt_digest(CRYPT_SHA256, parts, 3, digest);
         out[text_put_hex(out, digest, DEDUPE_KEY / 2)] = '\0';

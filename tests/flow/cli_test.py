@@ -434,7 +434,8 @@ def says_when_which_secret_was_used_last(flow):
 
     assert shown() == ["stripe  /hooks/stripe  verify: stripe",
                        "  secret new never used: nothing is signed by it yet, keep the others",
-                       "  secret y2024 never used: keep it, the newest is not in use"]
+                       "  secret y2024 never used: keep it, the newest is not in use",
+                       '  Stripe; "penstock providers stripe" says what to enter there']
     assert p.stripe(b"{}").status == 200
     assert "an older secret still signs events" in p.text() and p.text().count("an older secret") == 1
     assert p.stripe(b"{}").status == 200
@@ -452,5 +453,5 @@ def says_when_which_secret_was_used_last(flow):
     for field in redis.cli("HKEYS", key).split():
         redis.cli("HINCRBY", key, field, -26 * 3600 * 1000)
     p.start()
-    assert shown()[1:] == ["  secret new last used 26 h ago", "  secret y2024 last used 26 h ago: safe to remove"]
+    assert shown()[1:3] == ["  secret new last used 26 h ago", "  secret y2024 last used 26 h ago: safe to remove"]
     assert verb("sources", "show", "nobody")[0] == 1

@@ -339,7 +339,7 @@ static const struct verify_recipe presets[] = {
      TYPE_AT("/event")},
     {.name = TEXT("orb"),
      HMAC_HEX("X-Orb-Signature"),
-     .item_sep = ',',
+     .item_sep = ' ',
      PREFIX("v1"),
      SIGNS("v1:{ts}:{body}"),
      .ts_headers = {TEXT("X-Orb-Timestamp")},

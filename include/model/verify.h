@@ -27,7 +27,8 @@ enum verify_kind {
     VERIFY_NONE,    /* nothing is verified; only ever by being asked for */
 };
 enum verify_encoding { VERIFY_HEX, VERIFY_BASE64, VERIFY_BASE64URL };
-enum verify_key { VERIFY_KEY_RAW, VERIFY_KEY_BASE64, VERIFY_KEY_HEX };
+/* EITHER: its own characters, and, without the prefix, what they decode to as base64. */
+enum verify_key { VERIFY_KEY_RAW, VERIFY_KEY_BASE64, VERIFY_KEY_HEX, VERIFY_KEY_EITHER };
 
 #define VERIFY_NAMES 8 /* names in a list of headers */
 

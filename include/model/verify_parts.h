@@ -26,6 +26,7 @@ struct verify_part {
 
 struct verify_secret {
     struct crypt_key *hmac[CRYPT_DIGESTS]; /* of those that are used */
+    struct crypt_key *decoded;             /* of VERIFY_KEY_EITHER: the other key, or NULL */
     struct crypt_public *public;
     struct str text; /* kept for HASH, TOKEN and BASIC; ours, wiped */
     char id[VERIFY_SECRET_ID + 1];

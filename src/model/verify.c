@@ -192,6 +192,20 @@ static void put_id(struct str secret, char out[VERIFY_SECRET_ID + 1])
     out[text_put_hex(out, digest, VERIFY_SECRET_ID / 2)] = '\0';
 }
 
+static const char *add_either(struct verify *v, struct str secret)
+{
+    unsigned char bytes[SECRET_MAX];
+    size_t n = 0;
+    struct str bare =
+        str_starts(secret, v->r.key_prefix) ? str_from(secret, v->r.key_prefix.len) : secret;
+    if (text_get_base64(bare, bytes, SECRET_MAX, &n) && n > 0) {
+        v->secrets[v->secret_count].decoded =
+            crypt_key_new(v->r.digest, (struct str){(const char *)bytes, n});
+    }
+    crypt_wipe(bytes, n);
+    return keep_secret(v, secret);
+}
+
 static const char *add_key(struct verify *v, struct str secret)
 {
     unsigned char bytes[SECRET_MAX];
@@ -203,6 +217,9 @@ static const char *add_key(struct verify *v, struct str secret)
         return "the secret is longer than 4096 bytes";
     }
     put_id(secret, v->secrets[v->secret_count].id);
+    if (v->r.key == VERIFY_KEY_EITHER) {
+        return add_either(v, secret);
+    }
     if (v->r.key_prefix.len > 0 && str_starts(secret, v->r.key_prefix)) {
         secret = str_from(secret, v->r.key_prefix.len);
     }
@@ -213,7 +230,7 @@ static const char *add_key(struct verify *v, struct str secret)
     if (v->r.key == VERIFY_KEY_HEX && (!text_get_hex(secret, bytes, SECRET_MAX, &n) || n == 0)) {
         return "the secret is not hexadecimal, as this scheme wants it";
     }
-    struct str key = v->r.key == VERIFY_KEY_RAW ? secret : (struct str){(const char *)bytes, n};
+    struct str key = n == 0 ? secret : (struct str){(const char *)bytes, n};
     const char *why = keep_secret(v, key);
     crypt_wipe(bytes, n);
     return why;
@@ -255,6 +272,7 @@ void verify_free(struct verify *v)
             for (size_t d = 0; d < CRYPT_DIGESTS; d++) {
                 crypt_key_free(secret->hmac[d]);
             }
+            crypt_key_free(secret->decoded);
             crypt_public_free(secret->public);
             if (secret->text.len > 0) {
                 crypt_wipe((char *)secret->text.at, secret->text.len);
@@ -301,6 +319,16 @@ size_t verify_fill(const struct verify *v, struct verify_values *values,
     return v->part_count;
 }
 
+static bool is_claimed(const struct verify *v, const struct verify_claim *c,
+                       const unsigned char *digest)
+{
+    bool matches = false;
+    for (size_t i = 0; i < c->n; i++) {
+        matches |= crypt_equal(digest, c->signatures[i].at, crypt_digest_len(v->r.digest));
+    }
+    return matches;
+}
+
 /* Does one secret's digest of the text equal any signature? Without leaving early: which one was
  * near says nothing. */
 static bool digest_matches(const struct verify *v, const struct verify_secret *s,
@@ -315,9 +343,10 @@ static bool digest_matches(const struct verify *v, const struct verify_secret *s
     } else {
         crypt_digest(v->r.digest, parts, n, digest);
     }
-    bool matches = false;
-    for (size_t i = 0; i < c->n; i++) {
-        matches |= crypt_equal(digest, c->signatures[i].at, crypt_digest_len(v->r.digest));
+    bool matches = is_claimed(v, c, digest);
+    if (s->decoded != NULL) {
+        crypt_hmac(s->decoded, parts, n, digest);
+        matches |= is_claimed(v, c, digest);
     }
     return matches;
 }

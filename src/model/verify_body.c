@@ -134,6 +134,9 @@ void verify_put_form(const struct verify_input *in, struct buf *out)
     }
     qsort(fields, n, sizeof *fields, compare);
     for (size_t i = 0; i < n; i++) {
+        if (i > 0 && compare(&fields[i - 1], &fields[i]) == 0) {
+            continue; /* Twilio's library takes a set of them */
+        }
         buf_add(out, text.at + fields[i].name, fields[i].name_len + fields[i].value_len);
     }
     buf_done(&text);

@@ -132,7 +132,13 @@ static const struct verify_recipe presets[] = {
     /* It checks no age, and sends the prediction itself: there is no type. */
     {.name = TEXT("replicate"), STANDARD_HEADERS, STANDARD, WHSEC},
     /* Of these two the secret's own characters are the key. */
-    {.name = TEXT("polar"), STANDARD_HEADERS, STANDARD, WITHIN(5 * MINUTES), TYPE_AT("/type")},
+    {.name = TEXT("polar"), /* secrets made since September 2026 are base64 */
+     STANDARD_HEADERS,
+     STANDARD,
+     .key = VERIFY_KEY_EITHER,
+     .key_prefix = TEXT("whsec_"),
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/type")},
     {.name = TEXT("bigcommerce"),
      STANDARD_HEADERS,
      STANDARD,

@@ -576,6 +576,27 @@ static void sign_and_check(struct verify *v, struct str body)
     buf_done(&out);
 }
 
+/* Its newer secrets are keys in base64, its older ones are keys as they are. */
+static void polar_signs_by_either_key(void **state)
+{
+    (void)state;
+    struct bench b;
+    const char *body = "{\"type\":\"order.paid\"}",
+               *text = "m1.1735689600.{\"type\":\"order.paid\"}";
+    const char *const secrets[] = {"whsec_c2VjcmV0", "whsec_c2VjcmV0", "polar-secret!"};
+    const char *const keys[] = {"secret", "whsec_c2VjcmV0", "polar-secret!"};
+    for (int i = 0; i < 3; i++) {
+        bench_preset(&b, "polar", secrets[i], NULL);
+        header(&b, "webhook-id", "m1");
+        header(&b, "webhook-timestamp", "1735689600");
+        header(&b, "webhook-signature", "v1,%s",
+               mac(EVP_sha256(), keys[i], strlen(keys[i]), text, true));
+        genuine(&b, body, NOW, 0);
+        refused(&b, "{}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+        bench_close(&b);
+    }
+}
+
 /* ---- signatures in the body, and over a form ---- */
 
 static void mailgun_signs_a_token(void **state)
@@ -659,6 +680,10 @@ static void twilio_signs_a_form_or_the_hash_of_a_body(void **state)
     genuine(&b, form, NOW, 0);
     refused(&b, "To=%2B18005551212&CallSid=CA1234567890ABCDE", NOW, VERIFY_BAD_SIGNATURE,
             "no secret");
+    genuine(&b,
+            "Digits=1234&To=%2B18005551212&CallSid=CA1234567890ABCDE&Caller=%2B14158675309&"
+            "From=%2B14158675309&Digits=1234",
+            NOW, 0); /* said twice, signed once */
     refused(&b, "To=%2", NOW, VERIFY_BAD_SIGNATURE, "no secret");
     b.target = "/hooks/twilio?foo=1&bar=3";
     refused(&b, form, NOW, VERIFY_BAD_SIGNATURE, "no secret");
@@ -844,6 +869,7 @@ int main(void)
         cmocka_unit_test(every_header_of_a_list_is_tried),
         cmocka_unit_test(impossible_recipes_are_refused),
         cmocka_unit_test(bad_secrets_are_refused),
+        cmocka_unit_test(polar_signs_by_either_key),
         cmocka_unit_test(mailgun_signs_a_token),
         cmocka_unit_test(adyen_signs_each_item),
         cmocka_unit_test(graph_shows_its_token_in_each_item),

@@ -38,6 +38,7 @@ struct verify_recipe {
     struct str name;
     enum verify_kind kind;
     enum crypt_digest digest;
+    bool sha256_too;                  /* a signature that is as long as one of SHA-256 is one */
     struct str headers[VERIFY_NAMES]; /* of signatures: every one that is present is tried */
     char item_sep, kv_sep;            /* how such a header splits; 0 = not */
     struct str sig_key, ts_key;       /* keys of signatures and timestamp, when kv_sep splits */

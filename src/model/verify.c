@@ -150,6 +150,9 @@ static const char *keep_secret(struct verify *v, struct str key)
     switch (v->r.kind) {
     case VERIFY_HMAC:
         s->hmac[v->r.digest] = crypt_key_new(v->r.digest, key);
+        if (v->r.sha256_too) {
+            s->hmac[CRYPT_SHA256] = crypt_key_new(CRYPT_SHA256, key);
+        }
         break;
     case VERIFY_ED25519:
     case VERIFY_ECDSA:
@@ -319,14 +322,24 @@ size_t verify_fill(const struct verify *v, struct verify_values *values,
     return v->part_count;
 }
 
-static bool is_claimed(const struct verify *v, const struct verify_claim *c,
-                       const unsigned char *digest)
+static bool is_claimed(const struct verify_claim *c, const unsigned char *digest, size_t len)
 {
     bool matches = false;
     for (size_t i = 0; i < c->n; i++) {
-        matches |= crypt_equal(digest, c->signatures[i].at, crypt_digest_len(v->r.digest));
+        matches |= c->signatures[i].len == len && crypt_equal(digest, c->signatures[i].at, len);
     }
     return matches;
+}
+
+static bool hmac_matches(struct crypt_key *key, enum crypt_digest d, const struct verify_claim *c,
+                         const struct str *parts, size_t n)
+{
+    unsigned char digest[CRYPT_DIGEST_MAX];
+    if (key == NULL) {
+        return false;
+    }
+    crypt_hmac(key, parts, n, digest);
+    return is_claimed(c, digest, crypt_digest_len(d));
 }
 
 /* Does one secret's digest of the text equal any signature? Without leaving early: which one was
@@ -338,15 +351,14 @@ static bool digest_matches(const struct verify *v, const struct verify_secret *s
     unsigned char digest[CRYPT_DIGEST_MAX];
     values->secret = s->text;
     size_t n = verify_fill(v, values, parts);
-    if (v->r.kind == VERIFY_HMAC) {
-        crypt_hmac(s->hmac[v->r.digest], parts, n, digest);
-    } else {
+    if (v->r.kind == VERIFY_HASH) {
         crypt_digest(v->r.digest, parts, n, digest);
+        return is_claimed(c, digest, crypt_digest_len(v->r.digest));
     }
-    bool matches = is_claimed(v, c, digest);
-    if (s->decoded != NULL) {
-        crypt_hmac(s->decoded, parts, n, digest);
-        matches |= is_claimed(v, c, digest);
+    bool matches = hmac_matches(s->hmac[v->r.digest], v->r.digest, c, parts, n);
+    matches |= hmac_matches(s->decoded, v->r.digest, c, parts, n);
+    if (v->r.sha256_too) {
+        matches |= hmac_matches(s->hmac[CRYPT_SHA256], CRYPT_SHA256, c, parts, n);
     }
     return matches;
 }

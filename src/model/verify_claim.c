@@ -12,7 +12,8 @@ static bool fits(const struct verify_recipe *r, size_t n)
     case VERIFY_ECDSA:
         return n > 0;
     default:
-        return n == crypt_digest_len(r->digest);
+        return n == crypt_digest_len(r->digest) ||
+               (r->sha256_too && n == crypt_digest_len(CRYPT_SHA256));
     }
 }
 

@@ -483,6 +483,7 @@ static const struct verify_recipe presets[] = {
     /* A form, or JSON whose hash is in the query. */
     {.name = TEXT("twilio"),
      HMAC_SHA1("X-Twilio-Signature", VERIFY_BASE64),
+     .sha256_too = true, /* by a shared key */
      SIGNS("{url}{query}{form}"),
      .body_hash = TEXT("bodySHA256"),
      ID_IN("I-Twilio-Idempotency-Token")},

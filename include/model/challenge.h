@@ -20,8 +20,10 @@ struct challenge {
      * its user chose; or anybody, where the provider proves nothing and what is said gives nothing
      * away. */
     enum { CHALLENGE_SIGNED, CHALLENGE_TOKEN, CHALLENGE_ANYBODY } proof;
-    struct str token;             /* the parameter that it is in */
-    struct challenge_place value; /* what is said back; nowhere: nothing */
+    struct str token;              /* the parameter that it is in */
+    struct challenge_place value;  /* what is said back; nowhere: nothing */
+    struct challenge_place secret; /* what it leaves, by which it will sign; nowhere: nothing */
+    struct str header;             /* ... and wants to see again in this field, unless empty */
     int status;
     struct str content_type;
     struct str
@@ -41,6 +43,8 @@ struct challenge_input {
 /* The handshake that this is, or NULL. */
 const struct challenge *challenge_find(struct str provider, const struct challenge_input *in);
 
+/* The secret that it leaves, appended; false: it is missing or unfit. */
+bool challenge_secret(const struct challenge *c, const struct challenge_input *in, struct buf *out);
 /* Appends the answer's body, or says why there is none: a constant sentence. `token` is what the
  * source's user chose, empty: nothing. Of `v` the first secret makes the HMAC. */
 const char *challenge_answer(const struct challenge *c, const struct verify *v, struct str token,

@@ -77,6 +77,9 @@ struct conf_source {
     struct pick event_type;  /* where the event's type is */
     struct pick delivery_id; /* where the sender's own id is; for dedupe and `penstock send` */
     struct pick dedupe_key;  /* the same, unless `dedupe` names another */
+    bool dedupe_signed;      /* instead: whatever the signature covers */
+    int64_t deadline_ms;     /* so long its provider waits for an answer; 0: not known */
+    unsigned busy_status;    /* of what comes above `rate`: 429, or 503 where that is lost */
     int64_t dedupe_ms;       /* how long one is remembered; 0: no dedupe */
     unsigned respond_status; /* 200 */
     struct str respond_body; /* {} */

@@ -16,4 +16,17 @@ struct pick {
  * absent). Duplicate JSON keys: the last wins. False when nothing was there. */
 bool pick_text(const struct pick *p, const struct fields *fields, struct str body, struct buf *out);
 
+/* A JSON body that is read once, for whoever wants several texts of it. */
+struct pick_body;
+struct yyjson_val;
+struct pick_body *pick_open(struct str body); /* NULL: it is no JSON, or larger than 4 MiB */
+void pick_close(struct pick_body *b);         /* NULL is fine */
+struct yyjson_val *pick_root(const struct pick_body *b);
+/* What is at a pointer (RFC 6901) from there, or NULL; the last of duplicate keys. */
+struct yyjson_val *pick_at(struct yyjson_val *from, struct str pointer);
+size_t pick_count(struct yyjson_val *list); /* 0: it is none, or empty */
+struct yyjson_val *pick_item(struct yyjson_val *list, size_t i);
+/* A text, or a whole number, whose digits are written there; else nothing. */
+struct str pick_value(struct yyjson_val *v, char digits[24]);
+
 #endif

@@ -27,7 +27,8 @@ enum verify_kind {
     VERIFY_NONE,    /* nothing is verified; only ever by being asked for */
 };
 enum verify_encoding { VERIFY_HEX, VERIFY_BASE64, VERIFY_BASE64URL };
-enum verify_key { VERIFY_KEY_RAW, VERIFY_KEY_BASE64, VERIFY_KEY_HEX };
+/* EITHER: its own characters, and, without the prefix, what they decode to as base64. */
+enum verify_key { VERIFY_KEY_RAW, VERIFY_KEY_BASE64, VERIFY_KEY_HEX, VERIFY_KEY_EITHER };
 
 #define VERIFY_NAMES 8 /* names in a list of headers */
 
@@ -37,11 +38,20 @@ struct verify_recipe {
     struct str name;
     enum verify_kind kind;
     enum crypt_digest digest;
+    bool sha256_too;                  /* a signature that is as long as one of SHA-256 is one */
     struct str headers[VERIFY_NAMES]; /* of signatures: every one that is present is tried */
     char item_sep, kv_sep;            /* how such a header splits; 0 = not */
     struct str sig_key, ts_key;       /* keys of signatures and timestamp, when kv_sep splits */
     enum verify_encoding encoding;
-    struct str signed_text; /* literals and {body} {ts} {id} {url} {method}; {secret}, of HASH */
+    /* Literals and {body} {ts} {id} {url} {method}; {secret}, of HASH. What presets need besides:
+     * {query}, with its '?'; {form}, all fields of one in order, names and values; {/a/b}, what is
+     * there in a JSON body. */
+    struct str signed_text;
+    /* Where the signature is in a JSON body instead of a header, from every element of the list at
+     * `each` (empty: from the whole body); there {/a/b} begins, too. */
+    struct str sig_pointer, each;
+    struct str
+        body_hash; /* the query's parameter that is the body's SHA-256, where it is no form */
     /* The timestamp, unless ts_key names it: a header, the first that is there, or a field of the
      * body, which the signature covers. */
     struct str ts_headers[VERIFY_NAMES], ts_pointer;
@@ -56,6 +66,7 @@ struct verify_recipe {
     struct str jwks_url;   /* ... this https URL; empty: each user's is another */
     struct str scheme;     /* what it is written behind: "Bearer"; empty: nothing */
     /* What else a preset knows of its provider. */
+    bool learns; /* its secret comes with its handshake, where the file gives none */
     struct pick event_type, delivery_id;
     size_t body_bytes; /* the greatest it sends; 0 = not more than others */
 };
@@ -99,6 +110,15 @@ enum jwt_algorithm verify_algorithm(const struct verify *v);
 /* The HMAC of `text` by the first secret, for answers to handshakes; its length in bytes, 0 where
  * the scheme has no such key. */
 size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRYPT_DIGEST_MAX]);
+bool verify_learns(const struct verify *v); /* ... and the file gave none */
+/* The same scheme with that secret. NULL, or a sentence that says why it cannot be. */
+const char *verify_with(const struct verify *v, struct str secret, struct verify **out) MUST_CHECK;
+/* Does it vouch for the event, or does it but show a token? */
+bool verify_is_computed(const struct verify *v);
+/* A digest of all that the signature of a genuine request covers: the same for a replay, whatever
+ * else of it was changed. */
+void verify_signed_digest(const struct verify *v, const struct verify_input *in,
+                          unsigned char out[CRYPT_DIGEST_MAX]);
 void verify_free(struct verify *v);
 size_t verify_secret_count(const struct verify *v);
 #define VERIFY_SECRET_ID 8 /* characters */

@@ -14,6 +14,9 @@ enum verify_part_kind {
     PART_URL,
     PART_METHOD,
     PART_SECRET,
+    PART_QUERY,
+    PART_FORM,
+    PART_POINTER, /* `literal` is the pointer */
 };
 
 struct verify_part {
@@ -23,6 +26,7 @@ struct verify_part {
 
 struct verify_secret {
     struct crypt_key *hmac[CRYPT_DIGESTS]; /* of those that are used */
+    struct crypt_key *decoded;             /* of VERIFY_KEY_EITHER: the other key, or NULL */
     struct crypt_public *public;
     struct str text; /* kept for HASH, TOKEN and BASIC; ours, wiped */
     char id[VERIFY_SECRET_ID + 1];
@@ -61,11 +65,25 @@ struct verify_verdict verify_claim_age(struct verify_claim *c, const struct veri
 
 /* What a template's placeholders stand for; timestamp and id as received, never formatted anew. */
 struct verify_values {
-    struct str method, body, ts, id, secret;
+    struct str method, body, ts, id, secret, query, form;
+    struct yyjson_val *from; /* where pointers begin */
+    char digits[VERIFY_PARTS][24];
 };
 /* The signed text in pieces; how many. */
-size_t verify_fill(const struct verify *v, const struct verify_values *values,
+size_t verify_fill(const struct verify *v, struct verify_values *values,
                    struct str out[VERIFY_PARTS]);
+/* Does one of the signatures come of this secret? */
+bool verify_matches(const struct verify *v, const struct verify_secret *s,
+                    const struct verify_claim *c, struct verify_values *values);
+/* verify_body.c: a signature that is in the body. */
+struct verify_verdict verify_body_check(const struct verify *v, const struct verify_input *in);
+/* Of a form (application/x-www-form-urlencoded): "name" "value" of all fields, sorted by name;
+ * nothing of any other body. */
+void verify_put_form(const struct verify_input *in, struct buf *out);
+/* NULL, or why the body is not the one that the query vouches for. */
+const char *verify_body_hash(const struct verify *v, const struct verify_input *in);
+/* Into c->signatures, if it is of the recipe's form. */
+void verify_claim_signature(struct verify_claim *c, const struct verify_recipe *r, struct str text);
 bool verify_uses(const struct verify *v, enum verify_part_kind kind);
 
 /* ---- of VERIFY_JWT (model/verify_jwt.c) ---- */
@@ -75,6 +93,9 @@ const char *verify_jwt_recipe(const struct verify_recipe *r); /* NULL, or why it
 const char *verify_jwt_key(struct verify_secret *s, const struct verify_recipe *r, struct str key);
 struct verify_verdict verify_jwt_check(const struct verify *v, const struct verify_input *in,
                                        const struct jwks *keys, int64_t now_s);
+/* Of a genuine token what its signature covers: the signature itself may be written in several
+ * ways. */
+struct str verify_jwt_signed(const struct verify *v, const struct verify_input *in);
 /* Appends the value of its header; NULL, or why it cannot. */
 const char *verify_jwt_sign(const struct verify *v, struct str body, int64_t now_s,
                             struct str delivery_id, struct buf *out) MUST_CHECK;

@@ -19,6 +19,7 @@ void stats_admin_refused(struct worker *w, const char *reason); /* "unauthorized
 void stats_unrouted(struct worker *w, struct str source);
 void stats_duplicate(struct worker *w, struct str source); /* one that dedupe saw */
 struct metric *stats_verified(struct worker *w, struct str source, struct str secret);
+void stats_late(struct worker *w, struct str source); /* an answer near its provider's deadline */
 void stats_challenge(struct worker *w, struct str source); /* a handshake answered */
 void stats_attempt(struct lane *lane, const struct outcome *o);
 void stats_delivered(struct lane *lane, int64_t took_ms);

@@ -79,6 +79,7 @@ enum shared_key {
     KEY_DESTINATIONS, /* hash: destination -> paused, dropped */
     KEY_NODES,        /* hash: node/worker -> what it owns */
     KEY_USAGE,        /* hash: journal -> bytes, as its owner counted them */
+    KEY_LEARNED,      /* hash: source -> the secret that its handshake has left */
     KEY_SECRETS,      /* hash: source/secret's id -> when it verified last */
     SHARED_KEYS,
 };
@@ -131,6 +132,8 @@ struct worker {
     unsigned inflight;          /* attempts running */
     unsigned waiting;           /* senders that wait for their append */
     struct budget budget;
+    int64_t late_said_ms;           /* boot clock: the last warning of an answer that took long */
+    struct learned *learned;        /* learned.c */
     struct secret_use *secret_uses; /* secrets.c */
     struct jwks_feed *
         *jwks; /* by source, NULL for those without published keys; NULL before start */

@@ -38,6 +38,8 @@ static const struct {
     {"GET", "/api/v1/destinations", false, false, destinations_list},
     {"GET", "/api/v1/nodes", false, false, nodes_list},
     {"GET", "/api/v1/sources", false, false, sources_list},
+    {"GET", "/api/v1/sources/", true, false, sources_get},
+    {"POST", "/api/v1/sources/", true, false, sources_post},
     {"POST", "/api/v1/destinations/", true, false, destinations_post},
     {"GET", "/api/v1/dead", false, false, dead_list},
     {"POST", "/api/v1/dead/", true, false, dead_post},

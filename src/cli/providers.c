@@ -88,6 +88,7 @@ static void put_secret(const struct verify_recipe *r, struct buf *out)
     }
     const char *form = r->key == VERIFY_KEY_HEX      ? "in hex"
                        : r->key == VERIFY_KEY_BASE64 ? "in base64"
+                       : r->key == VERIFY_KEY_EITHER ? "as it is, or in base64"
                                                      : "as it is";
     buf_printf(out, "%s",
                has_public_key(r)         ? "the provider's public key, "

@@ -1,6 +1,8 @@
 /* sources: how each verifies, and whether an old secret can go. */
 #include "cli/cli.h"
 
+#include "model/provider.h"
+
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,11 +77,26 @@ static void print_secrets(yyjson_val *source, const char *margin)
     }
 }
 
+/* The rest of it is not of this node, but of its provider. */
+static void print_provider(const char *name)
+{
+    const struct provider *p = provider_find(str_of(name));
+    if (p == NULL) {
+        return;
+    }
+    printf("  %s", p->title);
+    if (p->deadline_s > 0) {
+        printf(" waits %u s for an answer", p->deadline_s);
+    }
+    printf("; \"penstock providers %s\" says what to enter there\n", name);
+}
+
 static void print_source(yyjson_val *source)
 {
     printf("%s  %s  verify: %s\n", text(source, "name"), text(source, "path"),
            text(source, "verify"));
     print_secrets(source, "  ");
+    print_provider(text(source, "verify"));
 }
 
 /* `name` NULL: all of them. */
@@ -117,6 +134,39 @@ static int list(const struct conf *conf, const char *name, bool json)
     return rc;
 }
 
+/* One that a handshake has left: shown, for its provider asks for it; or forgotten. */
+static int learned(const struct conf *conf, const char *name, bool forget)
+{
+    struct buf path, body;
+    buf_init(&path, 1024);
+    buf_init(&body, ANSWER_MOST);
+    buf_printf(&path, "/api/v1/sources/%s/%s", name, forget ? "forget" : "secret");
+    struct admin_call call = {conf, NULL, forget ? "POST" : "GET", buf_str(&path)};
+    int rc = admin_ask(&call, &body);
+    if (rc == EXIT_FINE && forget) {
+        printf("forgotten: within 2 s the next handshake of %s may leave another\n", name);
+    } else if (rc == EXIT_FINE) {
+        yyjson_doc *doc = yyjson_read(body.at, body.len, 0);
+        printf("%s\n", text(yyjson_doc_get_root(doc), "secret"));
+        yyjson_doc_free(doc);
+    }
+    buf_done(&path);
+    buf_done(&body);
+    return rc;
+}
+
+static int run_verb(const struct conf *conf, const char *verb, const char *name, bool json)
+{
+    return strcmp(verb, "secret") == 0   ? learned(conf, name, false)
+           : strcmp(verb, "forget") == 0 ? learned(conf, name, true)
+                                         : list(conf, name, json);
+}
+
+static bool is_verb(const char *verb)
+{
+    return strcmp(verb, "show") == 0 || strcmp(verb, "secret") == 0 || strcmp(verb, "forget") == 0;
+}
+
 static int run(int argc, char **argv)
 {
     const char *config = NULL;
@@ -131,22 +181,26 @@ static int run(int argc, char **argv)
         }
     }
     const char *verb = optind < argc ? argv[optind] : "ls";
-    bool show = strcmp(verb, "show") == 0;
-    if ((!show && strcmp(verb, "ls") != 0) || argc - optind > (show ? 2 : 1) ||
-        (show && argc - optind < 2)) {
-        return usage_error(&verb_sources, "it takes ls, or show NAME", NULL);
+    bool of_one = is_verb(verb);
+    if ((!of_one && strcmp(verb, "ls") != 0) || argc - optind > (of_one ? 2 : 1) ||
+        (of_one && argc - optind < 2)) {
+        return usage_error(&verb_sources, "it takes ls, or show, secret or forget and a NAME",
+                           NULL);
     }
     struct conf *conf = conf_for(config);
-    int rc = conf == NULL ? EXIT_FAILED : list(conf, show ? argv[optind + 1] : NULL, json);
+    int rc =
+        conf == NULL ? EXIT_FAILED : run_verb(conf, verb, of_one ? argv[optind + 1] : NULL, json);
     conf_unref(conf);
     return rc;
 }
 
 const struct verb verb_sources = {
     "sources", "How sources verify, and whether an old secret can go.",
-    "usage: penstock sources [ls | show NAME] [--json]\n\n"
+    "usage: penstock sources [ls | show NAME | secret NAME | forget NAME] [--json]\n\n"
     "  ls           all of them\n"
     "  show NAME    one\n"
+    "  secret NAME  what its provider's handshake has left (Asana, Notion)\n"
+    "  forget NAME  let the next handshake leave another\n"
     "  -j, --json   a line of JSON each\n"
     "  -c, --config FILE\n\n"
     "Of each secret: when it verified an event last, as any node has seen it. An old one that was\n"

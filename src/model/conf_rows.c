@@ -276,8 +276,10 @@ static const struct conf_block event_block = {
 static const struct conf_row dedupe_rows[] = {
     VALUE("window", DURATION, AT(s.dedupe_ms), NULL, 0, 30 * DAY,
           "how long a delivery id is remembered: at least as long as its sender tries; 0s = off"),
-    VALUE("key", TEXT, AT(dedupe_key), NULL, 1, 256,
-          "where the id is: header.NAME or body./json/pointer; event.id unless given"),
+    VALUE(
+        "key", TEXT, AT(dedupe_key), NULL, 1, 256,
+        "where the id is: header.NAME or body./json/pointer, event.id unless given; or \"signed\": "
+        "whatever the signature covers"),
     END};
 static const struct conf_block dedupe_block = {"sources.*.dedupe", "dedupe", dedupe_rows, 0,
                                                "window",           NULL};

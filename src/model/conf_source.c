@@ -57,9 +57,18 @@ static void build_dedupe(struct conf_reader *r, struct file_source *s)
         report_error(r->report, &at->value->place, "\"dedupe\" needs a window, such as 24h");
     }
     s->s.dedupe_key = s->s.delivery_id;
-    build_pick(r, s, "dedupe", "key", s->dedupe_key, &s->s.dedupe_key);
+    s->s.dedupe_signed = str_eq(s->dedupe_key, STR("signed"));
+    if (s->s.dedupe_signed && s->s.verify != NULL && !verify_is_computed(s->s.verify)) {
+        report_error(r->report, conf_place(&s->item, "dedupe"),
+                     "%.*s signs nothing that could tell one event from another",
+                     STR_ARG(verify_name(s->s.verify)));
+    }
+    if (!s->s.dedupe_signed) {
+        build_pick(r, s, "dedupe", "key", s->dedupe_key, &s->s.dedupe_key);
+    }
     const struct pick *key = &s->s.dedupe_key;
-    if (s->s.dedupe_ms > 0 && key->header.len == 0 && key->pointer.len == 0) {
+    if (s->s.dedupe_ms > 0 && !s->s.dedupe_signed && key->header.len == 0 &&
+        key->pointer.len == 0) {
         report_error(r->report, conf_place(&s->item, "dedupe"),
                      "\"dedupe\" does not know where the id of a delivery is");
         report_help(r->report, "name it: dedupe: {window: 24h, key: header.X-Delivery-Id}, or "

@@ -2,6 +2,7 @@
 #include "model/conf_rows.h"
 
 #include "base/log.h"
+#include "model/provider.h"
 #include "model/url.h"
 
 #include <string.h>
@@ -293,6 +294,9 @@ static size_t secrets_of(struct conf_reader *r, struct file_source *s,
             s->s.secret_names[i] = arena_printf(r->arena, "%zu", i + 1);
         }
     }
+    if (n == 0) {
+        s->s.secret_names[0] = STR("learned"); /* if its preset is of those that hand one over */
+    }
     return n;
 }
 
@@ -318,7 +322,9 @@ static bool check_secrets(struct conf_reader *r, const struct file_source *s,
                      "a secret is given, but its sender publishes its keys: leave \"secret\" out");
         return false;
     }
-    if (recipe->kind == VERIFY_NONE || recipe->jwks || n > 0) {
+    bool may_have_none =
+        recipe->kind == VERIFY_NONE || recipe->jwks || (recipe->learns && !was_given(s));
+    if (may_have_none || n > 0) {
         return true;
     }
     if (s->secret.at != NULL) {
@@ -484,6 +490,9 @@ void conf_build_verify(struct conf_reader *r, struct file_source *s)
     if (!build_jwks(r, s, p, &recipe)) {
         return;
     }
+    const struct provider *provider = provider_find(recipe.name);
+    s->s.busy_status = provider != NULL && provider->loses_429 ? 503 : 429;
+    s->s.deadline_ms = provider == NULL ? 0 : (int64_t)provider->deadline_s * 1000;
     struct str secrets[VERIFY_SECRETS];
     size_t n = secrets_of(r, s, secrets);
     s->s.event_type = recipe.event_type;

@@ -49,7 +49,7 @@ static yyjson_val *element_of(yyjson_val *array, struct str token)
     return yyjson_arr_get(array, (size_t)i);
 }
 
-static yyjson_val *value_at(yyjson_val *v, struct str pointer)
+struct yyjson_val *pick_at(struct yyjson_val *v, struct str pointer)
 {
     while (v != NULL && pointer.len > 0) {
         struct str token, rest;
@@ -71,8 +71,7 @@ static bool printable(struct str s)
     return s.len > 0 && s.len <= PICK_MAX;
 }
 
-/* Text or a whole number; `digits` holds the latter. */
-static struct str text_of(yyjson_val *v, char digits[24])
+struct str pick_value(struct yyjson_val *v, char digits[24])
 {
     if (yyjson_is_str(v)) {
         return (struct str){yyjson_get_str(v), yyjson_get_len(v)};
@@ -107,7 +106,7 @@ static bool pick_json(struct str pointer, struct str body, bool dotted, struct b
         } bytes = {body.at};
         yyjson_doc *doc = yyjson_read_opts(bytes.to, body.len, YYJSON_READ_NOFLAG, &alc, NULL);
         char digits[24];
-        struct str text = text_of(value_at(yyjson_doc_get_root(doc), pointer), digits);
+        struct str text = pick_value(pick_at(yyjson_doc_get_root(doc), pointer), digits);
         if (printable(text)) {
             picked = (!dotted || buf_add_char(out, '.')) && buf_add_str(out, text);
         }
@@ -137,4 +136,50 @@ bool pick_text(const struct pick *p, const struct fields *fields, struct str bod
         }
     }
     return true;
+}
+
+struct pick_body {
+    yyjson_doc *doc;
+};
+
+struct pick_body *pick_open(struct str body)
+{
+    union { /* without the in-situ flag yyjson only reads it */
+        const char *from;
+        char *to;
+    } bytes = {body.at};
+    struct pick_body *b = NULL;
+    if (body.len > 0 && body.len <= PICK_BODY) {
+        yyjson_doc *doc = yyjson_read_opts(bytes.to, body.len, YYJSON_READ_NOFLAG, NULL, NULL);
+        b = doc == NULL ? NULL : malloc(sizeof *b);
+        if (b != NULL) {
+            b->doc = doc;
+        } else {
+            yyjson_doc_free(doc);
+        }
+    }
+    return b;
+}
+
+void pick_close(struct pick_body *b)
+{
+    if (b != NULL) {
+        yyjson_doc_free(b->doc);
+        free(b);
+    }
+}
+
+struct yyjson_val *pick_root(const struct pick_body *b)
+{
+    return yyjson_doc_get_root(b->doc);
+}
+
+size_t pick_count(struct yyjson_val *list)
+{
+    return yyjson_arr_size(list);
+}
+
+struct yyjson_val *pick_item(struct yyjson_val *list, size_t i)
+{
+    return yyjson_arr_get(list, i);
 }

@@ -402,6 +402,7 @@ static const struct provider providers[] = {
      .body = TEXT("{\"for_user_id\":\"1\",\"tweet_create_events\":[{\"id_str\":\"7\",\"text\":\"a "
                   "sample post\",\"user\":{\"screen_name\":\"sample\"}}]}")},
     {.name = TEXT("okta"),
+     .loses_429 = true,
      .title = "Okta event hooks",
      .docs = "https://developer.okta.com/docs/concepts/event-hooks/",
      .deadline_s = 3,
@@ -416,6 +417,7 @@ static const struct provider providers[] = {
               "sample\",\"data\":{\"events\":[{\"uuid\":\"sample\",\"eventType\":\"user.lifecycle."
               "create\",\"target\":[{\"type\":\"User\",\"alternateId\":\"you@example.com\"}]}]}}")},
     {.name = TEXT("auth0"),
+     .loses_429 = true,
      .title = "Auth0",
      .docs = "https://auth0.com/docs/customize/log-streams/custom-log-streams",
      .success = "2xx",
@@ -481,6 +483,7 @@ static const struct provider providers[] = {
                   "example.com\",\"DeliveredAt\":\"2025-01-01T00:00:00Z\",\"Tag\":\"sample\","
                   "\"MessageStream\":\"outbound\"}")},
     {.name = TEXT("segment"),
+     .loses_429 = true,
      .title = "Segment",
      .docs = "https://segment.com/docs/connections/destinations/catalog/webhooks/",
      .deadline_s = 5,
@@ -781,6 +784,51 @@ static const struct provider providers[] = {
               "a secret.",
      .body = TEXT("[{\"email\":\"you@example.com\",\"timestamp\":1735689600,\"event\":"
                   "\"delivered\",\"sg_event_id\":\"sample\",\"sg_message_id\":\"sample\"}]")},
+    {.name = TEXT("mailgun"),
+     .title = "Mailgun",
+     .docs =
+         "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks",
+     .success = "200",
+     .retries = "for 8 hours, after 5, 10, 15 minutes, 1, 2 and 4 hours; 406 ends them",
+     .setup =
+         "In the control panel, under Sending, Webhooks, enter the URL of this source; the HTTP "
+         "webhook signing key is under API security. Mailgun signs a time and a token, not the "
+         "event: use dedupe, so that neither serves twice.",
+     .body = TEXT("{\"signature\":{\"timestamp\":\"1735689600\",\"token\":\"sample\",\"signature\":"
+                  "\"00\"},\"event-data\":{\"event\":\"delivered\",\"id\":\"sample\","
+                  "\"recipient\":\"sam@example.com\"}}")},
+    {.name = TEXT("adyen"),
+     .title = "Adyen (payments)",
+     .docs = "https://github.com/Adyen/adyen-node-api-library",
+     .deadline_s = 10,
+     .success = "2xx",
+     .retries = "from a queue, at growing intervals",
+     .setup =
+         "In the Customer Area, under Developers, Webhooks, add a standard webhook with the URL "
+         "of this source and generate its HMAC key. Eight fields of each item are signed.",
+     .body = TEXT("{\"live\":\"false\",\"notificationItems\":[{\"NotificationRequestItem\":{"
+                  "\"additionalData\":{\"hmacSignature\":\"\"},\"amount\":{\"currency\":\"EUR\","
+                  "\"value\":5000},\"eventCode\":\"AUTHORISATION\",\"merchantAccountCode\":"
+                  "\"Sample\",\"merchantReference\":\"sample-1\",\"pspReference\":\"sample\","
+                  "\"success\":\"true\"}}]}")},
+    {.name = TEXT("microsoft-graph"),
+     .title = "Microsoft Graph",
+     .docs = "https://learn.microsoft.com/graph/change-notifications-delivery-webhooks",
+     .deadline_s = 3,
+     .success = "2xx",
+     .retries = "for up to 4 hours; slow endpoints are throttled",
+     .setup =
+         "Create the subscription with notificationUrl, the URL of this source, and clientState, "
+         "the secret. It comes back in each notification: nothing else is vouched for.",
+     .body = TEXT("{\"value\":[{\"subscriptionId\":\"sample\",\"clientState\":\"sample\","
+                  "\"changeType\":\"created\",\"resource\":\"me/messages/sample\"}]}")},
+    {.name = TEXT("twilio"),
+     .title = "Twilio",
+     .docs = "https://github.com/twilio/twilio-node",
+     .setup = "Enter the URL of this source as a status callback; the secret is the account's auth "
+              "token. What is answered to a call or a message would be TwiML: only callbacks that "
+              "want no answer can be relayed.",
+     .body = TEXT("MessageSid=SM0sample&MessageStatus=delivered&To=%2B15005550006")},
     {.name = TEXT("vonage"),
      .title = "Vonage",
      .docs = "https://developer.vonage.com/en/getting-started/concepts/webhooks",

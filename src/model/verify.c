@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SECRET_MAX 4096 /* bytes */
+#define FORM_CEILING (4 << 20)
 
 const char VERIFY_BAD_SIGNATURE[] = "bad_signature";
 const char VERIFY_STALE_TIMESTAMP[] = "stale_timestamp";
@@ -18,7 +19,8 @@ static const struct {
     enum verify_part_kind kind;
 } placeholders[] = {{{"body", 4}, PART_BODY},     {{"ts", 2}, PART_TS},
                     {{"id", 2}, PART_ID},         {{"url", 3}, PART_URL},
-                    {{"method", 6}, PART_METHOD}, {{"secret", 6}, PART_SECRET}};
+                    {{"method", 6}, PART_METHOD}, {{"secret", 6}, PART_SECRET},
+                    {{"query", 5}, PART_QUERY},   {{"form", 4}, PART_FORM}};
 
 #define PLACEHOLDERS (sizeof placeholders / sizeof placeholders[0])
 
@@ -39,6 +41,10 @@ static const char *add_placeholder(struct verify *v, struct str name)
             v->parts[v->part_count++].kind = placeholders[i].kind;
             return NULL;
         }
+    }
+    if (str_starts(name, STR("/"))) {
+        v->parts[v->part_count++] = (struct verify_part){PART_POINTER, name};
+        return NULL;
     }
     return "the template knows {body}, {ts}, {id}, {url} and {method} only";
 }
@@ -69,8 +75,14 @@ static const char *compile_template(struct verify *v)
     if (v->r.kind == VERIFY_HASH && !verify_uses(v, PART_SECRET)) {
         return "the template must hold {secret}, or anybody could make this digest";
     }
-    return verify_uses(v, PART_BODY) ? NULL
-                                     : "the template must hold {body}, or the body is not verified";
+    if ((verify_uses(v, PART_FORM) && v->r.body_hash.len == 0) ||
+        (verify_uses(v, PART_POINTER) && v->r.sig_pointer.len == 0)) {
+        return "{form} and {/pointer} are of presets, which know what else must be looked at";
+    }
+    bool covers_fields = v->r.sig_pointer.len > 0 || verify_uses(v, PART_FORM);
+    return verify_uses(v, PART_BODY) || covers_fields
+               ? NULL
+               : "the template must hold {body}, or the body is not verified";
 }
 
 static const char *check_recipe(struct verify *v)
@@ -81,7 +93,7 @@ static const char *check_recipe(struct verify *v)
     if (r->kind == VERIFY_JWT) {
         return verify_jwt_recipe(r);
     }
-    if (r->headers[0].len == 0) {
+    if (r->headers[0].len == 0 && r->sig_pointer.len == 0) {
         return "the header of the signature is not named";
     }
     if (r->kind == VERIFY_TOKEN || r->kind == VERIFY_BASIC) {
@@ -123,6 +135,14 @@ static const char *check_recipe(struct verify *v)
     return NULL;
 }
 
+static void keep_text(struct verify_secret *s, struct str key)
+{
+    char *copy = malloc(key.len);
+    ENSURE(copy != NULL);
+    memcpy(copy, key.at, key.len);
+    s->text = (struct str){copy, key.len};
+}
+
 /* NULL, or why these bytes are no key of that kind. */
 static const char *keep_secret(struct verify *v, struct str key)
 {
@@ -130,6 +150,9 @@ static const char *keep_secret(struct verify *v, struct str key)
     switch (v->r.kind) {
     case VERIFY_HMAC:
         s->hmac[v->r.digest] = crypt_key_new(v->r.digest, key);
+        if (v->r.sha256_too) {
+            s->hmac[CRYPT_SHA256] = crypt_key_new(CRYPT_SHA256, key);
+        }
         break;
     case VERIFY_ED25519:
     case VERIFY_ECDSA:
@@ -143,15 +166,12 @@ static const char *keep_secret(struct verify *v, struct str key)
         if (!str_has(key, ':')) {
             return "the secret of basic authentication is user:password";
         }
-        /* fallthrough */
-    case VERIFY_HASH:
-    case VERIFY_TOKEN: {
-        char *copy = malloc(key.len);
-        ENSURE(copy != NULL);
-        memcpy(copy, key.at, key.len);
-        s->text = (struct str){copy, key.len};
+        keep_text(s, key);
         break;
-    }
+    case VERIFY_HASH:
+    case VERIFY_TOKEN:
+        keep_text(s, key);
+        break;
     case VERIFY_JWT: {
         const char *why = verify_jwt_key(s, &v->r, key);
         if (why != NULL) {
@@ -175,6 +195,20 @@ static void put_id(struct str secret, char out[VERIFY_SECRET_ID + 1])
     out[text_put_hex(out, digest, VERIFY_SECRET_ID / 2)] = '\0';
 }
 
+static const char *add_either(struct verify *v, struct str secret)
+{
+    unsigned char bytes[SECRET_MAX];
+    size_t n = 0;
+    struct str bare =
+        str_starts(secret, v->r.key_prefix) ? str_from(secret, v->r.key_prefix.len) : secret;
+    if (text_get_base64(bare, bytes, SECRET_MAX, &n) && n > 0) {
+        v->secrets[v->secret_count].decoded =
+            crypt_key_new(v->r.digest, (struct str){(const char *)bytes, n});
+    }
+    crypt_wipe(bytes, n);
+    return keep_secret(v, secret);
+}
+
 static const char *add_key(struct verify *v, struct str secret)
 {
     unsigned char bytes[SECRET_MAX];
@@ -186,6 +220,9 @@ static const char *add_key(struct verify *v, struct str secret)
         return "the secret is longer than 4096 bytes";
     }
     put_id(secret, v->secrets[v->secret_count].id);
+    if (v->r.key == VERIFY_KEY_EITHER) {
+        return add_either(v, secret);
+    }
     if (v->r.key_prefix.len > 0 && str_starts(secret, v->r.key_prefix)) {
         secret = str_from(secret, v->r.key_prefix.len);
     }
@@ -196,7 +233,7 @@ static const char *add_key(struct verify *v, struct str secret)
     if (v->r.key == VERIFY_KEY_HEX && (!text_get_hex(secret, bytes, SECRET_MAX, &n) || n == 0)) {
         return "the secret is not hexadecimal, as this scheme wants it";
     }
-    struct str key = v->r.key == VERIFY_KEY_RAW ? secret : (struct str){(const char *)bytes, n};
+    struct str key = n == 0 ? secret : (struct str){(const char *)bytes, n};
     const char *why = keep_secret(v, key);
     crypt_wipe(bytes, n);
     return why;
@@ -212,7 +249,7 @@ const char *verify_new(struct verify **out, const struct verify_recipe *r,
     const char *why = NULL;
     bool keyless = r->kind == VERIFY_NONE || r->jwks;
     if (r->kind != VERIFY_NONE) {
-        why = n == 0 && !keyless   ? "a secret is needed"
+        why = n == 0 && !keyless && !r->learns ? "a secret is needed"
               : n > 0 && keyless   ? "its sender publishes its keys, so no secret is taken"
               : n > VERIFY_SECRETS ? "at most 8 secrets are tried"
                                    : check_recipe(v);
@@ -240,6 +277,7 @@ void verify_free(struct verify *v)
             for (size_t d = 0; d < CRYPT_DIGESTS; d++) {
                 crypt_key_free(secret->hmac[d]);
             }
+            crypt_key_free(secret->decoded);
             crypt_public_free(secret->public);
             if (secret->text.len > 0) {
                 crypt_wipe((char *)secret->text.at, secret->text.len);
@@ -267,19 +305,43 @@ struct str verify_name(const struct verify *v)
 
 /* ---- checking ---- */
 
-size_t verify_fill(const struct verify *v, const struct verify_values *values,
+size_t verify_fill(const struct verify *v, struct verify_values *values,
                    struct str out[VERIFY_PARTS])
 {
     const struct str of[] = {
         [PART_BODY] = values->body,     [PART_TS] = values->ts,
         [PART_ID] = values->id,         [PART_URL] = v->r.public_url,
         [PART_METHOD] = values->method, [PART_SECRET] = values->secret,
+        [PART_QUERY] = values->query,   [PART_FORM] = values->form,
     };
     for (size_t i = 0; i < v->part_count; i++) {
         const struct verify_part *p = &v->parts[i];
-        out[i] = p->kind == PART_LITERAL ? p->literal : of[p->kind];
+        out[i] = p->kind == PART_LITERAL ? p->literal
+                 : p->kind == PART_POINTER
+                     ? pick_value(pick_at(values->from, p->literal), values->digits[i])
+                     : of[p->kind];
     }
     return v->part_count;
+}
+
+static bool is_claimed(const struct verify_claim *c, const unsigned char *digest, size_t len)
+{
+    bool matches = false;
+    for (size_t i = 0; i < c->n; i++) {
+        matches |= c->signatures[i].len == len && crypt_equal(digest, c->signatures[i].at, len);
+    }
+    return matches;
+}
+
+static bool hmac_matches(struct crypt_key *key, enum crypt_digest d, const struct verify_claim *c,
+                         const struct str *parts, size_t n)
+{
+    unsigned char digest[CRYPT_DIGEST_MAX];
+    if (key == NULL) {
+        return false;
+    }
+    crypt_hmac(key, parts, n, digest);
+    return is_claimed(c, digest, crypt_digest_len(d));
 }
 
 /* Does one secret's digest of the text equal any signature? Without leaving early: which one was
@@ -291,14 +353,14 @@ static bool digest_matches(const struct verify *v, const struct verify_secret *s
     unsigned char digest[CRYPT_DIGEST_MAX];
     values->secret = s->text;
     size_t n = verify_fill(v, values, parts);
-    if (v->r.kind == VERIFY_HMAC) {
-        crypt_hmac(s->hmac[v->r.digest], parts, n, digest);
-    } else {
+    if (v->r.kind == VERIFY_HASH) {
         crypt_digest(v->r.digest, parts, n, digest);
+        return is_claimed(c, digest, crypt_digest_len(v->r.digest));
     }
-    bool matches = false;
-    for (size_t i = 0; i < c->n; i++) {
-        matches |= crypt_equal(digest, c->signatures[i].at, crypt_digest_len(v->r.digest));
+    bool matches = hmac_matches(s->hmac[v->r.digest], v->r.digest, c, parts, n);
+    matches |= hmac_matches(s->decoded, v->r.digest, c, parts, n);
+    if (v->r.sha256_too) {
+        matches |= hmac_matches(s->hmac[CRYPT_SHA256], CRYPT_SHA256, c, parts, n);
     }
     return matches;
 }
@@ -345,8 +407,8 @@ static bool basic_matches(struct str claimed, struct str secret)
     return ok;
 }
 
-static bool secret_matches(const struct verify *v, const struct verify_secret *s,
-                           const struct verify_claim *c, struct verify_values *values)
+bool verify_matches(const struct verify *v, const struct verify_secret *s,
+                    const struct verify_claim *c, struct verify_values *values)
 {
     switch (v->r.kind) {
     case VERIFY_HMAC:
@@ -366,6 +428,66 @@ static bool secret_matches(const struct verify *v, const struct verify_secret *s
     return false;
 }
 
+/* With its '?', or nothing. */
+static struct str query_of(struct str target)
+{
+    struct str path, query;
+    return str_cut(target, '?', &path, &query) ? str_from(target, path.len) : STR_NONE;
+}
+
+/* `form` is the caller's to free. */
+static void put_values(const struct verify *v, const struct verify_input *in,
+                       const struct verify_claim *c, struct buf *form, struct verify_values *out)
+{
+    buf_init(form, FORM_CEILING);
+    if (verify_uses(v, PART_FORM)) {
+        verify_put_form(in, form);
+    }
+    *out = (struct verify_values){.method = in->method,
+                                  .body = in->body,
+                                  .ts = c->ts,
+                                  .id = c->id,
+                                  .query = query_of(in->target),
+                                  .form = buf_str(form)};
+}
+
+bool verify_learns(const struct verify *v)
+{
+    return v->r.learns && v->secret_count == 0;
+}
+
+const char *verify_with(const struct verify *v, struct str secret, struct verify **out)
+{
+    return verify_new(out, &v->r, &secret, 1, NULL);
+}
+
+bool verify_is_computed(const struct verify *v)
+{
+    return v->r.kind != VERIFY_TOKEN && v->r.kind != VERIFY_BASIC && v->r.kind != VERIFY_NONE;
+}
+
+void verify_signed_digest(const struct verify *v, const struct verify_input *in,
+                          unsigned char out[CRYPT_DIGEST_MAX])
+{
+    struct verify_claim c = {.n = 0};
+    struct verify_values values;
+    struct str parts[VERIFY_PARTS];
+    struct buf form;
+    if (v->r.kind == VERIFY_JWT) { /* a token need not say which body it came with */
+        const struct str both[] = {verify_jwt_signed(v, in), in->body};
+        crypt_digest(CRYPT_SHA256, both, 2, out);
+        return;
+    }
+    (void)verify_claim_read(&c, v, in);
+    put_values(v, in, &c, &form, &values);
+    if (v->r.sig_pointer.len > 0) { /* a part of the body: all of it stands for that */
+        crypt_digest(CRYPT_SHA256, &in->body, 1, out);
+    } else {
+        crypt_digest(CRYPT_SHA256, parts, verify_fill(v, &values, parts), out);
+    }
+    buf_done(&form);
+}
+
 struct verify_verdict verify_check(const struct verify *v, const struct verify_input *in,
                                    int64_t now_s)
 {
@@ -381,18 +503,28 @@ struct verify_verdict verify_check_by(const struct verify *v, const struct verif
     if (v->r.kind == VERIFY_JWT) {
         return verify_jwt_check(v, in, keys, now_s);
     }
+    if (v->r.sig_pointer.len > 0) {
+        return verify_body_check(v, in);
+    }
     struct verify_claim c = {.n = 0};
     const char *detail = verify_claim_read(&c, v, in);
+    if (detail == NULL) {
+        detail = verify_body_hash(v, in);
+    }
     if (detail != NULL) {
         return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
     }
-    struct verify_values values = {in->method, in->body, c.ts, c.id, STR_NONE};
+    struct buf form;
+    struct verify_values values;
+    put_values(v, in, &c, &form, &values);
     int matched = -1;
     for (size_t i = 0; i < v->secret_count; i++) { /* all of them, whichever it is */
-        bool matches = secret_matches(v, &v->secrets[i], &c, &values);
+        bool matches = verify_matches(v, &v->secrets[i], &c, &values);
         matched = matches && matched < 0 ? (int)i : matched;
     }
-    if (matched < 0) {
+    bool too_large = form.failed;
+    buf_done(&form);
+    if (matched < 0 || too_large) {
         return (struct verify_verdict){VERIFY_BAD_SIGNATURE, "no secret made this signature", -1};
     }
     struct verify_verdict verdict = verify_claim_age(&c, v, in, now_s);

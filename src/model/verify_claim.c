@@ -12,7 +12,8 @@ static bool fits(const struct verify_recipe *r, size_t n)
     case VERIFY_ECDSA:
         return n > 0;
     default:
-        return n == crypt_digest_len(r->digest);
+        return n == crypt_digest_len(r->digest) ||
+               (r->sha256_too && n == crypt_digest_len(CRYPT_SHA256));
     }
 }
 
@@ -25,7 +26,7 @@ static bool decode(const struct verify_recipe *r, struct str text, unsigned char
     return ok && fits(r, *n);
 }
 
-static void claim_signature(struct verify_claim *c, const struct verify_recipe *r, struct str text)
+void verify_claim_signature(struct verify_claim *c, const struct verify_recipe *r, struct str text)
 {
     if (c->n < VERIFY_SIGNATURES &&
         decode(r, text, c->signatures[c->n].at, &c->signatures[c->n].len)) {
@@ -37,11 +38,11 @@ static void claim_item(struct verify_claim *c, const struct verify_recipe *r, st
 {
     struct str key, value;
     if (r->kv_sep == 0) {
-        claim_signature(c, r, item);
+        verify_claim_signature(c, r, item);
     } else if (!str_cut(item, r->kv_sep, &key, &value)) {
         /* not of this form: skipped, as unknown keys are */
     } else if (str_eq(key, r->sig_key)) {
-        claim_signature(c, r, value);
+        verify_claim_signature(c, r, value);
     } else if (r->ts_key.len > 0 && str_eq(key, r->ts_key)) {
         c->trouble = c->ts.len > 0 ? "the timestamp occurs twice" : c->trouble;
         c->ts = value;

@@ -215,3 +215,15 @@ const char *verify_jwt_sign(const struct verify *v, struct str body, int64_t now
     jwt_sign(out, &r->jwt, &facts, a, v->secrets[0].hmac[jwt_digest(a)], delivery_id, TOKEN_LIFE_S);
     return NULL;
 }
+
+struct str verify_jwt_signed(const struct verify *v, const struct verify_input *in)
+{
+    struct str text;
+    if (find_token(&v->r, in, &text) != NULL) {
+        return STR_NONE;
+    }
+    while (text.len > 0 && text.at[text.len - 1] != '.') {
+        text.len--;
+    }
+    return text;
+}

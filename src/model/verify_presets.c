@@ -132,7 +132,13 @@ static const struct verify_recipe presets[] = {
     /* It checks no age, and sends the prediction itself: there is no type. */
     {.name = TEXT("replicate"), STANDARD_HEADERS, STANDARD, WHSEC},
     /* Of these two the secret's own characters are the key. */
-    {.name = TEXT("polar"), STANDARD_HEADERS, STANDARD, WITHIN(5 * MINUTES), TYPE_AT("/type")},
+    {.name = TEXT("polar"), /* secrets made since September 2026 are base64 */
+     STANDARD_HEADERS,
+     STANDARD,
+     .key = VERIFY_KEY_EITHER,
+     .key_prefix = TEXT("whsec_"),
+     WITHIN(5 * MINUTES),
+     TYPE_AT("/type")},
     {.name = TEXT("bigcommerce"),
      STANDARD_HEADERS,
      STANDARD,
@@ -235,7 +241,7 @@ static const struct verify_recipe presets[] = {
      SIGNS("{body}"),
      TYPE_AT("/resource"),
      ID_AT("/webhook_metadata/delivery/id")},
-    {.name = TEXT("asana"), HMAC_HEX("X-Hook-Signature"), SIGNS("{body}")},
+    {.name = TEXT("asana"), .learns = true, HMAC_HEX("X-Hook-Signature"), SIGNS("{body}")},
     {.name = TEXT("trello"),
      HMAC_SHA1("X-Trello-Webhook", VERIFY_BASE64),
      SIGNS("{body}{url}"),
@@ -339,7 +345,7 @@ static const struct verify_recipe presets[] = {
      TYPE_AT("/event")},
     {.name = TEXT("orb"),
      HMAC_HEX("X-Orb-Signature"),
-     .item_sep = ',',
+     .item_sep = ' ',
      PREFIX("v1"),
      SIGNS("v1:{ts}:{body}"),
      .ts_headers = {TEXT("X-Orb-Timestamp")},
@@ -406,6 +412,7 @@ static const struct verify_recipe presets[] = {
      SIGNS("{body}"),
      TYPE_AT("/event")},
     {.name = TEXT("notion"),
+     .learns = true,
      HMAC_HEX("X-Notion-Signature"),
      PREFIX("sha256"),
      SIGNS("{body}"),
@@ -448,6 +455,38 @@ static const struct verify_recipe presets[] = {
      SIGNS("{ts}{body}"),
      .ts_headers = {TEXT("X-Twilio-Email-Event-Webhook-Timestamp")},
      .key = VERIFY_KEY_BASE64}, /* batches */
+    /* The whole of these is not vouched for: their providers sign a part of it. */
+    {.name = TEXT("mailgun"),
+     .digest = CRYPT_SHA256,
+     .encoding = VERIFY_HEX,
+     .sig_pointer = TEXT("/signature/signature"),
+     SIGNS("{/signature/timestamp}{/signature/token}"),
+     TYPE_AT("/event-data/event"),
+     ID_AT("/signature/token")},
+    {.name = TEXT("adyen"),
+     .digest = CRYPT_SHA256,
+     .encoding = VERIFY_BASE64,
+     .key = VERIFY_KEY_HEX,
+     .each = TEXT("/notificationItems"),
+     .sig_pointer = TEXT("/NotificationRequestItem/additionalData/hmacSignature"),
+     SIGNS("{/NotificationRequestItem/pspReference}:{/NotificationRequestItem/originalReference}:"
+           "{/NotificationRequestItem/merchantAccountCode}:"
+           "{/NotificationRequestItem/merchantReference}:{/NotificationRequestItem/amount/value}:"
+           "{/NotificationRequestItem/amount/currency}:{/NotificationRequestItem/eventCode}:"
+           "{/NotificationRequestItem/success}"),
+     TYPE_AT("/notificationItems/0/NotificationRequestItem/eventCode")},
+    {.name = TEXT("microsoft-graph"),
+     .kind = VERIFY_TOKEN,
+     .each = TEXT("/value"),
+     .sig_pointer = TEXT("/clientState"),
+     TYPE_AT("/value/0/changeType")},
+    /* A form, or JSON whose hash is in the query. */
+    {.name = TEXT("twilio"),
+     HMAC_SHA1("X-Twilio-Signature", VERIFY_BASE64),
+     .sha256_too = true, /* by a shared key */
+     SIGNS("{url}{query}{form}"),
+     .body_hash = TEXT("bodySHA256"),
+     ID_IN("I-Twilio-Idempotency-Token")},
     /* Tokens: a claim holds the digest of the body. The leeway for clocks is ours, as the libraries
      * of some have one of 5 or 10 s. */
     {.name = TEXT("vonage"), /* its tokens need not have exp */

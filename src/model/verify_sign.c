@@ -78,7 +78,8 @@ static void put_digest(struct sign_job *job, struct str method, struct str body,
     struct str ts = {text, timestamp_encode(text, v->r.unit, now_s * 1000)};
     struct str parts[VERIFY_PARTS];
     unsigned char digest[CRYPT_DIGEST_MAX];
-    struct verify_values values = {method, body, ts, id, v->secrets[0].text};
+    struct verify_values values = {
+        .method = method, .body = body, .ts = ts, .id = id, .secret = v->secrets[0].text};
     size_t n = verify_fill(v, &values, parts);
     if (v->r.kind == VERIFY_HASH) {
         crypt_digest(v->r.digest, parts, n, digest);
@@ -107,6 +108,9 @@ const char *verify_sign(const struct verify *v, struct str method, struct str bo
     struct sign_job job = {.v = v, .out = out};
     const struct verify_recipe *r = &v->r;
     const char *why = NULL;
+    if (r->sig_pointer.len > 0 || verify_uses(v, PART_FORM)) {
+        return "its signature is in, or over the fields of, the body: give one that is signed";
+    }
     if (v->needs_id && delivery_id.len == 0) {
         return "this scheme signs an id, so one is needed";
     }

@@ -6,12 +6,14 @@
 #include "relay/ingest.h"
 
 #include "base/crash.h"
+#include "base/crypt.h"
 #include "base/log.h"
 #include "model/challenge.h"
 #include "model/forwarded.h"
 #include "model/route.h"
 #include "relay/delivery.h"
 #include "relay/jwks.h"
+#include "relay/learned.h"
 #include "relay/move.h"
 #include "relay/node.h"
 #include "relay/refusal.h"
@@ -29,7 +31,13 @@
 
 /* REFUSAL_LINES: a second, of requests that named a source; of bytes that were no request at all,
  * one. */
-enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024, REFUSAL_LINES = 10, ALLOW_MAX = 64 };
+enum {
+    HEADERS_CEILING = 64 << 10,
+    TYPE_CEILING = 1024,
+    REFUSAL_LINES = 10,
+    ALLOW_MAX = 64,
+    SAY_LATE_EVERY_MS = 60000
+};
 
 #define KEYS_WITHIN_MS 5000u /* for the key of a token to be there */
 #define HEAD_MS 10000u       /* for a whole head, unless the whole request has less */
@@ -46,6 +54,7 @@ struct inbound {
     struct address_bytes client; /* the request's own fields are released by then */
     struct wheel_timer deadline;
     uint64_t began_us;
+    struct str echo; /* of a handshake: the field that says its secret again */
 };
 
 /* --- answers */
@@ -115,7 +124,8 @@ static void refuse_as(struct worker *w, struct httpd_request *r, const struct co
     char body[96], seconds[20], allow[ALLOW_MAX];
     struct buf b;
     struct str name = source == NULL ? STR_NONE : source->name;
-    int status = refusal_status(reason);
+    bool is_busy = source != NULL && strcmp(reason, "rate_limited") == 0;
+    int status = is_busy ? (int)source->busy_status : refusal_status(reason);
     struct field fields[2];
     size_t n = 0;
     if (status == 503 || status == 429) {
@@ -150,6 +160,19 @@ static struct str promised(const struct inbound *in)
     return str_of(conf_durability_word(in->source->durability));
 }
 
+/* Beyond its provider's deadline an event would come again, and count as failed there. */
+static void say_late(const struct inbound *in, uint64_t took_ms)
+{
+    stats_late(in->w, in->source->name);
+    int64_t now = boot_ms();
+    if (now - in->w->late_said_ms >= SAY_LATE_EVERY_MS) {
+        in->w->late_said_ms = now;
+        log_line(LOG_WARN, "an answer took more than half of what its provider waits for", "source",
+                 "%.*s", STR_ARG(in->source->name), "ms", "%llu", (unsigned long long)took_ms,
+                 "deadline_ms", "%lld", (long long)in->source->deadline_ms, NULL);
+    }
+}
+
 static void accept_event(struct inbound *in, struct str id, struct str durable)
 {
     struct worker *w = in->w;
@@ -164,7 +187,11 @@ static void accept_event(struct inbound *in, struct str id, struct str durable)
                                                      .field_count = id.len > 0 ? 2 : 0,
                                                      .body = s->respond_body,
                                                      .close = w->draining});
-    stats_accepted(w, s->name, uv_hrtime() / 1000 - in->began_us);
+    uint64_t took_us = uv_hrtime() / 1000 - in->began_us;
+    stats_accepted(w, s->name, took_us);
+    if (s->deadline_ms > 0 && took_us > (uint64_t)s->deadline_ms * 500) {
+        say_late(in, took_us / 1000);
+    }
 }
 
 /* --- the way in */
@@ -277,7 +304,12 @@ static void put_dedupe(const struct conf_source *source, const struct httpd_requ
     struct buf id;
     unsigned char digest[CRYPT_DIGEST_MAX];
     buf_init(&id, TYPE_CEILING);
-    if (pick_text(&source->dedupe_key, r->fields, r->body, &id)) {
+    if (source->dedupe_signed) {
+        const struct verify_input input = {r->method, r->target, r->fields, r->body};
+        verify_signed_digest(source->verify, &input, digest);
+        buf_add(&id, (const char *)digest, crypt_digest_len(CRYPT_SHA256));
+    }
+    if (id.len > 0 || pick_text(&source->dedupe_key, r->fields, r->body, &id)) {
         const struct str parts[] = {source->name, STR("\n"), buf_str(&id)};
         crypt_digest(CRYPT_SHA256, parts, 3, digest);
         out[text_put_hex(out, digest, DEDUPE_KEY / 2)] = '\0';
@@ -382,6 +414,45 @@ static size_t find_routes(struct worker *w, struct httpd_request *r,
     return n;
 }
 
+static void on_kept(void *user, const char *reason)
+{
+    struct inbound *in = user;
+    struct httpd_request *r = in->request;
+    if (reason != NULL) {
+        refuse_inbound(in, reason);
+    } else if (r != NULL) {
+        struct field field = {in->echo, learned_secret(in->w, in->source->name)};
+        httpd_answer(r, &(struct httpd_answer){.status = 200,
+                                               .content_type = STR("application/json"),
+                                               .fields = &field,
+                                               .field_count = in->echo.len > 0,
+                                               .body = STR("{}"),
+                                               .close = in->w->draining});
+        stats_challenge(in->w, in->source->name);
+    }
+    inbound_free(in);
+}
+
+/* It leaves the secret of all that is to come: answered when that is kept. */
+static void keep_secret(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                        const struct challenge *c, const struct challenge_input *input)
+{
+    struct buf secret;
+    buf_init(&secret, TYPE_CEILING);
+    if (!verify_learns(source->verify)) {
+        refuse(w, r, source, "bad_challenge", "the configuration has the secret of this source");
+    } else if (!challenge_secret(c, input, &secret)) {
+        refuse(w, r, source, "bad_challenge",
+               "the secret that it leaves is missing, or no plain text");
+    } else {
+        struct inbound *in = inbound_new(w, r, source);
+        in->echo = c->header;
+        learned_keep(w, source, buf_str(&secret), on_kept, in);
+    }
+    crypt_wipe(secret.at, secret.len);
+    buf_done(&secret);
+}
+
 /* A provider asks whether somebody is there: answered at once, and never an event. */
 static bool is_challenge(struct worker *w, struct httpd_request *r,
                          const struct conf_source *source, const struct verify_input *input)
@@ -391,9 +462,13 @@ static bool is_challenge(struct worker *w, struct httpd_request *r,
     if (c == NULL) {
         return false;
     }
+    if (c->secret.name.len > 0) {
+        keep_secret(w, r, source, c, &in);
+        return true;
+    }
     struct buf body;
     buf_init(&body, HEADERS_CEILING);
-    const char *why = challenge_answer(c, source->verify, source->challenge_token, &in,
+    const char *why = challenge_answer(c, learned_verify(w, source), source->challenge_token, &in,
                                        (int64_t)time(NULL), &body);
     if (why != NULL) {
         refuse(w, r, source, "bad_challenge", why);
@@ -468,8 +543,8 @@ static void take_request(struct worker *w, struct httpd_request *r, bool again)
         refuse(w, r, source, "method", NULL);
         return;
     }
-    struct verify_verdict verdict =
-        verify_check_by(source->verify, &input, jwks_keys(w, source), (int64_t)time(NULL));
+    struct verify_verdict verdict = verify_check_by(learned_verify(w, source), &input,
+                                                    jwks_keys(w, source), (int64_t)time(NULL));
     if (verdict.detail == VERIFY_UNKNOWN_KEY && wait_for_keys(w, r, source, again)) {
         return;
     }

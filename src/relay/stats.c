@@ -10,8 +10,9 @@
 struct stats {
     struct metrics all;
     struct metric_family *accepted, *rejected, *admin_refused, *unrouted, *duplicate, *challenges,
-        *verified, *accept_latency, *attempts, *delivered, *parked, *dead, *dropped, *depth,
-        *inflight, *breaker, *paused, *held, *delivery_latency, *store_errors, *expiry;
+        *late, *deadline, *verified, *accept_latency, *attempts, *delivered, *parked, *dead,
+        *dropped, *depth, *inflight, *breaker, *paused, *held, *delivery_latency, *store_errors,
+        *expiry;
     struct metric *redis_up, *lease_valid, *journals, *left, *moved, *lost, *recovered, *overdue,
         *memory, *connections, *waiting, *unproven, *kept, *kept_dead, *spooled, *spool_bytes;
     struct map sources; /* struct source_stats by name */
@@ -20,7 +21,7 @@ struct stats {
 };
 
 struct source_stats {
-    struct metric *accepted, *latency, *unrouted, *duplicate, *challenges;
+    struct metric *accepted, *latency, *unrouted, *duplicate, *challenges, *late;
 };
 
 struct lane_stats {
@@ -65,6 +66,11 @@ struct stats *stats_new(void)
                                   "Events answered with the id of an earlier one.");
     s->challenges = metrics_family(m, count, "penstock_handshakes_total",
                                    "Handshakes of providers that were answered.");
+    s->late = metrics_family(m, count, "penstock_accept_late_total",
+                             "Events whose answer took more than half of what their provider waits "
+                             "for.");
+    s->deadline = metrics_family(m, gauge, "penstock_source_deadline_seconds",
+                                 "So long the provider waits for an answer; none where not known.");
     s->verified = metrics_family(m, count, "penstock_events_verified_total",
                                  "Events by the secret of their source that verified them.");
     s->accept_latency = metrics_family(m, hist, "penstock_accept_seconds",
@@ -119,7 +125,7 @@ struct stats *stats_new(void)
     s->expiry = metrics_family(m, gauge, "penstock_tls_certificate_expiry_seconds",
                                "When the listener's first certificate to expire does, Unix time.");
     s->expiry->sum = METRIC_LEAST;
-    s->breaker->sum = s->paused->sum = s->held->sum = METRIC_GREATEST;
+    s->breaker->sum = s->paused->sum = s->held->sum = s->deadline->sum = METRIC_GREATEST;
     return s;
 }
 
@@ -154,6 +160,12 @@ static struct source_stats *source_of(struct worker *w, struct str name)
         source->unrouted = metric_of(s->unrouted, "source", text, NULL);
         source->duplicate = metric_of(s->duplicate, "source", text, NULL);
         source->challenges = metric_of(s->challenges, "source", text, NULL);
+        source->late = metric_of(s->late, "source", text, NULL);
+        const struct conf_source *known = conf_find_source(w->conf, name);
+        if (known != NULL && known->deadline_ms > 0) {
+            metric_set(metric_of(s->deadline, "source", text, NULL),
+                       (uint64_t)known->deadline_ms / 1000);
+        }
         map_set(&s->sources, name, source);
     }
     return source;
@@ -229,6 +241,11 @@ void stats_unrouted(struct worker *w, struct str source)
 void stats_duplicate(struct worker *w, struct str source)
 {
     metric_add(source_of(w, source)->duplicate, 1);
+}
+
+void stats_late(struct worker *w, struct str source)
+{
+    metric_add(source_of(w, source)->late, 1);
 }
 
 void stats_challenge(struct worker *w, struct str source)

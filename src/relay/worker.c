@@ -8,6 +8,7 @@
 #include "relay/embedded.h"
 #include "relay/ingest.h"
 #include "relay/jwks.h"
+#include "relay/learned.h"
 #include "relay/lookup.h"
 #include "relay/move.h"
 #include "relay/node.h"
@@ -112,6 +113,7 @@ static void on_renewal(struct wheel_timer *t)
     lanes_tend(w);
     moves_pump(w);
     recoveries_go(w);
+    learned_read(w);
     worker_read_destinations(w); /* behind what lanes_tend asks: a drop must find that answered */
     wait_for_pauses(w);
     budget_tend(w);
@@ -186,8 +188,8 @@ static void look_at_start(struct wheel_timer *t)
 
 static void name_keys(struct worker *w)
 {
-    static const char *const names[SHARED_KEYS] = {"live", "destinations", "nodes", "usage",
-                                                   "secrets"};
+    static const char *const names[SHARED_KEYS] = {"live",  "destinations", "nodes",
+                                                   "usage", "learned",      "secrets"};
     for (int i = 0; i < SHARED_KEYS; i++) {
         snprintf(w->keys[i], sizeof w->keys[i], "%.*s%s", STR_ARG(w->conf->redis.prefix), names[i]);
     }
@@ -207,6 +209,7 @@ void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t 
     w->budget.limit = w->conf->redis.max_memory;
     w->stats = stats_new();
     secrets_init(w);
+    learned_init(w);
     w->moves_tail = &w->moves;
     name_keys(w);
     map_init(&w->lane_by_name);
@@ -374,4 +377,5 @@ void worker_done(struct worker *w)
     uv_mutex_destroy(&w->mail.lock);
     stats_free(w->stats);
     secrets_done(w);
+    learned_done(w);
 }

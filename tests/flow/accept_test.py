@@ -245,3 +245,36 @@ def answers_the_handshakes_of_providers(flow):
     assert p.metric("penstock_handshakes_total") == 3
     assert p.metric("penstock_events_accepted_total") == 0 and not sink.requests
     assert SECRET not in p.text() and "mine" not in p.text()
+
+
+def keeps_the_secret_that_a_handshake_leaves(flow):
+    """The first one, for all nodes and lives, until an operator forgets it."""
+    sink, redis = flow.sink(), flow.redis()
+    sources = ["asana: { verify: asana }", "fixed: { verify: asana, secret: configured }", "notion: { verify: notion }"]
+    a = flow.penstock({"d": sink}, redis, name="a", sources=sources)
+    b = flow.penstock({"d": sink}, redis, name="b", sources=sources)
+
+    def event(p, secret, body):
+        mac = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        return p.post("/hooks/asana", body, {"X-Hook-Signature": mac}).status
+
+    assert event(a, "anything", b"{}") == 401
+    answer = a.post("/hooks/asana", b"", {"X-Hook-Secret": "left-here"})
+    assert (answer.status, answer.getheader("x-hook-secret")) == (200, "left-here")
+    wait_for(lambda: event(a, "left-here", b'{"n":1}') == 200, "each worker of the node to know it")
+    wait_for(lambda: event(b, "left-here", b'{"n":2}') == 200, "the other node to know it")
+    answer = b.post("/hooks/asana", b"", {"X-Hook-Secret": "of-somebody-else"})
+    assert answer.status == 403 and answer.getheader("x-hook-secret") is None
+    assert event(b, "of-somebody-else", b"{}") == 401
+    assert a.post("/hooks/asana", b"", {"X-Hook-Secret": "left-here"}).status == 200, "the same once more"
+    assert a.post("/hooks/fixed", b"", {"X-Hook-Secret": "x"}).status == 403
+    assert a.post("/hooks/notion", b'{"verification_token":"secret_tok"}').status == 200
+    wait_for(lambda: a.api("/api/v1/sources/notion/secret") == {"secret": "secret_tok"}, "it to be shown to its operator")
+    assert a.stop() == 0
+    a.start()
+    wait_for(lambda: event(a, "left-here", b'{"n":3}') == 200, "the next life to know it")
+    assert a.admin("/api/v1/sources/asana/forget", "POST")[0] == 200
+    wait_for(lambda: event(b, "left-here", b"{}") == 401, "it to be forgotten")
+    wait_for(lambda: a.post("/hooks/asana", b"", {"X-Hook-Secret": "second"}).status == 200, "another one to be taken")
+    assert "left-here" not in a.text() + b.text() and "secret_tok" not in a.text()
+    assert sorted(json.loads(r.body)["n"] for r in sink.requests if r.body != b"{}")[:1] == [1]

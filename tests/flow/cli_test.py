@@ -212,7 +212,8 @@ def what_providers_gives_to_paste_is_a_configuration(flow):
     """All of them at once, with secrets of the form that each says."""
     key = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE1Fq3lPIVd3hZuTjfag84tEJrZY9XZME9Ck8FYsf/b4FT4RZRL0pkb4gzs94LtzKGZFhIBm4qI2tuX5ApXR+tJQ=="
     secrets = {"as it is": "a secret", "user:password, as it is": "user:password", "in hex": "00ff10aa",
-               "in base64 behind whsec_": "whsec_c2VjcmV0", "the provider's public key, in hex": "01" * 32}
+               "in base64 behind whsec_": "whsec_c2VjcmV0", "as it is, or in base64 behind whsec_": "whsec_c2VjcmV0",
+               "the provider's public key, in hex": "01" * 32}
     sources = []
     for row in map(json.loads, run("providers", "--json")[1].splitlines()):
         secret = key if row["kind"] == "ecdsa" else "AQ" * 21 + "E=" if row["kind"] == "ed25519" and "64" in row["secret"] \
@@ -436,7 +437,8 @@ def says_when_which_secret_was_used_last(flow):
 
     assert shown() == ["stripe  /hooks/stripe  verify: stripe",
                        "  secret new never used: nothing is signed by it yet, keep the others",
-                       "  secret y2024 never used: keep it, the newest is not in use"]
+                       "  secret y2024 never used: keep it, the newest is not in use",
+                       '  Stripe; "penstock providers stripe" says what to enter there']
     assert p.stripe(b"{}").status == 200
     assert "an older secret still signs events" in p.text() and p.text().count("an older secret") == 1
     assert p.stripe(b"{}").status == 200
@@ -454,5 +456,5 @@ def says_when_which_secret_was_used_last(flow):
     for field in redis.cli("HKEYS", key).split():
         redis.cli("HINCRBY", key, field, -26 * 3600 * 1000)
     p.start()
-    assert shown()[1:] == ["  secret new last used 26 h ago", "  secret y2024 last used 26 h ago: safe to remove"]
+    assert shown()[1:3] == ["  secret new last used 26 h ago", "  secret y2024 last used 26 h ago: safe to remove"]
     assert verb("sources", "show", "nobody")[0] == 1

@@ -30,6 +30,21 @@ def a_delivery_that_comes_again_is_the_first_event(flow):
     assert len(sink.requests) == 3
 
 
+def a_replay_with_another_delivery_id_is_the_first_event(flow):
+    """GitHub does not sign its delivery id: what it signs tells a replay."""
+    sink = flow.sink()
+    p = flow.penstock({"ci": sink}, flow.redis(), sources=[SOURCE[0] % (SECRET, "{ window: 10m, key: signed }")])
+    first = event_of(github(p, "one", b'{"a":1}'))
+    assert event_of(github(p, "made-up", b'{"a":1}')) == first
+    body = b'{"a":1}'
+    shouted = {k: v.replace("sha256=", "").upper() for k, v in sign_github(body).items()}
+    spelt = {k: "sha256=" + v for k, v in shouted.items()}
+    assert event_of(p.post("/hooks/github", body, {**spelt, "X-GitHub-Delivery": "two"})) == first
+    assert event_of(github(p, "one", b'{"a":2}')) != first
+    sink.wait(2)
+    assert p.metric("penstock_events_duplicate_total") == 2
+
+
 def of_many_at_once_on_two_nodes_one_is_delivered(flow):
     sink, redis = flow.sink(), flow.redis()
     nodes = [flow.penstock({"ci": sink}, redis, sources=[SOURCE[0] % (SECRET, "10m")], name=n) for n in ("a", "b")]

@@ -1,4 +1,6 @@
 """Promises about the open internet: who may connect, how much, how slowly."""
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -96,7 +98,8 @@ def closes_a_stranger_on_a_proxy_port(flow):
 def answers_429_beyond_a_sources_rate(flow):
     redis, a = flow.redis(), flow.sink()
     p = flow.penstock({"a": a}, redis, sources=["stripe: { verify: stripe, secret: whsec_flow_test, rate: 5/s }",
-                                                "free: { verify: none }"])
+                                                "free: { verify: none }",
+                                                "segment: { verify: segment, secret: s, rate: 1/h }"])
     for _ in range(50):  # of nobody: they use nothing up
         assert p.post("/hooks/stripe", b"{}", {"Stripe-Signature": "t=1,v1=00"}).status == 401
     began = time.monotonic()
@@ -107,6 +110,8 @@ def answers_429_beyond_a_sources_rate(flow):
     assert 5 <= accepted <= 6 + 5 * took and len(late) == 30 - accepted, [r.status for r in answers]
     assert all(r.getheader("Retry-After") == "1" and json.loads(r.body) == {"error": "rate_limited"} for r in late)
     assert p.post("/hooks/free", b"{}").status == 200, "another source is unharmed"
+    signed = {"X-Signature": hmac.new(b"s", b"{}", hashlib.sha1).hexdigest()}
+    assert [p.post("/hooks/segment", b"{}", signed).status for _ in range(2)] == [200, 503], "it loses what is answered 4xx"
     wait_for(lambda: p.stripe(b'{"seq":99}').status == 200, "the bucket to fill again")
 
 

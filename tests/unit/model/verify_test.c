@@ -15,6 +15,7 @@ struct bench { /* a verifier and a request under construction */
     struct fields fields;
     char text[16][512];
     size_t texts;
+    const char *target;
 };
 
 static void bench_open(struct bench *b, const struct verify_recipe *r, const char *one,
@@ -56,7 +57,8 @@ __attribute__((format(printf, 3, 4))) static void header(struct bench *b, const 
 
 static struct verify_verdict check(struct bench *b, const char *body, int64_t now)
 {
-    struct verify_input in = {STR("POST"), STR("/hooks/x"), &b->fields, str_of(body)};
+    struct verify_input in = {STR("POST"), str_of(b->target == NULL ? "/hooks/x" : b->target),
+                              &b->fields, str_of(body)};
     return verify_check(b->v, &in, now);
 }
 
@@ -574,6 +576,170 @@ static void sign_and_check(struct verify *v, struct str body)
     buf_done(&out);
 }
 
+/* Its newer secrets are keys in base64, its older ones are keys as they are. */
+static void polar_signs_by_either_key(void **state)
+{
+    (void)state;
+    struct bench b;
+    const char *body = "{\"type\":\"order.paid\"}",
+               *text = "m1.1735689600.{\"type\":\"order.paid\"}";
+    const char *const secrets[] = {"whsec_c2VjcmV0", "whsec_c2VjcmV0", "polar-secret!"};
+    const char *const keys[] = {"secret", "whsec_c2VjcmV0", "polar-secret!"};
+    for (int i = 0; i < 3; i++) {
+        bench_preset(&b, "polar", secrets[i], NULL);
+        header(&b, "webhook-id", "m1");
+        header(&b, "webhook-timestamp", "1735689600");
+        header(&b, "webhook-signature", "v1,%s",
+               mac(EVP_sha256(), keys[i], strlen(keys[i]), text, true));
+        genuine(&b, body, NOW, 0);
+        refused(&b, "{}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+        bench_close(&b);
+    }
+}
+
+/* ---- signatures in the body, and over a form ---- */
+
+static void mailgun_signs_a_token(void **state)
+{
+    (void)state;
+    struct bench b;
+    char body[512];
+    const char *event = "\"event-data\":{\"event\":\"opened\"}";
+    bench_preset(&b, "mailgun", "old", "key");
+    snprintf(
+        body, sizeof body,
+        "{\"signature\":{\"token\":\"tok\",\"timestamp\":\"1529006854\",\"signature\":\"%s\"},%s}",
+        hex("key", "1529006854tok"), event);
+    genuine(&b, body, NOW, 1);
+    snprintf(
+        body, sizeof body,
+        "{\"signature\":{\"token\":\"tik\",\"timestamp\":\"1529006854\",\"signature\":\"%s\"},%s}",
+        hex("key", "1529006854tok"), event);
+    refused(&b, body, NOW, VERIFY_BAD_SIGNATURE, "no secret made the signature in the body");
+    refused(&b, "{\"signature\":{}}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    refused(&b, "{\"signature\":\"x\"}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    refused(&b, "[1", NOW, VERIFY_BAD_SIGNATURE, "is no JSON");
+    refused(&b, "", NOW, VERIFY_BAD_SIGNATURE, "is no JSON");
+    bench_close(&b);
+}
+
+#define ADYEN_ITEM(amount, signature)                                                              \
+    "{\"NotificationRequestItem\":{\"additionalData\":{\"hmacSignature\":\"" signature             \
+    "\"},\"amount\":{\"value\":" amount ",\"currency\":\"EUR\"},"                                  \
+    "\"pspReference\":\"7914073381342284\",\"eventCode\":\"AUTHORISATION\","                       \
+    "\"merchantAccountCode\":\"TestMerchant\",\"merchantReference\":"                              \
+    "\"TestPayment-1407325143704\",\"success\":\"true\"}}"
+
+/* The test of Adyen's own libraries. */
+static void adyen_signs_each_item(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_preset(&b, "adyen", "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+                 NULL);
+#define GOOD ADYEN_ITEM("1130", "coqCmt/IZ4E3CzPvMY8zTjQVL5hYJUiBRg8UU+iCWo0=")
+#define BAD ADYEN_ITEM("9130", "coqCmt/IZ4E3CzPvMY8zTjQVL5hYJUiBRg8UU+iCWo0=")
+    genuine(&b, "{\"notificationItems\":[" GOOD "]}", NOW, 0);
+    genuine(&b, "{\"notificationItems\":[" GOOD "," GOOD "]}", NOW, 0);
+    refused(&b, "{\"notificationItems\":[" GOOD "," BAD "]}", NOW, VERIFY_BAD_SIGNATURE,
+            "no secret");
+    refused(&b, "{\"notificationItems\":[" BAD "]}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    refused(&b, "{\"notificationItems\":[]}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    refused(&b, "{\"notificationItems\":{}}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    refused(&b, GOOD, NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    bench_close(&b);
+}
+
+static void graph_shows_its_token_in_each_item(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_preset(&b, "microsoft-graph", "mine", NULL);
+    genuine(&b, "{\"value\":[{\"clientState\":\"mine\"},{\"clientState\":\"mine\"}]}", NOW, 0);
+    refused(&b, "{\"value\":[{\"clientState\":\"mine\"},{\"clientState\":\"min\"}]}", NOW,
+            VERIFY_BAD_SIGNATURE, "no secret");
+    refused(&b, "{\"value\":[{\"clientState\":\"mine\"},{}]}", NOW, VERIFY_BAD_SIGNATURE,
+            "no secret");
+    refused(&b, "{\"value\":[]}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    bench_close(&b);
+}
+
+/* The vectors are of twilio-node's own tests. */
+static void twilio_signs_a_form_or_the_hash_of_a_body(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct verify_recipe r = *verify_preset(STR("twilio"));
+    r.public_url = STR("https://mycompany.com/myapp.php");
+    const char *form = "To=%2B18005551212&CallSid=CA1234567890ABCDE&Caller=%2B14158675309&"
+                       "From=%2B14158675309&Digits=1234";
+    bench_open(&b, &r, "12345", NULL);
+    header(&b, "X-Twilio-Signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
+    header(&b, "Content-Type", "application/x-www-form-urlencoded; charset=UTF-8");
+    b.target = "/hooks/twilio?foo=1&bar=2";
+    genuine(&b, form, NOW, 0);
+    refused(&b, "To=%2B18005551212&CallSid=CA1234567890ABCDE", NOW, VERIFY_BAD_SIGNATURE,
+            "no secret");
+    genuine(&b,
+            "Digits=1234&To=%2B18005551212&CallSid=CA1234567890ABCDE&Caller=%2B14158675309&"
+            "From=%2B14158675309&Digits=1234",
+            NOW, 0); /* said twice, signed once */
+    refused(&b, "To=%2", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    b.target = "/hooks/twilio?foo=1&bar=3";
+    refused(&b, form, NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    bench_close(&b);
+    r.body_hash = STR_NONE;
+    struct verify *none;
+    const struct str secret = STR("12345");
+    room_holds(str_of(verify_new(&none, &r, &secret, 1, NULL)),
+               "{form} and {/pointer} are of presets");
+    r.body_hash = STR("bodySHA256");
+    const char *body = "{\"property\": \"value\", \"boolean\": true}";
+    bench_open(&b, &r, "12345", NULL);
+    header(&b, "X-Twilio-Signature", "a9nBmqA0ju/hNViExpshrM61xv4=");
+    header(&b, "Content-Type", "application/json");
+    b.target = "/hooks/twilio?foo=1&bar=2&bodySHA256="
+               "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620";
+    genuine(&b, body, NOW, 0);
+    refused(&b, "{\"property\": \"other\"}", NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
+    b.target = "/hooks/twilio?foo=1&bar=2";
+    refused(&b, body, NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
+    bench_close(&b);
+    bench_open(&b, &r, "12345", NULL); /* called a form, but its body is none that was signed */
+    header(&b, "X-Twilio-Signature", "a9nBmqA0ju/hNViExpshrM61xv4=");
+    header(&b, "Content-Type", "application/x-www-form-urlencoded");
+    b.target = "/hooks/twilio?foo=1&bar=2&bodySHA256="
+               "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620";
+    refused(&b, "&=&", NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
+    bench_close(&b);
+}
+
+/* What a replay cannot change is the same, and what it can makes no difference. */
+static void what_is_signed_tells_events_apart(void **state)
+{
+    (void)state;
+    static const char *const schemes[] = {"github", "standard", "stripe", "livekit", "cloudinary"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        unsigned char digests[3][CRYPT_DIGEST_MAX];
+        struct bench b;
+        bench_preset(&b, schemes[i], "c2VjcmV0", NULL);
+        for (int k = 0; k < 3; k++) {
+            struct fields fields = {0};
+            struct buf out;
+            struct str body = k < 2 ? STR("{\"a\":1}") : STR("{\"a\":2}");
+            buf_init(&out, 4096);
+            assert_null(verify_sign(b.v, STR("POST"), body, NOW, STR("m1"), &fields, &out));
+            assert_true(k != 1 || fields_add(&fields, STR("X-Other"), STR("made up")));
+            struct verify_input in = {STR("POST"), k == 1 ? STR("/x?y") : STR("/x"), &fields, body};
+            verify_signed_digest(b.v, &in, digests[k]);
+            buf_done(&out);
+        }
+        assert_memory_equal(digests[0], digests[1], 32);
+        assert_memory_not_equal(digests[0], digests[2], 32);
+        bench_close(&b);
+    }
+}
+
 /* A secret of the form that the recipe wants. */
 static const char *secret_of(const struct verify_recipe *r)
 {
@@ -629,7 +795,8 @@ static void what_it_signs_it_takes(void **state)
     for (size_t i = 0; verify_preset_at(i) != NULL; i++) {
         struct bench b;
         struct verify_recipe r = *verify_preset_at(i);
-        if (r.kind == VERIFY_ED25519 || r.kind == VERIFY_ECDSA || r.jwks) {
+        bool is_in_body = r.sig_pointer.len > 0 || str_eq(r.name, STR("twilio"));
+        if (r.kind == VERIFY_ED25519 || r.kind == VERIFY_ECDSA || is_in_body || r.jwks) {
             continue;
         }
         r.public_url = STR("https://hooks.example.com/x"); /* of those who sign it */
@@ -702,6 +869,12 @@ int main(void)
         cmocka_unit_test(every_header_of_a_list_is_tried),
         cmocka_unit_test(impossible_recipes_are_refused),
         cmocka_unit_test(bad_secrets_are_refused),
+        cmocka_unit_test(polar_signs_by_either_key),
+        cmocka_unit_test(mailgun_signs_a_token),
+        cmocka_unit_test(adyen_signs_each_item),
+        cmocka_unit_test(graph_shows_its_token_in_each_item),
+        cmocka_unit_test(twilio_signs_a_form_or_the_hash_of_a_body),
+        cmocka_unit_test(what_is_signed_tells_events_apart),
         cmocka_unit_test(what_it_signs_it_takes),
         cmocka_unit_test(samples_are_of_their_provider),
         cmocka_unit_test(signs_as_the_provider_does),

@@ -1,0 +1,171 @@
+/* Signatures that are in a JSON body, and those over the fields of a form. */
+#include "model/verify_parts.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELDS_MOST 1024 /* of a form */
+
+/* ---- in the body ---- */
+
+/* Which secret signed what is here, -1: none. */
+static int match_one(const struct verify *v, const struct verify_input *in, struct yyjson_val *from)
+{
+    struct verify_claim c = {.n = 0};
+    struct verify_values values = {.method = in->method, .body = in->body, .from = from};
+    char digits[24];
+    struct str text = pick_value(pick_at(from, v->r.sig_pointer), digits);
+    if (v->r.kind == VERIFY_TOKEN) {
+        c.token = text;
+    } else {
+        verify_claim_signature(&c, &v->r, text);
+    }
+    int matched = -1;
+    for (size_t i = 0; i < v->secret_count; i++) { /* all of them, whichever it is */
+        bool matches = verify_matches(v, &v->secrets[i], &c, &values);
+        matched = matches && matched < 0 ? (int)i : matched;
+    }
+    return matched;
+}
+
+/* All elements must pass: one forged event among genuine ones is a forged body. */
+static int match_each(const struct verify *v, const struct verify_input *in,
+                      struct yyjson_val *list)
+{
+    int first = -1;
+    size_t n = pick_count(list);
+    for (size_t i = 0; i < n; i++) {
+        int matched = match_one(v, in, pick_item(list, i));
+        if (matched < 0) {
+            return -1;
+        }
+        first = i == 0 ? matched : first;
+    }
+    return first;
+}
+
+struct verify_verdict verify_body_check(const struct verify *v, const struct verify_input *in)
+{
+    struct pick_body *body = pick_open(in->body);
+    if (body == NULL) {
+        return (struct verify_verdict){VERIFY_BAD_SIGNATURE,
+                                       "the body, where its signature would be, is no JSON", -1};
+    }
+    struct yyjson_val *root = pick_root(body);
+    int matched =
+        v->r.each.len == 0 ? match_one(v, in, root) : match_each(v, in, pick_at(root, v->r.each));
+    pick_close(body);
+    if (matched < 0) {
+        return (struct verify_verdict){VERIFY_BAD_SIGNATURE,
+                                       "no secret made the signature in the body", -1};
+    }
+    return (struct verify_verdict){NULL, NULL, matched};
+}
+
+/* ---- over a form ---- */
+
+struct form_field {
+    size_t name, name_len, value_len; /* in `text`: the value stands behind its name */
+    const struct buf *text;
+};
+
+static bool is_form(const struct verify_input *in)
+{
+    const struct str *type = fields_find(in->fields, STR("content-type"));
+    return type != NULL && str_istarts(*type, STR("application/x-www-form-urlencoded"));
+}
+
+/* By name, then by value, byte for byte. */
+static int compare(const void *a, const void *b)
+{
+    const struct form_field *x = a, *y = b;
+    const char *text = x->text->at;
+    size_t least = x->name_len < y->name_len ? x->name_len : y->name_len;
+    int c = memcmp(text + x->name, text + y->name, least);
+    if (c == 0 && x->name_len != y->name_len) {
+        c = x->name_len < y->name_len ? -1 : 1;
+    }
+    if (c == 0) {
+        least = x->value_len < y->value_len ? x->value_len : y->value_len;
+        c = memcmp(text + x->name + x->name_len, text + y->name + y->name_len, least);
+    }
+    return c != 0 ? c : x->value_len < y->value_len ? -1 : x->value_len > y->value_len;
+}
+
+static bool read_form(struct str body, struct buf *text, struct form_field *fields, size_t *n)
+{
+    struct str pair, name, value;
+    bool more = body.len > 0;
+    for (*n = 0; more; ++*n) {
+        more = str_cut(body, '&', &pair, &body);
+        value = str_cut(pair, '=', &name, &value) ? value : STR_NONE;
+        if (*n == FIELDS_MOST) {
+            return false;
+        }
+        struct form_field *f = &fields[*n];
+        *f = (struct form_field){.name = text->len, .text = text};
+        if (!buf_add_form(text, name)) {
+            return false;
+        }
+        f->name_len = text->len - f->name;
+        if (!buf_add_form(text, value)) {
+            return false;
+        }
+        f->value_len = text->len - f->name - f->name_len;
+    }
+    return !text->failed;
+}
+
+void verify_put_form(const struct verify_input *in, struct buf *out)
+{
+    if (!is_form(in)) {
+        return;
+    }
+    struct buf text;
+    struct form_field *fields = malloc(FIELDS_MOST * sizeof *fields);
+    ENSURE(fields != NULL);
+    size_t n;
+    buf_init(&text, in->body.len + 1);
+    if (!read_form(in->body, &text, fields, &n)) {
+        out->failed = true;
+        n = 0;
+    }
+    qsort(fields, n, sizeof *fields, compare);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && compare(&fields[i - 1], &fields[i]) == 0) {
+            continue; /* Twilio's library takes a set of them */
+        }
+        buf_add(out, text.at + fields[i].name, fields[i].name_len + fields[i].value_len);
+    }
+    buf_done(&text);
+    free(fields);
+}
+
+const char *verify_body_hash(const struct verify *v, const struct verify_input *in)
+{
+    if (v->r.body_hash.len == 0) {
+        return NULL;
+    }
+    unsigned char wanted[CRYPT_DIGEST_MAX], digest[CRYPT_DIGEST_MAX];
+    struct str path, query, pair, name, value = STR_NONE;
+    size_t n = 0, found = 0;
+    bool more = str_cut(in->target, '?', &path, &query);
+    while (more) {
+        more = str_cut(query, '&', &pair, &query);
+        if (str_cut(pair, '=', &name, &pair) && str_eq(name, v->r.body_hash)) {
+            found++;
+            value = pair;
+        }
+    }
+    if (found == 0 && is_form(in)) { /* its fields are signed */
+        return NULL;
+    }
+    crypt_digest(CRYPT_SHA256, &in->body, 1, digest);
+    if (found != 1 || !text_get_hex(value, wanted, sizeof wanted, &n) || n != 32 ||
+        !crypt_equal(wanted, digest, n)) {
+        return "the query's hash of the body is missing, or of another body";
+    }
+    return NULL;
+}

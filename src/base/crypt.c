@@ -181,14 +181,19 @@ struct crypt_public *crypt_public_new(enum crypt_public_kind kind, struct str by
     return keep_public(kind, read_public(kind, bytes));
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 struct crypt_public *crypt_public_of_pem(enum crypt_public_kind kind, struct str text)
 {
     const struct str head = STR("-----BEGIN PUBLIC KEY-----"),
                      foot = STR("-----END PUBLIC KEY-----");
-    while (text.len > 0 && strchr(" \t\r\n", text.at[text.len - 1]) != NULL) {
+    while (text.len > 0 && is_space(text.at[text.len - 1])) {
         text.len--;
     }
-    while (text.len > 0 && strchr(" \t\r\n", text.at[0]) != NULL) {
+    while (text.len > 0 && is_space(text.at[0])) {
         text = str_from(text, 1);
     }
     if (!str_starts(text, head) || !str_ends(text, foot)) { /* OpenSSL skips what is around it */

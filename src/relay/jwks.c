@@ -71,6 +71,7 @@ static void on_next(struct wheel_timer *t)
 static void take_keys(struct jwks_feed *f, struct jwks *keys, const struct fields *answer)
 {
     int64_t lifetime_ms = jwks_lifetime_s(answer) * 1000;
+    f->missed_ms = f->keys == NULL ? 0 : f->missed_ms; /* that was no made-up name */
     jwks_free(f->keys);
     f->keys = keys;
     f->failures = 0;
@@ -78,6 +79,12 @@ static void take_keys(struct jwks_feed *f, struct jwks *keys, const struct field
     wheel_arm(&f->w->wheel, &f->next, (uint64_t)lifetime_ms, on_next);
     log_line(LOG_INFO, "public keys read", "source", "%.*s", STR_ARG(f->source->name), "keys",
              "%zu", jwks_count(keys), "for_s", "%lld", (long long)(lifetime_ms / 1000), NULL);
+}
+
+static uint64_t pause_ms(unsigned failures)
+{
+    uint64_t ms = (uint64_t)RETRY_LEAST_MS << (failures < 7 ? failures - 1 : 6);
+    return ms < RETRY_MOST_MS ? ms : RETRY_MOST_MS;
 }
 
 static void say_failed(const struct jwks_feed *f, const char *why, int status, uint64_t again_ms)
@@ -102,10 +109,11 @@ static void on_read(struct httpc_call *call, const struct httpc_result *r)
                                                      verify_algorithm(f->source->verify));
     if (why == NULL) {
         take_keys(f, keys, r->fields);
-    } else if (r->reason != HTTPC_CANCELLED) {
-        uint64_t again_ms = (uint64_t)RETRY_LEAST_MS << (f->failures < 6 ? f->failures : 6);
-        again_ms = again_ms < RETRY_MOST_MS ? again_ms : RETRY_MOST_MS;
+    } else {
         f->failures++;
+    }
+    if (why != NULL && r->reason != HTTPC_CANCELLED) {
+        uint64_t again_ms = pause_ms(f->failures);
         wheel_arm(&f->w->wheel, &f->next, again_ms, on_next);
         say_failed(f, why, r->status, again_ms);
     }

@@ -425,6 +425,9 @@ static void prints_what_it_reads_back(void **state)
         "  u: {verify: {type: jwt, algorithm: HS384, header: Authorization, body_claim: b, "
         "leeway: 0s}, secret: x}\n"
         "  v: {verify: {type: livekit, issuer: APIx}, secret: x}\n"
+        "  w: {verify: {type: jwt, algorithm: ES256, token_in_body: true, jwks_url: "
+        "'https://X.example/k?a=1', max_age: 5m}}\n"
+        "  x: {verify: {type: google-pubsub, audience: us, email: a@b}}\n"
         "destinations:\n"
         "  d: {url: http://d, headers: {Authorization: hidden, X-Env: prod, X-V: '${TOKEN}'},"
         " retry: {exponential: {factor: 1.5}}}\n"
@@ -433,6 +436,10 @@ static void prints_what_it_reads_back(void **state)
     buf_init(&first, 65536);
     buf_init(&second, 65536);
     buf_init(&errors, 65536);
+    room_text(c->sources[4].jwks.host, "x.example", "host of the keys");
+    room_text(c->sources[4].jwks.target, "/k?a=1", "their path");
+    assert_int_equal(c->sources[4].jwks.port, 443);
+    room_text(c->sources[5].jwks.host, "www.googleapis.com", "host of a preset's keys");
     conf_print(c, &first);
     conf_unref(c);
     room_lacks(str_head(buf_str(&first), 400), "hidden"); /* the body has it on purpose */
@@ -446,6 +453,9 @@ static void prints_what_it_reads_back(void **state)
     room_holds(buf_str(&first), "verify: stripe\n");
     room_holds(buf_str(&first), "algorithm: HS384\n");
     room_holds(buf_str(&first), "leeway: 0s\n");
+    room_holds(buf_str(&first), "max_age: 5m\n");
+    room_holds(buf_str(&first), "jwks_url: \"https://X.example/k?a=1\"\n");
+    room_holds(buf_str(&first), "type: google-pubsub\n      audience: us\n      email: a@b\n");
     room_holds(buf_str(&first), "type: livekit\n      issuer: APIx\n");
     room_holds(buf_str(&first), "factor: 1.5\n");
     room_holds(buf_str(&first),

@@ -4,6 +4,7 @@
  *   scheme   what is digested and how it is written: see `hmac` below
  *   body     (n, now_ms) => what the library wants to see in an event, where it looks; n makes it unique
  *   library  the package; ask: async (load) => (request, secret) => does the library accept it? (false, or throws)
+ *   url, issuer  what its source says beside the type
  *   differs  {case: why} where the library is known to judge otherwise than the provider signs
  * A request is {h: headers by lower-case name, text, bytes, url, method}. */
 import crypto from 'node:crypto';
@@ -38,6 +39,8 @@ export const packages = {
             'compare-versions@6.1.1', 'isbot@5.2.3', 'jose@5.10.0', 'lossless-json@4.3.3', 'tslib@2.8.1'],
     }),
     '@slack/bolt': alone('5.1.0', { paths: ['dist/receivers'], needs: ['tsscmp@1.0.6'] }),
+    '@upstash/qstash': alone('2.12.0', { paths: ['index.js'], needs: ['jose@5.10.0', 'neverthrow@7.2.0', 'uncrypto@0.1.3'] }),
+    '@vonage/jwt': { version: '1.17.1' },
     '@workos-inc/node': { version: '11.0.0' },
     '@zoom/rivet': { version: '0.4.0' },
     'box-node-sdk': alone('10.12.0', {
@@ -51,6 +54,10 @@ export const packages = {
     'discord-interactions': { version: '4.4.0' },
     'gocardless-nodejs': alone('10.1.2', { paths: ['cjs/package.json', 'cjs/webhooks.js'] }),
     'lithic': alone('0.145.0'),
+    'livekit-server-sdk': alone('2.19.2', {
+        paths: ['dist'], needs: ['@bufbuild/protobuf@1.10.1', '@livekit/protocol@1.51.0', 'jose@5.10.0'],
+    }),
+    'messagebird': { version: '4.0.1' },
     'modern-treasury': alone('3.3.0'),
     'openai': alone('7.55.0'),
     'orb-billing': alone('6.11.0'),
@@ -106,6 +113,10 @@ const token = (header) => ({ kind: 'token', header });
 const basic = () => ({ kind: 'basic', header: 'Authorization', secret: (name) => `user-${name}:${raw(name)}` });
 /* A signature that is inside of the body: `seal` puts it into an event, `at` says where they are. */
 const inside = (seal, at, more = {}) => ({ kind: 'inside', seal, at, key: utf8, encoding: 'hex', ...more });
+/* A token: `claims` of {at: seconds, n, body, url, query}; `bond`: which one is the SHA-256 of the body, and how it is
+ * written; `life`: the seconds from `at` to its end, where it has one; `algorithms`: by the first of them it is signed. */
+const jwt = (header, more) => ({ kind: 'jwt', header, prefix: '', algorithms: ['HS256'], ...more });
+const sha256 = (bytes, encoding) => crypto.createHash('sha256').update(bytes).digest(encoding);
 const PUBLIC_URL = 'https://hooks.example.com/in?of=penstock';
 
 /* A constructor, however its module exports it. */
@@ -652,6 +663,64 @@ export const presets = {
             };
         },
     },
+    vonage: {
+        scheme: jwt('Authorization', {
+            prefix: 'Bearer ', bond: ['payload_hash', 'hex'],
+            claims: (r) => ({ iat: r.at, jti: `j${r.n}`, iss: 'Vonage', payload_hash: sha256(r.body, 'hex'), api_key: 'abcd1234', application_id: 'a' }),
+        }),
+        library: '@vonage/jwt',
+        /* It looks at the signature and the times; the digest is compared as Vonage's document says. */
+        ask: async (load) => {
+            const { verifySignature } = load.cjs('@vonage/jwt');
+            return (r, secret) => {
+                const token = r.h.authorization.split(' ')[1];
+                return verifySignature(token, secret) && JSON.parse(Buffer.from(token.split('.')[1], 'base64url')).payload_hash === sha256(r.bytes, 'hex');
+            };
+        },
+    },
+    messagebird: {
+        scheme: jwt('MessageBird-Signature-JWT', {
+            algorithms: ['HS256', 'HS384', 'HS512'], bond: ['payload_hash', 'hex'], urlClaim: 'url_hash', issuer: 'MessageBird', life: 60,
+            claims: (r) => ({
+                iss: 'MessageBird', nbf: r.at, exp: r.at + 60, jti: `j${r.n}`, url_hash: sha256(r.url + r.query, 'hex'), payload_hash: sha256(r.body, 'hex'),
+            }),
+        }),
+        url: PUBLIC_URL.split('?')[0], more: messagebirdMore, library: 'messagebird',
+        differs: { 'a little ahead': 'it allows for 5 s', 'past its end, but only a little': 'it allows for 5 s' },
+        ask: async (load) => {
+            const { verify } = load.cjs('messagebird/lib/webhook-signature-jwt');
+            return (r, secret) => verify(r.url, r.bytes, r.h['messagebird-signature-jwt'], crypto.createSecretKey(Buffer.from(secret)));
+        },
+    },
+    livekit: {
+        scheme: jwt('Authorization', {
+            bond: ['sha256', 'base64'], issuer: 'APIpenstock', life: 300,
+            claims: (r) => ({ exp: r.at + 300, iss: 'APIpenstock', nbf: r.at, sha256: sha256(r.body, 'base64') }),
+        }),
+        issuer: 'APIpenstock', type: 'application/webhook+json', library: 'livekit-server-sdk',
+        body: (n) => ({ event: 'room_started', room: { sid: 'RM_1', name: 'pipe' }, id: `EV_${n}`, createdAt: '1735689600' }),
+        differs: { 'a little ahead': 'it allows for 10 s', 'past its end, but only a little': 'it allows for 10 s' },
+        ask: async (load) => {
+            const { WebhookReceiver } = load.cjs('./node_modules/livekit-server-sdk/dist/WebhookReceiver.cjs');
+            return (r, secret) => new WebhookReceiver('APIpenstock', secret).receive(r.text, r.h.authorization);
+        },
+    },
+    qstash: {
+        scheme: jwt('Upstash-Signature', {
+            bond: ['body', 'base64url'], urlClaim: 'sub', issuer: 'Upstash', life: 300,
+            claims: (r) => ({
+                iss: 'Upstash', sub: r.url + r.query, exp: r.at + 300, nbf: r.at, iat: r.at, jti: `jwt_${r.n}`, body: sha256(r.body, 'base64url') + '=',
+            }),
+        }),
+        url: PUBLIC_URL.split('?')[0], headers: (n) => ({ 'Upstash-Message-Id': `msg_${n}` }), more: qstashMore, library: '@upstash/qstash',
+        differs: { 'a little ahead': 'it allows for no clock that is off', 'past its end, but only a little': 'it allows for no clock that is off' },
+        ask: async (load) => {
+            const { Receiver } = load.cjs('./node_modules/@upstash/qstash/index.js');
+            return (r, key) => new Receiver({ currentSigningKey: key, nextSigningKey: key, devMode: false }).verify({
+                signature: r.h['upstash-signature'], body: r.text, url: r.url,
+            });
+        },
+    },
     none: { scheme: { kind: 'none' } },
 };
 
@@ -698,6 +767,20 @@ function* twilioMore({ unique, sha256 }) {
     yield ['the boundary of two fields moved', 'refuse', { body: () => 'a=bc&MessageSid=SM1', sent: 'a=b&cMessageSid=SM1' }];
 }
 
+function* messagebirdMore({ unique }) {
+    const bare = { body: () => '', claims: (c) => delete c.payload_hash };
+    yield ['a query', 'accept', { query: '?obj%5Bfield%5D=val&param=value+with+spaces' }];
+    yield ['no body, so no claim of it', 'accept', bare];
+    yield ['a body where there was none', 'refuse', { ...bare, sent: `{"id":"${unique()}"}` }];
+    yield ['no body where there was one', 'refuse', { sent: '' }];
+}
+
+function* qstashMore() {
+    yield ['a query', 'accept', { query: '?foo=1&bar=%27' }];
+    yield ['a digest without its padding', 'accept', { claims: (c) => (c.body = c.body.replace('=', '')) }];
+    yield ['no body where there was one', 'refuse', { sent: '' }];
+}
+
 /* Zoom's verifier is inside of its receivers; the one for AWS needs no port. */
 async function askZoom(load) {
     const { AwsLambdaReceiver } = await load('@zoom/rivet/users');
@@ -705,6 +788,25 @@ async function askZoom(load) {
         const receiver = new AwsLambdaReceiver({ webhooksSecretToken });
         return (await receiver.start()({ body: r.text, headers: r.h, isBase64Encoded: false }, {})).statusCode === 200;
     };
+}
+
+function messagebirdVectors() {
+    const times = { iss: 'MessageBird', nbf: 1625479200, exp: 1625479260 };
+    const root = { ...times, jti: '59a244dc-e9ad-4e23-9778-371faa238f72', url_hash: '0f115db062b7c0dd030b16878c99dea5c354b49dc37b38eb8846179c7783e9d7' };
+    const path = {
+        ...times, jti: '93e55006-a0e8-4526-a190-fa5ff00ea116', url_hash: '41f05f0ddd0a22ab209ac46f47c4572d9cefa257ed74b24004bae753ece6c260',
+        payload_hash: 'dffd6021bb2bd5b0af676290809ec3a53191dd81c7f70a4b28688a362182986f',
+    };
+    return [
+        ['HS256', path, '/path', '?bar=1&foo=2', 'Hello, World!', '_H--TOuYFLpeEH39-rg5E3IHVkjHozBcaKVWPRC5m9I'],
+        ['HS256', root, '/', '', '', '6Fp0rVOsRr1fj9S2GidXAfkmPVofKr8_RTffC6G6r2E'],
+        ['HS384', root, '/', '', '', 'KNMW-29X77lZeuPmThmHWc_RUAvTkaDkpxIZK6mqE08v8mWKiU9Edh4QXwAJO2nv'],
+        ['HS512', root, '/', '', '', 'rd6r0iMyNGnVPCwurETphE3Y8rpAyvvnUK0S8WvGUkt2E1QSRAZ7NZJZBHw1Y_Wb5W-sK9HJr_PRL2vz4jRT3Q'],
+    ].map(([alg, claims, at, query, body, sig]) => ({
+        preset: 'messagebird', from: 'messagebird, webhook-signature-jwt-reference.json', old: true, public_url: `https://example.com${at}`, query, body,
+        secret: '36efdd1aace2e26cd490f0d951138253bef2f7c6d34d18981da781555cc4cebb',
+        headers: [['MessageBird-Signature-JWT', [...[{ alg, typ: 'JWT' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')), sig].join('.')]],
+    }));
 }
 
 /* What providers have published: a secret, a request, and its signature. Nobody has signed these but they. With `old`
@@ -724,6 +826,7 @@ export const vectors = [
         body: '{"destination":"U8e742f61d673b39c7fff3cecb7536ef0","events":[]}',
         headers: [['X-Line-Signature', 'GhRKmvmHys4Pi8DxkF4+EayaH0OqtJtaZxgTD9fMDLs=']],
     },
+    ...messagebirdVectors(),
     {
         preset: 'sendgrid', from: '@sendgrid/eventwebhook, eventwebhook.spec.js',
         secret: 'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==',

@@ -11,14 +11,14 @@ import crypto from 'node:crypto';
 
 /* Pinned. Of one with `alone` only the JavaScript is unpacked, and of `paths` only these: types, maps and the same
  * once more as modules are tens of thousands of files, which take longer to write than the test to run. What such a
- * one needs itself is then named here. */
+ * one needs itself is then named here, unless `load.beside` does without. */
 const alone = (version, more) => ({ version, alone: true, ...more });
 export const packages = {
     '@adyen/api-library': alone('32.1.0', { paths: ['lib/src/utils', 'lib/src/constants'] }),
-    '@anthropic-ai/sdk': alone('1.10.0'),
+    '@anthropic-ai/sdk': alone('1.10.0', { needs: ['@opentelemetry/api@1.10.0'] }),
     '@clerk/backend': { version: '3.25.0' },
     '@easypost/api': { version: '8.9.0' },
-    '@elevenlabs/elevenlabs-js': alone('2.73.0', { needs: ['node-fetch@2.7.0', 'ws@8.23.0'] }),
+    '@elevenlabs/elevenlabs-js': alone('2.73.0', { paths: ['wrapper/webhooks.js', 'errors', 'core/json.js'] }),
     '@hookdeck/sdk': alone('0.4.0', { paths: ['webhooks'] }),
     '@hubspot/api-client': alone('14.0.1', { paths: ['lib/src/utils'] }),
     '@line/bot-sdk': alone('11.2.0', { paths: ['dist/cjs/validate-signature.js', 'dist/cjs/package.json'] }),
@@ -47,10 +47,10 @@ export const packages = {
         paths: ['lib'],
         needs: ['buffer@6.0.3', 'form-data@4.0.6', 'hash-wasm@4.13.0', 'node-fetch@2.7.0', 'proxy-agent@6.5.0', 'uuid@11.1.1'],
     }),
-    'cashfree-pg': { version: '6.0.6' },
+    'cashfree-pg': alone('6.0.6', { paths: ['dist'] }),
     'chargebee': { version: '3.33.0' },
     'cloudinary': { version: '2.11.0' },
-    'coinbase-commerce-node': { version: '1.0.4' },
+    'coinbase-commerce-node': alone('1.0.4', { paths: ['lib'], needs: ['lodash@4.17.21', 'secure-compare@3.0.1'] }),
     'discord-interactions': { version: '4.4.0' },
     'gocardless-nodejs': alone('10.1.2', { paths: ['cjs/package.json', 'cjs/webhooks.js'] }),
     'lithic': alone('0.145.0'),
@@ -66,16 +66,16 @@ export const packages = {
     'replicate': { version: '1.4.0' },
     'resend': { version: '6.38.0' },
     'retell-sdk': alone('5.66.1'),
-    'square': alone('46.0.0'),
+    'square': alone('46.0.0', { paths: ['wrapper/WebhooksHelper.js', 'errors', 'core/crypto', 'core/json.js'] }),
     'standardwebhooks': { version: '1.1.1' },
     'stream-chat': { version: '9.53.0' },
     'stripe': alone('23.1.0'),
     'svix': { version: '2.5.0' },
     'telnyx': alone('7.24.0'),
     'twilio': alone('6.3.1', { paths: ['lib/webhooks'] }),
-    'twitter-autohook': { version: '1.7.2' },
+    'twitter-autohook': alone('1.7.2'),
     'viber-bot': alone('1.0.18', { paths: ['lib/message/message-validator.js'] }),
-    'webflow-api': alone('3.3.4', { needs: ['formdata-node@6.0.3', 'readable-stream@4.8.0', 'crypto-browserify@3.12.1'] }),
+    'webflow-api': alone('3.3.4', { paths: ['dist/wrapper/WebhooksClient.js'] }),
 };
 
 /* ---- schemes ---- */
@@ -87,7 +87,8 @@ const iso = (ms) => new Date(ms).toISOString();
 
 /* `text`: what is signed, of {body, ts, id, url, method, secret}; `write`: the header's value of signatures that
  * are encoded already; `several`: it may hold more than one of them; `time`: how the timestamp is written, where
- * there is one; `within`: the seconds that the provider allows it to be old. */
+ * there is one; `within`: the seconds that the provider allows it to be old;
+ * `hashes`: of which each is taken, where there are several. */
 const hmac = (header, more = {}) => ({
     kind: 'hmac', hash: 'sha256', encoding: 'hex', header, text: (r) => [r.body], key: utf8, write: ({ sigs }) => sigs[0], ...more,
 });
@@ -279,7 +280,7 @@ export const presets = {
     square: {
         scheme: base64('x-square-hmacsha256-signature', { text: (r) => [r.url, r.body] }), url: PUBLIC_URL, library: 'square',
         ask: async (load) => {
-            const { WebhooksHelper } = load.cjs('./node_modules/square/wrapper/WebhooksHelper.js');
+            const { WebhooksHelper } = load.beside({ '../api': {} }, 'square/wrapper/WebhooksHelper.js');
             return (r, signatureKey) => WebhooksHelper.verifySignature({
                 requestBody: r.text, signatureHeader: r.h['x-square-hmacsha256-signature'], signatureKey, notificationUrl: r.url,
             });
@@ -345,7 +346,7 @@ export const presets = {
     x: {
         scheme: base64('x-twitter-webhooks-signature', prefixed('sha256')), library: 'twitter-autohook',
         ask: async (load) => {
-            const { validateSignature } = (await load('twitter-autohook')).default;
+            const { validateSignature } = load.beside({ ngrok: {}, needle: { defaults: () => {} }, dotenv: { config: () => {} } }, 'twitter-autohook');
             return (r, consumer_secret) => validateSignature(r.h, { consumer_secret }, r.text);
         },
     },
@@ -417,7 +418,8 @@ export const presets = {
     elevenlabs: {
         scheme: hmac('ElevenLabs-Signature', listed('t', 'v0', ',', { within: 1800, several: false })), library: '@elevenlabs/elevenlabs-js',
         ask: async (load) => {
-            const { WebhooksClient } = load.cjs('./node_modules/@elevenlabs/elevenlabs-js/wrapper/webhooks.js');
+            const { WebhooksClient } = load.beside(
+                { '../api/resources/webhooks/client/Client': { WebhooksClient: class {} } }, '@elevenlabs/elevenlabs-js/wrapper/webhooks.js');
             const webhooks = new WebhooksClient({});
             return (r, secret) => webhooks.constructEvent(r.text, r.h['elevenlabs-signature'], secret);
         },
@@ -445,9 +447,8 @@ export const presets = {
         scheme: hmac('x-webflow-signature', { timeHeader: 'x-webflow-timestamp', time: milliseconds, text: (r) => [r.ts, ':', r.body] }),
         library: 'webflow-api',
         ask: async (load) => {
-            const { WebflowClient } = load.cjs('webflow-api');
-            const webflow = new WebflowClient({ accessToken: 'k' });
-            return (r, secret) => webflow.webhooks.verifySignature({ headers: r.h, body: r.text, secret });
+            const { Client } = load.beside({ '../api/resources/webhooks/client/Client': { Webhooks: class {} } }, 'webflow-api/dist/wrapper/WebhooksClient.js');
+            return (r, secret) => new Client({}).verifySignature({ headers: r.h, body: r.text, secret });
         },
     },
     box: {
@@ -470,8 +471,9 @@ export const presets = {
         scheme: base64('x-webhook-signature', { timeHeader: 'x-webhook-timestamp', time: milliseconds, text: (r) => [r.ts, r.body] }),
         library: 'cashfree-pg',
         ask: async (load) => {
-            const { Cashfree, CFEnvironment } = await load('cashfree-pg');
-            return (r, secret) => new Cashfree(CFEnvironment?.SANDBOX ?? 1, 'id', secret).PGVerifyWebhookSignature(r.h['x-webhook-signature'], r.text, r.h['x-webhook-timestamp']);
+            const { Cashfree, CFEnvironment } = load.beside({ axios: {}, '@sentry/node': {} }, 'cashfree-pg');
+            return (r, secret) => new Cashfree(CFEnvironment.SANDBOX, 'id', secret, undefined, undefined, undefined, false /* reports to its makers */)
+                .PGVerifyWebhookSignature(r.h['x-webhook-signature'], r.text, r.h['x-webhook-timestamp']);
         },
     },
     cloudinary: {
@@ -498,7 +500,7 @@ export const presets = {
         scheme: hmac('X-CC-Webhook-Signature'), library: 'coinbase-commerce-node',
         body: (n) => ({ id: n, event: { id: `e${n}`, resource: 'event', type: 'charge:confirmed', data: {} } }),
         ask: async (load) => {
-            const { Webhook } = (await load('coinbase-commerce-node')).default;
+            const Webhook = load.beside({ './Resources/Event': Object }, 'coinbase-commerce-node/lib/Webhook.js');
             return (r, secret) => Webhook.verifySigHeader(r.text, r.h['x-cc-webhook-signature'], secret);
         },
     },
@@ -645,11 +647,15 @@ export const presets = {
         changes: { 'one element without it': (e) => delete e.value[1].clientState, 'no elements': (e) => (e.value = []), 'no list': (e) => (e.value = e.value[0]) },
     },
     twilio: {
-        scheme: base64('X-Twilio-Signature', { hash: 'sha1', text: (r) => [r.url, r.query ?? '', ...twilioForm(r)] }), url: PUBLIC_URL.split('?')[0],
+        scheme: base64('X-Twilio-Signature', {
+            hash: 'sha1', hashes: ['sha1', 'sha256'], text: (r) => [r.url, r.query ?? '', ...twilioForm(r)],
+        }),
+        url: PUBLIC_URL.split('?')[0],
         type: 'application/x-www-form-urlencoded',
         write: (event, n) => new URLSearchParams({ MessageSid: `SM${n}`, From: '+15551234567', To: '+15557654321', Body: 'a pipe', AccountSid: 'AC1' }).toString(),
         writeRaw: (n) => `b=%C3%A9t%C3%A9+%F0%9F%9A%B0&MessageSid=SM${n}&B=&a%2Bb=1%262&B=%e5%A4%8f&B=0`,
         more: twilioMore, sends: false, library: 'twilio',
+        differs: { 'SHA-256, no settings': 'its digest is what the settings say, which nobody signs' },
         ask: async (load) => {
             const twilio = load.cjs('./node_modules/twilio/lib/webhooks/webhooks.js');
             return (r, secret) => {
@@ -755,6 +761,7 @@ function* twilioMore({ unique, sha256 }) {
     yield ['a form with a query', 'accept', { query: '?foo=1&bar=2' }];
     yield ['the same field twice', 'accept', { body: () => `MessageSid=SM${unique()}&Media=1&Media=1` }];
     yield ['signed with a shared key', 'accept', { hash: 'sha256', with: [['X-Twilio-Webhooks-Signature-Settings', 'key=webhooks_sharedkey_1,algorithm=HMAC_SHA256']] }];
+    yield ['SHA-256, no settings', 'accept', { hash: 'sha256' }]; /* which digest it is, Penstock takes from its length */
     const two = event(), three = event(), four = event();
     yield ['JSON, the hash of another body', 'refuse', json(two, `?bodySHA256=${sha256('{}')}`)];
     yield ['JSON without a hash, signed so', 'refuse', json(event(), '')];

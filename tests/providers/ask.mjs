@@ -3,7 +3,7 @@
  *   node ask.mjs packages    what is to be installed
  *   node ask.mjs             JSON lines on both ends: {do: presets}, {do: cases, name}, {do: check, ...}: `obey` */
 import crypto from 'node:crypto';
-import { createRequire } from 'node:module';
+import Module, { createRequire } from 'node:module';
 import readline from 'node:readline';
 import { packages, presets, secretOf, vectors } from './presets.mjs';
 
@@ -48,6 +48,21 @@ function digest(name, parts, { which = 'now', key, hash }) {
         : crypto.createHmac(hash, key ?? scheme.key(secretFor(name, which))).update(text).digest();
 }
 
+const HASHES = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' };
+
+/* The three parts of a token, as text. */
+function tokenOf(name, r, how) {
+    const { scheme } = presets[name];
+    const head = { alg: scheme.algorithms[0], typ: 'JWT', ...how.head };
+    const claims = scheme.claims({ ...r, at: Math.floor(r.now / 1000) });
+    how.claims?.(claims);
+    const parts = [JSON.stringify(head), how.claimsText?.(claims) ?? JSON.stringify(claims)].map((part) => encode(part, 'base64url'));
+    const text = parts.join('.');
+    const key = how.key ?? secretFor(name, how.which ?? 'now');
+    const signature = how.sign?.(text) ?? crypto.createHmac(how.hash ?? HASHES[head.alg] ?? 'sha256', key).update(text).digest();
+    return [...parts, encode(signature, 'base64url')];
+}
+
 let count = 0;
 const unique = () => `${process.pid}-${++count}`;
 
@@ -73,11 +88,17 @@ function request(name, how = {}) {
         r.value = scheme.kind === 'token' ? r.secret : 'Basic ' + encode(Buffer.from(r.secret), 'base64');
         return { ...r, names };
     }
+    const posted = () => ({ ...r, names, query: how.path ?? r.query, body: how.sent === undefined ? r.body : Buffer.from(how.sent) });
+    if (scheme.kind === 'jwt') {
+        r.token = tokenOf(name, r, how);
+        r.value = scheme.prefix + r.token.join('.');
+        return posted();
+    }
     r.ts = how.ts ?? scheme.time?.(now);
     r.signed = digest(name, scheme.text(r), how);
     r.sig = encode(r.signed, scheme.encoding);
     r.value = scheme.write({ sigs: [r.sig], at: r.ts, key: how.key_name });
-    return { ...r, names, query: how.path ?? r.query, body: how.sent === undefined ? r.body : Buffer.from(how.sent) };
+    return posted();
 }
 
 /* The lines of the head, from a request and what is to be different in them. */
@@ -127,6 +148,11 @@ function* genuine(name) {
     if (scheme.kind === 'token' || scheme.kind === 'basic' || scheme.kind === 'inside') {
         return;
     }
+    if (scheme.kind === 'jwt') {
+        yield* genuineJwt(name, line);
+        yield* further(name, 'accept');
+        return;
+    }
     for (const names of scheme.others ?? []) {
         yield line('the other headers', request(name, { names }));
     }
@@ -145,6 +171,23 @@ function* genuine(name) {
         yield line('the other form of its key', request(name, { key: scheme.otherKey(secretFor(name, 'now')) }));
     }
     yield* further(name, 'accept');
+}
+
+function* genuineJwt(name, line) {
+    const { scheme } = presets[name];
+    const ago = (seconds, how) => request(name, { now: Date.now() - seconds * 1e3, ...how });
+    for (const alg of scheme.algorithms.slice(1)) {
+        yield line(`by ${alg}`, request(name, { head: { alg } }));
+    }
+    yield line('a little ahead', ago(-20));
+    if (scheme.life > 0) {
+        yield line('older, but not too old', ago(scheme.life * 0.6));
+        yield line('past its end, but only a little', ago(scheme.life + 20));
+    } else {
+        yield line('a day old', ago(DAY / 1e3));
+    }
+    yield line('more in its head and claims', request(name, { head: { typ: undefined, kid: 'é', x: [1] }, claims: (c) => (c.more = { iss: null, list: [{}] }) }));
+    yield line('fractions of seconds', ago(2, { claims: (c) => ['iat', 'nbf', 'exp'].forEach((t) => (t in c ? (c[t] += 0.25) : 0)) }));
 }
 
 /* What a row has besides. */
@@ -192,6 +235,11 @@ function* forged(name) {
     yield changed('body changed', (b) => Buffer.from(b.toString().replace(/[a-z](?=[^a-z]*$)/, (c) => (c === 'a' ? 'b' : 'a'))));
     yield changed('body truncated', (b) => b.subarray(0, -1));
     yield changed('body longer', (b) => Buffer.concat([b, Buffer.from('\n')]));
+    if (scheme.kind === 'jwt') {
+        yield* forgedJwt(name, line);
+        yield* further(name, 'refuse');
+        return;
+    }
     const resigned = (what, sigOf) => {
         const r = request(name);
         return line(what, r, { value: again(r, sigOf(r)) });
@@ -229,7 +277,8 @@ function* forged(name) {
         yield line('no key before the signature', r, { value: r.sig });
     }
     if (scheme.kind === 'hmac') {
-        yield line('another digest', request(name, { hash: scheme.hash === 'sha1' ? 'sha256' : 'sha1' }));
+        const own = scheme.hashes ?? [scheme.hash];
+        yield line('another digest', request(name, { hash: ['sha1', 'sha256', 'sha512'].find((h) => !own.includes(h)) }));
         yield line('an empty key', request(name, { key: '' }));
     }
     if (scheme.kind === 'hash') {
@@ -344,10 +393,133 @@ function* forgedToken(name, line) {
     }
 }
 
+/* Those of `written` have the signature of other words, the others of their own: by the secret, unless they say more. */
+function* forgedJwt(name, line) {
+    const { scheme } = presets[name];
+    const made = (what, how) => line(what, request(name, how));
+    const claimed = (what, claims) => made(`${what}, signed so`, { claims });
+    const written = (what, partsOf, how) => {
+        const r = request(name, how);
+        return line(what, r, { value: scheme.prefix + [partsOf(r.token, r)].flat().join('.') });
+    };
+    const bytes = (part) => Buffer.from(part, 'base64url');
+    const signature = (what, sigOf) => written(what, ([head, claims, sig]) => [head, claims, sigOf(sig)]);
+    const changed = (part, change) => {
+        const object = JSON.parse(bytes(part));
+        change(object);
+        return encode(JSON.stringify(object), 'base64url');
+    };
+
+    yield written('the scheme alone', () => '');
+    {
+        const r = request(name);
+        yield line('in another header', r, { header: 'X-Other' });
+    }
+    for (const alg of ['none', 'None', 'NONE', '']) {
+        yield written(`alg "${alg}", no signature`, ([head, claims]) => [head, claims, ''], { head: { alg } });
+        yield made(`alg "${alg}", with a signature`, { head: { alg } });
+    }
+    yield made('no alg', { head: { alg: undefined } });
+    yield made('alg in lower case', { head: { alg: scheme.algorithms[0].toLowerCase() } });
+    yield made('alg in a list', { head: { alg: [scheme.algorithms[0]] } });
+    for (const alg of ['HS384', 'HS512'].filter((a) => !scheme.algorithms.includes(a))) {
+        yield made('another alg of HMAC, signed by it', { head: { alg } });
+    }
+    for (const alg of ['HS256', 'HS384', 'HS512']) {
+        yield made('an alg, the HMAC of another', { head: { alg }, hash: HASHES[alg === 'HS256' ? 'HS512' : 'HS256'] });
+    }
+    const pair = keyPair({ kind: 'p256' }, 'forged');
+    const sign = (text) => crypto.sign('sha256', text, { key: pair.privateKey, dsaEncoding: 'ieee-p1363' });
+    yield made('by a key pair', { head: { alg: 'ES256' }, sign });
+    yield made('by the key in its head', { head: { alg: 'ES256', jwk: pair.publicKey.export({ format: 'jwk' }) }, sign });
+    yield made('by the secret in its head', { head: { jwk: { kty: 'oct', k: encode('mine', 'base64url') } }, key: 'mine' });
+    yield made('alg RS256, an HMAC', { head: { alg: 'RS256' } });
+    yield made('crit of what nobody knows', { head: { crit: ['x'], x: 1 } });
+    yield made('an empty key', { key: '' });
+    yield made('the key decoded', { key: Buffer.from(secretFor(name, 'now'), 'base64') });
+
+    for (const at of [0, 10, -1]) {
+        yield signature('a bit of the signature flipped', (sig) => encode(flipped(bytes(sig), at < 0 ? bytes(sig).length - 1 : at), 'base64url'));
+    }
+    yield signature('signature truncated', (sig) => encode(bytes(sig).subarray(0, -1), 'base64url'));
+    yield signature('signature cut in its text', (sig) => sig.slice(0, -5));
+    yield signature('signature longer', (sig) => encode(Buffer.concat([bytes(sig), Buffer.from([0])]), 'base64url'));
+    yield signature('signature of zeros', (sig) => encode(Buffer.alloc(bytes(sig).length), 'base64url'));
+    yield signature('signature empty', () => '');
+    yield signature('signature as hex', (sig) => encode(bytes(sig), 'hex'));
+    yield signature('signature with padding', (sig) => sig + '='.repeat(-sig.length & 3));
+    {
+        let r = request(name);
+        while (!/[-_]/.test(r.token[2])) {
+            r = request(name);
+        }
+        yield line('signature in plain base64', r, { value: r.value.slice(0, -r.token[2].length) + r.token[2].replaceAll('-', '+').replaceAll('_', '/') });
+    }
+    yield written('two parts', ([head, claims]) => [head, claims]);
+    yield written('four parts', (parts) => [...parts, parts[2]]);
+    yield written('five parts', ([head, claims, sig]) => [head, '', claims, sig, sig]);
+    yield written('a space in it', ([head, claims, sig]) => `${head}. ${claims}.${sig}`);
+    yield written('twice in one header', (parts) => `${parts.join('.')}, ${parts.join('.')}`);
+    yield written('another head', ([head, claims, sig]) => [changed(head, (h) => (h.kid = '1')), claims, sig]);
+    yield written('later claims', ([head, claims, sig]) => [head, changed(claims, (c) => (c.exp = (c.exp ?? c.iat) + 60)), sig]);
+
+    const [bond, encoding] = scheme.bond;
+    const digestOf = (text, as) => encode(crypto.createHash('sha256').update(text).digest(), as);
+    {
+        const other = JSON.stringify({ id: unique() });
+        yield written('another body and its digest', ([head, claims, sig], r) => {
+            r.body = Buffer.from(other);
+            return [head, changed(claims, (c) => (c[bond] = digestOf(other, encoding))), sig];
+        });
+    }
+    yield claimed('the digest of another body', (c) => (c[bond] = digestOf('{}', encoding)));
+    yield claimed('no digest of the body', (c) => delete c[bond]);
+    yield claimed('an empty digest', (c) => (c[bond] = ''));
+    yield claimed('a digest that is null', (c) => (c[bond] = null));
+    yield claimed('a digest in a list', (c) => (c[bond] = [c[bond]]));
+    yield claimed('a digest in another encoding', (c) => (c[bond] = encode(Buffer.from(c[bond], encoding), encoding === 'hex' ? 'base64' : 'hex')));
+    yield claimed('a digest that is cut', (c) => (c[bond] = c[bond].slice(0, -8)));
+    yield made('a claim twice, signed so', { claimsText: (c) => JSON.stringify(c).replace('{', `{"${bond}":"${digestOf('{}', encoding)}",`) });
+    yield made('claims in a list, signed so', { claimsText: (c) => JSON.stringify([c]) });
+    yield made('claims that are cut, signed so', { claimsText: (c) => JSON.stringify(c).slice(0, -1) });
+    if (scheme.issuer !== undefined) {
+        yield claimed('another issuer', (c) => (c.iss += '2'));
+        yield claimed('the issuer in other letters', (c) => (c.iss = c.iss.toLowerCase()));
+        yield claimed('no issuer', (c) => delete c.iss);
+        yield claimed('the issuer in a list', (c) => (c.iss = [c.iss]));
+    }
+    if (scheme.urlClaim !== undefined) {
+        yield made('signed for another URL', { url: presets[name].url + '2' });
+        yield claimed('no URL', (c) => delete c[scheme.urlClaim]);
+        yield claimed('an empty URL', (c) => (c[scheme.urlClaim] = ''));
+        yield made('another query', { query: '?foo=1&bar=2', path: '?foo=1&bar=3' });
+        yield made('the query in another order', { query: '?foo=1&bar=2', path: '?bar=2&foo=1' });
+        yield made('a query that is signed and gone', { query: '?foo=1', path: '' });
+        yield made('a query that is not signed', { query: '', path: '?foo=1' });
+    }
+    yield made('a day old, signed so', { now: Date.now() - DAY, claims: (c) => (c.exp ??= c.iat + 60) });
+    yield made('a day ahead, signed so', { now: Date.now() + DAY });
+    yield claimed('an end that is a text', (c) => (c.exp = String(c.exp ?? c.iat + 60)));
+    yield claimed('an end that is null', (c) => (c.exp = null));
+    if (scheme.life > 0) {
+        yield claimed('no end', (c) => delete c.exp);
+    }
+}
+
 /* ---- the libraries ---- */
 
 const load = (name) => import(name);
 load.cjs = createRequire(import.meta.url);
+/* A file of a library whose verifier wants, but does not use, the thousands of files of its API: these are stood in for. */
+load.beside = (others, path) => {
+    const { _load } = Module;
+    Module._load = (wanted, ...more) => others[wanted] ?? _load(wanted, ...more);
+    try {
+        return load.cjs(`./node_modules/${path}`);
+    } finally {
+        Module._load = _load;
+    }
+};
 const libraries = new Map();
 
 async function accepts(name, which, method, lines, body, query = '') {
@@ -395,10 +567,10 @@ async function cases(name) {
 }
 
 const about = (name) => {
-    const { scheme, library, url, body } = presets[name];
+    const { scheme, library, url, issuer } = presets[name];
     const both = scheme.kind === 'none' ? [] : scheme.publicKey ? [secretFor(name, 'now')] : [secretFor(name, 'now'), secretFor(name, 'before')];
     return {
-        name, library: library && `${library}@${packages[library].version}`, public_url: url, secrets: both,
+        name, library: library && `${library}@${packages[library].version}`, public_url: url, issuer, secrets: both,
         sends: (presets[name].sends ?? scheme.publicKey === undefined) && scheme.kind !== 'none' && scheme.kind !== 'inside',
     };
 };

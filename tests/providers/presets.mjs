@@ -4,20 +4,21 @@
  *   scheme   what is digested and how it is written: see `hmac` below
  *   body     (n, now_ms) => what the library wants to see in an event, where it looks; n makes it unique
  *   library  the package; ask: async (load) => (request, secret) => does the library accept it? (false, or throws)
+ *   url, issuer  what its source says beside the type
  *   differs  {case: why} where the library is known to judge otherwise than the provider signs
  * A request is {h: headers by lower-case name, text, bytes, url, method}. */
 import crypto from 'node:crypto';
 
 /* Pinned. Of one with `alone` only the JavaScript is unpacked, and of `paths` only these: types, maps and the same
  * once more as modules are tens of thousands of files, which take longer to write than the test to run. What such a
- * one needs itself is then named here. */
+ * one needs itself is then named here, unless `load.beside` does without. */
 const alone = (version, more) => ({ version, alone: true, ...more });
 export const packages = {
     '@adyen/api-library': alone('32.1.0', { paths: ['lib/src/utils', 'lib/src/constants'] }),
-    '@anthropic-ai/sdk': alone('1.10.0'),
+    '@anthropic-ai/sdk': alone('1.10.0', { needs: ['@opentelemetry/api@1.10.0'] }),
     '@clerk/backend': { version: '3.25.0' },
     '@easypost/api': { version: '8.9.0' },
-    '@elevenlabs/elevenlabs-js': alone('2.73.0', { needs: ['node-fetch@2.7.0', 'ws@8.23.0'] }),
+    '@elevenlabs/elevenlabs-js': alone('2.73.0', { paths: ['wrapper/webhooks.js', 'errors', 'core/json.js'] }),
     '@hookdeck/sdk': alone('0.4.0', { paths: ['webhooks'] }),
     '@hubspot/api-client': alone('14.0.1', { paths: ['lib/src/utils'] }),
     '@line/bot-sdk': alone('11.2.0', { paths: ['dist/cjs/validate-signature.js', 'dist/cjs/package.json'] }),
@@ -38,19 +39,25 @@ export const packages = {
             'compare-versions@6.1.1', 'isbot@5.2.3', 'jose@5.10.0', 'lossless-json@4.3.3', 'tslib@2.8.1'],
     }),
     '@slack/bolt': alone('5.1.0', { paths: ['dist/receivers'], needs: ['tsscmp@1.0.6'] }),
+    '@upstash/qstash': alone('2.12.0', { paths: ['index.js'], needs: ['jose@5.10.0', 'neverthrow@7.2.0', 'uncrypto@0.1.3'] }),
+    '@vonage/jwt': { version: '1.17.1' },
     '@workos-inc/node': { version: '11.0.0' },
     '@zoom/rivet': { version: '0.4.0' },
     'box-node-sdk': alone('10.12.0', {
         paths: ['lib'],
         needs: ['buffer@6.0.3', 'form-data@4.0.6', 'hash-wasm@4.13.0', 'node-fetch@2.7.0', 'proxy-agent@6.5.0', 'uuid@11.1.1'],
     }),
-    'cashfree-pg': { version: '6.0.6' },
+    'cashfree-pg': alone('6.0.6', { paths: ['dist'] }),
     'chargebee': { version: '3.33.0' },
     'cloudinary': { version: '2.11.0' },
-    'coinbase-commerce-node': { version: '1.0.4' },
+    'coinbase-commerce-node': alone('1.0.4', { paths: ['lib'], needs: ['lodash@4.17.21', 'secure-compare@3.0.1'] }),
     'discord-interactions': { version: '4.4.0' },
     'gocardless-nodejs': alone('10.1.2', { paths: ['cjs/package.json', 'cjs/webhooks.js'] }),
     'lithic': alone('0.145.0'),
+    'livekit-server-sdk': alone('2.19.2', {
+        paths: ['dist'], needs: ['@bufbuild/protobuf@1.10.1', '@livekit/protocol@1.51.0', 'jose@5.10.0'],
+    }),
+    'messagebird': { version: '4.0.1' },
     'modern-treasury': alone('3.3.0'),
     'openai': alone('7.55.0'),
     'orb-billing': alone('6.11.0'),
@@ -59,16 +66,16 @@ export const packages = {
     'replicate': { version: '1.4.0' },
     'resend': { version: '6.38.0' },
     'retell-sdk': alone('5.66.1'),
-    'square': alone('46.0.0'),
+    'square': alone('46.0.0', { paths: ['wrapper/WebhooksHelper.js', 'errors', 'core/crypto', 'core/json.js'] }),
     'standardwebhooks': { version: '1.1.1' },
     'stream-chat': { version: '9.53.0' },
     'stripe': alone('23.1.0'),
     'svix': { version: '2.5.0' },
     'telnyx': alone('7.24.0'),
     'twilio': alone('6.3.1', { paths: ['lib/webhooks'] }),
-    'twitter-autohook': { version: '1.7.2' },
+    'twitter-autohook': alone('1.7.2'),
     'viber-bot': alone('1.0.18', { paths: ['lib/message/message-validator.js'] }),
-    'webflow-api': alone('3.3.4', { needs: ['formdata-node@6.0.3', 'readable-stream@4.8.0', 'crypto-browserify@3.12.1'] }),
+    'webflow-api': alone('3.3.4', { paths: ['dist/wrapper/WebhooksClient.js'] }),
 };
 
 /* ---- schemes ---- */
@@ -80,7 +87,8 @@ const iso = (ms) => new Date(ms).toISOString();
 
 /* `text`: what is signed, of {body, ts, id, url, method, secret}; `write`: the header's value of signatures that
  * are encoded already; `several`: it may hold more than one of them; `time`: how the timestamp is written, where
- * there is one; `within`: the seconds that the provider allows it to be old. */
+ * there is one; `within`: the seconds that the provider allows it to be old;
+ * `hashes`: of which each is taken, where there are several. */
 const hmac = (header, more = {}) => ({
     kind: 'hmac', hash: 'sha256', encoding: 'hex', header, text: (r) => [r.body], key: utf8, write: ({ sigs }) => sigs[0], ...more,
 });
@@ -106,6 +114,10 @@ const token = (header) => ({ kind: 'token', header });
 const basic = () => ({ kind: 'basic', header: 'Authorization', secret: (name) => `user-${name}:${raw(name)}` });
 /* A signature that is inside of the body: `seal` puts it into an event, `at` says where they are. */
 const inside = (seal, at, more = {}) => ({ kind: 'inside', seal, at, key: utf8, encoding: 'hex', ...more });
+/* A token: `claims` of {at: seconds, n, body, url, query}; `bond`: which one is the SHA-256 of the body, and how it is
+ * written; `life`: the seconds from `at` to its end, where it has one; `algorithms`: by the first of them it is signed. */
+const jwt = (header, more) => ({ kind: 'jwt', header, prefix: '', algorithms: ['HS256'], ...more });
+const sha256 = (bytes, encoding) => crypto.createHash('sha256').update(bytes).digest(encoding);
 const PUBLIC_URL = 'https://hooks.example.com/in?of=penstock';
 
 /* A constructor, however its module exports it. */
@@ -268,7 +280,7 @@ export const presets = {
     square: {
         scheme: base64('x-square-hmacsha256-signature', { text: (r) => [r.url, r.body] }), url: PUBLIC_URL, library: 'square',
         ask: async (load) => {
-            const { WebhooksHelper } = load.cjs('./node_modules/square/wrapper/WebhooksHelper.js');
+            const { WebhooksHelper } = load.beside({ '../api': {} }, 'square/wrapper/WebhooksHelper.js');
             return (r, signatureKey) => WebhooksHelper.verifySignature({
                 requestBody: r.text, signatureHeader: r.h['x-square-hmacsha256-signature'], signatureKey, notificationUrl: r.url,
             });
@@ -334,7 +346,7 @@ export const presets = {
     x: {
         scheme: base64('x-twitter-webhooks-signature', prefixed('sha256')), library: 'twitter-autohook',
         ask: async (load) => {
-            const { validateSignature } = (await load('twitter-autohook')).default;
+            const { validateSignature } = load.beside({ ngrok: {}, needle: { defaults: () => {} }, dotenv: { config: () => {} } }, 'twitter-autohook');
             return (r, consumer_secret) => validateSignature(r.h, { consumer_secret }, r.text);
         },
     },
@@ -406,7 +418,8 @@ export const presets = {
     elevenlabs: {
         scheme: hmac('ElevenLabs-Signature', listed('t', 'v0', ',', { within: 1800, several: false })), library: '@elevenlabs/elevenlabs-js',
         ask: async (load) => {
-            const { WebhooksClient } = load.cjs('./node_modules/@elevenlabs/elevenlabs-js/wrapper/webhooks.js');
+            const { WebhooksClient } = load.beside(
+                { '../api/resources/webhooks/client/Client': { WebhooksClient: class {} } }, '@elevenlabs/elevenlabs-js/wrapper/webhooks.js');
             const webhooks = new WebhooksClient({});
             return (r, secret) => webhooks.constructEvent(r.text, r.h['elevenlabs-signature'], secret);
         },
@@ -434,9 +447,8 @@ export const presets = {
         scheme: hmac('x-webflow-signature', { timeHeader: 'x-webflow-timestamp', time: milliseconds, text: (r) => [r.ts, ':', r.body] }),
         library: 'webflow-api',
         ask: async (load) => {
-            const { WebflowClient } = load.cjs('webflow-api');
-            const webflow = new WebflowClient({ accessToken: 'k' });
-            return (r, secret) => webflow.webhooks.verifySignature({ headers: r.h, body: r.text, secret });
+            const { Client } = load.beside({ '../api/resources/webhooks/client/Client': { Webhooks: class {} } }, 'webflow-api/dist/wrapper/WebhooksClient.js');
+            return (r, secret) => new Client({}).verifySignature({ headers: r.h, body: r.text, secret });
         },
     },
     box: {
@@ -459,8 +471,9 @@ export const presets = {
         scheme: base64('x-webhook-signature', { timeHeader: 'x-webhook-timestamp', time: milliseconds, text: (r) => [r.ts, r.body] }),
         library: 'cashfree-pg',
         ask: async (load) => {
-            const { Cashfree, CFEnvironment } = await load('cashfree-pg');
-            return (r, secret) => new Cashfree(CFEnvironment?.SANDBOX ?? 1, 'id', secret).PGVerifyWebhookSignature(r.h['x-webhook-signature'], r.text, r.h['x-webhook-timestamp']);
+            const { Cashfree, CFEnvironment } = load.beside({ axios: {}, '@sentry/node': {} }, 'cashfree-pg');
+            return (r, secret) => new Cashfree(CFEnvironment.SANDBOX, 'id', secret, undefined, undefined, undefined, false /* reports to its makers */)
+                .PGVerifyWebhookSignature(r.h['x-webhook-signature'], r.text, r.h['x-webhook-timestamp']);
         },
     },
     cloudinary: {
@@ -487,7 +500,7 @@ export const presets = {
         scheme: hmac('X-CC-Webhook-Signature'), library: 'coinbase-commerce-node',
         body: (n) => ({ id: n, event: { id: `e${n}`, resource: 'event', type: 'charge:confirmed', data: {} } }),
         ask: async (load) => {
-            const { Webhook } = (await load('coinbase-commerce-node')).default;
+            const Webhook = load.beside({ './Resources/Event': Object }, 'coinbase-commerce-node/lib/Webhook.js');
             return (r, secret) => Webhook.verifySigHeader(r.text, r.h['x-cc-webhook-signature'], secret);
         },
     },
@@ -634,11 +647,15 @@ export const presets = {
         changes: { 'one element without it': (e) => delete e.value[1].clientState, 'no elements': (e) => (e.value = []), 'no list': (e) => (e.value = e.value[0]) },
     },
     twilio: {
-        scheme: base64('X-Twilio-Signature', { hash: 'sha1', text: (r) => [r.url, r.query ?? '', ...twilioForm(r)] }), url: PUBLIC_URL.split('?')[0],
+        scheme: base64('X-Twilio-Signature', {
+            hash: 'sha1', hashes: ['sha1', 'sha256'], text: (r) => [r.url, r.query ?? '', ...twilioForm(r)],
+        }),
+        url: PUBLIC_URL.split('?')[0],
         type: 'application/x-www-form-urlencoded',
         write: (event, n) => new URLSearchParams({ MessageSid: `SM${n}`, From: '+15551234567', To: '+15557654321', Body: 'a pipe', AccountSid: 'AC1' }).toString(),
         writeRaw: (n) => `b=%C3%A9t%C3%A9+%F0%9F%9A%B0&MessageSid=SM${n}&B=&a%2Bb=1%262&B=%e5%A4%8f&B=0`,
         more: twilioMore, sends: false, library: 'twilio',
+        differs: { 'SHA-256, no settings': 'its digest is what the settings say, which nobody signs' },
         ask: async (load) => {
             const twilio = load.cjs('./node_modules/twilio/lib/webhooks/webhooks.js');
             return (r, secret) => {
@@ -650,6 +667,64 @@ export const presets = {
                     { header: (name) => r.h[name.toLowerCase()], rawBody: r.text, body }, secret,
                     { url: r.url, algorithm: twilio.getSignatureAlgorithm(r.h['x-twilio-webhooks-signature-settings']) });
             };
+        },
+    },
+    vonage: {
+        scheme: jwt('Authorization', {
+            prefix: 'Bearer ', bond: ['payload_hash', 'hex'],
+            claims: (r) => ({ iat: r.at, jti: `j${r.n}`, iss: 'Vonage', payload_hash: sha256(r.body, 'hex'), api_key: 'abcd1234', application_id: 'a' }),
+        }),
+        library: '@vonage/jwt',
+        /* It looks at the signature and the times; the digest is compared as Vonage's document says. */
+        ask: async (load) => {
+            const { verifySignature } = load.cjs('@vonage/jwt');
+            return (r, secret) => {
+                const token = r.h.authorization.split(' ')[1];
+                return verifySignature(token, secret) && JSON.parse(Buffer.from(token.split('.')[1], 'base64url')).payload_hash === sha256(r.bytes, 'hex');
+            };
+        },
+    },
+    messagebird: {
+        scheme: jwt('MessageBird-Signature-JWT', {
+            algorithms: ['HS256', 'HS384', 'HS512'], bond: ['payload_hash', 'hex'], urlClaim: 'url_hash', issuer: 'MessageBird', life: 60,
+            claims: (r) => ({
+                iss: 'MessageBird', nbf: r.at, exp: r.at + 60, jti: `j${r.n}`, url_hash: sha256(r.url + r.query, 'hex'), payload_hash: sha256(r.body, 'hex'),
+            }),
+        }),
+        url: PUBLIC_URL.split('?')[0], more: messagebirdMore, library: 'messagebird',
+        differs: { 'a little ahead': 'it allows for 5 s', 'past its end, but only a little': 'it allows for 5 s' },
+        ask: async (load) => {
+            const { verify } = load.cjs('messagebird/lib/webhook-signature-jwt');
+            return (r, secret) => verify(r.url, r.bytes, r.h['messagebird-signature-jwt'], crypto.createSecretKey(Buffer.from(secret)));
+        },
+    },
+    livekit: {
+        scheme: jwt('Authorization', {
+            bond: ['sha256', 'base64'], issuer: 'APIpenstock', life: 300,
+            claims: (r) => ({ exp: r.at + 300, iss: 'APIpenstock', nbf: r.at, sha256: sha256(r.body, 'base64') }),
+        }),
+        issuer: 'APIpenstock', type: 'application/webhook+json', library: 'livekit-server-sdk',
+        body: (n) => ({ event: 'room_started', room: { sid: 'RM_1', name: 'pipe' }, id: `EV_${n}`, createdAt: '1735689600' }),
+        differs: { 'a little ahead': 'it allows for 10 s', 'past its end, but only a little': 'it allows for 10 s' },
+        ask: async (load) => {
+            const { WebhookReceiver } = load.cjs('./node_modules/livekit-server-sdk/dist/WebhookReceiver.cjs');
+            return (r, secret) => new WebhookReceiver('APIpenstock', secret).receive(r.text, r.h.authorization);
+        },
+    },
+    qstash: {
+        scheme: jwt('Upstash-Signature', {
+            bond: ['body', 'base64url'], urlClaim: 'sub', issuer: 'Upstash', life: 300,
+            claims: (r) => ({
+                iss: 'Upstash', sub: r.url + r.query, exp: r.at + 300, nbf: r.at, iat: r.at, jti: `jwt_${r.n}`, body: sha256(r.body, 'base64url') + '=',
+            }),
+        }),
+        url: PUBLIC_URL.split('?')[0], headers: (n) => ({ 'Upstash-Message-Id': `msg_${n}` }), more: qstashMore, library: '@upstash/qstash',
+        differs: { 'a little ahead': 'it allows for no clock that is off', 'past its end, but only a little': 'it allows for no clock that is off' },
+        ask: async (load) => {
+            const { Receiver } = load.cjs('./node_modules/@upstash/qstash/index.js');
+            return (r, key) => new Receiver({ currentSigningKey: key, nextSigningKey: key, devMode: false }).verify({
+                signature: r.h['upstash-signature'], body: r.text, url: r.url,
+            });
         },
     },
     none: { scheme: { kind: 'none' } },
@@ -686,6 +761,7 @@ function* twilioMore({ unique, sha256 }) {
     yield ['a form with a query', 'accept', { query: '?foo=1&bar=2' }];
     yield ['the same field twice', 'accept', { body: () => `MessageSid=SM${unique()}&Media=1&Media=1` }];
     yield ['signed with a shared key', 'accept', { hash: 'sha256', with: [['X-Twilio-Webhooks-Signature-Settings', 'key=webhooks_sharedkey_1,algorithm=HMAC_SHA256']] }];
+    yield ['SHA-256, no settings', 'accept', { hash: 'sha256' }]; /* which digest it is, Penstock takes from its length */
     const two = event(), three = event(), four = event();
     yield ['JSON, the hash of another body', 'refuse', json(two, `?bodySHA256=${sha256('{}')}`)];
     yield ['JSON without a hash, signed so', 'refuse', json(event(), '')];
@@ -698,6 +774,20 @@ function* twilioMore({ unique, sha256 }) {
     yield ['the boundary of two fields moved', 'refuse', { body: () => 'a=bc&MessageSid=SM1', sent: 'a=b&cMessageSid=SM1' }];
 }
 
+function* messagebirdMore({ unique }) {
+    const bare = { body: () => '', claims: (c) => delete c.payload_hash };
+    yield ['a query', 'accept', { query: '?obj%5Bfield%5D=val&param=value+with+spaces' }];
+    yield ['no body, so no claim of it', 'accept', bare];
+    yield ['a body where there was none', 'refuse', { ...bare, sent: `{"id":"${unique()}"}` }];
+    yield ['no body where there was one', 'refuse', { sent: '' }];
+}
+
+function* qstashMore() {
+    yield ['a query', 'accept', { query: '?foo=1&bar=%27' }];
+    yield ['a digest without its padding', 'accept', { claims: (c) => (c.body = c.body.replace('=', '')) }];
+    yield ['no body where there was one', 'refuse', { sent: '' }];
+}
+
 /* Zoom's verifier is inside of its receivers; the one for AWS needs no port. */
 async function askZoom(load) {
     const { AwsLambdaReceiver } = await load('@zoom/rivet/users');
@@ -705,6 +795,25 @@ async function askZoom(load) {
         const receiver = new AwsLambdaReceiver({ webhooksSecretToken });
         return (await receiver.start()({ body: r.text, headers: r.h, isBase64Encoded: false }, {})).statusCode === 200;
     };
+}
+
+function messagebirdVectors() {
+    const times = { iss: 'MessageBird', nbf: 1625479200, exp: 1625479260 };
+    const root = { ...times, jti: '59a244dc-e9ad-4e23-9778-371faa238f72', url_hash: '0f115db062b7c0dd030b16878c99dea5c354b49dc37b38eb8846179c7783e9d7' };
+    const path = {
+        ...times, jti: '93e55006-a0e8-4526-a190-fa5ff00ea116', url_hash: '41f05f0ddd0a22ab209ac46f47c4572d9cefa257ed74b24004bae753ece6c260',
+        payload_hash: 'dffd6021bb2bd5b0af676290809ec3a53191dd81c7f70a4b28688a362182986f',
+    };
+    return [
+        ['HS256', path, '/path', '?bar=1&foo=2', 'Hello, World!', '_H--TOuYFLpeEH39-rg5E3IHVkjHozBcaKVWPRC5m9I'],
+        ['HS256', root, '/', '', '', '6Fp0rVOsRr1fj9S2GidXAfkmPVofKr8_RTffC6G6r2E'],
+        ['HS384', root, '/', '', '', 'KNMW-29X77lZeuPmThmHWc_RUAvTkaDkpxIZK6mqE08v8mWKiU9Edh4QXwAJO2nv'],
+        ['HS512', root, '/', '', '', 'rd6r0iMyNGnVPCwurETphE3Y8rpAyvvnUK0S8WvGUkt2E1QSRAZ7NZJZBHw1Y_Wb5W-sK9HJr_PRL2vz4jRT3Q'],
+    ].map(([alg, claims, at, query, body, sig]) => ({
+        preset: 'messagebird', from: 'messagebird, webhook-signature-jwt-reference.json', old: true, public_url: `https://example.com${at}`, query, body,
+        secret: '36efdd1aace2e26cd490f0d951138253bef2f7c6d34d18981da781555cc4cebb',
+        headers: [['MessageBird-Signature-JWT', [...[{ alg, typ: 'JWT' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')), sig].join('.')]],
+    }));
 }
 
 /* What providers have published: a secret, a request, and its signature. Nobody has signed these but they. With `old`
@@ -724,6 +833,7 @@ export const vectors = [
         body: '{"destination":"U8e742f61d673b39c7fff3cecb7536ef0","events":[]}',
         headers: [['X-Line-Signature', 'GhRKmvmHys4Pi8DxkF4+EayaH0OqtJtaZxgTD9fMDLs=']],
     },
+    ...messagebirdVectors(),
     {
         preset: 'sendgrid', from: '@sendgrid/eventwebhook, eventwebhook.spec.js',
         secret: 'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==',

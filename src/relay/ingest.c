@@ -144,7 +144,8 @@ static struct str promised(const struct inbound *in)
     return str_of(conf_durability_word(in->source->durability));
 }
 
-static void accept_event(struct inbound *in, struct str id, struct str durable)
+static void accept_request(const struct inbound *in, struct httpd_request *r, struct str id,
+                           struct str durable)
 {
     struct worker *w = in->w;
     const struct conf_source *s = in->source;
@@ -152,12 +153,12 @@ static void accept_event(struct inbound *in, struct str id, struct str durable)
         {STR("penstock-event-id"), id},
         {STR("penstock-durability"), durable},
     };
-    httpd_answer(in->request, &(struct httpd_answer){.status = (int)s->respond_status,
-                                                     .content_type = STR("application/json"),
-                                                     .fields = fields,
-                                                     .field_count = id.len > 0 ? 2 : 0,
-                                                     .body = s->respond_body,
-                                                     .close = w->draining});
+    httpd_answer(r, &(struct httpd_answer){.status = (int)s->respond_status,
+                                           .content_type = STR("application/json"),
+                                           .fields = fields,
+                                           .field_count = id.len > 0 ? 2 : 0,
+                                           .body = s->respond_body,
+                                           .close = w->draining});
     stats_accepted(w, s->name, uv_hrtime() / 1000 - in->began_us);
 }
 
@@ -171,6 +172,15 @@ static void forget_sender(struct inbound *in)
         in->w->waiting--;
     }
     wheel_cancel(&in->w->wheel, &in->deadline);
+}
+
+/* Forgotten first: the answer gives the request back, and the next one on that connection may have
+ * its place before httpd_answer returns. */
+static void accept_event(struct inbound *in, struct str id, struct str durable)
+{
+    struct httpd_request *r = in->request;
+    forget_sender(in);
+    accept_request(in, r, id, durable);
 }
 
 static void refuse_inbound(struct inbound *in, const char *reason)
@@ -214,7 +224,6 @@ static void tell_durable(struct inbound *in, const struct journal *j)
         CRASH_POINT("answer");
         accept_event(in, (struct str){e->id, EVENT_ID_LEN}, promised(in));
         CRASH_POINT("answered");
-        forget_sender(in);
     } else { /* perhaps no longer mine, or less durable than promised */
         refuse_inbound(in, "redis_down");
     }
@@ -230,7 +239,6 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
         stats_duplicate(in->w, in->source->name);
         if (in->request != NULL && !in->append.unproven && journal_may_act(j)) {
             accept_event(in, first_id, promised(in)); /* what proves this one proves the first */
-            forget_sender(in);
         } else {
             refuse_inbound(in, "redis_down");
         }
@@ -393,8 +401,8 @@ static void on_request(void *user, struct httpd_request *r)
     if (n == 0) {
         stats_unrouted(w, source->name);
         if (!source->keep_unrouted) {
-            struct inbound in = {.w = w, .request = r, .source = source, .began_us = r->began_us};
-            accept_event(&in, STR_NONE, STR_NONE);
+            const struct inbound in = {.w = w, .source = source, .began_us = r->began_us};
+            accept_request(&in, r, STR_NONE, STR_NONE);
             return;
         }
     }

@@ -1,8 +1,11 @@
 """Promises about accepting: what is taken, what is refused, and what reaches the destinations."""
 import json
 import socket
+import struct
+import threading
 import time
 
+from between import Between
 from harness import SECRET, sign_github, sign_stripe, wait_for
 
 
@@ -158,3 +161,32 @@ def answers_within_the_limits_of_many_idle_connections(flow):
     wait_for(lambda: p.metric("penstock_connections") >= 200, "idle connections to be counted")
     for s in idle:
         s.close()
+
+
+def a_sender_that_goes_behind_its_first_answer_gets_no_second(flow):
+    """Two requests in one packet: the second takes the place of the first in memory, and its append is under way."""
+    sink, held, events = flow.sink(), threading.Event(), []
+
+    def says(words, ask):
+        answer = ask()
+        if words[0] == b"XADD" and b"stripe" in words:
+            events.append(words)
+            if len(events) == 2:
+                held.wait(10)
+        return answer
+    p = flow.penstock({"d": sink}, Between(flow, flow.redis(), says), workers=1)
+    with socket.create_connection(("127.0.0.1", p.port), 10) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        text = b""
+        for i in range(2):
+            body = b'{"seq":%d}' % i
+            head = "".join("%s: %s\r\n" % pair for pair in sign_stripe(body).items())
+            text += b"POST /hooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%s\r\n%s" % (len(body), head.encode(), body)
+        s.sendall(text)
+        assert s.recv(4096).startswith(b"HTTP/1.1 200 ")
+        wait_for(lambda: p.metric("penstock_appends_pending") == 1, "the second to be on its way")
+    wait_for(lambda: p.metric("penstock_connections") == 0, "the sender to be gone")
+    held.set()
+    sink.wait(2)
+    assert p.metric("penstock_events_accepted_total") == 1
+    assert p.stripe(b'{"seq":2}').status == 200 and p.stop() == 0

@@ -85,6 +85,8 @@ void httpd_use_tls(struct httpd *h, struct tls_context *tls);
 /* "127.0.0.1:8080" as really bound (port 0 resolved). */
 const char *httpd_address(const struct httpd *h);
 
+/* `r` is gone then: the next request of its connection may have its place, and be under way,
+ * already. */
 void httpd_answer(struct httpd_request *r, const struct httpd_answer *a);
 /* Everything that was needed of head and body is copied elsewhere: free their memory now. */
 void httpd_release(struct httpd_request *r);

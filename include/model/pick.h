@@ -6,8 +6,9 @@
 #include "base/fields.h"
 
 struct pick {
-    struct str header;  /* empty: none */
-    struct str pointer; /* JSON pointer into the body (RFC 6901), empty: none */
+    struct str header;    /* empty: none */
+    struct str or_header; /* looked for where there is no such */
+    struct str pointer;   /* JSON pointer into the body (RFC 6901), empty: none */
     /* Both: "header.pointer" joined by a dot (GitHub: issues.opened), the header alone when the
      * body has no such text. */
 };
@@ -24,6 +25,8 @@ void pick_close(struct pick_body *b);         /* NULL is fine */
 struct yyjson_val *pick_root(const struct pick_body *b);
 /* What is at a pointer (RFC 6901) from there, or NULL; the last of duplicate keys. */
 struct yyjson_val *pick_at(struct yyjson_val *from, struct str pointer);
+/* The same, but NULL where a name on the way occurs twice: readers differ on which one counts. */
+struct yyjson_val *pick_once(struct yyjson_val *from, struct str pointer);
 size_t pick_count(struct yyjson_val *list); /* 0: it is none, or empty */
 struct yyjson_val *pick_item(struct yyjson_val *list, size_t i);
 /* A text, or a whole number, whose digits are written there; else nothing. */

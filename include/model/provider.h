@@ -14,6 +14,7 @@ struct provider {
     const char *success; /* what it takes for delivered; NULL: not known */
     const char *retries; /* when it tries again, in words; NULL: not known */
     const char *setup;   /* what to enter where, as a sentence */
+    unsigned respond;    /* the status that it wants for delivered; 0: 200 will do */
     bool loses_429;      /* it comes again after 5xx only: a busy source says 503 to it */
     struct str body;     /* a sample event, written for Penstock; no real data */
     struct field type;   /* the header that names its type; empty: it is in the body */

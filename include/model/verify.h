@@ -44,8 +44,8 @@ struct verify_recipe {
     struct str sig_key, ts_key;       /* keys of signatures and timestamp, when kv_sep splits */
     enum verify_encoding encoding;
     /* Literals and {body} {ts} {id} {url} {method}; {secret}, of HASH. What presets need besides:
-     * {query}, with its '?'; {form}, all fields of one in order, names and values; {/a/b}, what is
-     * there in a JSON body. */
+     * {query}, of body_hash alone; {form}, all fields of one in order, names and values; {/a/b},
+     * what is there in a JSON body. */
     struct str signed_text;
     /* Where the signature is in a JSON body instead of a header, from every element of the list at
      * `each` (empty: from the whole body); there {/a/b} begins, too. */
@@ -56,8 +56,9 @@ struct verify_recipe {
      * body, which the signature covers. */
     struct str ts_headers[VERIFY_NAMES], ts_pointer;
     enum timestamp_unit unit;
-    int64_t past_s, future_s; /* tolerance; both 0 = it is not even read as a time */
+    int64_t past_s, future_s; /* tolerance; 0 = not looked at */
     struct str id_headers[VERIFY_NAMES];
+    bool objects_only; /* else never its event: its handshake signs what anybody asks for */
     enum verify_key key;
     struct str key_prefix; /* cut off a secret before it is decoded, where it is there */
     struct str public_url; /* what {url} stands for: as registered with the provider */

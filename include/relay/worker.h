@@ -134,6 +134,7 @@ struct worker {
     struct budget budget;
     int64_t late_said_ms;           /* boot clock: the last warning of an answer that took long */
     struct learned *learned;        /* learned.c */
+    bool learned_known;             /* it was read once */
     struct secret_use *secret_uses; /* secrets.c */
     struct jwks_feed *
         *jwks; /* by source, NULL for those without published keys; NULL before start */

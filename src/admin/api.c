@@ -78,6 +78,12 @@ static bool host_is_literal(const struct httpd_request *r)
     return digits || str_ieq(name, STR("localhost"));
 }
 
+/* A browser names the page that a request comes from: nobody types one here. */
+static bool is_of_page(const struct httpd_request *r)
+{
+    return fields_find(r->fields, STR("origin")) != NULL;
+}
+
 /* Whoever tries tokens is to be seen, also where log.level leaves out what senders are refused for.
  */
 static void refuse(struct api *api, struct httpd_request *r, int status, const char *reason,
@@ -106,7 +112,7 @@ static void on_request(void *user, struct httpd_request *r)
         if (!endpoints[i].open && !is_authorised(api, r)) {
             refuse(api, r, 401, "unauthorized", "send Authorization: Bearer <admin.token>");
         } else if (!endpoints[i].open && api->w->conf->admin.token.len == 0 &&
-                   !host_is_literal(r)) {
+                   (!host_is_literal(r) || is_of_page(r))) {
             refuse(api, r, 403, "host", "use an address or localhost, or set admin.token");
         } else {
             endpoints[i].handle(api->w, r, str_from(r->path, path.len));

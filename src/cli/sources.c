@@ -60,7 +60,10 @@ static const char *advice(size_t i, size_t n, int64_t newest_s, int64_t s)
     if (newest_s < 0) {
         return ": keep it, the newest is not in use";
     }
-    return s >= 0 && s < REST_S ? ": still in use" : ": safe to remove";
+    if (s < 0) {
+        return ": not seen yet; it can go when that stays so for a day";
+    }
+    return s >= REST_S && newest_s < s ? ": safe to remove" : ": still in use";
 }
 
 static void print_secrets(yyjson_val *source, const char *margin)

@@ -176,6 +176,12 @@ const struct conf_kind KIND_VERIFY = {verify_read, verify_print, verify_wants};
 
 /* ---- the recipe of what is no provider's ---- */
 
+/* Rounded up, for 0 is "not looked at". */
+static int64_t whole_s(int64_t ms)
+{
+    return (ms + 999) / 1000;
+}
+
 static bool take_names(struct conf_reader *r, const struct conf_texts *t,
                        struct str out[VERIFY_NAMES])
 {
@@ -228,8 +234,8 @@ static struct jwt_rules rules_of(const struct file_verify *v)
         .body = {v->body_claim, (enum jwt_form)(JWT_HEX + v->encoding)},
         .url = {v->url_claim, (enum jwt_form)v->url_form},
         .expires = v->max_age_ms <= 0,
-        .leeway_s = (v->leeway_ms >= 0 ? v->leeway_ms : LEEWAY_MS) / 1000,
-        .max_age_s = v->max_age_ms > 0 ? v->max_age_ms / 1000 : 0,
+        .leeway_s = whole_s(v->leeway_ms >= 0 ? v->leeway_ms : LEEWAY_MS),
+        .max_age_s = v->max_age_ms > 0 ? whole_s(v->max_age_ms) : 0,
     };
 }
 
@@ -247,8 +253,8 @@ static bool recipe_of(struct conf_reader *r, const struct file_source *s, const 
         .encoding = (enum verify_encoding)v->encoding,
         .signed_text = v->signed_text,
         .unit = (enum timestamp_unit)v->unit,
-        .past_s = timed ? past_ms / 1000 : 0,
-        .future_s = timed ? (v->future_ms >= 0 ? v->future_ms : past_ms) / 1000 : 0,
+        .past_s = timed ? whole_s(past_ms) : 0,
+        .future_s = timed ? whole_s(v->future_ms >= 0 ? v->future_ms : past_ms) : 0,
         .key = (enum verify_key)v->key,
         .key_prefix = v->key_prefix,
         .public_url = v->public_url,
@@ -392,7 +398,7 @@ static bool preset_claims(struct conf_reader *r, const struct file_verify *v, co
         return false;
     }
     out->jwks_url = v->jwks_url.len > 0 ? v->jwks_url : out->jwks_url;
-    out->jwt.leeway_s = v->leeway_ms >= 0 ? v->leeway_ms / 1000 : out->jwt.leeway_s;
+    out->jwt.leeway_s = v->leeway_ms >= 0 ? whole_s(v->leeway_ms) : out->jwt.leeway_s;
     return true;
 }
 
@@ -434,8 +440,9 @@ static bool preset_of(struct conf_reader *r, const struct file_source *s, const 
         return false;
     }
     if (time != NULL) {
-        out->past_s = v->tolerance_ms / 1000;
-        out->future_s = (v->future_ms >= 0 ? v->future_ms : v->tolerance_ms) / 1000;
+        int64_t past_s = v->tolerance_ms >= 0 ? whole_s(v->tolerance_ms) : preset->past_s;
+        out->past_s = past_s;
+        out->future_s = v->future_ms >= 0 ? whole_s(v->future_ms) : past_s;
     }
     return true;
 }
@@ -491,6 +498,10 @@ void conf_build_verify(struct conf_reader *r, struct file_source *s)
         return;
     }
     const struct provider *provider = provider_find(recipe.name);
+    if (provider != NULL && provider->respond > 0 && node_find(s->item.value, "respond") == NULL) {
+        s->s.respond_status = provider->respond;
+        s->s.respond_body = provider->respond == 204 ? STR_NONE : s->s.respond_body;
+    }
     s->s.busy_status = provider != NULL && provider->loses_429 ? 503 : 429;
     s->s.deadline_ms = provider == NULL ? 0 : (int64_t)provider->deadline_s * 1000;
     struct str secrets[VERIFY_SECRETS];

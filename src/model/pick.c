@@ -26,17 +26,19 @@ static bool token_is(struct str token, struct str key)
 }
 
 /* The last of duplicate keys wins, as most consumers have it; yyjson_obj_get returns the first. */
-static yyjson_val *member_of(yyjson_val *object, struct str token)
+static yyjson_val *member_of(yyjson_val *object, struct str token, bool once)
 {
     yyjson_val *found = NULL, *key;
+    size_t n = 0;
     yyjson_obj_iter it = yyjson_obj_iter_with(object);
     while ((key = yyjson_obj_iter_next(&it)) != NULL) {
         const char *name = yyjson_get_str(key);
         if (name != NULL && token_is(token, (struct str){name, yyjson_get_len(key)})) {
             found = yyjson_obj_iter_get_val(key);
+            n++;
         }
     }
-    return found;
+    return once && n > 1 ? NULL : found;
 }
 
 static yyjson_val *element_of(yyjson_val *array, struct str token)
@@ -49,16 +51,28 @@ static yyjson_val *element_of(yyjson_val *array, struct str token)
     return yyjson_arr_get(array, (size_t)i);
 }
 
-struct yyjson_val *pick_at(struct yyjson_val *v, struct str pointer)
+static yyjson_val *walk(yyjson_val *v, struct str pointer, bool once)
 {
     while (v != NULL && pointer.len > 0) {
         struct str token, rest;
         bool more = str_cut(str_from(pointer, 1), '/', &token, &rest);
-        v = yyjson_is_obj(v) ? member_of(v, token) : yyjson_is_arr(v) ? element_of(v, token) : NULL;
+        v = yyjson_is_obj(v)   ? member_of(v, token, once)
+            : yyjson_is_arr(v) ? element_of(v, token)
+                               : NULL;
         /* Step onto the slash itself, so that a trailing one still means an empty token. */
         pointer = more ? (struct str){rest.at - 1, rest.len + 1} : STR_NONE;
     }
     return v;
+}
+
+struct yyjson_val *pick_at(struct yyjson_val *from, struct str pointer)
+{
+    return walk(from, pointer, false);
+}
+
+struct yyjson_val *pick_once(struct yyjson_val *from, struct str pointer)
+{
+    return walk(from, pointer, true);
 }
 
 static bool printable(struct str s)
@@ -124,6 +138,9 @@ bool pick_text(const struct pick *p, const struct fields *fields, struct str bod
         return p->pointer.len > 0 && pick_json(p->pointer, body, false, out);
     }
     const struct str *value = fields_find(fields, p->header);
+    if (value == NULL && p->or_header.len > 0) {
+        value = fields_find(fields, p->or_header);
+    }
     struct str text = value == NULL ? STR_NONE : str_trim(*value);
     if (!printable(text) || !buf_add_str(out, text)) {
         return false;

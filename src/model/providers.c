@@ -750,6 +750,7 @@ static const struct provider providers[] = {
               "Signature as authentication; the signing secret is under Settings, Secrets.",
      .body = TEXT("{\"sample\":true,\"from\":\"whatever sends to Hookdeck\"}")},
     {.name = TEXT("discord"),
+     .respond = 204,
      .title = "Discord webhook events",
      .docs = "https://discord.com/developers/docs/events/webhook-events",
      .deadline_s = 3,

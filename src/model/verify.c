@@ -318,7 +318,7 @@ size_t verify_fill(const struct verify *v, struct verify_values *values,
         const struct verify_part *p = &v->parts[i];
         out[i] = p->kind == PART_LITERAL ? p->literal
                  : p->kind == PART_POINTER
-                     ? pick_value(pick_at(values->from, p->literal), values->digits[i])
+                     ? pick_value(pick_once(values->from, p->literal), values->digits[i])
                      : of[p->kind];
     }
     return v->part_count;
@@ -428,13 +428,6 @@ bool verify_matches(const struct verify *v, const struct verify_secret *s,
     return false;
 }
 
-/* With its '?', or nothing. */
-static struct str query_of(struct str target)
-{
-    struct str path, query;
-    return str_cut(target, '?', &path, &query) ? str_from(target, path.len) : STR_NONE;
-}
-
 /* `form` is the caller's to free. */
 static void put_values(const struct verify *v, const struct verify_input *in,
                        const struct verify_claim *c, struct buf *form, struct verify_values *out)
@@ -443,12 +436,9 @@ static void put_values(const struct verify *v, const struct verify_input *in,
     if (verify_uses(v, PART_FORM)) {
         verify_put_form(in, form);
     }
-    *out = (struct verify_values){.method = in->method,
-                                  .body = in->body,
-                                  .ts = c->ts,
-                                  .id = c->id,
-                                  .query = query_of(in->target),
-                                  .form = buf_str(form)};
+    *out = (struct verify_values){
+        .method = in->method, .body = in->body, .ts = c->ts, .id = c->id, .form = buf_str(form)};
+    out->query = verify_put_hash(v, in, out->query_text);
 }
 
 bool verify_learns(const struct verify *v)
@@ -463,7 +453,9 @@ const char *verify_with(const struct verify *v, struct str secret, struct verify
 
 bool verify_is_computed(const struct verify *v)
 {
-    return v->r.kind != VERIFY_TOKEN && v->r.kind != VERIFY_BASIC && v->r.kind != VERIFY_NONE;
+    bool shows = v->r.kind == VERIFY_TOKEN || v->r.kind == VERIFY_BASIC || v->r.kind == VERIFY_NONE;
+    bool of_sender = v->r.kind == VERIFY_JWT && !v->r.jwt.in_body && v->r.jwt.body.claim.len == 0;
+    return !shows && !of_sender;
 }
 
 void verify_signed_digest(const struct verify *v, const struct verify_input *in,
@@ -475,13 +467,13 @@ void verify_signed_digest(const struct verify *v, const struct verify_input *in,
     struct buf form;
     if (v->r.kind == VERIFY_JWT) { /* a token need not say which body it came with */
         const struct str both[] = {verify_jwt_signed(v, in), in->body};
-        crypt_digest(CRYPT_SHA256, both, 2, out);
+        crypt_digest(CRYPT_SHA256, both, v->r.jwt.in_body ? 1 : 2, out);
         return;
     }
     (void)verify_claim_read(&c, v, in);
     put_values(v, in, &c, &form, &values);
-    if (v->r.sig_pointer.len > 0) { /* a part of the body: all of it stands for that */
-        crypt_digest(CRYPT_SHA256, &in->body, 1, out);
+    if (v->r.sig_pointer.len > 0) {
+        verify_body_signed(v, in, out);
     } else {
         crypt_digest(CRYPT_SHA256, parts, verify_fill(v, &values, parts), out);
     }
@@ -510,6 +502,9 @@ struct verify_verdict verify_check_by(const struct verify *v, const struct verif
     const char *detail = verify_claim_read(&c, v, in);
     if (detail == NULL) {
         detail = verify_body_hash(v, in);
+    }
+    if (detail == NULL && v->r.objects_only && !str_starts(in->body, STR("{"))) {
+        detail = "the body is no JSON object, as each event of its provider is";
     }
     if (detail != NULL) {
         return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};

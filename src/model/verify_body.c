@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ static int match_one(const struct verify *v, const struct verify_input *in, stru
     struct verify_claim c = {.n = 0};
     struct verify_values values = {.method = in->method, .body = in->body, .from = from};
     char digits[24];
-    struct str text = pick_value(pick_at(from, v->r.sig_pointer), digits);
+    struct str text = pick_value(pick_once(from, v->r.sig_pointer), digits);
     if (v->r.kind == VERIFY_TOKEN) {
         c.token = text;
     } else {
@@ -46,6 +47,38 @@ static int match_each(const struct verify *v, const struct verify_input *in,
     return first;
 }
 
+static void add_signed(const struct verify *v, const struct verify_input *in,
+                       struct yyjson_val *from, struct buf *out)
+{
+    struct verify_values values = {.method = in->method, .body = in->body, .from = from};
+    struct str parts[VERIFY_PARTS];
+    size_t n = verify_fill(v, &values, parts);
+    for (size_t i = 0; i < n; i++) {
+        buf_add_str(out, parts[i]);
+    }
+    buf_add_char(out, '\n');
+}
+
+void verify_body_signed(const struct verify *v, const struct verify_input *in,
+                        unsigned char out[CRYPT_DIGEST_MAX])
+{
+    struct pick_body *body = pick_open(in->body);
+    struct yyjson_val *root = body == NULL ? NULL : pick_root(body);
+    struct yyjson_val *list = v->r.each.len == 0 ? NULL : pick_once(root, v->r.each);
+    struct buf text;
+    buf_init(&text, SIZE_MAX / 2);
+    if (v->r.each.len == 0) {
+        add_signed(v, in, root, &text);
+    }
+    for (size_t i = 0; i < pick_count(list); i++) {
+        add_signed(v, in, pick_item(list, i), &text);
+    }
+    const struct str all = buf_str(&text);
+    crypt_digest(CRYPT_SHA256, &all, 1, out);
+    buf_done(&text);
+    pick_close(body);
+}
+
 struct verify_verdict verify_body_check(const struct verify *v, const struct verify_input *in)
 {
     struct pick_body *body = pick_open(in->body);
@@ -55,7 +88,7 @@ struct verify_verdict verify_body_check(const struct verify *v, const struct ver
     }
     struct yyjson_val *root = pick_root(body);
     int matched =
-        v->r.each.len == 0 ? match_one(v, in, root) : match_each(v, in, pick_at(root, v->r.each));
+        v->r.each.len == 0 ? match_one(v, in, root) : match_each(v, in, pick_once(root, v->r.each));
     pick_close(body);
     if (matched < 0) {
         return (struct verify_verdict){VERIFY_BAD_SIGNATURE,
@@ -143,23 +176,38 @@ void verify_put_form(const struct verify_input *in, struct buf *out)
     free(fields);
 }
 
+/* The parameter that is the body's hash, as it came; how often it is there. */
+static size_t find_hash(const struct verify *v, const struct verify_input *in, struct str *out)
+{
+    struct str path, query, pair, name;
+    size_t found = 0;
+    bool more = str_cut(in->target, '?', &path, &query);
+    while (more) {
+        more = str_cut(query, '&', &pair, &query);
+        if (str_cut(pair, '=', &name, &pair) && str_eq(name, v->r.body_hash)) {
+            found++;
+            *out = pair;
+        }
+    }
+    return found;
+}
+
+/* A form whose text would read like a query that was signed with another body. */
+static bool looks_like_query(const struct verify *v, const struct verify_input *in)
+{
+    struct str body = in->body, hash = v->r.body_hash;
+    return body.len > 0 && memmem(body.at, body.len, hash.at, hash.len) != NULL;
+}
+
 const char *verify_body_hash(const struct verify *v, const struct verify_input *in)
 {
     if (v->r.body_hash.len == 0) {
         return NULL;
     }
     unsigned char wanted[CRYPT_DIGEST_MAX], digest[CRYPT_DIGEST_MAX];
-    struct str path, query, pair, name, value = STR_NONE;
-    size_t n = 0, found = 0;
-    bool more = str_cut(in->target, '?', &path, &query);
-    while (more) {
-        more = str_cut(query, '&', &pair, &query);
-        if (str_cut(pair, '=', &name, &pair) && str_eq(name, v->r.body_hash)) {
-            found++;
-            value = pair;
-        }
-    }
-    if (found == 0 && is_form(in)) { /* its fields are signed */
+    struct str value = STR_NONE;
+    size_t n = 0, found = find_hash(v, in, &value);
+    if (found == 0 && is_form(in) && !looks_like_query(v, in)) { /* its fields are signed */
         return NULL;
     }
     crypt_digest(CRYPT_SHA256, &in->body, 1, digest);
@@ -168,4 +216,16 @@ const char *verify_body_hash(const struct verify *v, const struct verify_input *
         return "the query's hash of the body is missing, or of another body";
     }
     return NULL;
+}
+
+struct str verify_put_hash(const struct verify *v, const struct verify_input *in,
+                           char out[VERIFY_QUERY])
+{
+    struct str value = STR_NONE;
+    if (v->r.body_hash.len == 0 || find_hash(v, in, &value) != 1) {
+        return STR_NONE;
+    }
+    int n = snprintf(out, VERIFY_QUERY, "%c%.*s=%.*s", str_has(v->r.public_url, '?') ? '&' : '?',
+                     STR_ARG(v->r.body_hash), STR_ARG(value));
+    return n < 0 || n >= VERIFY_QUERY ? STR_NONE : (struct str){out, (size_t)n};
 }

@@ -40,7 +40,8 @@
 #define SVIX_HEADERS                                                                               \
     .headers = {TEXT("svix-signature"), TEXT("webhook-signature")},                                \
     .ts_headers = {TEXT("svix-timestamp"), TEXT("webhook-timestamp")},                             \
-    .id_headers = {TEXT("svix-id"), TEXT("webhook-id")}, ID_IN("svix-id")
+    .id_headers = {TEXT("svix-id"), TEXT("webhook-id")},                                           \
+    .delivery_id = {.header = TEXT("svix-id"), .or_header = TEXT("webhook-id")}
 #define STANDARD                                                                                   \
     .digest = CRYPT_SHA256, .encoding = VERIFY_BASE64, .item_sep = ' ', .kv_sep = ',',             \
     .sig_key = TEXT("v1"), SIGNS("{id}.{ts}.{body}")
@@ -79,8 +80,9 @@ static const struct verify_recipe presets[] = {
      .digest = CRYPT_SHA256,
      .encoding = VERIFY_BASE64,
      SIGNS("{body}"),
-     TYPE_IN("X-Shopify-Topic"),
-     ID_IN("X-Shopify-Webhook-Id")},
+     .event_type = {.header = TEXT("X-Shopify-Topic"), .or_header = TEXT("shopify-topic")},
+     .delivery_id = {.header = TEXT("X-Shopify-Webhook-Id"),
+                     .or_header = TEXT("shopify-webhook-id")}},
     {.name = TEXT("slack"),
      HMAC_HEX("X-Slack-Signature"),
      PREFIX("v0"),
@@ -185,6 +187,7 @@ static const struct verify_recipe presets[] = {
      HMAC_BASE64("X-Zendesk-Webhook-Signature"),
      SIGNS("{ts}{body}"),
      .ts_headers = {TEXT("X-Zendesk-Webhook-Signature-Timestamp")},
+     .unit = TIMESTAMP_ISO8601,
      TYPE_AT("/type"),
      ID_IN("X-Zendesk-Webhook-Invocation-Id")},
     {.name = TEXT("linear"),
@@ -255,6 +258,7 @@ static const struct verify_recipe presets[] = {
      TYPE_AT("/object"),
      .body_bytes = 3 << 20},
     {.name = TEXT("x"),
+     .objects_only = true,
      HMAC_BASE64("x-twitter-webhooks-signature"),
      PREFIX("sha256"),
      SIGNS("{body}")},

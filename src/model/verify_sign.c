@@ -111,6 +111,9 @@ const char *verify_sign(const struct verify *v, struct str method, struct str bo
     if (r->sig_pointer.len > 0 || verify_uses(v, PART_FORM)) {
         return "its signature is in, or over the fields of, the body: give one that is signed";
     }
+    if (verify_learns(v)) {
+        return "its secret comes with its handshake: write it as secret to sign by it";
+    }
     if (v->needs_id && delivery_id.len == 0) {
         return "this scheme signs an id, so one is needed";
     }
@@ -153,7 +156,7 @@ const char *verify_sign(const struct verify *v, struct str method, struct str bo
 
 size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRYPT_DIGEST_MAX])
 {
-    if (v->r.kind != VERIFY_HMAC) {
+    if (v->r.kind != VERIFY_HMAC || v->secret_count == 0) {
         return 0;
     }
     crypt_hmac(v->secrets[0].hmac[v->r.digest], &text, 1, out);

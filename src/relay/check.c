@@ -1,4 +1,5 @@
 /* What is asked of a master before it is used, and what it is refused for. */
+#include "relay/learned.h"
 #include "relay/journal.h"
 
 #include "base/log.h"
@@ -135,6 +136,7 @@ static void is_ready(struct master *m)
     budget_limit(w);
     log_line(LOG_INFO, "Redis is ready", "server", "%s", m->version, "host", "%s", m->host, "port",
              "%u", m->port, "run_id", "%s", m->run_id[1], NULL);
+    learned_read(w);
     worker_read_destinations(w);
     lease_up(m);
     if (!w->former_asked) {

@@ -173,7 +173,8 @@ static void say_late(const struct inbound *in, uint64_t took_ms)
     }
 }
 
-static void accept_event(struct inbound *in, struct str id, struct str durable)
+static void accept_request(const struct inbound *in, struct httpd_request *r, struct str id,
+                           struct str durable)
 {
     struct worker *w = in->w;
     const struct conf_source *s = in->source;
@@ -181,12 +182,12 @@ static void accept_event(struct inbound *in, struct str id, struct str durable)
         {STR("penstock-event-id"), id},
         {STR("penstock-durability"), durable},
     };
-    httpd_answer(in->request, &(struct httpd_answer){.status = (int)s->respond_status,
-                                                     .content_type = STR("application/json"),
-                                                     .fields = fields,
-                                                     .field_count = id.len > 0 ? 2 : 0,
-                                                     .body = s->respond_body,
-                                                     .close = w->draining});
+    httpd_answer(r, &(struct httpd_answer){.status = (int)s->respond_status,
+                                           .content_type = STR("application/json"),
+                                           .fields = fields,
+                                           .field_count = id.len > 0 ? 2 : 0,
+                                           .body = s->respond_body,
+                                           .close = w->draining});
     uint64_t took_us = uv_hrtime() / 1000 - in->began_us;
     stats_accepted(w, s->name, took_us);
     if (s->deadline_ms > 0 && took_us > (uint64_t)s->deadline_ms * 500) {
@@ -204,6 +205,15 @@ static void forget_sender(struct inbound *in)
         in->w->waiting--;
     }
     wheel_cancel(&in->w->wheel, &in->deadline);
+}
+
+/* Forgotten first: the answer gives the request back, and the next one on that connection may have
+ * its place before httpd_answer returns. */
+static void accept_event(struct inbound *in, struct str id, struct str durable)
+{
+    struct httpd_request *r = in->request;
+    forget_sender(in);
+    accept_request(in, r, id, durable);
 }
 
 static void refuse_inbound(struct inbound *in, const char *reason)
@@ -247,7 +257,6 @@ static void tell_durable(struct inbound *in, const struct journal *j)
         CRASH_POINT("answer");
         accept_event(in, (struct str){e->id, EVENT_ID_LEN}, promised(in));
         CRASH_POINT("answered");
-        forget_sender(in);
     } else { /* perhaps no longer mine, or less durable than promised */
         refuse_inbound(in, "redis_down");
     }
@@ -263,7 +272,6 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
         stats_duplicate(in->w, in->source->name);
         if (in->request != NULL && !in->append.unproven && journal_may_act(j)) {
             accept_event(in, first_id, promised(in)); /* what proves this one proves the first */
-            forget_sender(in);
         } else {
             refuse_inbound(in, "redis_down");
         }
@@ -421,6 +429,7 @@ static void on_kept(void *user, const char *reason)
     if (reason != NULL) {
         refuse_inbound(in, reason);
     } else if (r != NULL) {
+        forget_sender(in);
         struct field field = {in->echo, learned_secret(in->w, in->source->name)};
         httpd_answer(r, &(struct httpd_answer){.status = 200,
                                                .content_type = STR("application/json"),
@@ -471,14 +480,14 @@ static bool is_challenge(struct worker *w, struct httpd_request *r,
     const char *why = challenge_answer(c, learned_verify(w, source), source->challenge_token, &in,
                                        (int64_t)time(NULL), &body);
     if (why != NULL) {
-        refuse(w, r, source, "bad_challenge", why);
+        refuse(w, r, source, c->proof == CHALLENGE_SIGNED ? "bad_signature" : "bad_challenge", why);
     } else {
         httpd_answer(r, &(struct httpd_answer){.status = c->status,
                                                .content_type = c->content_type,
                                                .body = buf_str(&body),
                                                .close = w->draining});
         stats_challenge(w, source->name);
-        log_line(LOG_INFO, "handshake answered", "source", "%.*s", STR_ARG(source->name), NULL);
+        log_line(LOG_DEBUG, "handshake answered", "source", "%.*s", STR_ARG(source->name), NULL);
     }
     buf_done(&body);
     return true;
@@ -543,6 +552,10 @@ static void take_request(struct worker *w, struct httpd_request *r, bool again)
         refuse(w, r, source, "method", NULL);
         return;
     }
+    if (verify_learns(source->verify) && !w->learned_known) {
+        refuse(w, r, source, "redis_down", "it has the secret of this source");
+        return;
+    }
     struct verify_verdict verdict = verify_check_by(learned_verify(w, source), &input,
                                                     jwks_keys(w, source), (int64_t)time(NULL));
     if (verdict.detail == VERIFY_UNKNOWN_KEY && wait_for_keys(w, r, source, again)) {
@@ -559,8 +572,8 @@ static void take_request(struct worker *w, struct httpd_request *r, bool again)
     if (n == 0) {
         stats_unrouted(w, source->name);
         if (!source->keep_unrouted) {
-            struct inbound in = {.w = w, .request = r, .source = source, .began_us = r->began_us};
-            accept_event(&in, STR_NONE, STR_NONE);
+            const struct inbound in = {.w = w, .source = source, .began_us = r->began_us};
+            accept_request(&in, r, STR_NONE, STR_NONE);
             return;
         }
     }

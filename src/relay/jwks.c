@@ -28,7 +28,6 @@ struct jwks_feed {
     unsigned failures;       /* since they were read last */
     struct wheel_timer next; /* when they are read again */
     struct jwks_wait *waiting;
-    unsigned waiting_count;
 };
 
 static struct jwks_feed *feed_of(const struct worker *w, const struct conf_source *s)
@@ -51,9 +50,17 @@ void jwks_forget(struct jwks_wait *x)
     }
 }
 
+static unsigned waiting(const struct jwks_feed *f)
+{
+    unsigned n = 0;
+    for (const struct jwks_wait *x = f->waiting; x != NULL; x = x->next) {
+        n++;
+    }
+    return n;
+}
+
 static void tell_waiting(struct jwks_feed *f)
 {
-    f->waiting_count = 0;
     while (f->waiting != NULL) {
         struct jwks_wait *x = f->waiting;
         jwks_forget(x);
@@ -237,7 +244,7 @@ enum jwks_miss jwks_miss(struct worker *w, const struct conf_source *s, bool aga
         f->missed_ms = now_ms;
         read_keys(f);
     }
-    if (may && f->reading && f->waiting_count < WAITING_MOST) {
+    if (may && f->reading && waiting(f) < WAITING_MOST) {
         return JWKS_WAIT;
     }
     return f->keys == NULL || f->failures > 0 || f->reading ? JWKS_AWAY : JWKS_UNKNOWN;
@@ -253,5 +260,4 @@ void jwks_wait(struct worker *w, const struct conf_source *s, struct jwks_wait *
         x->next->link = &x->next;
     }
     f->waiting = x;
-    f->waiting_count++;
 }

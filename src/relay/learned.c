@@ -1,6 +1,7 @@
 /* Secrets that came in a handshake. */
 #include "relay/learned.h"
 
+#include "base/crypt.h"
 #include "base/log.h"
 #include "relay/redis.h"
 
@@ -79,6 +80,7 @@ static void on_read(void *user, const redisReply *reply)
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         return;
     }
+    w->learned_known = true;
     for (size_t i = 0; i < w->conf->source_count; i++) {
         const struct conf_source *s = &w->conf->sources[i];
         struct str secret = STR_NONE;
@@ -134,14 +136,15 @@ static void on_kept(void *user, const redisReply *reply)
         end(k, "redis_down");
         return;
     }
-    bool same = str_eq(kept, str_of(k->secret));
+    struct str own = str_of(k->secret);
+    bool same = kept.len == own.len && crypt_equal(kept.at, own.at, own.len);
+    bool first = of(k->w, k->source)->secret == NULL;
     use(k->w, k->source, kept);
-    log_line(
-        same ? LOG_WARN : LOG_ERROR,
-        same ? "a handshake has left its secret: if it was not yours, penstock sources forget it"
-             : "another handshake would replace the secret: refused; penstock sources forget "
-               "lets it",
-        "source", "%.*s", STR_ARG(k->source->name), NULL);
+    if (same && first) {
+        log_line(LOG_WARN,
+                 "a handshake has left its secret; if it was not yours: penstock sources forget",
+                 "source", "%.*s", STR_ARG(k->source->name), NULL);
+    }
     end(k, same ? NULL : "bad_challenge");
 }
 

@@ -5,9 +5,12 @@ import hmac
 import json
 import os
 import socket
+import struct
 import subprocess
+import threading
 import time
 
+from between import Between
 from harness import PENSTOCK, SECRET, sign_github, sign_stripe, wait_for
 
 
@@ -233,7 +236,7 @@ def answers_the_handshakes_of_providers(flow):
     assert (answer.status, answer.body) == (200, b"c0ffee"), (answer.status, answer.body)
     assert answer.getheader("content-type") == "text/plain; charset=utf-8"
     assert answer.getheader("x-content-type-options") == "nosniff"
-    assert slack("other").status == 403
+    assert slack("other").status == 401
     query = "?hub.mode=subscribe&hub.challenge=42&hub.verify_token="
     answer = p.post("/hooks/meta" + query + "mine", b"", method="GET")
     assert (answer.status, answer.body) == (200, b"42")
@@ -278,3 +281,32 @@ def keeps_the_secret_that_a_handshake_leaves(flow):
     wait_for(lambda: a.post("/hooks/asana", b"", {"X-Hook-Secret": "second"}).status == 200, "another one to be taken")
     assert "left-here" not in a.text() + b.text() and "secret_tok" not in a.text()
     assert sorted(json.loads(r.body)["n"] for r in sink.requests if r.body != b"{}")[:1] == [1]
+
+
+def a_sender_that_goes_behind_its_first_answer_gets_no_second(flow):
+    """Two requests in one packet: the second takes the place of the first in memory, and its append is under way."""
+    sink, held, events = flow.sink(), threading.Event(), []
+
+    def says(words, ask):
+        answer = ask()
+        if words[0] == b"XADD" and b"stripe" in words:
+            events.append(words)
+            if len(events) == 2:
+                held.wait(10)
+        return answer
+    p = flow.penstock({"d": sink}, Between(flow, flow.redis(), says), workers=1)
+    with socket.create_connection(("127.0.0.1", p.port), 10) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        text = b""
+        for i in range(2):
+            body = b'{"seq":%d}' % i
+            head = "".join("%s: %s\r\n" % pair for pair in sign_stripe(body).items())
+            text += b"POST /hooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%s\r\n%s" % (len(body), head.encode(), body)
+        s.sendall(text)
+        assert s.recv(4096).startswith(b"HTTP/1.1 200 ")
+        wait_for(lambda: p.metric("penstock_appends_pending") == 1, "the second to be on its way")
+    wait_for(lambda: p.metric("penstock_connections") == 0, "the sender to be gone")
+    held.set()
+    sink.wait(2)
+    assert p.metric("penstock_events_accepted_total") == 1
+    assert p.stripe(b'{"seq":2}').status == 200 and p.stop() == 0

@@ -584,8 +584,15 @@ static void a_timestamp_may_be_as_far_ahead_as_it_may_be_old(void **state)
                   "      timestamp: {header: T, tolerance: 1m}}}\n"
                   "  b: {secret: s, verify: {type: hmac, header: S, template: \"{ts}.{body}\",\n"
                   "      timestamp: {header: T, tolerance: 1m, future: 0s}}}\n"
+                  "  c: {secret: s, verify: {type: stripe, timestamp: {future: 30s}}}\n"
+                  "  d: {secret: s, verify: {type: stripe, timestamp: {tolerance: 500ms}}}\n"
                   "destinations: {d: 'http://d/'}\nroutes: [{from: '*', to: d}]\n");
     const struct conf_source *a = conf_find_source(c, STR("a")), *b = conf_find_source(c, STR("b"));
+    const struct conf_source *d = conf_find_source(c, STR("d"));
+    const struct conf_source *e = conf_find_source(c, STR("c"));
+    assert_true(takes_ahead(e, 30) && !takes_ahead(e, 31));
+    assert_true(takes_ahead(e, -300) && !takes_ahead(e, -301)); /* as old as its provider has it */
+    assert_true(takes_ahead(d, 1) && !takes_ahead(d, 2) && !takes_ahead(d, -2)); /* rounded up */
     assert_true(takes_ahead(a, 60));
     assert_false(takes_ahead(a, 61));
     assert_true(takes_ahead(b, 3600)); /* so it says */

@@ -52,9 +52,11 @@ static void keys_of_its_algorithm_count(void **state)
     jwks_free(s);
     /* what is not understood is left out; of two with one name the first counts */
     s = good(
-        "{\"keys\":[7,null,{},[],{\"kty\":\"oct\",\"k\":\"AA\",\"kid\":\"o\"}," RSA_KEY(",\"kid\":"
-                                                                                        "\"a\"") "," RSA_KEY(
-            ",\"kid\":\"b\",\"use\":\"sig\"") "," RSA_KEY(",\"kid\":\"a\",\"x5c\":[\"AA\"]") "," RSA_KEY(",\"kid\":\"c\",\"alg\":\"PS256\"") "],\"more\":1}",
+        "{\"keys\":[7,null,{},[],{\"kty\":\"oct\",\"k\":\"AA\",\"kid\":\"o\"}," RSA_KEY(
+            ",\"kid\":"
+            "\"a\"") "," RSA_KEY(",\"kid\":\"b\",\"use\":\"sig\"") "," RSA_KEY(",\"kid\":\"a\","
+                                                                               "\"x5c\":["
+                                                                               "\"AA\"]") "," RSA_KEY(",\"kid\":\"c\",\"alg\":\"PS256\"") "],\"more\":1}",
         JWT_RS256, 2);
     assert_null(jwks_find(s, STR_NONE)); /* which one? */
     assert_null(jwks_find(s, STR("c")));

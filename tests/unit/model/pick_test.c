@@ -9,7 +9,7 @@ static char picked[512];
 static const char *pick(const char *header, const char *pointer, const struct fields *fields,
                         struct str body)
 {
-    struct pick p = {str_of(header), str_of(pointer)};
+    struct pick p = {.header = str_of(header), .pointer = str_of(pointer)};
     struct buf out;
     buf_init(&out, sizeof picked - 1);
     bool found = pick_text(&p, fields, body, &out);
@@ -151,11 +151,32 @@ static void survives_hostile_bodies(void **state)
     free(body);
 }
 
+static void the_other_header_serves_where_the_first_is_not(void **state)
+{
+    (void)state;
+    const struct pick p = {.header = STR("svix-id"), .or_header = STR("webhook-id")};
+    struct fields fields = {0};
+    struct buf out;
+    buf_init(&out, 64);
+    assert_false(pick_text(&p, &fields, STR_NONE, &out));
+    assert_true(fields_add(&fields, STR("Webhook-Id"), STR("m2")));
+    assert_true(pick_text(&p, &fields, STR_NONE, &out));
+    room_text(buf_str(&out), "m2", "the other");
+    out.len = 0;
+    assert_true(fields_add(&fields, STR("Svix-Id"), STR("m1")));
+    assert_true(pick_text(&p, &fields, STR_NONE, &out));
+    room_text(buf_str(&out), "m1", "the first");
+    buf_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(picks_from_json),         cmocka_unit_test(picks_from_a_header),
-        cmocka_unit_test(joins_header_and_body),   cmocka_unit_test(takes_256_bytes_at_most),
+        cmocka_unit_test(the_other_header_serves_where_the_first_is_not),
+        cmocka_unit_test(picks_from_json),
+        cmocka_unit_test(picks_from_a_header),
+        cmocka_unit_test(joins_header_and_body),
+        cmocka_unit_test(takes_256_bytes_at_most),
         cmocka_unit_test(survives_hostile_bodies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -644,6 +644,8 @@ static void adyen_signs_each_item(void **state)
     refused(&b, "{\"notificationItems\":[" GOOD "," BAD "]}", NOW, VERIFY_BAD_SIGNATURE,
             "no secret");
     refused(&b, "{\"notificationItems\":[" BAD "]}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    refused(&b, "{\"notificationItems\":[" BAD "],\"notificationItems\":[" GOOD "]}", NOW,
+            VERIFY_BAD_SIGNATURE, "no secret");
     refused(&b, "{\"notificationItems\":[]}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
     refused(&b, "{\"notificationItems\":{}}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
     refused(&b, GOOD, NOW, VERIFY_BAD_SIGNATURE, "no secret");
@@ -670,13 +672,13 @@ static void twilio_signs_a_form_or_the_hash_of_a_body(void **state)
     (void)state;
     struct bench b;
     struct verify_recipe r = *verify_preset(STR("twilio"));
-    r.public_url = STR("https://mycompany.com/myapp.php");
+    r.public_url = STR("https://mycompany.com/myapp.php?foo=1&bar=2");
     const char *form = "To=%2B18005551212&CallSid=CA1234567890ABCDE&Caller=%2B14158675309&"
                        "From=%2B14158675309&Digits=1234";
     bench_open(&b, &r, "12345", NULL);
     header(&b, "X-Twilio-Signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
     header(&b, "Content-Type", "application/x-www-form-urlencoded; charset=UTF-8");
-    b.target = "/hooks/twilio?foo=1&bar=2";
+    b.target = "/hooks/twilio";
     genuine(&b, form, NOW, 0);
     refused(&b, "To=%2B18005551212&CallSid=CA1234567890ABCDE", NOW, VERIFY_BAD_SIGNATURE,
             "no secret");
@@ -685,8 +687,8 @@ static void twilio_signs_a_form_or_the_hash_of_a_body(void **state)
             "From=%2B14158675309&Digits=1234",
             NOW, 0); /* said twice, signed once */
     refused(&b, "To=%2", NOW, VERIFY_BAD_SIGNATURE, "no secret");
-    b.target = "/hooks/twilio?foo=1&bar=3";
-    refused(&b, form, NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    b.target = "/hooks/twilio?bodySHA256=00";
+    refused(&b, form, NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
     bench_close(&b);
     r.body_hash = STR_NONE;
     struct verify *none;
@@ -698,19 +700,67 @@ static void twilio_signs_a_form_or_the_hash_of_a_body(void **state)
     bench_open(&b, &r, "12345", NULL);
     header(&b, "X-Twilio-Signature", "a9nBmqA0ju/hNViExpshrM61xv4=");
     header(&b, "Content-Type", "application/json");
-    b.target = "/hooks/twilio?foo=1&bar=2&bodySHA256="
+    b.target = "/hooks/twilio?bodySHA256="
                "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620";
     genuine(&b, body, NOW, 0);
     refused(&b, "{\"property\": \"other\"}", NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
-    b.target = "/hooks/twilio?foo=1&bar=2";
+    b.target = "/hooks/twilio";
     refused(&b, body, NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
     bench_close(&b);
     bench_open(&b, &r, "12345", NULL); /* called a form, but its body is none that was signed */
     header(&b, "X-Twilio-Signature", "a9nBmqA0ju/hNViExpshrM61xv4=");
     header(&b, "Content-Type", "application/x-www-form-urlencoded");
-    b.target = "/hooks/twilio?foo=1&bar=2&bodySHA256="
+    b.target = "/hooks/twilio?bodySHA256="
                "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620";
     refused(&b, "&=&", NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
+    bench_close(&b);
+    bench_open(&b, &r, "12345", NULL); /* nor may it read like the query that was */
+    header(&b, "X-Twilio-Signature", "a9nBmqA0ju/hNViExpshrM61xv4=");
+    header(&b, "Content-Type", "application/x-www-form-urlencoded");
+    b.target = "/hooks/twilio";
+    refused(&b, "%26bodySHA256%3D0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620=",
+            NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
+    bench_close(&b);
+}
+
+/* The same bytes, cut elsewhere, have the same digest: so each part must be what it is. */
+static void no_byte_moves_between_headers_and_body(void **state)
+{
+    (void)state;
+    struct bench b;
+    const char *mark = hex("key", "id12026-11-29T10:00:00.5Z{\"a\":1}");
+    for (int moved = 0; moved < 3; moved++) {
+        bench_preset(&b, "twitch", "key", NULL);
+        header(&b, "Twitch-Eventsub-Message-Signature", "sha256=%s", mark);
+        header(&b, "Twitch-Eventsub-Message-Id", moved == 1 ? "id12" : "id1");
+        header(&b, "Twitch-Eventsub-Message-Timestamp",
+               moved == 1   ? "026-11-29T10:00:00.5Z"
+               : moved == 2 ? "2026-11-29T10:00:00.5Z{"
+                            : "2026-11-29T10:00:00.5Z");
+        if (moved == 0) {
+            genuine(&b, "{\"a\":1}", NOW, 0);
+        } else {
+            refused(&b, moved == 2 ? "\"a\":1}" : "{\"a\":1}", NOW, VERIFY_BAD_SIGNATURE,
+                    "the timestamp is not of the expected form");
+        }
+        bench_close(&b);
+    }
+    bench_preset(&b, "zoom", "key", NULL);
+    header(&b, "x-zm-signature", "v0=%s", hex("key", "v0:123:{\"payload\":{}}"));
+    header(&b, "x-zm-request-timestamp", "123:{\"payload\"");
+    refused(&b, "{}}", NOW, VERIFY_BAD_SIGNATURE, "the timestamp is not of the expected form");
+    bench_close(&b);
+}
+
+/* Anybody is told the HMAC of a plain text by its handshake: none such is an event. */
+static void x_signs_objects_only(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_preset(&b, "x", "key", NULL);
+    header(&b, "x-twitter-webhooks-signature", "sha256=%s",
+           mac(EVP_sha256(), "key", 3, "true", true));
+    refused(&b, "true", NOW, VERIFY_BAD_SIGNATURE, "the body is no JSON object");
     bench_close(&b);
 }
 
@@ -802,7 +852,7 @@ static void what_it_signs_it_takes(void **state)
         r.public_url = STR("https://hooks.example.com/x"); /* of those who sign it */
         bench_open(&b, &r, secret_of(&r), NULL);
         sign_and_check(b.v, with_time(&r));
-        if (r.ts_pointer.len == 0) {
+        if (r.ts_pointer.len == 0 && !r.objects_only) {
             sign_and_check(b.v, STR_NONE);
         }
         bench_close(&b);
@@ -874,6 +924,8 @@ int main(void)
         cmocka_unit_test(adyen_signs_each_item),
         cmocka_unit_test(graph_shows_its_token_in_each_item),
         cmocka_unit_test(twilio_signs_a_form_or_the_hash_of_a_body),
+        cmocka_unit_test(no_byte_moves_between_headers_and_body),
+        cmocka_unit_test(x_signs_objects_only),
         cmocka_unit_test(what_is_signed_tells_events_apart),
         cmocka_unit_test(what_it_signs_it_takes),
         cmocka_unit_test(samples_are_of_their_provider),

@@ -44,7 +44,7 @@ struct verify_recipe {
     struct str sig_key, ts_key;       /* keys of signatures and timestamp, when kv_sep splits */
     enum verify_encoding encoding;
     /* Literals and {body} {ts} {id} {url} {method}; {secret}, of HASH. What presets need besides:
-     * {query}, of body_hash alone; {form}, all fields of one in order, names and values; {/a/b},
+     * {query}, with its '?'; {form}, all fields of one in order, names and values; {/a/b},
      * what is there in a JSON body. */
     struct str signed_text;
     /* Where the signature is in a JSON body instead of a header, from every element of the list at

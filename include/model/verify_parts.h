@@ -4,8 +4,7 @@
 
 #include "model/verify.h"
 
-#define VERIFY_QUERY 128 /* bytes of {query} */
-#define VERIFY_PARTS 16  /* literals and placeholders of a template */
+#define VERIFY_PARTS 16 /* literals and placeholders of a template */
 
 enum verify_part_kind {
     PART_LITERAL,
@@ -68,7 +67,6 @@ struct verify_verdict verify_claim_age(struct verify_claim *c, const struct veri
 struct verify_values {
     struct str method, body, ts, id, secret, query, form;
     struct yyjson_val *from; /* where pointers begin */
-    char query_text[VERIFY_QUERY];
     char digits[VERIFY_PARTS][24];
 };
 /* The signed text in pieces; how many. */
@@ -84,9 +82,6 @@ struct verify_verdict verify_body_check(const struct verify *v, const struct ver
 void verify_put_form(const struct verify_input *in, struct buf *out);
 /* NULL, or why the body is not the one that the query vouches for. */
 const char *verify_body_hash(const struct verify *v, const struct verify_input *in);
-/* {query}: that parameter, behind the '?' or '&' that it has in the registered URL; or nothing. */
-struct str verify_put_hash(const struct verify *v, const struct verify_input *in,
-                           char out[VERIFY_QUERY]);
 /* A digest of what the signatures in the body cover. */
 void verify_body_signed(const struct verify *v, const struct verify_input *in,
                         unsigned char out[CRYPT_DIGEST_MAX]);

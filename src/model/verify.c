@@ -428,6 +428,13 @@ bool verify_matches(const struct verify *v, const struct verify_secret *s,
     return false;
 }
 
+/* With its '?', or nothing. */
+static struct str query_of(struct str target)
+{
+    struct str path, query;
+    return str_cut(target, '?', &path, &query) ? str_from(target, path.len) : STR_NONE;
+}
+
 /* `form` is the caller's to free. */
 static void put_values(const struct verify *v, const struct verify_input *in,
                        const struct verify_claim *c, struct buf *form, struct verify_values *out)
@@ -436,9 +443,12 @@ static void put_values(const struct verify *v, const struct verify_input *in,
     if (verify_uses(v, PART_FORM)) {
         verify_put_form(in, form);
     }
-    *out = (struct verify_values){
-        .method = in->method, .body = in->body, .ts = c->ts, .id = c->id, .form = buf_str(form)};
-    out->query = verify_put_hash(v, in, out->query_text);
+    *out = (struct verify_values){.method = in->method,
+                                  .body = in->body,
+                                  .ts = c->ts,
+                                  .id = c->id,
+                                  .query = query_of(in->target),
+                                  .form = buf_str(form)};
 }
 
 bool verify_learns(const struct verify *v)

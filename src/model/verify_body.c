@@ -3,7 +3,6 @@
 
 #include "base/log.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,7 +191,8 @@ static size_t find_hash(const struct verify *v, const struct verify_input *in, s
     return found;
 }
 
-/* A form whose text would read like a query that was signed with another body. */
+/* A form whose text would read like a query that was signed with another body. (That fields may be
+ * moved into the query is Twilio's: its own library takes them there.) */
 static bool looks_like_query(const struct verify *v, const struct verify_input *in)
 {
     struct str body = in->body, hash = v->r.body_hash;
@@ -216,16 +216,4 @@ const char *verify_body_hash(const struct verify *v, const struct verify_input *
         return "the query's hash of the body is missing, or of another body";
     }
     return NULL;
-}
-
-struct str verify_put_hash(const struct verify *v, const struct verify_input *in,
-                           char out[VERIFY_QUERY])
-{
-    struct str value = STR_NONE;
-    if (v->r.body_hash.len == 0 || find_hash(v, in, &value) != 1) {
-        return STR_NONE;
-    }
-    int n = snprintf(out, VERIFY_QUERY, "%c%.*s=%.*s", str_has(v->r.public_url, '?') ? '&' : '?',
-                     STR_ARG(v->r.body_hash), STR_ARG(value));
-    return n < 0 || n >= VERIFY_QUERY ? STR_NONE : (struct str){out, (size_t)n};
 }

@@ -672,13 +672,13 @@ static void twilio_signs_a_form_or_the_hash_of_a_body(void **state)
     (void)state;
     struct bench b;
     struct verify_recipe r = *verify_preset(STR("twilio"));
-    r.public_url = STR("https://mycompany.com/myapp.php?foo=1&bar=2");
+    r.public_url = STR("https://mycompany.com/myapp.php");
     const char *form = "To=%2B18005551212&CallSid=CA1234567890ABCDE&Caller=%2B14158675309&"
                        "From=%2B14158675309&Digits=1234";
     bench_open(&b, &r, "12345", NULL);
     header(&b, "X-Twilio-Signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
     header(&b, "Content-Type", "application/x-www-form-urlencoded; charset=UTF-8");
-    b.target = "/hooks/twilio";
+    b.target = "/hooks/twilio?foo=1&bar=2";
     genuine(&b, form, NOW, 0);
     refused(&b, "To=%2B18005551212&CallSid=CA1234567890ABCDE", NOW, VERIFY_BAD_SIGNATURE,
             "no secret");
@@ -687,7 +687,9 @@ static void twilio_signs_a_form_or_the_hash_of_a_body(void **state)
             "From=%2B14158675309&Digits=1234",
             NOW, 0); /* said twice, signed once */
     refused(&b, "To=%2", NOW, VERIFY_BAD_SIGNATURE, "no secret");
-    b.target = "/hooks/twilio?bodySHA256=00";
+    b.target = "/hooks/twilio?foo=1&bar=3";
+    refused(&b, form, NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    b.target = "/hooks/twilio?foo=1&bar=2&bodySHA256=00";
     refused(&b, form, NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
     bench_close(&b);
     r.body_hash = STR_NONE;
@@ -700,24 +702,24 @@ static void twilio_signs_a_form_or_the_hash_of_a_body(void **state)
     bench_open(&b, &r, "12345", NULL);
     header(&b, "X-Twilio-Signature", "a9nBmqA0ju/hNViExpshrM61xv4=");
     header(&b, "Content-Type", "application/json");
-    b.target = "/hooks/twilio?bodySHA256="
+    b.target = "/hooks/twilio?foo=1&bar=2&bodySHA256="
                "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620";
     genuine(&b, body, NOW, 0);
     refused(&b, "{\"property\": \"other\"}", NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
-    b.target = "/hooks/twilio";
+    b.target = "/hooks/twilio?foo=1&bar=2";
     refused(&b, body, NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
     bench_close(&b);
     bench_open(&b, &r, "12345", NULL); /* called a form, but its body is none that was signed */
     header(&b, "X-Twilio-Signature", "a9nBmqA0ju/hNViExpshrM61xv4=");
     header(&b, "Content-Type", "application/x-www-form-urlencoded");
-    b.target = "/hooks/twilio?bodySHA256="
+    b.target = "/hooks/twilio?foo=1&bar=2&bodySHA256="
                "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620";
     refused(&b, "&=&", NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
     bench_close(&b);
     bench_open(&b, &r, "12345", NULL); /* nor may it read like the query that was */
     header(&b, "X-Twilio-Signature", "a9nBmqA0ju/hNViExpshrM61xv4=");
     header(&b, "Content-Type", "application/x-www-form-urlencoded");
-    b.target = "/hooks/twilio";
+    b.target = "/hooks/twilio?foo=1&bar=2";
     refused(&b, "%26bodySHA256%3D0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620=",
             NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
     bench_close(&b);

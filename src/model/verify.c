@@ -137,10 +137,10 @@ static const char *check_recipe(struct verify *v)
 
 static void keep_text(struct verify_secret *s, struct str key)
 {
-    char *copy = malloc(key.len);
+    void *copy = malloc(key.len);
     ENSURE(copy != NULL);
-    memcpy(copy, key.at, key.len);
-    s->text = (struct str){copy, key.len};
+    s->text.at = memcpy(copy, key.at, key.len);
+    s->text.len = key.len;
 }
 
 /* NULL, or why these bytes are no key of that kind. */

@@ -1,6 +1,7 @@
 """Promises about the open internet: who may connect, how much, how slowly."""
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import re
@@ -568,3 +569,13 @@ def forwards_no_field_that_frames_or_that_is_not_the_senders(flow):
             name, value = line.split(": ")
             assert (name.lower(), value) in fields, (line, fields)
         assert r.body == b"{}" and not re.search(rb"[\x00-\x1f\x7f]", b"".join(n + v for n, v in r.raw_headers))
+
+
+def a_web_page_is_no_operator(flow):
+    """Without a token a browser that was led here could pause a destination, or let a secret be replaced."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis())
+    for fields, status in (({"Origin": "http://evil.example"}, 403), ({"Origin": "null"}, 403), ({"Host": "evil.example"}, 403), ({}, 200)):
+        c = http.client.HTTPConnection("127.0.0.1", p.admin_port, timeout=10)
+        c.request("POST", "/api/v1/destinations/a/pause", headers=fields)
+        assert c.getresponse().status == status, fields
+        c.close()

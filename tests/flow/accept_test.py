@@ -310,3 +310,23 @@ def a_sender_that_goes_behind_its_first_answer_gets_no_second(flow):
     sink.wait(2)
     assert p.metric("penstock_events_accepted_total") == 1
     assert p.stripe(b'{"seq":2}').status == 200 and p.stop() == 0
+
+
+def says_when_an_answer_is_near_its_providers_deadline(flow):
+    """Slack waits three seconds: an answer after half of that is counted, and said once."""
+    sink, never = flow.sink(), threading.Event()
+
+    def says(words, ask):
+        answer = ask()
+        if words[0] == b"XADD" and b"slack" in words:
+            never.wait(1.6)
+        return answer
+    p = flow.penstock({"d": sink}, Between(flow, flow.redis(), says), workers=1,
+                      sources=["slack: { verify: slack, secret: '%s' }" % SECRET])
+    at, body = str(int(time.time())), b'{"type":"event_callback"}'
+    mac = hmac.new(SECRET.encode(), b"v0:" + at.encode() + b":" + body, hashlib.sha256).hexdigest()
+    assert p.post("/hooks/slack", body, {"X-Slack-Signature": "v0=" + mac, "X-Slack-Request-Timestamp": at}).status == 200
+    metrics = p.admin("/metrics")[1]
+    assert 'penstock_accept_late_total{source="slack"} 1' in metrics
+    assert 'penstock_source_deadline_seconds{source="slack"} 3' in metrics
+    assert "an answer took more than half of what its provider waits for" in p.text()

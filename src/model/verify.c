@@ -137,9 +137,10 @@ static const char *check_recipe(struct verify *v)
 
 static void keep_text(struct verify_secret *s, struct str key)
 {
-    void *copy = malloc(key.len);
+    char *copy = malloc(key.len);
     ENSURE(copy != NULL);
-    s->text.at = memcpy(copy, key.at, key.len);
+    memcpy(copy, key.at, key.len);
+    s->text.at = copy;
     s->text.len = key.len;
 }
 

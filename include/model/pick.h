@@ -23,9 +23,8 @@ struct yyjson_val;
 struct pick_body *pick_open(struct str body); /* NULL: it is no JSON, or larger than 4 MiB */
 void pick_close(struct pick_body *b);         /* NULL is fine */
 struct yyjson_val *pick_root(const struct pick_body *b);
-/* What is at a pointer (RFC 6901) from there, or NULL; the last of duplicate keys. */
-struct yyjson_val *pick_at(struct yyjson_val *from, struct str pointer);
-/* The same, but NULL where a name on the way occurs twice: readers differ on which one counts. */
+/* What is at a pointer (RFC 6901) from there, or NULL; also where a name on the way occurs twice:
+ * readers differ on which one counts. */
 struct yyjson_val *pick_once(struct yyjson_val *from, struct str pointer);
 size_t pick_count(struct yyjson_val *list); /* 0: it is none, or empty */
 struct yyjson_val *pick_item(struct yyjson_val *list, size_t i);

@@ -155,25 +155,15 @@ char *buf_take(struct buf *b)
     return at;
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 bool buf_add_form(struct buf *b, struct str s)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.at[i] == '+' ? ' ' : s.at[i];
         if (c == '%') {
-            int high = i + 2 < s.len ? hex_digit(s.at[i + 1]) : -1;
-            int low = i + 2 < s.len ? hex_digit(s.at[i + 2]) : -1;
-            if (high < 0 || low < 0) {
+            size_t n;
+            if (!text_get_hex(str_head(str_from(s, i + 1), 2), &c, 1, &n) || n != 1) {
                 return false;
             }
-            c = (char)(high * 16 + low);
             i += 2;
         }
         buf_add_char(b, c);

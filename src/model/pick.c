@@ -65,11 +65,6 @@ static yyjson_val *walk(yyjson_val *v, struct str pointer, bool once)
     return v;
 }
 
-struct yyjson_val *pick_at(struct yyjson_val *from, struct str pointer)
-{
-    return walk(from, pointer, false);
-}
-
 struct yyjson_val *pick_once(struct yyjson_val *from, struct str pointer)
 {
     return walk(from, pointer, true);
@@ -120,7 +115,7 @@ static bool pick_json(struct str pointer, struct str body, bool dotted, struct b
         } bytes = {body.at};
         yyjson_doc *doc = yyjson_read_opts(bytes.to, body.len, YYJSON_READ_NOFLAG, &alc, NULL);
         char digits[24];
-        struct str text = pick_value(pick_at(yyjson_doc_get_root(doc), pointer), digits);
+        struct str text = pick_value(walk(yyjson_doc_get_root(doc), pointer, false), digits);
         if (printable(text)) {
             picked = (!dotted || buf_add_char(out, '.')) && buf_add_str(out, text);
         }

@@ -298,9 +298,9 @@ void append_done(struct journal *j, struct append *a, const char *reason)
     if (reason != NULL) {
         refuse_inbound(in, reason == APPEND_ABSENT ? "redis_down" : reason);
     } else {
-        tell_durable(in, j);
         dispatch_event(j, a->event);
         CRASH_POINT("dispatched");
+        tell_durable(in, j);
     }
     inbound_free(in);
 }

@@ -92,8 +92,7 @@ const char *verify_new(struct verify **out, const struct verify_recipe *r,
  * known by that one. Or all of them must (a signature and a password), and none is enough by
  * itself. Secrets are numbered through, scheme by scheme. NULL, or a sentence that says why it
  * cannot be, and `bad_scheme` (may be NULL) which one it is about, -1 when it is about all. Takes
- * the schemes over, two or more of them and none a group, but not when it cannot be. `name` is
- * borrowed. */
+ * the schemes over (one at least, none a group), but not when it cannot be. `name` is borrowed. */
 const char *verify_group(struct verify **out, struct str name, struct verify *const *schemes,
                          size_t n, bool all, int *bad_scheme) MUST_CHECK;
 /* The schemes of a group; any other is its own only one. */

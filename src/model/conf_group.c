@@ -23,7 +23,7 @@ static const struct node *list_of(struct conf_reader *r, const struct node *n)
     for (size_t i = 0; all != NULL && i < n->n; i++) {
         if (&n->pairs[i] != all) {
             report_error(r->report, &n->pairs[i].key->place,
-                         "\"%.*s\" cannot stand beside \"all\": it is of one of its schemes",
+                         "\"%.*s\" cannot stand beside \"all\": write it into one of its schemes",
                          STR_ARG(report_shown(n->pairs[i].key->text)));
             return NULL;
         }

@@ -303,7 +303,8 @@ static struct holder holder_of(const struct file_source *s, const struct file_ve
     if (s->verify.list_count > 0 && takes_none(recipe)) { /* the source's is the others' */
         return (struct holder){NULL, &v->node->place, STR_NONE, &v->secrets};
     }
-    return (struct holder){s->item.value, &s->item.place, s->secret, &s->secrets};
+    const struct place *p = s->verify.list_count > 0 ? &v->node->place : &s->item.place;
+    return (struct holder){s->item.value, p, s->secret, &s->secrets};
 }
 
 static size_t secrets_of(struct conf_reader *r, const struct holder *h,

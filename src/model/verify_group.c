@@ -81,7 +81,7 @@ const char *verify_group(struct verify **out, struct str name, struct verify *co
                          size_t n, bool all, int *bad_scheme)
 {
     int bad = -1;
-    ENSURE(n >= 2);
+    ENSURE(n > 0);
     const char *why =
         n > VERIFY_SCHEMES ? "at most 8 schemes are tried" : check_schemes(schemes, n, &bad);
     if (bad_scheme != NULL) {

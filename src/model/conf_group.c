@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define SCHEME_TEXT 16384 /* of one, printed */
+#define SCHEME_TEXT (16 << 20) /* of one, printed: a whole file, escaped */
 
 /* ---- reading and printing ---- */
 

@@ -151,8 +151,8 @@ void verify_signed_digest(const struct verify *v, const struct verify_proof *pro
 void verify_free(struct verify *v);
 size_t verify_secret_count(const struct verify *v);
 #define VERIFY_SECRET_ID 8 /* characters */
-/* Which secret it is, and no more: for what is remembered of it. In a group also of which scheme,
- * as two may have the same one. */
+/* Which secret it is, and no more: for what is remembered of it. Where two schemes of
+ * a group have the same one, also of which; else it is as if its scheme were alone. */
 void verify_secret_id(const struct verify *v, size_t i, char out[VERIFY_SECRET_ID + 1]);
 /* The newest of those that the i-th is among: the first one of its scheme. */
 size_t verify_newest(const struct verify *v, size_t i);

@@ -25,13 +25,21 @@ bool verify_wants_all(const struct verify *v)
 
 /* ---- compiling ---- */
 
+static bool has_id(const struct verify *s, const char *id)
+{
+    for (size_t i = 0; i < s->secret_count; i++) {
+        if (strcmp(s->secrets[i].id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool shares_a_secret(const struct verify *a, const struct verify *b)
 {
     for (size_t i = 0; i < a->secret_count; i++) {
-        for (size_t k = 0; k < b->secret_count; k++) {
-            if (strcmp(a->secrets[i].id, b->secrets[k].id) == 0) {
-                return true;
-            }
+        if (has_id(b, a->secrets[i].id)) {
+            return true;
         }
     }
     return false;
@@ -136,8 +144,12 @@ void verify_secret_id(const struct verify *v, size_t i, char out[VERIFY_SECRET_I
 {
     const struct verify *s = owner_of(v, &i);
     const struct verify_recipe *r = &s->r;
+    size_t owners = 0;
     memcpy(out, s->secrets[i].id, VERIFY_SECRET_ID + 1);
-    if (v->scheme_count > 0) {
+    for (size_t k = 0; k < v->scheme_count; k++) {
+        owners += has_id(v->schemes[k], out);
+    }
+    if (owners > 1) {
         const struct str parts[] = {r->name,        STR("\n"), r->headers[0],           STR("\n"),
                                     r->signed_text, STR("\n"), str_of(s->secrets[i].id)};
         unsigned char digest[CRYPT_DIGEST_MAX];

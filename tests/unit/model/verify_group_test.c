@@ -443,6 +443,10 @@ static void secrets_are_told_apart_by_their_scheme(void **state)
     verify_secret_id(b.v, 0, a);
     verify_secret_id(b.v, 2, c);
     assert_string_not_equal(a, c);
+    verify_secret_id(b.v, 1,
+                     again); /* of its own: so its past is known when it comes into a list */
+    verify_secret_id(verify_scheme(b.v, 0), 1, c);
+    assert_string_equal(again, c);
     assert_int_equal(verify_newest(b.v, 0), 0);
     assert_int_equal(verify_newest(b.v, 1), 0);
     assert_int_equal(verify_newest(b.v, 2), 2);

@@ -205,6 +205,8 @@ static void refuses_lists_that_mean_nothing(void **state)
          "p.yaml:1:32: error: a list of schemes holds names and mappings"},
         {"verify: [github, github], secret: s",
          "p.yaml:1:32: error: the same scheme stands here twice\n"},
+        {"verify: [{type: github, secrets: [x]}, {type: github, secrets: [y, z]}]",
+         "p.yaml:1:54: error: the same scheme stands here twice\n"},
         {"verify: [{type: github, secret: x}, {type: github, secret: y}]",
          "      = help: for several secrets of one: secrets: [...]\n"},
         {"verify: [github, stripe, slack, shopify, linear, sentry, vercel, typeform, xero]",

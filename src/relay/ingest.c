@@ -249,7 +249,7 @@ static void append_again(struct inbound *in)
     journal_append(w->live, &in->append);
 }
 
-/* It is in the stream, and will be delivered. */
+/* It is in the stream, and is delivered whatever becomes of the answer. */
 static void tell_durable(struct inbound *in, const struct journal *j)
 {
     const struct event *e = in->append.event;

@@ -120,6 +120,7 @@ static const char *put_digest(struct sign_job *job)
         fits = fits && fields_add(&fields, more[i].name, more[i].value);
     }
     const char *why = verify_put_values(v, &in, &c, &built, &values);
+    why = why == NULL ? verify_body_hash(v, &in) : why;
     values.secret = v->secrets[0].text;
     size_t len =
         why == NULL && fits ? sign_parts(job, parts, verify_fill(v, &values, parts), bytes) : 0;

@@ -502,9 +502,10 @@ void conf_build_verify(struct conf_reader *r, struct file_source *s)
         s->s.respond_status = provider->respond;
         s->s.respond_body = provider->respond == 204 ? STR_NONE : s->s.respond_body;
     }
-    if (provider != NULL && provider->says.len > 0 && node_find(s->item.value, "respond") == NULL) {
-        s->s.respond_body = provider->says;
-        s->s.respond_plain = true;
+    if (provider != NULL && provider->says.len > 0) {
+        bool said = node_find(s->item.value, "respond") != NULL;
+        s->s.respond_body = said ? s->s.respond_body : provider->says;
+        s->s.respond_plain = str_eq(s->s.respond_body, provider->says);
     }
     s->s.busy_status = provider != NULL && provider->loses_429 ? 503 : 429;
     s->s.deadline_ms = provider == NULL ? 0 : (int64_t)provider->deadline_s * 1000;

@@ -391,7 +391,12 @@ static bool digest_matches(const struct verify *v, const struct verify_secret *s
     size_t n = verify_fill(v, values, parts);
     if (v->r.kind == VERIFY_HASH) {
         crypt_digest(v->r.digest, parts, n, digest);
-        return is_claimed(c, digest, crypt_digest_len(v->r.digest));
+        bool is = is_claimed(c, digest, crypt_digest_len(v->r.digest));
+        if (v->r.sha256_too) {
+            crypt_digest(CRYPT_SHA256, parts, n, digest);
+            is |= is_claimed(c, digest, crypt_digest_len(CRYPT_SHA256));
+        }
+        return is;
     }
     bool matches = hmac_matches(s->hmac[v->r.digest], v->r.digest, c, parts, n);
     matches |= hmac_matches(s->decoded, v->r.digest, c, parts, n);

@@ -384,6 +384,7 @@ static const struct verify_recipe presets[] = {
      .kind = VERIFY_HASH,
      .headers = {TEXT("X-Cld-Signature")},
      .digest = CRYPT_SHA1,
+     .sha256_too = true, /* where the account says so */
      .encoding = VERIFY_HEX,
      SIGNS("{body}{ts}{secret}"),
      .ts_headers = {TEXT("X-Cld-Timestamp")},

@@ -210,17 +210,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         {"d2hzZWNfc2VjcmV0X29mX3Rlc3Rz", 28}, {"00ff10aa", 8}, {"pub:priv", 8}};
     struct take t = {data, n};
     struct verify_recipe made;
-    const struct verify_recipe *r;
+    const struct verify_recipe *r = &made;
     uint8_t which = take_byte(&t);
     size_t presets = 0;
     while (verify_preset_at(presets)->kind != VERIFY_NONE) { /* the last */
         presets++;
     }
     if (which % 2 == 0) {
-        r = verify_preset_at(take_byte(&t) % presets);
+        made = *verify_preset_at(take_byte(&t) % presets);
+        made.public_url = STR("https://example.com"); /* of those who sign it */
     } else {
         take_recipe(&t, &made);
-        r = &made;
     }
     struct str secrets[2] = {good[(which & 32) != 0 ? 2 : (which >> 3) & 1],
                              (which & 16) != 0 ? take_some(&t, 80) : good[0]};

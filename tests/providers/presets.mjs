@@ -490,11 +490,12 @@ export const presets = {
         scheme: hmac('X-Cld-Signature', {
             kind: 'hash', hash: 'sha1', timeHeader: 'X-Cld-Timestamp', time: seconds, within: 7200, text: (r) => [r.body, r.ts, r.secret],
         }),
+        more: () => [['SHA-256', 'accept', { hash: 'sha256' }], ['SHA-512', 'refuse', { hash: 'sha512' }], ['SHA-256 of another secret', 'refuse', { hash: 'sha256', secret: 'x' }]],
         library: 'cloudinary',
         ask: async (load) => {
             const cloudinary = (await load('cloudinary')).v2;
             return (r, api_secret) => {
-                cloudinary.config({ cloud_name: 'c', api_key: 'k', api_secret });
+                cloudinary.config({ cloud_name: 'c', api_key: 'k', api_secret, signature_algorithm: r.h['x-cld-signature']?.length === 64 ? 'sha256' : 'sha1' });
                 return cloudinary.utils.verifyNotificationSignature(r.text, Number(r.h['x-cld-timestamp']), r.h['x-cld-signature']);
             };
         },

@@ -169,6 +169,7 @@ static int put_sorted(struct str form, const struct form_style *style, struct bu
     struct form_field *fields = malloc(FIELDS_MOST * sizeof *fields);
     ENSURE(fields != NULL);
     buf_init(&text, form.len + 1);
+    (void)!buf_room(&text, form.len + 1); /* at once: where all of it is empty, it is somewhere */
     int n = read_form(form, &text, fields);
     qsort(fields, n < 0 ? 0 : (size_t)n, sizeof *fields, compare);
     for (int i = 0; i < n; i++) {

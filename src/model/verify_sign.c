@@ -164,8 +164,8 @@ static const char *read_key(struct sign_job *job)
     static const char *const bad[] = {
         [CRYPT_ED25519] = "the key is no private key of Ed25519 in PEM, without a passphrase",
         [CRYPT_P256] = "the key is no private key of P-256 in PEM, without a passphrase",
-        [CRYPT_RSA] = "the key is no private key of RSA in PEM, of 2048 bits or more and without a "
-                      "passphrase",
+        [CRYPT_RSA] = ("the key is no private key of RSA in PEM, of 2048 bits or more, without a "
+                       "passphrase"),
     };
     const struct verify_recipe *r = &job->v->r;
     bool is_secret = r->kind != VERIFY_ED25519 && r->kind != VERIFY_ECDSA &&

@@ -31,6 +31,8 @@ static void plivo_signs_a_query_and_a_form(void **state)
         bench_refuses(&b, "no secret");
         b.body = "%";
         bench_refuses(&b, "not written as one");
+        b.body = "&=&";
+        bench_refuses(&b, "no secret");
     }
     b.target = "/hooks/x";
     b.body = "";

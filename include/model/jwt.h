@@ -85,8 +85,9 @@ struct jwt_signer {
     const struct crypt_private *key;
 };
 
-/* Appends a token that these rules take, of the lifetime `life_s`; `id` (jti) may be empty. False:
- * the key does not sign. */
+/* Appends a token of these claims; and one that these rules take, of the lifetime `life_s`, whose
+ * `id` (jti) may be empty. False: the key does not sign. */
+bool jwt_sign_claims(struct buf *out, const struct jwt_signer *by, struct str claims) MUST_CHECK;
 bool jwt_sign(struct buf *out, const struct jwt_rules *r, const struct jwt_facts *f,
               const struct jwt_signer *by, struct str id, int64_t life_s) MUST_CHECK;
 

@@ -150,6 +150,12 @@ struct verify_signing {
  * (bytes live in `out`). NULL, or why it cannot. */
 const char *verify_sign_request(const struct verify *v, const struct verify_signing *s,
                                 struct fields *fields, struct buf *out) MUST_CHECK;
+/* Is its signature inside of the body? Then verify_seal is for it, not verify_sign_request. */
+bool verify_seals(const struct verify *v);
+/* Appends the body that its provider makes of an event, which is JSON (Braintree's: XML), signed;
+ * and its media type. `key` as above. NULL, or why it cannot. */
+const char *verify_seal(const struct verify *v, struct str event, struct str key, struct buf *out,
+                        struct buf *type) MUST_CHECK;
 /* Where the secret is in the query: appends it to a target, by which the request is sent. */
 void verify_sign_target(const struct verify *v, struct buf *target);
 /* The same as verify_sign_request, of a request that has nothing but a method and JSON. */

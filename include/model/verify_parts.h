@@ -86,6 +86,15 @@ int verify_match(const struct verify *v, const struct verify_claim *c,
 const char *verify_put_values(const struct verify *v, const struct verify_input *in,
                               const struct verify_claim *c, struct buf *built,
                               struct verify_values *out);
+/* ---- of those who sign (model/verify_sign.c, verify_seal.c) ---- */
+
+/* In the recipe's encoding. */
+void verify_put_bytes(const struct verify_recipe *r, const unsigned char *bytes, size_t len,
+                      struct buf *out);
+/* The private key of those who have one; NULL for others. NULL, or why it is none. `out` may be
+ * NULL. */
+const char *verify_private_key(const struct verify *v, struct str pem, struct crypt_private **out);
+void verify_put_escaped(struct str s, struct buf *out); /* as queries and forms write it */
 /* The least that a list of signed headers ({canonical}) holds. */
 extern const struct field VERIFY_SIGNED_HEADERS;
 /* verify_body.c: a signature that is in the body. */

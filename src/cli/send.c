@@ -179,23 +179,25 @@ static struct str content_type(const struct args *a, const struct conf_source *s
 
 /* The lines of a head that is signed; NULL, or why it cannot be. */
 static const char *sign(const struct args *a, const struct conf_source *source, struct str key,
-                        const struct buf *body, struct buf *head)
+                        struct str type, const struct buf *body, struct buf *head)
 {
     static struct fields before, after;
     char id[37];
     struct buf bytes;
     buf_init(&bytes, FIELDS_MOST);
     make_delivery_id(id);
-    (void)!fields_add(&before, STR("Content-Type"), content_type(a, source));
+    (void)!fields_add(&before, STR("Content-Type"), type);
     const struct verify_signing s = {
         .request = {STR("POST"), source->path, &before, buf_str(body)},
         .now_s = (int64_t)time(NULL),
         .delivery_id = str_of(id),
         .key = key,
     };
-    const char *why = verify_sign_request(source->verify, &s, &after, &bytes);
+    const char *why = verify_seals(source->verify)
+                          ? NULL
+                          : verify_sign_request(source->verify, &s, &after, &bytes);
     if (given_type(a).len == 0) {
-        buf_printf(head, "Content-Type: %.*s\r\n", STR_ARG(before.v[0].value));
+        buf_printf(head, "Content-Type: %.*s\r\n", STR_ARG(type));
     }
     buf_add_str(head, STR("User-Agent: penstock-send\r\n"));
     for (size_t i = 0; why == NULL && i < after.n; i++) {
@@ -226,31 +228,48 @@ static int ask(const struct httpc_origin_conf *origin, const struct httpc_reques
     return rc;
 }
 
+/* Of an event the body that its provider sends, and its media type; NULL, or why there is none. */
+static const char *make_body(const struct args *a, const struct conf_source *source, struct str key,
+                             struct str event, struct buf *body, struct buf *type)
+{
+    if (verify_seals(source->verify)) {
+        return verify_seal(source->verify, event, key, body, type);
+    }
+    buf_add_str(body, event);
+    buf_add_str(type, content_type(a, source));
+    return NULL;
+}
+
 static int post(const struct args *a, const struct conf *conf, const struct conf_source *source,
-                struct str key, const struct buf *body)
+                struct str key, struct str event)
 {
     struct httpc_origin_conf origin = {.idle = 0};
-    struct buf head, target;
+    struct buf head, target, body, type;
     char host[256];
     if (!find_origin(a, conf, host, &origin)) {
         return EXIT_USAGE;
     }
     buf_init(&head, 2 * FIELDS_MOST);
     buf_init(&target, FIELDS_MOST);
+    buf_init(&body, 2 * BODY_MOST);
+    buf_init(&type, FIELDS_MOST);
     buf_add_str(&target, source->path);
     verify_sign_target(source->verify, &target);
     int rc = EXIT_FAILED;
-    const char *why = sign(a, source, key, body, &head);
+    const char *why = make_body(a, source, key, event, &body, &type);
+    why = why == NULL ? sign(a, source, key, buf_str(&type), &body, &head) : why;
     if (why != NULL) {
         fprintf(stderr, "penstock send: cannot sign for %s: %s\n", a->source, why);
     } else {
         rc = ask(&origin, &(struct httpc_request){.method = STR("POST"),
                                                   .target = buf_str(&target),
                                                   .fields = buf_str(&head),
-                                                  .body = buf_str(body)});
+                                                  .body = buf_str(&body)});
     }
     buf_done(&head);
     buf_done(&target);
+    buf_done(&body);
+    buf_done(&type);
     return rc;
 }
 
@@ -265,7 +284,7 @@ static int send_with(const struct args *a, const struct conf *conf)
     buf_init(&body, BODY_MOST);
     buf_init(&key, KEY_MOST);
     bool read = (a->key == NULL || read_file(a->key, &key)) && read_body(a, source, &body);
-    int rc = read ? post(a, conf, source, buf_str(&key), &body) : EXIT_FAILED;
+    int rc = read ? post(a, conf, source, buf_str(&key), buf_str(&body)) : EXIT_FAILED;
     crypt_wipe(key.at, key.len);
     buf_done(&body);
     buf_done(&key);

@@ -500,7 +500,8 @@ void conf_build_verify(struct conf_reader *r, struct file_source *s)
     const struct provider *provider = provider_find(recipe.name);
     if (provider != NULL && provider->respond > 0 && node_find(s->item.value, "respond") == NULL) {
         s->s.respond_status = provider->respond;
-        s->s.respond_body = provider->respond == 204 ? STR_NONE : s->s.respond_body;
+        bool silent = provider->respond == 204 || provider->silent;
+        s->s.respond_body = silent ? STR_NONE : s->s.respond_body;
     }
     if (provider != NULL && provider->says.len > 0) {
         bool said = node_find(s->item.value, "respond") != NULL;

@@ -381,24 +381,32 @@ static size_t make_signature(const struct jwt_signer *by, struct str text,
     return crypt_digest_len(algorithms[by->algorithm].digest);
 }
 
+bool jwt_sign_claims(struct buf *out, const struct jwt_signer *by, struct str claims)
+{
+    unsigned char signature[CRYPT_RSA_MAX];
+    char header[64];
+    size_t at = out->len, n;
+    int len = snprintf(header, sizeof header, "{\"alg\":\"%s\",\"typ\":\"JWT\"}",
+                       jwt_name(by->algorithm));
+    put_encoded(out, header, (size_t)len);
+    buf_add_char(out, '.');
+    put_encoded(out, claims.at, claims.len);
+    if (out->failed) {
+        return true; /* its owner looks at that */
+    }
+    n = make_signature(by, (struct str){out->at + at, out->len - at}, signature);
+    buf_add_char(out, '.');
+    put_encoded(out, signature, n);
+    return n > 0;
+}
+
 bool jwt_sign(struct buf *out, const struct jwt_rules *r, const struct jwt_facts *f,
               const struct jwt_signer *by, struct str id, int64_t life_s)
 {
-    unsigned char signature[CRYPT_RSA_MAX];
-    struct buf json;
-    size_t at = out->len, n = 0;
-    buf_init(&json, JWT_BYTES);
-    buf_printf(&json, "{\"alg\":\"%s\",\"typ\":\"JWT\"}", jwt_name(by->algorithm));
-    put_encoded(out, json.at, json.len);
-    buf_add_char(out, '.');
-    buf_clear(&json);
-    put_claims(&json, r, f, id, life_s);
-    put_encoded(out, json.at, json.len);
-    if (!out->failed) {
-        n = make_signature(by, (struct str){out->at + at, out->len - at}, signature);
-        buf_add_char(out, '.');
-        put_encoded(out, signature, n);
-    }
-    buf_done(&json);
-    return n > 0 || out->failed;
+    struct buf claims;
+    buf_init(&claims, JWT_BYTES);
+    put_claims(&claims, r, f, id, life_s);
+    bool signs = jwt_sign_claims(out, by, buf_str(&claims));
+    buf_done(&claims);
+    return signs;
 }

@@ -451,6 +451,8 @@ static const struct provider providers[] = {
               "items\":[{\"name\":\"A sample pipe\",\"quantity\":1,\"total\":\"50.00\"}]}")},
     {.name = TEXT("xero"),
      .title = "Xero",
+     .respond = 200,
+     .silent = true,
      .docs = "https://developer.xero.com/documentation/guides/webhooks/overview/",
      .deadline_s = 5,
      .success = "200, without a body and cookies",
@@ -885,9 +887,9 @@ static const struct provider providers[] = {
          "Under Webhooks add an endpoint with the URL of this source; jwks_url is "
          "/.well-known/jwks of your Kinde domain. What is delivered is the token, whose claims "
          "are the event.",
-     .body =
-         TEXT("eyJhbGciOiJSUzI1NiIsImtpZCI6InNhbXBsZSJ9.eyJldmVudF9pZCI6ImV2ZW50X3NhbXBsZSIsInR5"
-              "cGUiOiJ1c2VyLmNyZWF0ZWQifQ.c2FtcGxl")},
+     .body = TEXT(
+         "{\"event_id\":\"event_sample\",\"event_timestamp\":\"2025-01-01T00:00:00Z\",\"source\":"
+         "\"admin\",\"type\":\"user.created\",\"data\":{\"user\":{\"id\":\"kp_sample\"}}}")},
     {.name = TEXT("monday"),
      .title = "monday.com",
      .docs = "https://developer.monday.com/apps/docs/authorization-header",
@@ -914,9 +916,9 @@ static const struct provider providers[] = {
      .retries = "hourly for 24 hours; in the sandbox, for 3",
      .setup = "In the Control Panel, under API, Webhooks, add one with the URL of this source; the "
               "secret is an API key: its public key, a colon, its private key.",
-     .body_type = TEXT("application/x-www-form-urlencoded"),
-     .body = TEXT("bt_signature=sample%7C0000000000000000000000000000000000000000&bt_payload="
-                  "PG5vdGlmaWNhdGlvbj48a2luZD5jaGVjazwva2luZD48L25vdGlmaWNhdGlvbj4%3D")},
+     .body = TEXT("<notification><timestamp type=\"datetime\">2025-01-01T00:00:00Z</timestamp>"
+                  "<kind>check</kind><subject><check type=\"boolean\">true</check></subject>"
+                  "</notification>")},
     {.name = TEXT("plivo"),
      .title = "Plivo",
      .docs = "https://github.com/plivo/plivo-node",
@@ -948,10 +950,8 @@ static const struct provider providers[] = {
      .setup =
          "Enter the URL of this source as the account's or the app's callback URL; the secret "
          "is the primary API key. The time and the type of an event are signed, to the second.",
-     .body_type = TEXT("multipart/form-data; boundary=sample"),
-     .body = TEXT("--sample\r\nContent-Disposition: form-data; name=\"json\"\r\n\r\n{\"event\":{"
-                  "\"event_time\":\"1735689600\",\"event_type\":\"signature_request_sent\","
-                  "\"event_hash\":\"\"}}\r\n--sample--\r\n")},
+     .body = TEXT("{\"event\":{\"event_time\":\"1735689600\",\"event_type\":"
+                  "\"signature_request_sent\",\"event_hash\":\"\"}}")},
     {.name = TEXT("azure-event-grid"),
      .title = "Azure Event Grid",
      .docs = "https://learn.microsoft.com/azure/event-grid/security-authentication",

@@ -23,6 +23,11 @@ static void put_escaped(struct str s, const char *literal, struct buf *out)
     }
 }
 
+void verify_put_escaped(struct str s, struct buf *out)
+{
+    put_escaped(s, UNRESERVED, out);
+}
+
 /* ---- Mercado Pago (sdk-nodejs, utils/webhook) ---- */
 
 /* What holds the mark between two pairs could say another pair. */

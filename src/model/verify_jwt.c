@@ -203,9 +203,6 @@ const char *verify_jwt_sign(const struct verify *v, const struct verify_signing 
                             const struct crypt_private *key, struct buf *out)
 {
     const struct verify_recipe *r = &v->r;
-    if (r->jwt.in_body) {
-        return "its events are tokens themselves: sign one elsewhere, and send that as the body";
-    }
     enum jwt_algorithm a = first_of(r->jwt.algorithms);
     struct buf url;
     buf_init(&url, SIZE_MAX / 2);

@@ -18,7 +18,7 @@ struct sign_job {
     struct buf *out;
 };
 
-static void put_bytes(const struct verify_recipe *r, const unsigned char *bytes, size_t len,
+void verify_put_bytes(const struct verify_recipe *r, const unsigned char *bytes, size_t len,
                       struct buf *out)
 {
     char text[2 * CRYPT_SIGNATURE_MAX];
@@ -41,7 +41,7 @@ static void put_signature(const struct verify_recipe *r, struct str ts, const un
         buf_add_str(out, r->sig_key);
         buf_add_char(out, r->kv_sep);
     }
-    put_bytes(r, bytes, len, out);
+    verify_put_bytes(r, bytes, len, out);
 }
 
 /* What was written since `at` is the value of a field. */
@@ -145,9 +145,8 @@ static const char *put_jwt(struct sign_job *job)
 /* NULL, or why nobody could sign it here. */
 static const char *check_signable(const struct verify *v, const struct verify_signing *s)
 {
-    const struct verify_recipe *r = &v->r;
-    if (r->sig_pointer.len > 0 || r->sig_field.len > 0) {
-        return "its signature is in the body: give one that is signed";
+    if (verify_seals(v)) {
+        return "its signature is in the body, not beside it";
     }
     if (verify_learns(v)) {
         return "its secret comes with its handshake: write it as secret to sign by it";
@@ -158,8 +157,7 @@ static const char *check_signable(const struct verify *v, const struct verify_si
     return NULL;
 }
 
-/* The private key of those who have one; NULL, or why it is none. */
-static const char *read_key(struct sign_job *job)
+const char *verify_private_key(const struct verify *v, struct str pem, struct crypt_private **out)
 {
     static const char *const bad[] = {
         [CRYPT_ED25519] = "the key is no private key of Ed25519 in PEM, without a passphrase",
@@ -167,21 +165,21 @@ static const char *read_key(struct sign_job *job)
         [CRYPT_RSA] = ("the key is no private key of RSA in PEM, of 2048 bits or more, without a "
                        "passphrase"),
     };
-    const struct verify_recipe *r = &job->v->r;
+    const struct verify_recipe *r = &v->r;
     bool is_secret = r->kind != VERIFY_ED25519 && r->kind != VERIFY_ECDSA &&
                      (r->kind != VERIFY_JWT || (r->jwt.algorithms & JWT_ALL_HMAC) != 0);
     if (is_secret) {
-        return job->s->key.len > 0 ? "its sender has no private key: leave --key out" : NULL;
+        return pem.len > 0 ? "its sender has no private key: leave --key out" : NULL;
     }
-    if (job->s->key.len == 0) {
+    if (pem.len == 0) {
         return "its sender signs with a private key, which only it has: of one of your own, whose "
                "public key the source has, give --key";
     }
     enum crypt_public_kind kind = r->kind == VERIFY_ED25519 ? CRYPT_ED25519
                                   : r->kind == VERIFY_ECDSA ? CRYPT_P256
-                                                            : jwt_key(verify_algorithm(job->v));
-    job->key = crypt_private_new(kind, job->s->key);
-    return job->key == NULL ? bad[kind] : NULL;
+                                                            : jwt_key(verify_algorithm(v));
+    *out = crypt_private_new(kind, pem);
+    return *out == NULL ? bad[kind] : NULL;
 }
 
 static const char *put_proof(struct sign_job *job)
@@ -223,7 +221,7 @@ const char *verify_sign_request(const struct verify *v, const struct verify_sign
     struct sign_job job = {.v = v, .s = s, .out = out};
     const struct verify_recipe *r = &v->r;
     const char *why = check_signable(v, s);
-    why = why == NULL ? read_key(&job) : why;
+    why = why == NULL ? verify_private_key(v, s->key, &job.key) : why;
     why = why == NULL ? put_proof(&job) : why;
     crypt_private_free(job.key);
     if (why != NULL) {
@@ -251,12 +249,9 @@ void verify_sign_target(const struct verify *v, struct buf *target)
     if (v->r.parameter.len == 0 || v->secret_count == 0) {
         return;
     }
-    struct str secret = v->secrets[0].text;
     buf_printf(target, "%c%.*s=", str_has(buf_str(target), '?') ? '&' : '?',
                STR_ARG(v->r.parameter));
-    for (size_t i = 0; i < secret.len; i++) {
-        buf_printf(target, "%%%02X", (unsigned)(unsigned char)secret.at[i]);
-    }
+    verify_put_escaped(v->secrets[0].text, target);
 }
 
 struct str verify_public_name(const struct verify *v)

@@ -577,6 +577,11 @@ function signedLikeOurs(name, lines, body) {
     const of = (header) => lines.find(([k]) => k.toLowerCase() === header?.toLowerCase())?.[1];
     const value = of(scheme.header);
     const r = request(name, {});
+    if (scheme.kind === 'inside') {
+        const event = JSON.parse(body), given = JSON.stringify(event);
+        scheme.seal(event, (text) => encode(digest(name, [text], { hash: scheme.hash ?? 'sha256' }), scheme.encoding), r.secret);
+        return JSON.stringify(event) === given;
+    }
     if (scheme.kind === 'token' || scheme.kind === 'basic') {
         return value === r.value;
     }
@@ -610,7 +615,7 @@ const about = (name) => {
     const both = scheme.kind === 'none' ? [] : scheme.publicKey ? [secretFor(name, 'now')] : [secretFor(name, 'now'), secretFor(name, 'before')];
     return {
         name, library: library && `${library}@${packages[library].version}`, public_url: url, issuer, secrets: both,
-        sends: (presets[name].sends ?? scheme.publicKey === undefined) && !['none', 'inside', 'query'].includes(scheme.kind),
+        sends: (presets[name].sends ?? scheme.publicKey === undefined) && !['none', 'query'].includes(scheme.kind), seals: scheme.kind === 'inside',
     };
 };
 
@@ -629,7 +634,8 @@ async function obey({ do: what, name, headers: lines, body, event }) {
     } else if (what === 'cases') {
         await cases(name);
     } else if (what === 'body') {
-        say({ body: request(name).body.toString('base64') });
+        const { plain } = presets[name]; /* of what is sealed: the event alone */
+        say({ body: (plain === undefined ? request(name).body : Buffer.from(plain(unique()))).toString('base64') });
     } else if (what === 'check') {
         const bytes = Buffer.from(body, 'base64');
         say(presets[name].ask ? await accepts(name, 'now', 'POST', lines, bytes) : { accepts: signedLikeOurs(name, lines, bytes) });

@@ -767,7 +767,7 @@ export const presets = {
             hash: 'sha1', key: (s) => crypto.createHash('sha1').update(s.split(/:(.*)/)[1]).digest(), encodedKey: true, secret: (name) => `public-${name}:${raw(name)}`,
         }),
         type: 'application/x-www-form-urlencoded',
-        body: (n) => ({ bt_payload: braintreePayload(n) }),
+        body: (n) => ({ bt_payload: braintreePayload(n) }), plain: (n) => Buffer.from(braintreePayload(n), 'base64').toString(),
         write: (event) => braintreeForm(event), writeRaw: (n, event) => 'x=%C3%A9&' + braintreeForm(event),
         changes: {
             'another payload': (e) => (e.bt_payload = braintreePayload('other')), 'no payload': (e) => delete e.bt_payload,
@@ -837,6 +837,7 @@ export const presets = {
         type: 'multipart/form-data; boundary=----x',
         body: (n, now) => ({ event: { event_time: seconds(now), event_type: 'signature_request_sent', event_hash: '', event_metadata: { reported_for_account_id: n } } }),
         write: (event) => multipart(JSON.stringify(event)), writeRaw: (n, event) => multipart(JSON.stringify(event, null, 2).replace('{', '{ "\\u00e9":"été 🚰",')),
+        plain: (n) => JSON.stringify({ event: { event_time: '1735689600', event_type: `é${n}`, event_hash: '' } }),
         changes: { 'another time': ({ event }) => (event.event_time += '1'), 'another type': ({ event }) => (event.event_type += '1') },
         more: dropboxSignMore, library: '@dropbox/sign',
         ask: async (load) => {

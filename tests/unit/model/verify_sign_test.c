@@ -233,8 +233,8 @@ static void a_body_that_is_not_signed_is_said(void **state)
     } schemes[] = {
         {"twilio", "shh", "hash of the body"},
         {"plivo", "shh", "the body is no form"},
-        {"braintree", "pub:priv", "its signature is in the body"},
-        {"dropbox-sign", "shh", "its signature is in the body"},
+        {"braintree", "pub:priv", "in the body, not beside it"},
+        {"dropbox-sign", "shh", "in the body, not beside it"},
     };
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         struct verify *v;
@@ -264,7 +264,7 @@ static void a_token_goes_into_the_target(void **state)
     assert_null(verify_new(&v, verify_preset(STR("azure-event-grid")), &secret, 1, NULL));
     buf_add_str(&target, STR("/x"));
     verify_sign_target(v, &target);
-    room_text(buf_str(&target), "/x?access_token=%73%26%31", "target");
+    room_text(buf_str(&target), "/x?access_token=s%261", "target");
     const struct verify_input in = {STR("POST"), buf_str(&target), &none, STR("[]")};
     assert_null(verify_check(v, &in, NOW).reason);
     verify_free(v);

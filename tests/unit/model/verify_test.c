@@ -834,7 +834,9 @@ static void samples_are_of_their_provider(void **state)
         if (p->type.name.len > 0) {
             assert_true(fields_add(&fields, p->type.name, p->type.value));
         }
-        if (pick_text(&r->event_type, &fields, p->body, &type) != has_type) {
+        struct pick type_at = r->event_type;
+        type_at.form = STR_NONE; /* what is sent is made of it: verify_seal */
+        if (pick_text(&type_at, &fields, p->body, &type) != has_type) {
             fail_msg("%.*s: its sample has no type where it should be", STR_ARG(r->name));
         }
         buf_clear(&type);

@@ -224,7 +224,9 @@ static bool signs_url(const struct verify_recipe *r)
 static void put_config(const struct verify_recipe *r, struct buf *out)
 {
     buf_printf(out, "sources:\n  %.*s:\n    verify: ", STR_ARG(r->name));
-    if (signs_url(r)) {
+    if (r->jwt.canonical) {
+        buf_printf(out, "{type: %.*s, public_url: https://hooks.example.com}", STR_ARG(r->name));
+    } else if (signs_url(r)) {
         buf_printf(out, "{type: %.*s, public_url: https://hooks.example.com/hooks/%.*s}",
                    STR_ARG(r->name), STR_ARG(r->name));
     } else if (r->jwks && r->jwt.in_body) {

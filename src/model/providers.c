@@ -902,9 +902,10 @@ static const struct provider providers[] = {
      .title = "Atlassian Connect",
      .docs =
          "https://developer.atlassian.com/cloud/jira/platform/understanding-jwt-for-connect-apps/",
-     .setup = "Name the path of this source in the app's descriptor, and its baseUrl as public_url "
-              "here; the secret is the sharedSecret that the installation has sent, and its "
-              "clientKey may be given as issuer. Method, path and query are signed, not the body.",
+     .setup = "In the app's descriptor enter the URL of this source, but for its baseUrl, which is "
+              "public_url here; the secret is the sharedSecret that the installation has sent, and "
+              "its clientKey may be given as issuer. Method, path and query are signed, not the "
+              "body.",
      .body = TEXT("{\"timestamp\":1735689600000,\"webhookEvent\":\"jira:issue_created\","
                   "\"issue\":{\"id\":\"1\",\"key\":\"SAM-1\",\"fields\":{\"summary\":"
                   "\"A sample issue\"}}}")},

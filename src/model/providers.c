@@ -948,16 +948,17 @@ static const struct provider providers[] = {
      .docs = "https://developers.hellosign.com/docs/events/walkthrough/",
      .says = TEXT("Hello API Event Received"),
      .success = "200, and a body that says: Hello API Event Received",
-     .setup =
-         "Enter the URL of this source as the account's or the app's callback URL; the secret "
-         "is the primary API key. The time and the type of an event are signed, to the second.",
+     .setup = "Enter the URL of this source as the account's or the app's callback URL; the secret "
+              "is the primary API key. Only the time and the type of an event are signed, to the "
+              "second: ask Dropbox Sign for the rest.",
      .body = TEXT("{\"event\":{\"event_time\":\"1735689600\",\"event_type\":"
                   "\"signature_request_sent\",\"event_hash\":\"\"}}")},
     {.name = TEXT("azure-event-grid"),
      .title = "Azure Event Grid",
      .docs = "https://learn.microsoft.com/azure/event-grid/security-authentication",
      .setup = "Give the event subscription the URL of this source and, behind it, "
-              "?access_token=SECRET: it comes with each request. Nothing else is vouched for.",
+              "?access_token=SECRET: it comes with each request, goes on to destinations as any "
+              "query does, and vouches for nothing else.",
      .body =
          TEXT("{\"specversion\":\"1.0\",\"type\":\"Sample.Pipe.Laid\",\"source\":\"/pipes\",\"id\":"
               "\"sample\",\"time\":\"2025-01-01T00:00:00Z\",\"data\":{}}")},

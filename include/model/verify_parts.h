@@ -45,6 +45,9 @@ struct verify {
     verify_builder *build; /* NULL: none */
     struct verify_secret secrets[VERIFY_SECRETS];
     size_t secret_count;
+    struct verify *schemes[VERIFY_SCHEMES]; /* of a group, which has nothing above but a name */
+    size_t scheme_count;
+    bool all; /* of a group: each must hold */
 };
 
 /* What a request says about itself. */
@@ -88,6 +91,7 @@ const char *verify_put_values(const struct verify *v, const struct verify_input 
                               struct verify_values *out);
 /* ---- of those who sign (model/verify_sign.c, verify_seal.c) ---- */
 
+size_t verify_signers(const struct verify *v); /* how many schemes, from the first on, sign */
 /* In the recipe's encoding. */
 void verify_put_bytes(const struct verify_recipe *r, const unsigned char *bytes, size_t len,
                       struct buf *out);
@@ -113,6 +117,14 @@ void verify_body_signed(const struct verify *v, const struct verify_input *in,
 /* Into c->signatures, if it is of the recipe's form. */
 void verify_claim_signature(struct verify_claim *c, const struct verify_recipe *r, struct str text);
 bool verify_uses(const struct verify *v, enum verify_part_kind kind);
+
+/* ---- one scheme, for model/verify_group.c ---- */
+
+struct verify_verdict verify_scheme_check(const struct verify *v, const struct verify_input *in,
+                                          const struct jwks *keys, int64_t now_s);
+bool verify_scheme_computes(const struct verify *v);
+void verify_scheme_signed(const struct verify *v, const struct verify_input *in,
+                          unsigned char out[CRYPT_DIGEST_MAX]);
 
 /* ---- of VERIFY_JWT (model/verify_jwt.c) ---- */
 

@@ -95,6 +95,17 @@ static bool put_sample(struct str sample, struct buf *out)
     return !out->failed;
 }
 
+/* Whose event it is: of the schemes that sign it, the first that is a provider's; or NULL. */
+static const struct provider *provider_of(const struct conf_source *source)
+{
+    const struct provider *p = NULL;
+    size_t n = verify_wants_all(source->verify) ? verify_scheme_count(source->verify) : 1;
+    for (size_t i = 0; i < n && p == NULL; i++) {
+        p = provider_find(verify_name(verify_scheme(source->verify, i)));
+    }
+    return p;
+}
+
 /* @FILE, text, or the provider's sample. */
 static bool read_body(const struct args *a, const struct conf_source *source, struct buf *out)
 {
@@ -104,7 +115,7 @@ static bool read_body(const struct args *a, const struct conf_source *source, st
     if (a->body != NULL) {
         return buf_add_str(out, str_of(a->body));
     }
-    const struct provider *p = provider_find(verify_name(source->verify));
+    const struct provider *p = provider_of(source);
     return p == NULL || put_sample(p->body, out);
 }
 
@@ -149,7 +160,7 @@ static void make_delivery_id(char id[37])
 
 static void put_event_type(const struct conf_source *source, struct buf *out)
 {
-    const struct provider *p = provider_find(verify_name(source->verify));
+    const struct provider *p = provider_of(source);
     if (p != NULL && p->type.name.len > 0) {
         buf_printf(out, "%.*s: %.*s\r\n", STR_ARG(p->type.name), STR_ARG(p->type.value));
     }
@@ -170,7 +181,7 @@ static struct str given_type(const struct args *a)
 
 static struct str content_type(const struct args *a, const struct conf_source *source)
 {
-    const struct provider *p = provider_find(verify_name(source->verify));
+    const struct provider *p = provider_of(source);
     struct str given = given_type(a);
     return given.len > 0                       ? given
            : p != NULL && p->body_type.len > 0 ? p->body_type
@@ -193,9 +204,7 @@ static const char *sign(const struct args *a, const struct conf_source *source, 
         .delivery_id = str_of(id),
         .key = key,
     };
-    const char *why = verify_seals(source->verify)
-                          ? NULL
-                          : verify_sign_request(source->verify, &s, &after, &bytes);
+    const char *why = verify_sign_request(source->verify, &s, &after, &bytes);
     if (given_type(a).len == 0) {
         buf_printf(head, "Content-Type: %.*s\r\n", STR_ARG(type));
     }
@@ -311,7 +320,8 @@ const struct verb verb_send = {
     "send", "Sign an event like the provider and post it to Penstock.",
     "usage: penstock send --source NAME [--body @FILE|TEXT] [--url URL] [--header \"K: V\"]\n"
     "                     [--key FILE]\n\n"
-    "  -s, --source NAME   a source of the configuration: its scheme and secret sign\n"
+    "  -s, --source NAME   a source of the configuration: its scheme and secret sign; of\n"
+    "                      several schemes the first, or, where all must hold, each\n"
     "  -b, --body          @FILE, @- for standard input, or the text itself; default: a sample\n"
     "  -u, --url URL       where to, instead of the configuration's listener "
     "(http[s]://host:port)\n"

@@ -129,6 +129,11 @@ static bool pick_json(struct str pointer, struct str body, bool dotted, struct b
     return picked;
 }
 
+bool pick_is_set(const struct pick *p)
+{
+    return p->header.len > 0 || p->pointer.len > 0;
+}
+
 static bool pick_of_form(const struct pick *p, const struct fields *fields, struct str body,
                          struct buf *out)
 {

@@ -946,6 +946,7 @@ static const struct provider providers[] = {
     {.name = TEXT("dropbox-sign"),
      .title = "Dropbox Sign",
      .docs = "https://developers.hellosign.com/docs/events/walkthrough/",
+     .respond = 200,
      .says = TEXT("Hello API Event Received"),
      .success = "200, and a body that says: Hello API Event Received",
      .setup = "Enter the URL of this source as the account's or the app's callback URL; the secret "

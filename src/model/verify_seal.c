@@ -6,9 +6,28 @@
 #include <stdlib.h>
 #include <yyjson.h>
 
-bool verify_seals(const struct verify *v)
+static bool seals(const struct verify *v)
 {
     return v->r.sig_pointer.len > 0 || v->r.sig_field.len > 0 || v->r.jwt.in_body;
+}
+
+/* Of the schemes that sign, the one that does; NULL: none. `n`: how many do. */
+static const struct verify *sealer_of(const struct verify *v, size_t *n)
+{
+    const struct verify *found = NULL;
+    *n = 0;
+    for (size_t i = 0; i < verify_signers(v); i++) {
+        const struct verify *s = verify_scheme(v, i);
+        found = seals(s) ? s : found;
+        *n += seals(s);
+    }
+    return found;
+}
+
+bool verify_seals(const struct verify *v)
+{
+    size_t n;
+    return sealer_of(v, &n) != NULL;
 }
 
 /* ---- JSON, which may be a part of a form ---- */
@@ -128,6 +147,12 @@ const char *verify_seal(const struct verify *v, struct str event, struct str key
                         struct buf *type)
 {
     const char *why = NULL;
+    size_t n;
+    v = sealer_of(v, &n);
+    if (n != 1) {
+        return n == 0 ? "no signature of it is in the body"
+                      : "two of its schemes want their signature in the body";
+    }
     if (v->r.jwt.in_body) {
         buf_add_str(type, STR("application/jwt"));
         return seal_token(v, event, key, out);

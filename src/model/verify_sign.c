@@ -1,7 +1,7 @@
 /* Signing as a provider would, for `penstock send` and tests. */
 #include "model/verify_parts.h"
 
-#define SIGN_FIELDS 4
+#define SIGN_FIELDS 4 /* of one scheme */
 
 /* A field whose bytes lie in a buffer that still grows: an offset until it is done. */
 struct sign_field {
@@ -10,10 +10,10 @@ struct sign_field {
 };
 
 struct sign_job {
-    const struct verify *v;
+    const struct verify *v; /* the scheme at hand */
     const struct verify_signing *s;
     struct crypt_private *key; /* NULL: its sender has none */
-    struct sign_field f[SIGN_FIELDS];
+    struct sign_field f[SIGN_FIELDS * VERIFY_SCHEMES];
     size_t n;
     struct buf *out;
 };
@@ -145,9 +145,6 @@ static const char *put_jwt(struct sign_job *job)
 /* NULL, or why nobody could sign it here. */
 static const char *check_signable(const struct verify *v, const struct verify_signing *s)
 {
-    if (verify_seals(v)) {
-        return "its signature is in the body, not beside it";
-    }
     if (verify_learns(v)) {
         return "its secret comes with its handshake: write it as secret to sign by it";
     }
@@ -155,6 +152,13 @@ static const char *check_signable(const struct verify *v, const struct verify_si
         return "this scheme signs an id, so one is needed";
     }
     return NULL;
+}
+
+static bool has_private_key(const struct verify *v)
+{
+    const struct verify_recipe *r = &v->r;
+    return r->kind == VERIFY_ED25519 || r->kind == VERIFY_ECDSA ||
+           (r->kind == VERIFY_JWT && (r->jwt.algorithms & JWT_ALL_HMAC) == 0);
 }
 
 const char *verify_private_key(const struct verify *v, struct str pem, struct crypt_private **out)
@@ -166,9 +170,7 @@ const char *verify_private_key(const struct verify *v, struct str pem, struct cr
                        "passphrase"),
     };
     const struct verify_recipe *r = &v->r;
-    bool is_secret = r->kind != VERIFY_ED25519 && r->kind != VERIFY_ECDSA &&
-                     (r->kind != VERIFY_JWT || (r->jwt.algorithms & JWT_ALL_HMAC) != 0);
-    if (is_secret) {
+    if (!has_private_key(v)) {
         return pem.len > 0 ? "its sender has no private key: leave --key out" : NULL;
     }
     if (pem.len == 0) {
@@ -201,37 +203,62 @@ static const char *put_proof(struct sign_job *job)
     return NULL;
 }
 
-static const char *add_fields(const struct sign_job *job, struct fields *fields)
+/* By the scheme at hand; `pem` is for it, or empty. */
+static const char *sign_by(struct sign_job *job, struct str pem)
 {
-    if (job->out->failed) {
-        return "the signature does not fit";
+    const struct verify_recipe *r = &job->v->r;
+    const struct verify_signing *s = job->s;
+    const char *why = check_signable(job->v, s);
+    why = why == NULL ? verify_private_key(job->v, pem, &job->key) : why;
+    why = why == NULL ? put_proof(job) : why;
+    crypt_private_free(job->key);
+    job->key = NULL;
+    struct str id_header = r->id_headers[0].len > 0 ? r->id_headers[0] : r->delivery_id.header;
+    if (why == NULL && id_header.len > 0 && s->delivery_id.len > 0) {
+        put_field(job, id_header, s->delivery_id);
     }
-    for (size_t i = 0; i < job->n; i++) {
-        struct str value = {job->out->at + job->f[i].at, job->f[i].len};
-        if (!fields_add(fields, job->f[i].name, value)) {
-            return "there are too many header fields";
-        }
+    return why;
+}
+
+/* Of two schemes with the same id or timestamp once; a header with two values verifies by neither.
+ */
+static const char *put_once(struct fields *fields, struct str name, struct str value)
+{
+    const struct str *other = fields_find(fields, name);
+    if (other != NULL && !str_eq(*other, value)) {
+        return "two of its schemes write the same header";
     }
-    return NULL;
+    return other != NULL || fields_add(fields, name, value) ? NULL
+                                                            : "there are too many header fields";
+}
+
+size_t verify_signers(const struct verify *v)
+{
+    return verify_wants_all(v) ? verify_scheme_count(v) : 1;
 }
 
 const char *verify_sign_request(const struct verify *v, const struct verify_signing *s,
                                 struct fields *fields, struct buf *out)
 {
-    struct sign_job job = {.v = v, .s = s, .out = out};
-    const struct verify_recipe *r = &v->r;
-    const char *why = check_signable(v, s);
-    why = why == NULL ? verify_private_key(v, s->key, &job.key) : why;
-    why = why == NULL ? put_proof(&job) : why;
-    crypt_private_free(job.key);
-    if (why != NULL) {
-        return why;
+    struct sign_job job = {.s = s, .out = out};
+    const char *why = NULL;
+    size_t n = verify_signers(v), keyed = 0;
+    for (size_t i = 0; i < n; i++) {
+        keyed += has_private_key(verify_scheme(v, i));
     }
-    struct str id_header = r->id_headers[0].len > 0 ? r->id_headers[0] : r->delivery_id.header;
-    if (id_header.len > 0 && s->delivery_id.len > 0) {
-        put_field(&job, id_header, s->delivery_id);
+    for (size_t i = 0; i < n && why == NULL; i++) {
+        job.v = verify_scheme(v, i);
+        bool for_it = has_private_key(job.v) || keyed == 0;
+        why = verify_seals(job.v) ? NULL : sign_by(&job, for_it ? s->key : STR_NONE);
     }
-    return add_fields(&job, fields);
+    if (why == NULL && out->failed) {
+        why = "the signature does not fit";
+    }
+    for (size_t i = 0; i < job.n && why == NULL; i++) {
+        struct str value = {out->at + job.f[i].at, job.f[i].len};
+        why = put_once(fields, job.f[i].name, value);
+    }
+    return why;
 }
 
 const char *verify_sign(const struct verify *v, struct str method, struct str body, int64_t now_s,
@@ -246,12 +273,14 @@ const char *verify_sign(const struct verify *v, struct str method, struct str bo
 
 void verify_sign_target(const struct verify *v, struct buf *target)
 {
-    if (v->r.parameter.len == 0 || v->secret_count == 0) {
-        return;
+    for (size_t i = 0; i < verify_signers(v); i++) {
+        const struct verify *s = verify_scheme(v, i);
+        if (s->r.parameter.len > 0 && s->secret_count > 0) {
+            buf_printf(target, "%c%.*s=", str_has(buf_str(target), '?') ? '&' : '?',
+                       STR_ARG(s->r.parameter));
+            verify_put_escaped(s->secrets[0].text, target);
+        }
     }
-    buf_printf(target, "%c%.*s=", str_has(buf_str(target), '?') ? '&' : '?',
-               STR_ARG(v->r.parameter));
-    verify_put_escaped(v->secrets[0].text, target);
 }
 
 struct str verify_public_name(const struct verify *v)
@@ -261,7 +290,7 @@ struct str verify_public_name(const struct verify *v)
 
 size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRYPT_DIGEST_MAX])
 {
-    if (v->r.kind != VERIFY_HMAC || v->secret_count == 0) {
+    if (v->r.kind != VERIFY_HMAC || v->secret_count == 0) { /* so no group, which has none itself */
         return 0;
     }
     crypt_hmac(v->secrets[0].hmac[v->r.digest], &text, 1, out);

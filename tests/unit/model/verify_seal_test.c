@@ -90,6 +90,47 @@ static void what_has_no_place_for_it_is_refused(void **state)
     }
 }
 
+/* One of all schemes seals the body, and the others sign what comes of that. */
+static void where_all_must_hold_the_rest_signs_what_is_sealed(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"github", "azure-event-grid", "adyen"};
+    for (size_t i = 0; i < 3; i++) {
+        struct verify *group, *schemes[2] = {NULL, new_verify("mailgun", "shh")};
+        const struct str secret = STR("00ff");
+        struct fields before = {.n = 0}, fields = {.n = 0};
+        struct buf body, type, bytes, target;
+        buf_init(&body, 8192);
+        buf_init(&type, 200);
+        buf_init(&bytes, 8192);
+        buf_init(&target, 200);
+        assert_null(verify_new(&schemes[0], verify_preset(str_of(others[i])), &secret, 1, NULL));
+        assert_null(verify_group(&group, STR("s"), schemes, 2, true, NULL));
+        assert_true(verify_seals(group));
+        const struct str event = provider_find(STR("mailgun"))->body;
+        const char *why = verify_seal(group, event, STR_NONE, &body, &type);
+        if (i == 2) {
+            room_holds(str_of(why), "two of its schemes");
+        } else {
+            assert_null(why);
+            buf_add_str(&target, STR("/x"));
+            verify_sign_target(group, &target);
+            struct verify_input in = {STR("POST"), buf_str(&target), &before, buf_str(&body)};
+            const struct verify_signing s = {.request = in, .now_s = NOW, .delivery_id = STR("1")};
+            assert_null(verify_sign_request(group, &s, &fields, &bytes));
+            in.fields = &fields;
+            assert_null(verify_check(group, &in, NOW).reason);
+            in.body = event; /* its signature is none */
+            assert_non_null(verify_check(group, &in, NOW).reason);
+        }
+        verify_free(group);
+        buf_done(&body);
+        buf_done(&type);
+        buf_done(&bytes);
+        buf_done(&target);
+    }
+}
+
 static void a_token_is_the_body(void **state)
 {
     (void)state;
@@ -135,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(samples_are_sealed_and_taken),
         cmocka_unit_test(what_has_no_place_for_it_is_refused),
+        cmocka_unit_test(where_all_must_hold_the_rest_signs_what_is_sealed),
         cmocka_unit_test(a_token_is_the_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,9 +9,9 @@ struct pick {
     struct str header;    /* empty: none */
     struct str or_header; /* looked for where there is no such */
     struct str pointer;   /* JSON pointer into the body (RFC 6901), empty: none */
-    struct str form;      /* the form's field that is this JSON; empty: it is the body */
     /* Both: "header.pointer" joined by a dot (GitHub: issues.opened), the header alone when the
      * body has no such text. */
+    struct str form; /* the form's field that is this JSON; empty: it is the body */
 };
 
 bool pick_is_set(const struct pick *p); /* does it name a place? */

@@ -49,8 +49,9 @@ static void what_is_no_private_key_is_none(void **state)
     (void)state;
     static const char *const texts[] = {
         "", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
-        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
-        "-----END PUBLIC KEY-----\n"};
+        ("-----BEGIN PUBLIC "
+         "KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
+         "-----END PUBLIC KEY-----\n")};
     for (size_t i = 0; i < 3; i++) {
         assert_null(crypt_private_new(CRYPT_ED25519, str_of(texts[i])));
     }

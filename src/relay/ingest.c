@@ -502,11 +502,12 @@ static bool is_challenge(struct worker *w, struct httpd_request *r,
         refuse(w, r, source, c->proof == CHALLENGE_SIGNED ? "bad_signature" : "bad_challenge", why);
     } else {
         const struct field fields[] = {{c->header, buf_str(&body)}, c->more};
+        size_t more = c->more.name.len > 0;
         httpd_answer(r,
                      &(struct httpd_answer){.status = c->status,
                                             .content_type = c->content_type,
                                             .fields = fields,
-                                            .field_count = c->header.len > 0 ? 2 : 0,
+                                            .field_count = c->header.len > 0 ? 1 + more : 0,
                                             .body = c->header.len > 0 ? STR_NONE : buf_str(&body),
                                             .close = w->draining});
         stats_challenge(w, source->name);

@@ -175,11 +175,11 @@ static bool has_one_of(const struct str names[VERIFY_NAMES], const struct fields
 static unsigned telling(const struct verify *s, const struct verify_input *in,
                         const struct verify_verdict *verdict)
 {
-    return verdict->detail == VERIFY_UNKNOWN_KEY          ? 4
-           : verdict->reason == VERIFY_STALE_TIMESTAMP    ? 3
-           : has_one_of(s->r.headers, in->fields)         ? 2
-           : s->r.sig_pointer.len > 0 || s->r.jwt.in_body ? 1
-                                                          : 0;
+    return verdict->detail == VERIFY_UNKNOWN_KEY       ? 4
+           : verdict->reason == VERIFY_STALE_TIMESTAMP ? 3
+           : has_one_of(s->r.headers, in->fields)      ? 2
+           : verify_seals(s)                           ? 1
+                                                       : 0;
 }
 
 /* `first` is the number of the scheme's first secret. */

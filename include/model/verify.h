@@ -8,6 +8,7 @@
 #include "model/jwks.h"
 #include "model/pick.h"
 #include "model/timestamp.h"
+#include "model/x509.h"
 
 #define VERIFY_SECRETS 8    /* secrets tried at most */
 #define VERIFY_SIGNATURES 8 /* candidate signatures tried at most */
@@ -24,6 +25,7 @@ enum verify_kind {
     VERIFY_TOKEN,   /* the secret itself comes in a header: nothing of the body is vouched for */
     VERIFY_BASIC,   /* so here: "user:password", as RFC 7617 has it */
     VERIFY_JWT,     /* a signed token; of RS256 and ES256 the secret is a public key, PEM */
+    VERIFY_X509,    /* each request names a certificate, which is read at its provider's */
     VERIFY_NONE,    /* nothing is verified; only ever by being asked for */
 };
 enum verify_encoding { VERIFY_HEX, VERIFY_BASE64, VERIFY_BASE64URL };
@@ -65,7 +67,8 @@ struct verify_recipe {
     struct jwt_rules jwt;  /* of JWT; its token is in `headers`, behind any scheme or none */
     bool jwks;             /* of JWT: there are no secrets, its sender publishes its keys, at ... */
     struct str jwks_url;   /* ... this https URL; empty: each user's is another */
-    struct str scheme;     /* what it is written behind: "Bearer"; empty: nothing */
+    struct x509_rules x509;
+    struct str scheme; /* what it is written behind: "Bearer"; empty: nothing */
     /* What else a preset knows of its provider. */
     bool learns; /* its secret comes with its handshake, where the file gives none */
     struct pick event_type, delivery_id;
@@ -76,6 +79,8 @@ struct verify_recipe {
 const struct verify_recipe *verify_preset(struct str name);
 /* All of them, in order, for messages: NULL behind the last. */
 const struct verify_recipe *verify_preset_at(size_t i);
+/* Is nothing of it the user's to keep: are its keys read, or nothing verified? */
+bool verify_is_keyless(const struct verify_recipe *r);
 
 struct verify; /* compiled: scheme, secrets, template */
 
@@ -106,6 +111,20 @@ struct verify_verdict verify_check_by(const struct verify *v, const struct verif
                                       const struct jwks *keys, int64_t now_s);
 /* The detail of a verdict: the token may be genuine, but its key is not among them. */
 extern const char VERIFY_UNKNOWN_KEY[];
+/* The same of one whose certificate is not among the keys, by their URLs. */
+extern const char VERIFY_UNKNOWN_CERTIFICATE[];
+/* The certificate that a request names, if its provider may have it there, appended; false: there
+ * is none, or the request cannot be genuine in any case. */
+bool verify_certificate_url(const struct verify *v, const struct verify_input *in, struct buf *url);
+const struct x509_rules *verify_x509(const struct verify *v); /* NULL: of another scheme */
+/* What a genuine request is: an event, or a word about the subscription itself, never an event. */
+enum verify_control {
+    VERIFY_EVENT,
+    VERIFY_CONFIRM,  /* it begins when the URL, which is appended, is asked for */
+    VERIFY_FAREWELL, /* it has ended, unless somebody asks for it again */
+};
+enum verify_control verify_control(const struct verify *v, const struct verify_input *in,
+                                   struct buf *url);
 /* By what tokens are signed; for the keys that are read. */
 enum jwt_algorithm verify_algorithm(const struct verify *v);
 /* The HMAC of `text` by the first secret, for answers to handshakes; its length in bytes, 0 where

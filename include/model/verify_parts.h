@@ -59,6 +59,9 @@ struct verify_claim {
 /* Reads it, and NULL, or why it is not even worth a digest. */
 const char *verify_claim_read(struct verify_claim *c, const struct verify *v,
                               const struct verify_input *in);
+/* The part of that which is not about signatures. */
+const char *verify_claim_id_and_time(struct verify_claim *c, const struct verify *v,
+                                     const struct verify_input *in);
 /* Of a claim whose signature is good: is it of now? `secret` of the verdict stays -1. */
 struct verify_verdict verify_claim_age(struct verify_claim *c, const struct verify *v,
                                        const struct verify_input *in, int64_t now_s);
@@ -102,5 +105,14 @@ struct str verify_jwt_signed(const struct verify *v, const struct verify_input *
 /* Appends the value of its header; NULL, or why it cannot. */
 const char *verify_jwt_sign(const struct verify *v, struct str body, int64_t now_s,
                             struct str delivery_id, struct buf *out) MUST_CHECK;
+
+/* ---- of VERIFY_X509 (model/verify_x509.c) ---- */
+
+const char *verify_x509_recipe(const struct verify_recipe *r); /* NULL, or why it cannot be */
+struct verify_verdict verify_x509_check(const struct verify *v, const struct verify_input *in,
+                                        const struct jwks *keys);
+/* A digest of what its signature covers. */
+void verify_x509_signed(const struct verify *v, const struct verify_input *in,
+                        unsigned char out[CRYPT_DIGEST_MAX]);
 
 #endif

@@ -21,7 +21,9 @@ struct worker;
 struct move;
 struct op;
 struct spool;
+struct fetch;
 struct jwks_feed;
+struct shelf;
 
 #define WORKERS_MAX 64
 #define DEDUPE_KEY 32  /* hex digits of the digest that stands for a delivery id */
@@ -136,8 +138,10 @@ struct worker {
     struct learned *learned;        /* learned.c */
     bool learned_known;             /* it was read once */
     struct secret_use *secret_uses; /* secrets.c */
-    struct jwks_feed *
-        *jwks; /* by source, NULL for those without published keys; NULL before start */
+    /* By source, NULL for those that need none; NULL before start. */
+    struct jwks_feed **jwks;
+    struct shelf **shelves;  /* certificates.c */
+    struct fetch *fetches;   /* that run */
     struct log_cap refusals; /* of refused requests: nobody outside may fill the log */
     struct log_cap broken;   /* of what was no request: TLS on a plain port, and such */
     bool former_asked;       /* what a former life left was looked at */

@@ -36,7 +36,7 @@ static const char *kind_of(const struct verify_recipe *r)
     static const char *const words[] = {
         [VERIFY_HMAC] = "hmac",   [VERIFY_HASH] = "hash",   [VERIFY_ED25519] = "ed25519",
         [VERIFY_ECDSA] = "ecdsa", [VERIFY_TOKEN] = "token", [VERIFY_BASIC] = "basic",
-        [VERIFY_JWT] = "jwt",     [VERIFY_NONE] = "none",
+        [VERIFY_JWT] = "jwt",     [VERIFY_X509] = "x509",   [VERIFY_NONE] = "none",
     };
     return words[r->kind];
 }
@@ -58,14 +58,16 @@ static const char *algorithm_of(const struct verify_recipe *r)
            : r->kind == VERIFY_ED25519 ? "Ed25519"
            : r->kind == VERIFY_ECDSA   ? "ECDSA P-256 with SHA-256"
            : r->kind == VERIFY_JWT     ? jwt_words(r->jwt.algorithms)
-           : r->kind == VERIFY_TOKEN   ? "the secret itself"
-                                       : "basic authentication";
+           : r->kind == VERIFY_X509
+               ? (r->x509.sns ? "RSA with SHA-1 or SHA-256" : "RSA with SHA-256")
+           : r->kind == VERIFY_TOKEN ? "the secret itself"
+                                     : "basic authentication";
 }
 
 static bool is_computed(const struct verify_recipe *r)
 {
-    return r->kind != VERIFY_JWT && r->kind != VERIFY_TOKEN && r->kind != VERIFY_BASIC &&
-           r->kind != VERIFY_NONE;
+    return r->kind != VERIFY_JWT && r->kind != VERIFY_X509 && r->kind != VERIFY_TOKEN &&
+           r->kind != VERIFY_BASIC && r->kind != VERIFY_NONE;
 }
 
 static const char *encoding_of(const struct verify_recipe *r)
@@ -83,7 +85,7 @@ static bool has_public_key(const struct verify_recipe *r)
 
 static void put_secret(const struct verify_recipe *r, struct buf *out)
 {
-    if (r->jwks) {
+    if (verify_is_keyless(r)) {
         return;
     }
     const char *form = r->key == VERIFY_KEY_HEX      ? "in hex"
@@ -100,12 +102,24 @@ static void put_secret(const struct verify_recipe *r, struct buf *out)
     }
 }
 
+static void put_hosts(const struct x509_rules *x, struct buf *out)
+{
+    buf_add_str(out, x->sns ? STR("sns.REGION.amazonaws.com of the topic") : STR_NONE);
+    for (size_t i = 0; i < X509_HOSTS && x->hosts[i].len > 0; i++) {
+        buf_printf(out, "%s%.*s", i == 0 ? "" : " or ", STR_ARG(x->hosts[i]));
+    }
+}
+
 static void put_keys(const struct verify_recipe *r, struct buf *out)
 {
     if (r->jwks && r->jwks_url.len > 0) {
         buf_add_str(out, r->jwks_url);
     } else if (r->jwks) {
         buf_add_str(out, STR("published for each user at another URL"));
+    } else if (r->kind == VERIFY_X509) {
+        buf_printf(out, "in the certificate that %.*s names, on ",
+                   STR_ARG(r->x509.sns ? STR("body./SigningCertURL") : r->x509.url_header));
+        put_hosts(&r->x509, out);
     }
 }
 
@@ -122,6 +136,8 @@ static void put_place(const struct verify_recipe *r, struct buf *out)
     put_names(r->headers, out);
     if (r->jwt.in_body) {
         buf_add_str(out, STR("the body, which is a token"));
+    } else if (r->x509.sns) {
+        buf_add_str(out, STR("body./Signature"));
     }
     if (r->kv_sep != '\0') {
         buf_printf(out, ", behind %.*s%c", STR_ARG(r->sig_key), r->kv_sep);
@@ -227,10 +243,15 @@ static void put_config(const struct verify_recipe *r, struct buf *out)
                    "{type: %.*s, audience: https://hooks.example.com/hooks/%.*s, email: "
                    "NAME@PROJECT.iam.gserviceaccount.com}",
                    STR_ARG(r->name), STR_ARG(r->name));
+    } else if (r->x509.sns) {
+        buf_printf(out, "{type: %.*s, topic_arn: \"arn:aws:sns:us-east-1:123456789012:NAME\"}",
+                   STR_ARG(r->name));
+    } else if (r->kind == VERIFY_X509) {
+        buf_printf(out, "{type: %.*s, webhook_id: YOURS}", STR_ARG(r->name));
     } else {
         buf_add_str(out, r->name);
     }
-    if (r->jwks) {
+    if (verify_is_keyless(r)) {
         buf_add_char(out, '\n');
         return;
     }

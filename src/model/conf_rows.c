@@ -247,6 +247,13 @@ static const struct conf_row verify_rows[] = {
           "where its public keys are published, https; read again as they change"),
     VALUE("ca_file", TEXT, AT(ca_file), NULL, 1, 4095,
           "certificates to trust there, instead of the system's"),
+    VALUE("topic_arn", TEXTS, AT(topics), NULL, 1, X509_FOR,
+          "aws-sns: the topic, or topics, that its messages must be of"),
+    VALUE("webhook_id", TEXTS, AT(webhooks), NULL, 1, X509_FOR,
+          "paypal: the id that PayPal shows for the webhook, or webhooks"),
+    VALUE("cert_hosts", TEXTS, AT(cert_hosts), NULL, 1, X509_HOSTS,
+          "where its certificates are, https, instead of the provider's hosts: for what is "
+          "compatible"),
     VALUE("body_claim", TEXT, AT(body_claim), NULL, 1, JWT_NAME_MAX,
           "the claim that holds the SHA-256 of the body, written as encoding says"),
     VALUE("url_claim", TEXT, AT(url_claim), NULL, 1, JWT_NAME_MAX,

@@ -48,6 +48,9 @@ static const char *const preset_keys[] = {"type", "public_url", "timestamp", NUL
 static const char *const preset_jwt_keys[] = {
     "type", "public_url", "issuer", "audience", "email", "jwks_url", "ca_file", "leeway", NULL};
 
+static const char *const preset_x509_keys[] = {"type",       "topic_arn", "webhook_id",
+                                               "cert_hosts", "ca_file",   NULL};
+
 #define OF_SIGNATURES                                                                              \
     "type", "header", "extract", "encoding", "template", "timestamp", "id", "key", "key_prefix",   \
         "public_url"
@@ -65,7 +68,10 @@ static const char *const *keys_of(struct str type)
     int own = own_type(type);
     if (own < 0) {
         const struct verify_recipe *preset = verify_preset(type);
-        return preset != NULL && preset->kind == VERIFY_JWT ? preset_jwt_keys : preset_keys;
+        return preset == NULL                ? preset_keys
+               : preset->kind == VERIFY_JWT  ? preset_jwt_keys
+               : preset->kind == VERIFY_X509 ? preset_x509_keys
+                                             : preset_keys;
     }
     switch (own_types[own].kind) {
     case VERIFY_TOKEN:
@@ -147,7 +153,8 @@ static void verify_print(const struct conf_row *row, const void *at, unsigned de
     size_t n = 0;
     if (verify_preset(v->type) != NULL && v->public_url.len == 0 && v->tolerance_ms < 0 &&
         v->issuer.len == 0 && v->audience.len == 0 && v->email.len == 0 && v->jwks_url.len == 0 &&
-        v->ca_file.len == 0 && v->leeway_ms < 0) {
+        v->ca_file.len == 0 && v->leeway_ms < 0 && v->topics.n == 0 && v->webhooks.n == 0 &&
+        v->cert_hosts.n == 0) {
         buf_printf(out, " %.*s\n", STR_ARG(v->type));
         return;
     }
@@ -323,13 +330,12 @@ static bool check_secrets(struct conf_reader *r, const struct file_source *s,
                      "a secret is given, but \"verify: none\" looks at none");
         return false;
     }
-    if (recipe->jwks && was_given(s)) {
+    if (verify_is_keyless(recipe) && was_given(s)) {
         report_error(r->report, &s->item.place,
                      "a secret is given, but its sender publishes its keys: leave \"secret\" out");
         return false;
     }
-    bool may_have_none =
-        recipe->kind == VERIFY_NONE || recipe->jwks || (recipe->learns && !was_given(s));
+    bool may_have_none = verify_is_keyless(recipe) || (recipe->learns && !was_given(s));
     if (may_have_none || n > 0) {
         return true;
     }
@@ -413,7 +419,8 @@ static bool preset_of(struct conf_reader *r, const struct file_source *s, const 
     bool signs_url = signs(preset, STR("{url}")) || preset->jwt.url.claim.len > 0;
     *out = *preset;
     out->public_url = v->public_url;
-    if (preset->kind == VERIFY_JWT && !preset_claims(r, v, p, out)) {
+    if ((preset->kind == VERIFY_JWT && !preset_claims(r, v, p, out)) ||
+        (preset->kind == VERIFY_X509 && !conf_x509_rules(r, s, &out->x509))) {
         return false;
     }
     if (signs_url && v->public_url.len == 0) {
@@ -455,6 +462,9 @@ static bool build_jwks(struct conf_reader *r, struct file_source *s, const struc
     bool tls;
     struct conf_jwks *out = &s->s.jwks;
     const struct node_pair *at = node_find(s->item.value, "verify");
+    if (recipe->kind == VERIFY_X509) {
+        return conf_x509_hosts(r, s, &recipe->x509);
+    }
     if (!recipe->jwks) {
         if (s->verify.ca_file.len > 0) {
             report_error(r->report, p,

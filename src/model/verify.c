@@ -93,6 +93,10 @@ static const char *check_recipe(struct verify *v)
     if (r->kind == VERIFY_JWT) {
         return verify_jwt_recipe(r);
     }
+    if (r->kind == VERIFY_X509) {
+        v->needs_id = v->needs_ts = !r->x509.sns;
+        return verify_x509_recipe(r);
+    }
     if (r->headers[0].len == 0 && r->sig_pointer.len == 0) {
         return "the header of the signature is not named";
     }
@@ -180,6 +184,7 @@ static const char *keep_secret(struct verify *v, struct str key)
         }
         break;
     }
+    case VERIFY_X509:
     case VERIFY_NONE:
         break;
     }
@@ -240,6 +245,11 @@ static const char *add_key(struct verify *v, struct str secret)
     return why;
 }
 
+bool verify_is_keyless(const struct verify_recipe *r)
+{
+    return r->kind == VERIFY_NONE || r->kind == VERIFY_X509 || r->jwks;
+}
+
 const char *verify_new(struct verify **out, const struct verify_recipe *r,
                        const struct str *secrets, size_t n, int *bad_secret)
 {
@@ -248,7 +258,7 @@ const char *verify_new(struct verify **out, const struct verify_recipe *r,
     v->r = *r;
     int bad = -1;
     const char *why = NULL;
-    bool keyless = r->kind == VERIFY_NONE || r->jwks;
+    bool keyless = verify_is_keyless(r);
     if (r->kind != VERIFY_NONE) {
         why = n == 0 && !keyless && !r->learns ? "a secret is needed"
               : n > 0 && keyless   ? "its sender publishes its keys, so no secret is taken"
@@ -423,6 +433,7 @@ bool verify_matches(const struct verify *v, const struct verify_secret *s,
     case VERIFY_BASIC:
         return basic_matches(c->token, s->text);
     case VERIFY_JWT:
+    case VERIFY_X509:
     case VERIFY_NONE:
         break;
     }
@@ -481,6 +492,10 @@ void verify_signed_digest(const struct verify *v, const struct verify_input *in,
         crypt_digest(CRYPT_SHA256, both, v->r.jwt.in_body ? 1 : 2, out);
         return;
     }
+    if (v->r.kind == VERIFY_X509) {
+        verify_x509_signed(v, in, out);
+        return;
+    }
     (void)verify_claim_read(&c, v, in);
     put_values(v, in, &c, &form, &values);
     if (v->r.sig_pointer.len > 0) {
@@ -505,6 +520,9 @@ struct verify_verdict verify_check_by(const struct verify *v, const struct verif
     }
     if (v->r.kind == VERIFY_JWT) {
         return verify_jwt_check(v, in, keys, now_s);
+    }
+    if (v->r.kind == VERIFY_X509) {
+        return verify_x509_check(v, in, keys);
     }
     if (v->r.sig_pointer.len > 0) {
         return verify_body_check(v, in);

@@ -128,6 +128,7 @@ const char *verify_sign(const struct verify *v, struct str method, struct str bo
         break;
     case VERIFY_ED25519:
     case VERIFY_ECDSA:
+    case VERIFY_X509:
         return "its sender signs with a private key, which only it has";
     case VERIFY_JWT:
         why = put_jwt(&job, body, delivery_id, now_s);

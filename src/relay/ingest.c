@@ -12,7 +12,7 @@
 #include "model/forwarded.h"
 #include "model/route.h"
 #include "relay/delivery.h"
-#include "relay/jwks.h"
+#include "relay/certificates.h"
 #include "relay/learned.h"
 #include "relay/move.h"
 #include "relay/node.h"
@@ -39,15 +39,18 @@ enum {
     SAY_LATE_EVERY_MS = 60000
 };
 
-#define KEYS_WITHIN_MS 5000u /* for the key of a token to be there */
-#define HEAD_MS 10000u       /* for a whole head, unless the whole request has less */
+#define FETCH_WITHIN_MS 5000u /* for what its provider has to be there */
+#define HEAD_MS 10000u        /* for a whole head, unless the whole request has less */
+
+enum { WAITED_KEY = 1, WAITED_CONFIRM = 2 };
 
 /* A request on its way into the journal, or the spool; it outlives its sender when the outcome is
- * unknown. Or one that waits for the key of its token, and begins anew then. */
+ * unknown. Or one that waits for what its provider has, its key for one, and begins anew then. */
 struct inbound {
     struct append append;
     struct spooling spooling;
-    struct jwks_wait keys;
+    struct fetch_wait fetched;
+    unsigned waited; /* bits of what it has waited for */
     struct worker *w;
     struct httpd_request *request; /* NULL: answered, or the sender has gone */
     const struct conf_source *source;
@@ -68,6 +71,7 @@ static const struct {
     {"too_slow", 408},      {"too_large", 413},       {"rate_limited", 429},
     {"malformed", 400},     {"redis_down", 503},      {"over_budget", 503},
     {"overloaded", 503},    {"draining", 503},        {"keys_unavailable", 503},
+    {"unconfirmed", 503},
 };
 
 int refusal_status(const char *reason)
@@ -493,55 +497,115 @@ static bool is_challenge(struct worker *w, struct httpd_request *r,
     return true;
 }
 
-static void take_request(struct worker *w, struct httpd_request *r, bool again);
+static void take_request(struct worker *w, struct httpd_request *r, unsigned waited);
 
-/* The keys of its source were read, or could not be. */
-static void on_keys(struct jwks_wait *x)
+/* What it waits for was read, or could not be. */
+static void on_fetched(struct fetch_wait *x)
 {
-    struct inbound *in = CONTAINER_OF(x, struct inbound, keys);
+    struct inbound *in = CONTAINER_OF(x, struct inbound, fetched);
     struct worker *w = in->w;
     struct httpd_request *r = in->request;
+    unsigned waited = in->waited;
     inbound_free(in);
-    take_request(w, r, true);
+    take_request(w, r, waited);
 }
 
-static void on_keys_late(struct wheel_timer *t)
+static void on_fetch_late(struct wheel_timer *t)
 {
     struct inbound *in = CONTAINER_OF(t, struct inbound, deadline);
-    jwks_forget(&in->keys);
-    refuse_inbound(in, "keys_unavailable");
+    fetch_forget(&in->fetched);
+    refuse_inbound(in, (in->waited & WAITED_CONFIRM) != 0 ? "unconfirmed" : "keys_unavailable");
     inbound_free(in);
 }
 
-/* A token whose key is not known may be genuine still. True: it waits, or its sender is to try
+static void wait_for(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                     struct fetch *f, unsigned waited)
+{
+    struct inbound *in = inbound_new(w, r, source);
+    in->waited = waited;
+    in->fetched.on_done = on_fetched;
+    wheel_arm(&w->wheel, &in->deadline, FETCH_WITHIN_MS, on_fetch_late);
+    fetch_wait(f, &in->fetched);
+}
+
+/* A request whose key is not known may be genuine still. True: it waits, or its sender is to try
  * again; false: it is not. */
 static bool wait_for_keys(struct worker *w, struct httpd_request *r,
-                          const struct conf_source *source, bool again)
+                          const struct conf_source *source, const struct verify_input *input,
+                          unsigned waited)
 {
-    switch (jwks_miss(w, source, again)) {
-    case JWKS_WAIT: {
-        struct inbound *in = inbound_new(w, r, source);
-        in->keys.on_keys = on_keys;
-        wheel_arm(&w->wheel, &in->deadline, KEYS_WITHIN_MS, on_keys_late);
-        jwks_wait(w, source, &in->keys);
+    struct fetch *f = NULL;
+    switch (keys_miss(w, source, input, (waited & WAITED_KEY) != 0, &f)) {
+    case KEYS_WAIT:
+        wait_for(w, r, source, f, waited | WAITED_KEY);
         return true;
-    }
-    case JWKS_AWAY:
+    case KEYS_AWAY:
         refuse(w, r, source, "keys_unavailable", "the provider's public keys cannot be read now");
         return true;
-    case JWKS_UNKNOWN:
+    case KEYS_UNKNOWN:
         break;
     }
     return false;
 }
 
+/* ---- words about a subscription itself ---- */
+
+static void answer_word(struct worker *w, struct httpd_request *r, const struct conf_source *source)
+{
+    httpd_answer(r, &(struct httpd_answer){.status = 200,
+                                           .content_type = STR("application/json"),
+                                           .body = STR("{}"),
+                                           .close = w->draining});
+    stats_challenge(w, source->name);
+}
+
+/* Its provider sends nothing before it is answered; and tries again after 503. */
+static void confirm(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                    struct str url, unsigned waited)
+{
+    struct fetch *f = NULL;
+    switch (certificates_confirm(w, source, url, (waited & WAITED_CONFIRM) != 0, &f)) {
+    case CONFIRM_DONE:
+        answer_word(w, r, source);
+        break;
+    case CONFIRM_WAIT:
+        wait_for(w, r, source, f, waited | WAITED_CONFIRM);
+        break;
+    case CONFIRM_WRONG:
+        refuse(w, r, source, "bad_challenge",
+               "the URL that would confirm it is not its provider's");
+        break;
+    case CONFIRM_AWAY:
+        refuse(w, r, source, "unconfirmed", "its provider could not be told, or has refused");
+        break;
+    }
+}
+
+/* A genuine request that is no event. */
+static bool is_word(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                    const struct verify_input *input, unsigned waited)
+{
+    struct buf url;
+    buf_init(&url, HEADERS_CEILING);
+    enum verify_control control = verify_control(source->verify, input, &url);
+    if (control == VERIFY_CONFIRM) {
+        confirm(w, r, source, buf_str(&url), waited);
+    } else if (control == VERIFY_FAREWELL) {
+        log_line(LOG_WARN, "its provider says that the subscription has ended", "source", "%.*s",
+                 STR_ARG(source->name), NULL);
+        answer_word(w, r, source);
+    }
+    buf_done(&url);
+    return control != VERIFY_EVENT;
+}
+
 static void on_request(void *user, struct httpd_request *r)
 {
     CRASH_POINT("body");
-    take_request(user, r, false);
+    take_request(user, r, 0);
 }
 
-static void take_request(struct worker *w, struct httpd_request *r, bool again)
+static void take_request(struct worker *w, struct httpd_request *r, unsigned waited)
 {
     const struct conf_source *source = conf_source_at(w->conf, r->path);
     struct verify_input input = {r->method, r->target, r->fields, r->body};
@@ -556,13 +620,16 @@ static void take_request(struct worker *w, struct httpd_request *r, bool again)
         refuse(w, r, source, "redis_down", "it has the secret of this source");
         return;
     }
-    struct verify_verdict verdict = verify_check_by(learned_verify(w, source), &input,
-                                                    jwks_keys(w, source), (int64_t)time(NULL));
-    if (verdict.detail == VERIFY_UNKNOWN_KEY && wait_for_keys(w, r, source, again)) {
+    struct verify_verdict verdict =
+        verify_check_by(learned_verify(w, source), &input, keys_of(w, source), (int64_t)time(NULL));
+    if (keys_are_missed(&verdict) && wait_for_keys(w, r, source, &input, waited)) {
         return;
     }
     if (verdict.reason != NULL) {
         refuse(w, r, source, verdict.reason, verdict.detail);
+        return;
+    }
+    if (is_word(w, r, source, &input, waited)) {
         return;
     }
     secrets_used(w, source, verdict.secret);
@@ -639,8 +706,8 @@ static void on_gone(void *user, struct httpd_request *r)
 {
     (void)user;
     struct inbound *in = r->pending;
-    if (in != NULL && in->keys.link != NULL) {
-        jwks_forget(&in->keys);
+    if (in != NULL && in->fetched.link != NULL) {
+        fetch_forget(&in->fetched);
         inbound_free(in);
     } else if (in != NULL) {
         forget_sender(in);

@@ -1,0 +1,132 @@
+/* What a source says of the certificates that its sender signs by: whom its messages are for, and
+ * which hosts have them. */
+#include "model/conf_rows.h"
+
+#include "base/log.h"
+
+static const struct place *verify_place(const struct file_source *s)
+{
+    return conf_place(&s->item, "verify");
+}
+
+/* ---- whom it must be for ---- */
+
+static bool say_for_whom(struct conf_reader *r, const struct file_source *s, bool sns)
+{
+    report_error(r->report, verify_place(s),
+                 sns ? "everybody who has an account at AWS can have SNS sign something"
+                     : "PayPal signs the id of the webhook that it posts to");
+    report_help(r->report,
+                sns ? "say of which topic it must be: verify: {type: aws-sns, topic_arn: "
+                      "\"arn:aws:sns:REGION:ACCOUNT:NAME\"}"
+                    : "say which one is yours: verify: {type: paypal, webhook_id: \"...\"}");
+    return false;
+}
+
+static bool take_parties(struct conf_reader *r, const struct file_source *s,
+                         struct x509_rules *rules)
+{
+    const struct conf_texts *mine = rules->sns ? &s->verify.topics : &s->verify.webhooks;
+    const struct conf_texts *others = rules->sns ? &s->verify.webhooks : &s->verify.topics;
+    if (others->n > 0) {
+        report_error(r->report, &others->v[0].node->place, "\"%s\" is of %s: leave it out",
+                     rules->sns ? "webhook_id" : "topic_arn", rules->sns ? "paypal" : "aws-sns");
+        return false;
+    }
+    for (size_t i = 0; i < mine->n; i++) {
+        if (mine->v[i].text.len == 0) {
+            report_error(r->report, &mine->v[i].node->place, "it is empty");
+            return false;
+        }
+        rules->parties[i] = mine->v[i].text;
+    }
+    return mine->n > 0 || say_for_whom(r, s, rules->sns);
+}
+
+/* ---- where its certificates are ---- */
+
+static void add_host(struct x509_rules *rules, struct str host)
+{
+    size_t i = 0;
+    while (i < X509_HOSTS && rules->hosts[i].len > 0 && !str_eq(rules->hosts[i], host)) {
+        i++;
+    }
+    ENSURE(i < X509_HOSTS); /* there are as many topics at most */
+    rules->hosts[i] = host;
+}
+
+/* SNS signs by certificates of the topic's own region. */
+static bool hosts_of_topics(struct conf_reader *r, const struct conf_texts *topics,
+                            struct x509_rules *rules)
+{
+    struct buf host;
+    buf_init(&host, 128);
+    bool good = true;
+    for (size_t i = 0; i < topics->n && good; i++) {
+        buf_clear(&host);
+        good = sns_host(topics->v[i].text, &host);
+        if (good) {
+            add_host(rules, arena_printf(r->arena, "%.*s", STR_ARG(buf_str(&host))));
+        } else {
+            report_error(r->report, &topics->v[i].node->place,
+                         "\"%.*s\" is no ARN of a topic of SNS",
+                         STR_ARG(report_shown(topics->v[i].text)));
+            report_help(r->report, "arn:aws:sns:REGION:ACCOUNT:NAME; of another cloud that is "
+                                   "compatible say its cert_hosts, too");
+        }
+    }
+    buf_done(&host);
+    return good;
+}
+
+bool conf_x509_rules(struct conf_reader *r, const struct file_source *s, struct x509_rules *out)
+{
+    const struct conf_texts *given = &s->verify.cert_hosts;
+    if (!take_parties(r, s, out)) {
+        return false;
+    }
+    if (given->n == 0) {
+        return !out->sns || hosts_of_topics(r, &s->verify.topics, out);
+    }
+    for (size_t i = 0; i < X509_HOSTS; i++) {
+        out->hosts[i] = i < given->n ? given->v[i].text : STR_NONE;
+    }
+    return true;
+}
+
+/* "name", or "name:port". */
+static bool read_host(struct conf_reader *r, struct str text, struct conf_address *out)
+{
+    struct str port;
+    uint64_t number = 443;
+    bool has_port = str_cut(text, ':', &out->host, &port);
+    bool good = out->host.len > 0 && (!has_port || (text_u64(port, UINT16_MAX, &number) == NULL));
+    out->port = (uint16_t)number;
+    out->host = arena_str(r->arena, out->host);
+    for (size_t i = 0; i < out->host.len && good; i++) {
+        char c = out->host.at[i];
+        good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    }
+    return good && number > 0;
+}
+
+bool conf_x509_hosts(struct conf_reader *r, struct file_source *s, const struct x509_rules *rules)
+{
+    struct conf_hosts *out = &s->s.hosts;
+    const struct conf_texts *given = &s->verify.cert_hosts;
+    const struct node_pair *at = node_find(s->item.value, "verify");
+    out->v = arena_array(r->arena, X509_HOSTS, sizeof *out->v);
+    for (out->n = 0; out->n < X509_HOSTS && rules->hosts[out->n].len > 0; out->n++) {
+        if (!read_host(r, rules->hosts[out->n], &out->v[out->n])) {
+            report_error(r->report, &given->v[out->n].node->place,
+                         "\"%.*s\" is no host: NAME in lower case, or NAME:PORT",
+                         STR_ARG(report_shown(rules->hosts[out->n])));
+            return false;
+        }
+    }
+    out->ca_file = s->verify.ca_file;
+    if (out->ca_file.len > 0) {
+        conf_check_pem(r, at->value, "ca_file", out->ca_file, "CERTIFICATE");
+    }
+    return true;
+}

@@ -1,0 +1,255 @@
+/* Sources whose requests name the certificate that they are signed by. What it is worth is known by
+ * where it was read: of a URL that is not of the provider's own hosts nothing is. */
+#include "model/verify_parts.h"
+
+#include "base/crc32.h"
+#include "base/log.h"
+#include "model/url.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_CEILING (8 << 20) /* twice what pick_open takes */
+
+const char VERIFY_UNKNOWN_CERTIFICATE[] =
+    "the certificate that it names is not at its provider, or will not do";
+
+/* ---- compiling ---- */
+
+const char *verify_x509_recipe(const struct verify_recipe *r)
+{
+    if (r->x509.parties[0].len == 0) {
+        return "say whom it must be for, or everybody who can have something signed there could "
+               "send";
+    }
+    return r->x509.hosts[0].len > 0 ? NULL : "say from which hosts its certificates may be read";
+}
+
+/* ---- where a certificate may be ---- */
+
+static bool is_host(const struct url *u, struct str host)
+{
+    struct str name, port;
+    uint64_t number = 443;
+    bool has_port = str_cut(host, ':', &name, &port);
+    return (!has_port || text_u64(port, UINT16_MAX, &number) == NULL) && u->port == number &&
+           !u->host_is_ipv6 && str_ieq(u->host, name);
+}
+
+/* Nothing that a server, or a cache on the way, could take for another path. */
+static bool is_plain_target(struct str s, bool query)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!word && strchr(query ? "/-_.~?&=:%+" : "/-_.", c) == NULL) {
+            return false;
+        }
+        if (!query && c == '.' && i > 0 && (s.at[i - 1] == '.' || s.at[i - 1] == '/')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const char *x509_find(const struct x509_rules *r, struct str url, struct str path,
+                      struct x509_place *out)
+{
+    struct url u;
+    bool tls;
+    if (url.len > 8 * X509_URL || url_parse_http(url, &u, &tls) != NULL || !tls) {
+        return "it names a URL that is none of https";
+    }
+    out->host = 0;
+    while (out->host < X509_HOSTS && r->hosts[out->host].len > 0 &&
+           !is_host(&u, r->hosts[out->host])) {
+        out->host++;
+    }
+    if (out->host == X509_HOSTS || r->hosts[out->host].len == 0) {
+        return "it names a URL on a host that is not its provider's";
+    }
+    out->target = u.rest;
+    return str_starts(u.rest, path) && is_plain_target(u.rest, str_has(path, '?'))
+               ? NULL
+               : "it names a URL that is no place of its provider's certificates";
+}
+
+static const char *find_certificate(const struct x509_rules *r, struct str url)
+{
+    struct x509_place place;
+    const char *why = url.len > X509_URL ? "the URL of its certificate is too long"
+                                         : x509_find(r, url, r->path, &place);
+    return why != NULL || !r->sns || str_ends(url, STR(".pem"))
+               ? why
+               : "it names a URL that is no place of its provider's certificates";
+}
+
+/* ---- checking ---- */
+
+static struct verify_verdict bad(const char *detail)
+{
+    return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
+}
+
+/* What a request says, whoever its sender is. */
+struct x509_claim {
+    struct str url, signature;
+    enum crypt_digest digest;
+    struct sns_message sns;
+    struct verify_claim headers; /* of others */
+};
+
+static bool is_for_us(const struct x509_rules *r, struct str party)
+{
+    bool found = false;
+    for (size_t i = 0; i < X509_FOR && r->parties[i].len > 0; i++) {
+        found |= str_eq(r->parties[i], party);
+    }
+    return found;
+}
+
+static const char *claim_sns(struct x509_claim *c, const struct verify *v,
+                             const struct verify_input *in)
+{
+    const char *why = sns_read(&c->sns, in->body);
+    c->url = c->sns.certificate_url;
+    c->signature = c->sns.signature;
+    c->digest = c->sns.digest;
+    return why != NULL || is_for_us(&v->r.x509, c->sns.topic)
+               ? why
+               : "its TopicArn is not the one that is configured";
+}
+
+/* The value of a header that must be there once. */
+static const char *one_header(const struct verify_input *in, struct str name, struct str *out)
+{
+    const struct str *value = fields_find(in->fields, name);
+    *out = value == NULL ? STR_NONE : str_trim(*value);
+    return out->len > 0 && fields_count(in->fields, name) == 1
+               ? NULL
+               : "a header of its signature is missing, or there twice";
+}
+
+static const char *claim_headers(struct x509_claim *c, const struct verify *v,
+                                 const struct verify_input *in)
+{
+    const struct x509_rules *r = &v->r.x509;
+    struct str algorithm;
+    const char *why = one_header(in, v->r.headers[0], &c->signature);
+    if (why == NULL) {
+        why = one_header(in, r->url_header, &c->url);
+    }
+    if (why == NULL) {
+        why = one_header(in, r->algorithm_header, &algorithm);
+    }
+    if (why == NULL && !str_eq(algorithm, r->algorithm)) {
+        why = "it is signed by another algorithm than its provider's";
+    }
+    c->digest = CRYPT_SHA256;
+    return why != NULL ? why : verify_claim_id_and_time(&c->headers, v, in);
+}
+
+static const char *claim_read(struct x509_claim *c, const struct verify *v,
+                              const struct verify_input *in)
+{
+    const char *why = v->r.x509.sns ? claim_sns(c, v, in) : claim_headers(c, v, in);
+    return why != NULL ? why : find_certificate(&v->r.x509, c->url);
+}
+
+/* Of PayPal: "id|time|webhook id|CRC-32". */
+static void put_signed(const struct x509_claim *c, const struct verify *v,
+                       const struct verify_input *in, struct str party, struct buf *out)
+{
+    if (v->r.x509.sns) {
+        sns_put_signed(&c->sns, out);
+        return;
+    }
+    buf_printf(out, "%.*s|%.*s|%.*s|%lu", STR_ARG(c->headers.id), STR_ARG(c->headers.ts),
+               STR_ARG(party), (unsigned long)crc32(in->body.at, in->body.len));
+}
+
+/* Of SNS the party was compared; elsewhere it is but signed along, so each is tried. */
+static bool is_signed(const struct verify *v, const struct x509_claim *c,
+                      const struct verify_input *in, const struct crypt_public *key)
+{
+    const struct x509_rules *r = &v->r.x509;
+    unsigned char bytes[CRYPT_RSA_MAX];
+    struct str signature = {(const char *)bytes, 0};
+    struct buf text;
+    bool good = false;
+    if (!text_get_base64(c->signature, bytes, sizeof bytes, &signature.len)) {
+        return false;
+    }
+    buf_init(&text, TEXT_CEILING);
+    for (size_t i = 0; i < (r->sns ? 1 : X509_FOR) && r->parties[i].len > 0 && !good; i++) {
+        buf_clear(&text);
+        put_signed(c, v, in, r->parties[i], &text);
+        good = !text.failed && crypt_public_check_by(key, c->digest, buf_str(&text), signature);
+    }
+    buf_done(&text);
+    return good;
+}
+
+struct verify_verdict verify_x509_check(const struct verify *v, const struct verify_input *in,
+                                        const struct jwks *keys)
+{
+    struct x509_claim c = {.url = STR_NONE};
+    const char *why = claim_read(&c, v, in);
+    const struct crypt_public *key = why != NULL || keys == NULL ? NULL : jwks_find(keys, c.url);
+    struct verify_verdict verdict =
+        why != NULL   ? bad(why)
+        : key == NULL ? bad(VERIFY_UNKNOWN_CERTIFICATE)
+        : is_signed(v, &c, in, key)
+            ? (struct verify_verdict){NULL, NULL, -1}
+            : bad("the certificate that it names did not make this signature");
+    sns_done(&c.sns);
+    return verdict;
+}
+
+bool verify_certificate_url(const struct verify *v, const struct verify_input *in, struct buf *url)
+{
+    struct x509_claim c = {.url = STR_NONE};
+    bool ok = v->r.kind == VERIFY_X509 && claim_read(&c, v, in) == NULL && buf_add_str(url, c.url);
+    sns_done(&c.sns);
+    return ok;
+}
+
+enum verify_control verify_control(const struct verify *v, const struct verify_input *in,
+                                   struct buf *url)
+{
+    static const enum verify_control words[] = {[SNS_NOTIFICATION] = VERIFY_EVENT,
+                                                [SNS_SUBSCRIPTION] = VERIFY_CONFIRM,
+                                                [SNS_UNSUBSCRIPTION] = VERIFY_FAREWELL};
+    struct sns_message m;
+    if (v->r.kind != VERIFY_X509 || !v->r.x509.sns) {
+        return VERIFY_EVENT;
+    }
+    const char *why = sns_read(&m, in->body);
+    enum verify_control control = why != NULL ? VERIFY_EVENT : words[m.kind];
+    if (control == VERIFY_CONFIRM) {
+        buf_add_str(url, m.subscribe_url);
+    }
+    sns_done(&m);
+    return control;
+}
+
+const struct x509_rules *verify_x509(const struct verify *v)
+{
+    return v->r.kind == VERIFY_X509 ? &v->r.x509 : NULL;
+}
+
+/* A CRC-32 does not tell bodies apart: of those that have no more the body itself counts, too. */
+void verify_x509_signed(const struct verify *v, const struct verify_input *in,
+                        unsigned char out[CRYPT_DIGEST_MAX])
+{
+    struct x509_claim c = {.url = STR_NONE};
+    struct buf text;
+    buf_init(&text, TEXT_CEILING);
+    if (claim_read(&c, v, in) == NULL) {
+        put_signed(&c, v, in, STR_NONE, &text);
+    }
+    const struct str both[] = {buf_str(&text), in->body};
+    crypt_digest(CRYPT_SHA256, both, v->r.x509.sns ? 1 : 2, out);
+    buf_done(&text);
+    sns_done(&c.sns);
+}

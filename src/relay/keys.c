@@ -1,0 +1,41 @@
+/* Where a source's keys are read. */
+#include "relay/keys.h"
+
+#include "relay/certificates.h"
+#include "relay/jwks.h"
+
+const char *keys_start(struct worker *w)
+{
+    const char *why = jwks_start(w);
+    return why != NULL ? why : certificates_start(w);
+}
+
+void keys_stop(struct worker *w)
+{
+    jwks_stop(w);
+    certificates_stop(w);
+    fetch_stop_all(w);
+}
+
+void keys_done(struct worker *w)
+{
+    jwks_done(w);
+    certificates_done(w);
+}
+
+const struct jwks *keys_of(struct worker *w, const struct conf_source *s)
+{
+    return s->hosts.n > 0 ? certificates_keys(w, s) : jwks_keys(w, s);
+}
+
+enum keys_miss keys_miss(struct worker *w, const struct conf_source *s,
+                         const struct verify_input *in, bool again, struct fetch **reading)
+{
+    return s->hosts.n > 0 ? certificates_miss(w, s, in, again, reading)
+                          : jwks_miss(w, s, again, reading);
+}
+
+bool keys_are_missed(const struct verify_verdict *v)
+{
+    return v->detail == VERIFY_UNKNOWN_KEY || v->detail == VERIFY_UNKNOWN_CERTIFICATE;
+}

@@ -22,7 +22,8 @@ struct x509_rules {
     struct str parties[X509_FOR]; /* whom it must be for: topics (SNS), webhooks (PayPal) */
 };
 
-/* A URL that the rules allow. */
+/* A URL that the rules allow: of each place there is but one, so that nobody can name a certificate
+ * in many ways. */
 struct x509_place {
     size_t host; /* which of the hosts */
     struct str target;

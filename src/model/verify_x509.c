@@ -4,9 +4,7 @@
 
 #include "base/crc32.h"
 #include "base/log.h"
-#include "model/url.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define TEXT_CEILING (8 << 20) /* twice what pick_open takes */
@@ -27,15 +25,6 @@ const char *verify_x509_recipe(const struct verify_recipe *r)
 
 /* ---- where a certificate may be ---- */
 
-static bool is_host(const struct url *u, struct str host)
-{
-    struct str name, port;
-    uint64_t number = 443;
-    bool has_port = str_cut(host, ':', &name, &port);
-    return (!has_port || text_u64(port, UINT16_MAX, &number) == NULL) && u->port == number &&
-           !u->host_is_ipv6 && str_ieq(u->host, name);
-}
-
 /* Nothing that a server, or a cache on the way, could take for another path. */
 static bool is_plain_target(struct str s, bool query)
 {
@@ -45,31 +34,34 @@ static bool is_plain_target(struct str s, bool query)
         if (!word && strchr(query ? "/-_.~?&=:%+" : "/-_.", c) == NULL) {
             return false;
         }
-        if (!query && c == '.' && i > 0 && (s.at[i - 1] == '.' || s.at[i - 1] == '/')) {
+        if (!query && (c == '.' || c == '/') && i > 0 &&
+            (s.at[i - 1] == '.' || s.at[i - 1] == '/')) {
             return false;
         }
     }
     return true;
 }
 
+/* Is the rest of a URL on that host, written as it is in the rules? Then a place has one URL. */
+static bool is_on(struct str rest, struct str host)
+{
+    return host.len > 0 && str_starts(rest, host) && str_starts(str_from(rest, host.len), STR("/"));
+}
+
 const char *x509_find(const struct x509_rules *r, struct str url, struct str path,
                       struct x509_place *out)
 {
-    struct url u;
-    bool tls;
-    if (url.len > 8 * X509_URL || url_parse_http(url, &u, &tls) != NULL || !tls) {
-        return "it names a URL that is none of https";
-    }
+    const struct str scheme = STR("https://");
+    struct str rest = str_starts(url, scheme) ? str_from(url, scheme.len) : STR_NONE;
     out->host = 0;
-    while (out->host < X509_HOSTS && r->hosts[out->host].len > 0 &&
-           !is_host(&u, r->hosts[out->host])) {
+    while (out->host < X509_HOSTS && !is_on(rest, r->hosts[out->host])) {
         out->host++;
     }
-    if (out->host == X509_HOSTS || r->hosts[out->host].len == 0) {
-        return "it names a URL on a host that is not its provider's";
+    if (out->host == X509_HOSTS) {
+        return "it names a URL that is not https, or not on a host of its provider's";
     }
-    out->target = u.rest;
-    return str_starts(u.rest, path) && is_plain_target(u.rest, str_has(path, '?'))
+    out->target = str_from(rest, r->hosts[out->host].len);
+    return str_starts(out->target, path) && is_plain_target(out->target, str_has(path, '?'))
                ? NULL
                : "it names a URL that is no place of its provider's certificates";
 }

@@ -11,7 +11,8 @@
 
 enum {
     SLOTS = 16, /* certificates of a source, and names that were not found */
-    FAILED_MS = 30 * 1000,
+    AWAY_MS = 5 * 1000,
+    ABSENT_MS = 30 * 1000,
     FRESH_MS = 24 * 3600 * 1000,
     STALE_MS = 24 * 3600 * 1000,
     AGAIN_MS = 5 * 60 * 1000,
@@ -284,7 +285,8 @@ static struct slot *look_for(struct shelf *h, struct str url, const struct x509_
 {
     int64_t now_ms = boot_ms();
     struct slot *t = find_slot(h, url);
-    bool again = t == NULL || (!t->fetch.running && now_ms - t->failed_ms >= FAILED_MS);
+    bool again = t == NULL ||
+                 (!t->fetch.running && now_ms - t->failed_ms >= (t->away ? AWAY_MS : ABSENT_MS));
     if (!again) {
         return t;
     }

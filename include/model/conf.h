@@ -62,10 +62,11 @@ struct conf_jwks {   /* where a source's public keys are; always https */
     struct str target, ca_file;
 };
 
-struct conf_hosts { /* that certificates of a source's sender are read from, by https */
+struct conf_hosts { /* that keys which its sender names are read from, one by one, by https */
     struct conf_address *v;
     size_t n; /* 0: it needs none */
     struct str ca_file;
+    struct str fields; /* "Name: value\r\n" each: what shows who asks */
 };
 
 struct conf_source {
@@ -74,7 +75,7 @@ struct conf_source {
     struct conf_rate rate;        /* of genuine events */
     struct verify *verify;
     struct conf_jwks jwks;
-    struct conf_hosts hosts;                 /* in the order of its verify_x509 */
+    struct conf_hosts hosts;                 /* in the order of its recipe */
     struct str secret_names[VERIFY_SECRETS]; /* by which they are told apart; "1", "2" else */
     struct str challenge_token;              /* what a handshake must show (Meta); empty: none */
     enum conf_durability durability;         /* never INHERITED once it is loaded */

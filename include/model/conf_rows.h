@@ -101,7 +101,8 @@ struct file_verify {
     int64_t tolerance_ms, future_ms;                           /* -1: not said */
     struct str issuer, audience, email, body_claim, url_claim; /* of a token */
     struct str jwks_url, ca_file;
-    struct conf_texts topics, webhooks, cert_hosts; /* of VERIFY_X509 */
+    struct conf_texts topics, webhooks, key_hosts; /* of keys that are named */
+    struct str client_id, client_secret;
     unsigned url_form;
     bool in_body;
     int64_t leeway_ms, max_age_ms; /* -1: not said */
@@ -155,7 +156,7 @@ struct conf_file {
 
 extern const struct conf_block CONF_TOP;
 extern const struct conf_block CONF_TOLERANCE; /* of a timestamp: what a preset's user may say */
-#define CONF_VERIFY_ROWS 28                    /* at least as many as `verify` has */
+#define CONF_VERIFY_ROWS 30                    /* at least as many as `verify` has */
 
 /* Reads a mapping (or the short form, or nothing: n may be NULL) into `base`. `fill`: rows without
  * a value get their default; inherited ones only when `inherit` is false. */
@@ -200,9 +201,10 @@ const struct place *conf_place(const struct conf_item *item, const char *key);
 /* ---- checking and compiling, after reading ---- */
 
 void conf_build(struct conf_reader *r, struct conf_file *f); /* everything but sources */
-/* conf_x509.c: what is to be said of certificates, into the preset's rules and s->s.hosts. */
-bool conf_x509_rules(struct conf_reader *r, const struct file_source *s, struct x509_rules *out);
-bool conf_x509_hosts(struct conf_reader *r, struct file_source *s, const struct x509_rules *rules);
+/* conf_keys.c: what is to be said where keys are named by requests, into the preset's recipe, and
+ * s->s.hosts. */
+bool conf_key_rules(struct conf_reader *r, const struct file_source *s, struct verify_recipe *out);
+bool conf_key_hosts(struct conf_reader *r, struct file_source *s, const struct verify_recipe *v);
 /* s->s.verify, and what its preset knows of its provider. */
 void conf_build_verify(struct conf_reader *r, struct file_source *s);
 void conf_build_sources(struct conf_reader *r, struct conf_file *f); /* before routes */

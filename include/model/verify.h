@@ -32,6 +32,7 @@ enum verify_encoding { VERIFY_HEX, VERIFY_BASE64, VERIFY_BASE64URL };
 /* EITHER: its own characters, and, without the prefix, what they decode to as base64. */
 enum verify_key { VERIFY_KEY_RAW, VERIFY_KEY_BASE64, VERIFY_KEY_HEX, VERIFY_KEY_EITHER };
 
+#define VERIFY_HOSTS 8 /* that keys may be read from */
 #define VERIFY_NAMES 8 /* names in a list of headers */
 
 /* What a signature scheme is made of (PROVIDERS.md, section 4): a preset is a constant one, `type:
@@ -68,6 +69,9 @@ struct verify_recipe {
     bool jwks;             /* of JWT: there are no secrets, its sender publishes its keys, at ... */
     struct str jwks_url;   /* ... this https URL; empty: each user's is another */
     struct x509_rules x509;
+    /* Where keys are read that each request names: "name" or "name:port", by https; nothing is
+     * ever read from elsewhere. `key_path`: of a token's, where one is asked for by its kid. */
+    struct str key_hosts[VERIFY_HOSTS], key_path;
     struct str scheme; /* what it is written behind: "Bearer"; empty: nothing */
     /* What else a preset knows of its provider. */
     bool learns; /* its secret comes with its handshake, where the file gives none */
@@ -113,10 +117,30 @@ struct verify_verdict verify_check_by(const struct verify *v, const struct verif
 extern const char VERIFY_UNKNOWN_KEY[];
 /* The same of one whose certificate is not among the keys, by their URLs. */
 extern const char VERIFY_UNKNOWN_CERTIFICATE[];
-/* The certificate that a request names, if its provider may have it there, appended; false: there
- * is none, or the request cannot be genuine in any case. */
-bool verify_certificate_url(const struct verify *v, const struct verify_input *in, struct buf *url);
-const struct x509_rules *verify_x509(const struct verify *v); /* NULL: of another scheme */
+/* The key that a request names, appended: a certificate's URL, if its provider may have it there,
+ * or a kid. False: there is none, or the request cannot be genuine in any case. */
+bool verify_key_name(const struct verify *v, const struct verify_input *in, struct buf *name);
+/* Where to ask for something of its provider's. */
+struct verify_place {
+    size_t host; /* which of key_hosts */
+    struct str target;
+    bool posts; /* {"key_id": the name}; else it is but asked for */
+};
+/* Of a key. NULL, or why nothing is read from there; a name has but one place, and a place one
+ * name, so that nobody can have one key in many ways. */
+const char *verify_key_place(const struct verify *v, struct str name,
+                             struct verify_place *out) MUST_CHECK;
+/* Of a URL that confirms a subscription: so again. */
+const char *verify_confirm_place(const struct verify *v, struct str url,
+                                 struct verify_place *out) MUST_CHECK;
+struct x509_store_st; /* OpenSSL's X509_STORE: who is trusted */
+struct verify_key_read {
+    struct crypt_public *key; /* the caller's */
+    int64_t from_s, until_s;  /* so long it is good */
+};
+/* Reads what is there. NULL, or a constant sentence that says why it is no key of that name. */
+const char *verify_key_read(const struct verify *v, struct str name, struct str document,
+                            struct x509_store_st *trusted, struct verify_key_read *out) MUST_CHECK;
 /* What a genuine request is: an event, or a word about the subscription itself, never an event. */
 enum verify_control {
     VERIFY_EVENT,

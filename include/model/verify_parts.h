@@ -102,6 +102,7 @@ struct verify_verdict verify_jwt_check(const struct verify *v, const struct veri
 /* Of a genuine token what its signature covers: the signature itself may be written in several
  * ways. */
 struct str verify_jwt_signed(const struct verify *v, const struct verify_input *in);
+bool verify_jwt_name(const struct verify *v, const struct verify_input *in, struct buf *kid);
 /* Appends the value of its header; NULL, or why it cannot. */
 const char *verify_jwt_sign(const struct verify *v, struct str body, int64_t now_s,
                             struct str delivery_id, struct buf *out) MUST_CHECK;
@@ -111,6 +112,9 @@ const char *verify_jwt_sign(const struct verify *v, struct str body, int64_t now
 const char *verify_x509_recipe(const struct verify_recipe *r); /* NULL, or why it cannot be */
 struct verify_verdict verify_x509_check(const struct verify *v, const struct verify_input *in,
                                         const struct jwks *keys);
+const char *verify_x509_place(const struct verify_recipe *r, struct str url,
+                              struct verify_place *out);
+bool verify_x509_name(const struct verify *v, const struct verify_input *in, struct buf *url);
 /* A digest of what its signature covers. */
 void verify_x509_signed(const struct verify *v, const struct verify_input *in,
                         unsigned char out[CRYPT_DIGEST_MAX]);

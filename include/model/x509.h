@@ -7,7 +7,6 @@
 #include "base/crypt.h"
 
 #define X509_URL 256  /* bytes of a certificate's URL; a longer one is refused */
-#define X509_HOSTS 8  /* that certificates may be read from */
 #define X509_FOR 8    /* that a message may be for */
 #define X509_NAMES 4  /* that a certificate may have, and an empty one */
 #define X509_FIELDS 8 /* of a message of SNS that are signed */
@@ -18,19 +17,8 @@ struct x509_rules {
     struct str url_header, algorithm_header, algorithm;
     struct str path;              /* how the path of a certificate's URL begins */
     struct str names[X509_NAMES]; /* the certificate must have one; '*' is anything */
-    struct str hosts[X509_HOSTS]; /* "name" or "name:port": nothing is ever read from elsewhere */
     struct str parties[X509_FOR]; /* whom it must be for: topics (SNS), webhooks (PayPal) */
 };
-
-/* A URL that the rules allow: of each place there is but one, so that nobody can name a certificate
- * in many ways. */
-struct x509_place {
-    size_t host; /* which of the hosts */
-    struct str target;
-};
-/* NULL, or why nothing is read from there. `path`: how the target must begin. */
-const char *x509_find(const struct x509_rules *r, struct str url, struct str path,
-                      struct x509_place *out) MUST_CHECK;
 
 /* The host where SNS has the certificates of that topic's region; false: it is no topic's ARN. */
 bool sns_host(struct str topic_arn, struct buf *out) MUST_CHECK;

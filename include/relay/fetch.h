@@ -35,9 +35,8 @@ void fetch_init(struct fetch *f, struct worker *w, size_t bytes_most,
 void fetch_done(struct fetch *f); /* it does not run, and nobody waits */
 
 /* Starts it, unless it runs. on_done comes first, then those who wait are told. A redirect is not
- * followed. Target and fields ("Name: value\r\n" each) are borrowed until then. */
-void fetch_start(struct fetch *f, struct httpc_origin *origin, struct str target,
-                 struct str fields);
+ * followed. What the request consists of is borrowed until then. */
+void fetch_start(struct fetch *f, struct httpc_origin *origin, const struct httpc_request *request);
 /* May one more wait? It must run then. */
 bool fetch_has_room(const struct fetch *f);
 void fetch_wait(struct fetch *f, struct fetch_wait *x);

@@ -1,5 +1,5 @@
-/* The keys that a source's sender has at its provider: published in a set (relay/jwks.h), or in
- * certificates that each request names (relay/certificates.h). */
+/* The keys that a source's sender has at its provider: published in a set (relay/jwks.h), or
+ * read one by one, as requests name them (relay/keyring.h). */
 #ifndef RELAY_KEYS_H
 #define RELAY_KEYS_H
 

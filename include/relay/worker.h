@@ -23,7 +23,7 @@ struct op;
 struct spool;
 struct fetch;
 struct jwks_feed;
-struct shelf;
+struct keyring;
 
 #define WORKERS_MAX 64
 #define DEDUPE_KEY 32  /* hex digits of the digest that stands for a delivery id */
@@ -140,7 +140,7 @@ struct worker {
     struct secret_use *secret_uses; /* secrets.c */
     /* By source, NULL for those that need none; NULL before start. */
     struct jwks_feed **jwks;
-    struct shelf **shelves;  /* certificates.c */
+    struct keyring **keyrings;  /* keyring.c */
     struct fetch *fetches;   /* that run */
     struct log_cap refusals; /* of refused requests: nobody outside may fill the log */
     struct log_cap broken;   /* of what was no request: TLS on a plain port, and such */

@@ -102,24 +102,27 @@ static void put_secret(const struct verify_recipe *r, struct buf *out)
     }
 }
 
-static void put_hosts(const struct x509_rules *x, struct buf *out)
+static void put_hosts(const struct verify_recipe *r, struct buf *out)
 {
-    buf_add_str(out, x->sns ? STR("sns.REGION.amazonaws.com of the topic") : STR_NONE);
-    for (size_t i = 0; i < X509_HOSTS && x->hosts[i].len > 0; i++) {
-        buf_printf(out, "%s%.*s", i == 0 ? "" : " or ", STR_ARG(x->hosts[i]));
+    buf_add_str(out, r->x509.sns ? STR("sns.REGION.amazonaws.com of the topic") : STR_NONE);
+    for (size_t i = 0; i < VERIFY_HOSTS && r->key_hosts[i].len > 0; i++) {
+        buf_printf(out, "%s%.*s", i == 0 ? "" : " or ", STR_ARG(r->key_hosts[i]));
     }
 }
 
 static void put_keys(const struct verify_recipe *r, struct buf *out)
 {
-    if (r->jwks && r->jwks_url.len > 0) {
+    if (r->key_path.len > 0) {
+        buf_add_str(out, STR("asked for by kid, on "));
+        put_hosts(r, out);
+    } else if (r->jwks && r->jwks_url.len > 0) {
         buf_add_str(out, r->jwks_url);
     } else if (r->jwks) {
         buf_add_str(out, STR("published for each user at another URL"));
     } else if (r->kind == VERIFY_X509) {
         buf_printf(out, "in the certificate that %.*s names, on ",
                    STR_ARG(r->x509.sns ? STR("body./SigningCertURL") : r->x509.url_header));
-        put_hosts(&r->x509, out);
+        put_hosts(r, out);
     }
 }
 
@@ -236,6 +239,9 @@ static void put_config(const struct verify_recipe *r, struct buf *out)
     if (signs_url(r)) {
         buf_printf(out, "{type: %.*s, public_url: https://hooks.example.com/hooks/%.*s}",
                    STR_ARG(r->name), STR_ARG(r->name));
+    } else if (r->key_path.len > 0) {
+        buf_printf(out, "{type: %.*s, client_id: YOURS, client_secret: \"${PLAID_SECRET}\"}",
+                   STR_ARG(r->name));
     } else if (r->jwks && r->jwt.in_body) {
         buf_printf(out, "{type: %.*s, jwks_url: https://YOURS/.well-known/jwks}", STR_ARG(r->name));
     } else if (r->jwks) {

@@ -251,9 +251,12 @@ static const struct conf_row verify_rows[] = {
           "aws-sns: the topic, or topics, that its messages must be of"),
     VALUE("webhook_id", TEXTS, AT(webhooks), NULL, 1, X509_FOR,
           "paypal: the id that PayPal shows for the webhook, or webhooks"),
-    VALUE("cert_hosts", TEXTS, AT(cert_hosts), NULL, 1, X509_HOSTS,
-          "where its certificates are, https, instead of the provider's hosts: for what is "
-          "compatible"),
+    VALUE("key_hosts", TEXTS, AT(key_hosts), NULL, 1, VERIFY_HOSTS,
+          "aws-sns, paypal, plaid: where its certificates or keys are, https, instead of the "
+          "provider's own hosts; for a sandbox, or what is compatible"),
+    VALUE("client_id", TEXT, AT(client_id), NULL, 1, 256, "plaid: by whom its keys are asked for"),
+    VALUE("client_secret", SECRET, AT(client_secret), NULL, 1, 1024,
+          "plaid: the secret of that client"),
     VALUE("body_claim", TEXT, AT(body_claim), NULL, 1, JWT_NAME_MAX,
           "the claim that holds the SHA-256 of the body, written as encoding says"),
     VALUE("url_claim", TEXT, AT(url_claim), NULL, 1, JWT_NAME_MAX,

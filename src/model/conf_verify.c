@@ -48,8 +48,10 @@ static const char *const preset_keys[] = {"type", "public_url", "timestamp", NUL
 static const char *const preset_jwt_keys[] = {
     "type", "public_url", "issuer", "audience", "email", "jwks_url", "ca_file", "leeway", NULL};
 
-static const char *const preset_x509_keys[] = {"type",       "topic_arn", "webhook_id",
-                                               "cert_hosts", "ca_file",   NULL};
+static const char *const preset_x509_keys[] = {"type",      "topic_arn", "webhook_id",
+                                               "key_hosts", "ca_file",   NULL};
+static const char *const preset_asked_keys[] = {"type",      "client_id", "client_secret",
+                                                "key_hosts", "ca_file",   NULL};
 
 #define OF_SIGNATURES                                                                              \
     "type", "header", "extract", "encoding", "template", "timestamp", "id", "key", "key_prefix",   \
@@ -69,6 +71,7 @@ static const char *const *keys_of(struct str type)
     if (own < 0) {
         const struct verify_recipe *preset = verify_preset(type);
         return preset == NULL                ? preset_keys
+               : preset->key_path.len > 0    ? preset_asked_keys
                : preset->kind == VERIFY_JWT  ? preset_jwt_keys
                : preset->kind == VERIFY_X509 ? preset_x509_keys
                                              : preset_keys;
@@ -154,7 +157,7 @@ static void verify_print(const struct conf_row *row, const void *at, unsigned de
     if (verify_preset(v->type) != NULL && v->public_url.len == 0 && v->tolerance_ms < 0 &&
         v->issuer.len == 0 && v->audience.len == 0 && v->email.len == 0 && v->jwks_url.len == 0 &&
         v->ca_file.len == 0 && v->leeway_ms < 0 && v->topics.n == 0 && v->webhooks.n == 0 &&
-        v->cert_hosts.n == 0) {
+        v->key_hosts.n == 0 && v->client_id.len == 0) {
         buf_printf(out, " %.*s\n", STR_ARG(v->type));
         return;
     }
@@ -419,8 +422,9 @@ static bool preset_of(struct conf_reader *r, const struct file_source *s, const 
     bool signs_url = signs(preset, STR("{url}")) || preset->jwt.url.claim.len > 0;
     *out = *preset;
     out->public_url = v->public_url;
-    if ((preset->kind == VERIFY_JWT && !preset_claims(r, v, p, out)) ||
-        (preset->kind == VERIFY_X509 && !conf_x509_rules(r, s, &out->x509))) {
+    bool names_keys = preset->kind == VERIFY_X509 || preset->key_path.len > 0;
+    if (names_keys ? !conf_key_rules(r, s, out)
+                   : preset->kind == VERIFY_JWT && !preset_claims(r, v, p, out)) {
         return false;
     }
     if (signs_url && v->public_url.len == 0) {
@@ -462,8 +466,8 @@ static bool build_jwks(struct conf_reader *r, struct file_source *s, const struc
     bool tls;
     struct conf_jwks *out = &s->s.jwks;
     const struct node_pair *at = node_find(s->item.value, "verify");
-    if (recipe->kind == VERIFY_X509) {
-        return conf_x509_hosts(r, s, &recipe->x509);
+    if (recipe->key_hosts[0].len > 0) {
+        return conf_key_hosts(r, s, recipe);
     }
     if (!recipe->jwks) {
         if (s->verify.ca_file.len > 0) {

@@ -121,6 +121,32 @@ const char *jwks_read(struct jwks **out, struct str json, enum jwt_algorithm a)
     return NULL;
 }
 
+const char *jwks_read_one(struct crypt_public **out, struct str json, struct str kid,
+                          enum jwt_algorithm a)
+{
+    union { /* without the in-situ flag yyjson only reads it */
+        const char *from;
+        char *to;
+    } bytes = {json.at};
+    *out = NULL;
+    if (json.len == 0 || json.len > JWKS_BYTES) {
+        return "the key is empty, or over 256 KiB";
+    }
+    yyjson_doc *doc = yyjson_read_opts(bytes.to, json.len, YYJSON_READ_NOFLAG, NULL, NULL);
+    yyjson_val *key = yyjson_obj_get(yyjson_doc_get_root(doc), "key");
+    yyjson_val *expired = yyjson_obj_get(key, "expired_at");
+    const char *why = !yyjson_is_obj(key)                 ? "it is no JSON object with \"key\""
+                      : !str_eq(text_at(key, "kid"), kid) ? "it is a key of another name"
+                      : expired != NULL && !yyjson_is_null(expired) ? "the key has expired"
+                                                                    : NULL;
+    if (why == NULL) {
+        *out = is_for(key, a) ? key_of(key, a) : NULL;
+        why = *out == NULL ? "it is no key of the algorithm that is configured" : NULL;
+    }
+    yyjson_doc_free(doc);
+    return why;
+}
+
 void jwks_free(struct jwks *s)
 {
     if (s != NULL) {

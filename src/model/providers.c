@@ -909,6 +909,14 @@ static const struct provider providers[] = {
                   "01T00:00:00.000Z\",\"resource_type\":\"capture\",\"event_type\":\"PAYMENT."
                   "CAPTURE.COMPLETED\",\"resource\":{\"id\":\"SAMPLE\",\"amount\":{\"currency_"
                   "code\":\"EUR\",\"value\":\"50.00\"}}}")},
+    {.name = TEXT("plaid"),
+     .title = "Plaid",
+     .docs = "https://plaid.com/docs/api/webhooks/webhook-verification/",
+     .setup = "Give the URL of this source as webhook when a Link token is created; client_id and "
+              "client_secret are under Keys in the Dashboard. For the sandbox say key_hosts: "
+              "sandbox.plaid.com, and its own secret.",
+     .body = TEXT("{\"webhook_type\":\"TRANSACTIONS\",\"webhook_code\":\"SYNC_UPDATES_AVAILABLE\","
+                  "\"item_id\":\"sample\",\"environment\":\"production\"}")},
 };
 
 const struct provider *provider_find(struct str name)

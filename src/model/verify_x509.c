@@ -16,11 +16,10 @@ const char VERIFY_UNKNOWN_CERTIFICATE[] =
 
 const char *verify_x509_recipe(const struct verify_recipe *r)
 {
-    if (r->x509.parties[0].len == 0) {
-        return "say whom it must be for, or everybody who can have something signed there could "
-               "send";
-    }
-    return r->x509.hosts[0].len > 0 ? NULL : "say from which hosts its certificates may be read";
+    return r->x509.parties[0].len > 0
+               ? NULL
+               : "say whom it must be for, or everybody who can have something signed there could "
+                 "send";
 }
 
 /* ---- where a certificate may be ---- */
@@ -48,32 +47,37 @@ static bool is_on(struct str rest, struct str host)
     return host.len > 0 && str_starts(rest, host) && str_starts(str_from(rest, host.len), STR("/"));
 }
 
-const char *x509_find(const struct x509_rules *r, struct str url, struct str path,
-                      struct x509_place *out)
+static const char *find_place(const struct verify_recipe *r, struct str url, struct str path,
+                              struct verify_place *out)
 {
     const struct str scheme = STR("https://");
     struct str rest = str_starts(url, scheme) ? str_from(url, scheme.len) : STR_NONE;
-    out->host = 0;
-    while (out->host < X509_HOSTS && !is_on(rest, r->hosts[out->host])) {
+    *out = (struct verify_place){.host = 0};
+    while (out->host < VERIFY_HOSTS && !is_on(rest, r->key_hosts[out->host])) {
         out->host++;
     }
-    if (out->host == X509_HOSTS) {
+    if (out->host == VERIFY_HOSTS) {
         return "it names a URL that is not https, or not on a host of its provider's";
     }
-    out->target = str_from(rest, r->hosts[out->host].len);
+    out->target = str_from(rest, r->key_hosts[out->host].len);
     return str_starts(out->target, path) && is_plain_target(out->target, str_has(path, '?'))
                ? NULL
-               : "it names a URL that is no place of its provider's certificates";
+               : "it names a URL that is no such place of its provider's";
 }
 
-static const char *find_certificate(const struct x509_rules *r, struct str url)
+const char *verify_x509_place(const struct verify_recipe *r, struct str url,
+                              struct verify_place *out)
 {
-    struct x509_place place;
     const char *why = url.len > X509_URL ? "the URL of its certificate is too long"
-                                         : x509_find(r, url, r->path, &place);
-    return why != NULL || !r->sns || str_ends(url, STR(".pem"))
+                                         : find_place(r, url, r->x509.path, out);
+    return why != NULL || !r->x509.sns || str_ends(url, STR(".pem"))
                ? why
-               : "it names a URL that is no place of its provider's certificates";
+               : "it names a URL that is no such place of its provider's";
+}
+
+const char *verify_confirm_place(const struct verify *v, struct str url, struct verify_place *out)
+{
+    return find_place(&v->r, url, STR("/?Action=ConfirmSubscription&"), out);
 }
 
 /* ---- checking ---- */
@@ -145,7 +149,8 @@ static const char *claim_read(struct x509_claim *c, const struct verify *v,
                               const struct verify_input *in)
 {
     const char *why = v->r.x509.sns ? claim_sns(c, v, in) : claim_headers(c, v, in);
-    return why != NULL ? why : find_certificate(&v->r.x509, c->url);
+    struct verify_place place;
+    return why != NULL ? why : verify_x509_place(&v->r, c->url, &place);
 }
 
 /* Of PayPal: "id|time|webhook id|CRC-32". */
@@ -198,10 +203,10 @@ struct verify_verdict verify_x509_check(const struct verify *v, const struct ver
     return verdict;
 }
 
-bool verify_certificate_url(const struct verify *v, const struct verify_input *in, struct buf *url)
+bool verify_x509_name(const struct verify *v, const struct verify_input *in, struct buf *url)
 {
     struct x509_claim c = {.url = STR_NONE};
-    bool ok = v->r.kind == VERIFY_X509 && claim_read(&c, v, in) == NULL && buf_add_str(url, c.url);
+    bool ok = claim_read(&c, v, in) == NULL && buf_add_str(url, c.url);
     sns_done(&c.sns);
     return ok;
 }
@@ -223,11 +228,6 @@ enum verify_control verify_control(const struct verify *v, const struct verify_i
     }
     sns_done(&m);
     return control;
-}
-
-const struct x509_rules *verify_x509(const struct verify *v)
-{
-    return v->r.kind == VERIFY_X509 ? &v->r.x509 : NULL;
 }
 
 /* A CRC-32 does not tell bodies apart: of those that have no more the body itself counts, too. */

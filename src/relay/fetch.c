@@ -52,7 +52,7 @@ void fetch_done(struct fetch *f)
     buf_done(&f->answer);
 }
 
-void fetch_start(struct fetch *f, struct httpc_origin *origin, struct str target, struct str fields)
+void fetch_start(struct fetch *f, struct httpc_origin *origin, const struct httpc_request *request)
 {
     static const struct httpc_timeouts timeouts = {CONNECT_MS, TOTAL_MS};
     if (f->running) {
@@ -65,13 +65,9 @@ void fetch_start(struct fetch *f, struct httpc_origin *origin, struct str target
         f->next->link = &f->next;
     }
     f->w->fetches = f;
-    const struct httpc_request request = {
-        .method = STR("GET"),
-        .target = target,
-        .fields = fields,
-        .keep = &f->answer,
-    };
-    httpc_start(&f->call, origin, &request, &timeouts, on_call);
+    struct httpc_request kept = *request;
+    kept.keep = &f->answer;
+    httpc_start(&f->call, origin, &kept, &timeouts, on_call);
 }
 
 bool fetch_has_room(const struct fetch *f)

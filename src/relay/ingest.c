@@ -12,7 +12,7 @@
 #include "model/forwarded.h"
 #include "model/route.h"
 #include "relay/delivery.h"
-#include "relay/certificates.h"
+#include "relay/keyring.h"
 #include "relay/learned.h"
 #include "relay/limits.h"
 #include "relay/move.h"
@@ -562,7 +562,7 @@ static void confirm(struct worker *w, struct httpd_request *r, const struct conf
                     struct str url, unsigned waited)
 {
     struct fetch *f = NULL;
-    switch (certificates_confirm(w, source, url, (waited & WAITED_CONFIRM) != 0, &f)) {
+    switch (keyring_confirm(w, source, url, (waited & WAITED_CONFIRM) != 0, &f)) {
     case CONFIRM_DONE:
         answer_word(w, r, source);
         break;

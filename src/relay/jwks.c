@@ -89,8 +89,12 @@ static void on_read(struct fetch *fetch, const struct fetch_result *r)
 static void read_keys(struct jwks_feed *f)
 {
     wheel_cancel(&f->w->wheel, &f->next);
-    fetch_start(&f->fetch, f->origin, f->source->jwks.target,
-                STR("Accept: application/json\r\nUser-Agent: penstock\r\n"));
+    fetch_start(&f->fetch, f->origin,
+                &(struct httpc_request){
+                    .method = STR("GET"),
+                    .target = f->source->jwks.target,
+                    .fields = STR("Accept: application/json\r\nUser-Agent: penstock\r\n"),
+                });
 }
 
 /* --- its life */

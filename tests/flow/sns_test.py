@@ -1,5 +1,6 @@
-"""Promises about requests that name the certificate that they are signed by: AWS SNS, whose subscriptions are confirmed, and PayPal."""
+"""Promises about requests that name the key that they are signed by: AWS SNS, whose subscriptions are confirmed, PayPal and Plaid."""
 import base64
+import hashlib
 import json
 import os
 import ssl
@@ -18,6 +19,10 @@ SIGNED = ("Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token
 def sign(key, text, digest="-sha256"):
     made = subprocess.run(["openssl", "dgst", digest, "-sign", key], input=text, check=True, capture_output=True).stdout
     return base64.b64encode(made).decode()
+
+
+def _b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 class Amazon(Sink):
@@ -43,7 +48,7 @@ class Amazon(Sink):
         return {"status": 403 if body is None else 200, "body": body or b"", **self.special}
 
     def source(self, more="type: aws-sns, topic_arn: '%s'" % TOPIC):
-        return "s: { verify: {%s, cert_hosts: ['localhost:%d'], ca_file: %s} }" % (more, self.port, self.ca.cert)
+        return "s: { verify: {%s, key_hosts: ['localhost:%d'], ca_file: %s} }" % (more, self.port, self.ca.cert)
 
     def url(self, name="one"):
         return "https://localhost:%d/%s.pem" % (self.port, name)
@@ -173,7 +178,7 @@ def answers_503_until_the_certificate_can_be_read(flow):
     answer = p.post("/hooks/s", body)
     assert answer.status == 503 and json.loads(answer.body) == {"error": "keys_unavailable"}
     assert answer.getheader("retry-after") == "1"
-    p.wait_log("a certificate cannot be read; what it signs is refused with 503")
+    p.wait_log("a key cannot be read; what it signs is refused with 503")
     amazon.publish("two")
     amazon.special = {"delay": 0.5}
     amazon.up()
@@ -294,6 +299,77 @@ def takes_events_of_paypal(flow):
     assert [r.body for r in sink.wait(2)] == [body, body]
 
 
+class Plaid(Amazon):
+    """Keys of P-256, asked for by name."""
+
+    def __init__(self, flow):
+        super().__init__(flow)
+        self.jwks = {}
+        for kid in ("k1", "k2", "old"):
+            self.keys[kid] = os.path.join(flow.folder, kid + ".key")
+            subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.keys[kid]], check=True)
+            der = subprocess.run(["openssl", "ec", "-in", self.keys[kid], "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
+            self.jwks[kid] = {"alg": "ES256", "kty": "EC", "crv": "P-256", "use": "sig", "kid": kid, "created_at": 1, "expired_at": None,
+                              "x": _b64(der[-64:-32]), "y": _b64(der[-32:])}
+        self.jwks["old"]["expired_at"] = 2
+
+    def _answer(self, request, before):
+        asked = json.loads(request.body)
+        if (request.header("plaid-client-id"), request.header("plaid-secret")) != ("id1", "kept-to-ourselves"):
+            return {"status": 400, "body": b'{"error_type":"INVALID_INPUT","error_code":"INVALID_API_KEYS"}'}
+        key = self.jwks.get(asked["key_id"])
+        if key is None:
+            return {"status": 400, "body": b'{"error_type":"INVALID_INPUT","error_code":"INVALID_WEBHOOK_VERIFICATION_KEY_ID"}', **self.special}
+        return {"body": json.dumps({"key": key, "request_id": "r"}).encode(), **self.special}
+
+    def source(self, secret="kept-to-ourselves"):
+        return super().source("type: plaid, client_id: id1, client_secret: %s" % secret)
+
+    def headers(self, body, kid="k1", by=None, **more):
+        claims = {"iat": int(time.time()), "request_body_sha256": hashlib.sha256(body).hexdigest(), **more}
+        text = ".".join(_b64(json.dumps(part).encode()) for part in ({"alg": "ES256", "kid": kid, "typ": "JWT"}, claims))
+        der = base64.b64decode(sign(self.keys[by or kid], text.encode()))
+        r = der[4:4 + der[3]]
+        numbers = (r, der[6 + len(r):])
+        return {"Plaid-Verification": text + "." + _b64(b"".join(n[-32:].rjust(32, b"\0") for n in numbers))}
+
+
+def asks_plaid_for_each_key_by_its_name(flow):
+    """With the client's own credentials; a key that has expired, or that is not there, is none."""
+    plaid, sink = Plaid(flow), flow.sink()
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[plaid.source()], workers=1)
+    body = b'{"webhook_type":"ITEM","webhook_code":"ERROR"}'
+
+    def post(headers, body=body):
+        return p.post("/hooks/s", body, headers).status
+    for _ in range(3):
+        assert post(plaid.headers(body)) == 200
+    asked = plaid.requests[0]
+    assert (asked.method, asked.target, json.loads(asked.body)) == ("POST", "/webhook_verification_key/get", {"key_id": "k1"})
+    assert asked.header("content-type") == "application/json" and len(plaid.requests) == 1
+    assert post(plaid.headers(body, "k2")) == 200 and len(plaid.requests) == 2
+    assert post(plaid.headers(body), body + b" ") == 401
+    assert post(plaid.headers(body, "k1", "k2")) == 401
+    assert post(plaid.headers(body, iat=int(time.time()) - 400)) == 401
+    assert post(plaid.headers(body, request_body_sha256="00" * 32)) == 401
+    assert post({}) == 401 and post({"Plaid-Verification": "x.y.z"}) == 401
+    for kid in ("old", "none", "../k1", 'k"1', "k" * 300, ""):
+        plaid.keys[kid] = plaid.keys["k1"] if kid != "old" else plaid.keys["old"]
+        for _ in range(2):
+            assert post(plaid.headers(body, kid)) == 401, kid
+    assert [json.loads(r.body)["key_id"] for r in plaid.requests[2:]] == ["old", "none", "../k1", 'k"1'], "each once"
+    assert [r.body for r in sink.wait(4)] == [body] * 4
+    assert "kept-to-ourselves" not in p.text()
+
+
+def credentials_that_plaid_refuses_lose_no_event(flow):
+    plaid, sink = Plaid(flow), flow.sink()
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[plaid.source("wrong")], workers=1)
+    assert p.post("/hooks/s", b"{}", plaid.headers(b"{}")).status == 503
+    p.wait_log("a key cannot be read; what it signs is refused with 503")
+    assert not sink.requests
+
+
 def a_topic_and_a_webhook_must_be_said(flow):
     for verify, why in (
             ("aws-sns", "say of which topic it must be"), ("paypal", "say which one is yours"),
@@ -301,10 +377,12 @@ def a_topic_and_a_webhook_must_be_said(flow):
             ("{type: aws-sns, topic_arn: 'arn:aws:sns:x/y:1:n'}", "is no ARN"),
             ("{type: aws-sns, topic_arn: '%s:00000000-0000-0000-0000-000000000000'}" % TOPIC, "is no ARN"),
             ("{type: aws-sns, webhook_id: x}", '"webhook_id" is of paypal'), ("{type: paypal, topic_arn: x}", '"topic_arn" is of aws-sns'),
-            ("{type: paypal, webhook_id: x, cert_hosts: 'https://x/'}", "is no host"),
-            ("{type: paypal, webhook_id: x, cert_hosts: 'x:0'}", "is no host"), ("{type: paypal, webhook_id: ''}", "webhook_id"),
+            ("{type: paypal, webhook_id: x, key_hosts: 'https://x/'}", "is no host"),
+            ("{type: paypal, webhook_id: x, key_hosts: 'x:0'}", "is no host"), ("{type: paypal, webhook_id: ''}", "webhook_id"),
             ("{type: paypal, webhook_id: x, ca_file: /none}", "/none"), ("{type: paypal, webhook_id: x}, secret: x", 'leave "secret" out'),
-            ("{type: stripe, topic_arn: x}, secret: x", "topic_arn")):
+            ("{type: stripe, topic_arn: x}, secret: x", "topic_arn"), ("plaid", '"client_id" or'), ("{type: plaid, client_id: x}", '"client_id" or'),
+            ("{type: plaid, client_id: x, client_secret: 'a b'}", '"client_id" or'),
+            ("{type: plaid, client_id: x, client_secret: y, key_hosts: 'a/b'}", "is no host")):
         p = flow.penstock({"d": "http://127.0.0.1:9/"}, start=False, sources=["s: { verify: %s }" % verify])
         r = subprocess.run([PENSTOCK, "check", "-c", p.config], capture_output=True, text=True)
         assert r.returncode == 1 and why in r.stderr, (verify, r.stderr)

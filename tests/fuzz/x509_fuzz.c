@@ -46,23 +46,35 @@ static void read_message(struct str body)
     buf_done(&out);
 }
 
+static void check_place(const struct verify_recipe *r, struct str url, struct verify_place *at)
+{
+    struct str host = r->key_hosts[at->host];
+    ENSURE(at->host < 2 && url.len == 8 + host.len + at->target.len && !at->posts);
+    ENSURE(memcmp(url.at, "https://", 8) == 0 && memcmp(url.at + 8, host.at, host.len) == 0);
+    ENSURE(memchr(at->target.at, '\r', at->target.len) == NULL &&
+           memchr(at->target.at, ' ', at->target.len) == NULL);
+}
+
 static void find_place(struct str url)
 {
-    static const struct x509_rules rules = {.hosts = {{"a.example", 9}, {"b:1", 3}}};
-    static const struct str paths[] = {{"/", 1}, {"/p/", 3}, {"/?Action=x&", 11}};
-    for (size_t i = 0; i < 3; i++) {
-        struct x509_place at;
-        if (x509_find(&rules, url, paths[i], &at) == NULL) {
-            struct str host = rules.hosts[at.host];
-            ENSURE(at.host < 2 && url.len == 8 + host.len + at.target.len);
-            ENSURE(memcmp(url.at, "https://", 8) == 0 &&
-                   memcmp(url.at + 8, host.at, host.len) == 0);
-            ENSURE(str_starts(at.target, paths[i]));
-            ENSURE(memchr(at.target.at, '\r', at.target.len) == NULL &&
-                   memchr(at.target.at, ' ', at.target.len) == NULL &&
-                   memmem(at.target.at, at.target.len, "..", 2) == NULL);
-        }
+    struct verify_recipe r = *verify_preset(STR("paypal"));
+    struct verify *v;
+    struct verify_place at;
+    r.x509.parties[0] = STR("WH");
+    r.x509.path = STR("/p/");
+    r.key_hosts[0] = STR("a.example");
+    r.key_hosts[1] = STR("b:1");
+    ENSURE(verify_new(&v, &r, NULL, 0, NULL) == NULL);
+    if (verify_key_place(v, url, &at) == NULL) {
+        check_place(&r, url, &at);
+        ENSURE(str_starts(at.target, r.x509.path) &&
+               memmem(at.target.at, at.target.len, "..", 2) == NULL);
     }
+    if (verify_confirm_place(v, url, &at) == NULL) {
+        check_place(&r, url, &at);
+        ENSURE(str_starts(at.target, STR("/?Action=ConfirmSubscription&")));
+    }
+    verify_free(v);
 }
 
 static void find_host(struct str arn)
@@ -99,13 +111,13 @@ static void check_request(struct str body)
     struct verify *v;
     struct buf url;
     r.x509.parties[0] = STR("arn:aws:sns:us-east-1:1:a");
-    r.x509.hosts[0] = STR("sns.us-east-1.amazonaws.com");
+    r.key_hosts[0] = STR("sns.us-east-1.amazonaws.com");
     ENSURE(verify_new(&v, &r, NULL, 0, NULL) == NULL);
     const struct verify_input in = {STR("POST"), STR("/"), &none, body};
     struct verify_verdict verdict = verify_check_by(v, &in, NULL, 0);
     ENSURE(verdict.reason == VERIFY_BAD_SIGNATURE && verdict.detail != NULL);
     buf_init(&url, X509_URL);
-    bool named = verify_certificate_url(v, &in, &url);
+    bool named = verify_key_name(v, &in, &url);
     ENSURE(named == (verdict.detail == VERIFY_UNKNOWN_CERTIFICATE));
     ENSURE(!named || (str_starts(buf_str(&url), STR("https://sns.us-east-1.amazonaws.com/")) &&
                       str_ends(buf_str(&url), STR(".pem"))));

@@ -53,7 +53,7 @@ static struct verify *sns_for(const char *topic)
     struct verify *v;
     r.x509.parties[0] = STR("arn:aws:sns:us-west-2:1:other");
     r.x509.parties[1] = str_of(topic);
-    r.x509.hosts[0] = STR("sns.us-west-2.amazonaws.com");
+    r.key_hosts[0] = STR("sns.us-west-2.amazonaws.com");
     assert_null(verify_new(&v, &r, NULL, 0, NULL));
     return v;
 }
@@ -121,8 +121,7 @@ static void only_its_topic_may_send(void **state)
     struct verify_recipe r = *verify_preset(STR("aws-sns"));
     assert_non_null(verify_new(&v, &r, NULL, 0, NULL));
     r.x509.parties[0] = STR(AWS_TOPIC);
-    assert_non_null(verify_new(&v, &r, NULL, 0, NULL));
-    r.x509.hosts[0] = STR("h");
+    r.key_hosts[0] = STR("h");
     const struct str secret = STR("s");
     assert_non_null(verify_new(&v, &r, &secret, 1, NULL));
     jwks_free(keys);
@@ -136,7 +135,7 @@ static void names_the_certificate_and_the_url(void **state)
     struct buf url;
     struct verify_input in = {STR("POST"), STR("/"), &none, str_of(aws_unsubscription)};
     buf_init(&url, 2048);
-    assert_true(verify_certificate_url(v, &in, &url));
+    assert_true(verify_key_name(v, &in, &url));
     room_text(buf_str(&url), AWS_URL, "certificate");
     buf_clear(&url);
     assert_int_equal(verify_control(v, &in, &url), VERIFY_FAREWELL);
@@ -144,7 +143,7 @@ static void names_the_certificate_and_the_url(void **state)
     in.body = str_of(aws_notification);
     assert_int_equal(verify_control(v, &in, &url), VERIFY_EVENT);
     in.body = STR("{}");
-    assert_false(verify_certificate_url(v, &in, &url));
+    assert_false(verify_key_name(v, &in, &url));
     assert_int_equal(verify_control(v, &in, &url), VERIFY_EVENT);
     in.body = STR("{\"Type\":\"SubscriptionConfirmation\",\"MessageId\":\"1\",\"TopicArn\":\"a\","
                   "\"Timestamp\":\"t\",\"Message\":\"m\",\"Token\":\"k\",\"SubscribeURL\":\"https:"
@@ -158,7 +157,6 @@ static void names_the_certificate_and_the_url(void **state)
 static void reads_from_its_provider_only(void **state)
 {
     (void)state;
-    static const struct x509_rules rules = {.hosts = {{"a.example", 9}, {"b.example:8443", 14}}};
     static const char *const good[] = {"https://a.example/p/x", "https://a.example/p/x-1_2.pem",
                                        "https://a.example/p/", "https://b.example:8443/p/x"};
     static const char *const bad[] = {
@@ -194,20 +192,34 @@ static void reads_from_its_provider_only(void **state)
         "https://a.example/p//x",
         "https:///p/x",
     };
-    struct x509_place at;
+    struct verify_recipe r = *verify_preset(STR("paypal"));
+    struct verify_place at;
+    struct verify *v;
+    r.x509.parties[0] = STR("WH1");
+    r.x509.path = STR("/p/");
+    r.key_hosts[0] = STR("a.example");
+    r.key_hosts[1] = STR("b.example:8443");
+    assert_null(verify_new(&v, &r, NULL, 0, NULL));
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        const char *why = x509_find(&rules, str_of(good[i]), STR("/p/"), &at);
+        const char *why = verify_key_place(v, str_of(good[i]), &at);
         if (why != NULL) {
             fail_msg("%s: %s", why, good[i]);
         }
         assert_int_equal(at.host, i == 3);
-        assert_true(str_starts(at.target, STR("/p/")));
+        assert_true(str_starts(at.target, STR("/p/")) && !at.posts);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        if (x509_find(&rules, str_of(bad[i]), STR("/p/"), &at) == NULL) {
+        if (verify_key_place(v, str_of(bad[i]), &at) == NULL) {
             fail_msg("taken: %s", bad[i]);
         }
     }
+    assert_null(
+        verify_confirm_place(v, STR("https://a.example/?Action=ConfirmSubscription&T=a%20"), &at));
+    room_text(at.target, "/?Action=ConfirmSubscription&T=a%20", "target");
+    assert_non_null(
+        verify_confirm_place(v, STR("https://c.example/?Action=ConfirmSubscription&T=a"), &at));
+    assert_non_null(verify_confirm_place(v, STR("https://a.example/?Action=Unsubscribe&T=a"), &at));
+    verify_free(v);
 }
 
 /* ---- PayPal ---- */
@@ -319,9 +331,82 @@ static void a_replay_is_known_by_all_that_is_signed(void **state)
     paypal_close(&p);
 }
 
+/* ---- Plaid ---- */
+
+static void a_token_names_the_key_that_is_asked_for(void **state)
+{
+    (void)state;
+    /* {"alg":"ES256","kid":"k1"}, no kid, an empty one; what is signed is not looked at yet */
+    static const char *const tokens[] = {
+        "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.e30.",
+        "eyJhbGciOiJFUzI1NiJ9.e30.",
+        "eyJhbGciOiJFUzI1NiIsImtpZCI6IiJ9.e30.",
+    };
+    char text[256];
+    struct verify *v;
+    struct verify_place at;
+    struct buf name;
+    buf_init(&name, 256);
+    assert_null(verify_new(&v, verify_preset(STR("plaid")), NULL, 0, NULL));
+    for (size_t i = 0; i < 3; i++) {
+        struct fields fields = {.n = 0};
+        /* r and s of 64 bytes: 86 characters */
+        snprintf(text, sizeof text, "%s%086d", tokens[i], 0);
+        memset(text + strlen(text) - 86, 'A', 86);
+        assert_true(fields_add(&fields, STR("Plaid-Verification"), str_of(text)));
+        const struct verify_input in = {STR("POST"), STR("/"), &fields, STR("{}")};
+        assert_int_equal(verify_key_name(v, &in, &name), i == 0);
+        struct verify_verdict verdict = verify_check_by(v, &in, NULL, 0);
+        assert_int_equal(verdict.detail == VERIFY_UNKNOWN_KEY, i == 0);
+    }
+    room_text(buf_str(&name), "k1", "name");
+    assert_null(verify_key_place(v, buf_str(&name), &at));
+    room_text(at.target, "/webhook_verification_key/get", "target");
+    assert_true(at.posts && at.host == 0);
+    buf_done(&name);
+    verify_free(v);
+}
+
+static void a_key_that_is_asked_for_has_its_name(void **state)
+{
+    (void)state;
+#define EC                                                                                         \
+    "\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES256\",\"use\":\"sig\",\"x\":"                    \
+    "\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\",\"y\":"                                       \
+    "\"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\""
+    static const char *const bad[][2] = {
+        {"{\"key\":{" EC ",\"kid\":\"k2\"}}", "another name"},
+        {"{\"key\":{" EC "}}", "another name"},
+        {"{\"key\":{" EC ",\"kid\":\"k1\",\"expired_at\":1560466150}}", "has expired"},
+        {"{\"key\":{\"kty\":\"EC\",\"kid\":\"k1\"}}", "of the algorithm"},
+        {"{\"key\":[]}", "no JSON object"},
+        {"{" EC ",\"kid\":\"k1\"}", "no JSON object"},
+        {"", "empty"},
+        {"{", "no JSON object"},
+    };
+    struct verify *v;
+    struct verify_key_read read;
+    assert_null(verify_new(&v, verify_preset(STR("plaid")), NULL, 0, NULL));
+    for (size_t i = 0; i < 2; i++) {
+        const char *json = i == 0 ? "{\"key\":{" EC ",\"kid\":\"k1\"},\"request_id\":\"r\"}"
+                                  : "{\"key\":{" EC ",\"kid\":\"k1\",\"expired_at\":null}}";
+        assert_null(verify_key_read(v, STR("k1"), str_of(json), NULL, &read));
+        assert_true(read.from_s == 0 && read.until_s == INT64_MAX);
+        crypt_public_free(read.key);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *why = verify_key_read(v, STR("k1"), str_of(bad[i][0]), NULL, &read);
+        assert_null(read.key);
+        room_holds(str_of(why), bad[i][1]);
+    }
+    verify_free(v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_token_names_the_key_that_is_asked_for),
+        cmocka_unit_test(a_key_that_is_asked_for_has_its_name),
         cmocka_unit_test(takes_what_sns_has_signed),
         cmocka_unit_test(refuses_each_change),
         cmocka_unit_test(only_its_topic_may_send),

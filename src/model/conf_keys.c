@@ -1,5 +1,5 @@
-/* What a source says of the certificates that its sender signs by: whom its messages are for, and
- * which hosts have them. */
+/* What a source says where each request names the key that signed it: whom it must be for, who asks
+ * for the key, and which hosts have it. */
 #include "model/conf_rows.h"
 
 #include "base/log.h"
@@ -43,21 +43,21 @@ static bool take_parties(struct conf_reader *r, const struct file_source *s,
     return mine->n > 0 || say_for_whom(r, s, rules->sns);
 }
 
-/* ---- where its certificates are ---- */
+/* ---- where its keys are ---- */
 
-static void add_host(struct x509_rules *rules, struct str host)
+static void add_host(struct verify_recipe *v, struct str host)
 {
     size_t i = 0;
-    while (i < X509_HOSTS && rules->hosts[i].len > 0 && !str_eq(rules->hosts[i], host)) {
+    while (i < VERIFY_HOSTS && v->key_hosts[i].len > 0 && !str_eq(v->key_hosts[i], host)) {
         i++;
     }
-    ENSURE(i < X509_HOSTS); /* there are as many topics at most */
-    rules->hosts[i] = host;
+    ENSURE(i < VERIFY_HOSTS); /* there are as many topics at most */
+    v->key_hosts[i] = host;
 }
 
 /* SNS signs by certificates of the topic's own region. */
 static bool hosts_of_topics(struct conf_reader *r, const struct conf_texts *topics,
-                            struct x509_rules *rules)
+                            struct verify_recipe *v)
 {
     struct buf host;
     buf_init(&host, 128);
@@ -66,30 +66,30 @@ static bool hosts_of_topics(struct conf_reader *r, const struct conf_texts *topi
         buf_clear(&host);
         good = sns_host(topics->v[i].text, &host);
         if (good) {
-            add_host(rules, arena_printf(r->arena, "%.*s", STR_ARG(buf_str(&host))));
+            add_host(v, arena_printf(r->arena, "%.*s", STR_ARG(buf_str(&host))));
         } else {
             report_error(r->report, &topics->v[i].node->place,
                          "\"%.*s\" is no ARN of a topic of SNS",
                          STR_ARG(report_shown(topics->v[i].text)));
             report_help(r->report, "arn:aws:sns:REGION:ACCOUNT:NAME; of another cloud that is "
-                                   "compatible say its cert_hosts, too");
+                                   "compatible say its key_hosts, too");
         }
     }
     buf_done(&host);
     return good;
 }
 
-bool conf_x509_rules(struct conf_reader *r, const struct file_source *s, struct x509_rules *out)
+bool conf_key_rules(struct conf_reader *r, const struct file_source *s, struct verify_recipe *out)
 {
-    const struct conf_texts *given = &s->verify.cert_hosts;
-    if (!take_parties(r, s, out)) {
+    const struct conf_texts *given = &s->verify.key_hosts;
+    if (out->kind == VERIFY_X509 && !take_parties(r, s, &out->x509)) {
         return false;
     }
     if (given->n == 0) {
-        return !out->sns || hosts_of_topics(r, &s->verify.topics, out);
+        return !out->x509.sns || hosts_of_topics(r, &s->verify.topics, out);
     }
-    for (size_t i = 0; i < X509_HOSTS; i++) {
-        out->hosts[i] = i < given->n ? given->v[i].text : STR_NONE;
+    for (size_t i = 0; i < VERIFY_HOSTS; i++) {
+        out->key_hosts[i] = i < given->n ? given->v[i].text : STR_NONE;
     }
     return true;
 }
@@ -110,17 +110,46 @@ static bool read_host(struct conf_reader *r, struct str text, struct conf_addres
     return good && number > 0;
 }
 
-bool conf_x509_hosts(struct conf_reader *r, struct file_source *s, const struct x509_rules *rules)
+static bool is_credential(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] <= 0x20 || s.at[i] > 0x7e) {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
+/* Who asks, where that must be shown. */
+static bool take_client(struct conf_reader *r, struct file_source *s)
+{
+    struct str id = s->verify.client_id, secret = s->verify.client_secret;
+    if (!is_credential(id) || !is_credential(secret)) {
+        report_error(r->report, verify_place(s),
+                     "Plaid gives its keys to its clients alone: \"client_id\" or "
+                     "\"client_secret\" is missing, or no such thing");
+        report_help(r->report, "verify: {type: plaid, client_id: \"...\", client_secret: "
+                               "\"${PLAID_SECRET}\"}");
+        return false;
+    }
+    s->s.hosts.fields = arena_printf(r->arena,
+                                     "PLAID-CLIENT-ID: %.*s\r\nPLAID-SECRET: %.*s\r\n"
+                                     "Content-Type: application/json\r\n",
+                                     STR_ARG(id), STR_ARG(secret));
+    return true;
+}
+
+bool conf_key_hosts(struct conf_reader *r, struct file_source *s, const struct verify_recipe *v)
 {
     struct conf_hosts *out = &s->s.hosts;
-    const struct conf_texts *given = &s->verify.cert_hosts;
+    const struct conf_texts *given = &s->verify.key_hosts;
     const struct node_pair *at = node_find(s->item.value, "verify");
-    out->v = arena_array(r->arena, X509_HOSTS, sizeof *out->v);
-    for (out->n = 0; out->n < X509_HOSTS && rules->hosts[out->n].len > 0; out->n++) {
-        if (!read_host(r, rules->hosts[out->n], &out->v[out->n])) {
+    out->v = arena_array(r->arena, VERIFY_HOSTS, sizeof *out->v);
+    for (out->n = 0; out->n < VERIFY_HOSTS && v->key_hosts[out->n].len > 0; out->n++) {
+        if (!read_host(r, v->key_hosts[out->n], &out->v[out->n])) {
             report_error(r->report, &given->v[out->n].node->place,
                          "\"%.*s\" is no host: NAME in lower case, or NAME:PORT",
-                         STR_ARG(report_shown(rules->hosts[out->n])));
+                         STR_ARG(report_shown(v->key_hosts[out->n])));
             return false;
         }
     }
@@ -128,5 +157,5 @@ bool conf_x509_hosts(struct conf_reader *r, struct file_source *s, const struct 
     if (out->ca_file.len > 0) {
         conf_check_pem(r, at->value, "ca_file", out->ca_file, "CERTIFICATE");
     }
-    return true;
+    return v->key_path.len == 0 || take_client(r, s);
 }

@@ -1,8 +1,9 @@
-/* Certificates that requests name: read, kept, read again; and the subscriptions that are confirmed
- * at the same hosts. */
-#include "relay/certificates.h"
+/* Keys that requests name: read, kept, read again; and the subscriptions that are confirmed at the
+ * same hosts. */
+#include "relay/keyring.h"
 
 #include "base/certificate.h"
+#include "base/json.h"
 #include "base/log.h"
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include <time.h>
 
 enum {
-    SLOTS = 16, /* certificates of a source, and names that were not found */
+    SLOTS = 16, /* keys of a source, and names that were not found */
     AWAY_MS = 5 * 1000,
     ABSENT_MS = 30 * 1000,
     FRESH_MS = 24 * 3600 * 1000,
@@ -19,27 +20,29 @@ enum {
     ASK_EVERY_MS = 3000,
     ASK_AT_ONCE = 10,
     CONFIRM_URL = 2048,
+    NAME_MOST = 256, /* bytes: of a kid, or the URL of a certificate */
     ANSWER_BYTES = 16 << 10,
 };
 
 struct slot {
-    struct shelf *shelf;
+    struct keyring *ring;
     struct fetch fetch;
-    char url[X509_URL];
-    size_t url_len;       /* 0: free */
-    struct x509_place at; /* of that URL, the target within it */
-    bool good;            /* its key is on the shelf */
-    bool away;            /* not good: but it may be there at another time */
-    int64_t failed_ms;    /* boot clock: when it was last looked for in vain; 0: it is looked for */
+    char name[NAME_MOST];
+    size_t name_len;        /* 0: free */
+    struct verify_place at; /* its target may lie within the name */
+    struct buf body;        /* of the request for it */
+    bool good;              /* its key is on the ring */
+    bool away;              /* not good: but it may be there at another time */
+    int64_t failed_ms; /* boot clock: when it was last looked for in vain; 0: it is looked for */
     int64_t good_until_ms; /* boot clock */
     struct wheel_timer next;
 };
 
-struct shelf { /* of one source */
+struct keyring { /* of one source */
     struct worker *w;
     const struct conf_source *source;
-    struct httpc_origin *origins[X509_HOSTS];
-    struct jwks *keys; /* by URL */
+    struct httpc_origin *origins[VERIFY_HOSTS];
+    struct jwks *keys; /* by name */
     struct slot slots[SLOTS];
     int64_t paid_until_ms; /* boot clock: what was asked for is paid for by then */
     struct fetch confirm;
@@ -48,28 +51,41 @@ struct shelf { /* of one source */
     bool confirmed;
 };
 
-static struct shelf *shelf_of(const struct worker *w, const struct conf_source *s)
+static struct keyring *keyring_of(const struct worker *w, const struct conf_source *s)
 {
-    return w->shelves == NULL ? NULL : w->shelves[s - w->conf->sources];
+    return w->keyrings == NULL ? NULL : w->keyrings[s - w->conf->sources];
 }
 
-static struct str url_of(const struct slot *t)
+static struct str name_of(const struct slot *t)
 {
-    return (struct str){t->url, t->url_len};
+    return (struct str){t->name, t->name_len};
 }
 
 /* ---- reading ---- */
 
 static void read_slot(struct slot *t)
 {
-    wheel_cancel(&t->shelf->w->wheel, &t->next);
-    fetch_start(&t->fetch, t->shelf->origins[t->at.host], t->at.target,
-                STR("Accept: */*\r\nUser-Agent: penstock\r\n"));
+    struct keyring *h = t->ring;
+    wheel_cancel(&h->w->wheel, &t->next);
+    buf_clear(&t->body);
+    if (t->at.posts) {
+        json_open(&t->body, '{');
+        json_text(&t->body, "key_id", name_of(t));
+        json_close(&t->body, '}');
+    }
+    fetch_start(&t->fetch, h->origins[t->at.host],
+                &(struct httpc_request){
+                    .method = t->at.posts ? STR("POST") : STR("GET"),
+                    .target = t->at.target,
+                    .fields = STR("Accept: */*\r\nUser-Agent: penstock\r\n"),
+                    .more_fields = h->source->hosts.fields,
+                    .body = buf_str(&t->body),
+                });
 }
 
 static void drop_key(struct slot *t)
 {
-    jwks_drop(t->shelf->keys, url_of(t));
+    jwks_drop(t->ring->keys, name_of(t));
     t->good = false;
     t->away = true;
     t->failed_ms = boot_ms();
@@ -89,41 +105,51 @@ static void arm_next(struct slot *t, int64_t after_ms)
 {
     int64_t left_ms = t->good_until_ms - boot_ms();
     int64_t ms = left_ms < after_ms ? left_ms : after_ms;
-    wheel_arm(&t->shelf->w->wheel, &t->next, ms > 0 ? (uint64_t)ms : 0, on_next);
+    wheel_arm(&t->ring->w->wheel, &t->next, ms > 0 ? (uint64_t)ms : 0, on_next);
 }
 
-static const char *take(struct slot *t, struct str pem)
+static const char *take(struct slot *t, struct str document)
 {
-    struct shelf *h = t->shelf;
-    struct certificate c;
-    const char *why = certificate_read(&c, pem, verify_x509(h->source->verify)->names,
-                                       httpc_origin_trust(h->origins[t->at.host]));
+    struct keyring *h = t->ring;
+    struct verify_key_read read;
+    const char *why = verify_key_read(h->source->verify, name_of(t), document,
+                                      httpc_origin_trust(h->origins[t->at.host]), &read);
     int64_t now_s = (int64_t)time(NULL);
-    if (why == NULL && (now_s < c.from_s || now_s > c.until_s)) {
-        crypt_public_free(c.key);
+    if (why == NULL && (now_s < read.from_s || now_s > read.until_s)) {
+        crypt_public_free(read.key);
         why = "the certificate is not valid yet, or not any more";
     }
     if (why != NULL) {
         return why;
     }
-    int64_t left_s = c.until_s - now_s;
+    int64_t left_s = read.until_s - now_s;
     int64_t most_s = (FRESH_MS + STALE_MS) / 1000;
-    t->good_until_ms = boot_ms() + (left_s < most_s ? left_s : most_s) * 1000;
-    t->good = jwks_put(h->keys, url_of(t), c.key);
+    left_s = left_s < most_s ? left_s : most_s;
+    t->good_until_ms = boot_ms() + left_s * 1000;
+    t->good = jwks_put(h->keys, name_of(t), read.key);
     ENSURE(t->good); /* there is room for one a slot */
     arm_next(t, FRESH_MS);
-    log_line(LOG_INFO, "certificate read", "source", "%.*s", STR_ARG(h->source->name), "url",
-             "%.*s", STR_ARG(url_of(t)), "valid_s", "%lld", (long long)left_s, NULL);
+    log_line(LOG_INFO, "key read", "source", "%.*s", STR_ARG(h->source->name), "name", "%.*s",
+             STR_ARG(name_of(t)), "for_s", "%lld", (long long)left_s, NULL);
     return NULL;
+}
+
+/* Is it the configuration that is wrong, and not the name?
+ * https://plaid.com/docs/errors/invalid-input */
+static bool is_of_client(const struct slot *t, const struct fetch_result *r)
+{
+    const struct str word = STR("INVALID_API_KEYS");
+    return t->at.posts && r->why != NULL && r->body.len > 0 &&
+           memmem(r->body.at, r->body.len, word.at, word.len) != NULL;
 }
 
 static void say_failed(const struct slot *t, const char *why, int status)
 {
     log_line(t->away ? LOG_WARN : LOG_INFO,
-             t->good   ? "a certificate cannot be read again; it stays in use"
-             : t->away ? "a certificate cannot be read; what it signs is refused with 503"
-                       : "a certificate that was named will not do",
-             "source", "%.*s", STR_ARG(t->shelf->source->name), "url", "%.*s", STR_ARG(url_of(t)),
+             t->good   ? "a key cannot be read again; it stays in use"
+             : t->away ? "a key cannot be read; what it signs is refused with 503"
+                       : "a key that was named will not do",
+             "source", "%.*s", STR_ARG(t->ring->source->name), "name", "%.*s", STR_ARG(name_of(t)),
              "why", "%s", why, "status", "%d", status, NULL);
 }
 
@@ -134,7 +160,7 @@ static void on_read(struct fetch *f, const struct fetch_result *r)
     if (why == NULL) {
         return;
     }
-    t->away = r->away;
+    t->away = r->away || is_of_client(t, r);
     t->failed_ms = boot_ms();
     if (!r->cancelled) {
         say_failed(t, why, r->status);
@@ -148,20 +174,21 @@ static void on_read(struct fetch *f, const struct fetch_result *r)
 
 static void on_confirmed(struct fetch *f, const struct fetch_result *r);
 
-static const char *open_shelf(struct worker *w, const struct conf_source *s)
+static const char *open_keyring(struct worker *w, const struct conf_source *s)
 {
     const char *why = NULL;
-    struct shelf *h = calloc(1, sizeof *h);
+    struct keyring *h = calloc(1, sizeof *h);
     ENSURE(h != NULL);
     h->w = w;
     h->source = s;
     h->keys = jwks_new();
     fetch_init(&h->confirm, w, ANSWER_BYTES, on_confirmed);
     for (size_t i = 0; i < SLOTS; i++) {
-        h->slots[i].shelf = h;
+        h->slots[i].ring = h;
         fetch_init(&h->slots[i].fetch, w, CERTIFICATE_BYTES, on_read);
+        buf_init(&h->slots[i].body, 8 * NAME_MOST);
     }
-    w->shelves[s - w->conf->sources] = h;
+    w->keyrings[s - w->conf->sources] = h;
     for (size_t i = 0; i < s->hosts.n && why == NULL; i++) {
         const struct httpc_origin_conf origin = {.tls = true,
                                                  .host = s->hosts.v[i].host,
@@ -172,58 +199,59 @@ static const char *open_shelf(struct worker *w, const struct conf_source *s)
     return why;
 }
 
-const char *certificates_start(struct worker *w)
+const char *keyring_start(struct worker *w)
 {
     const char *why = NULL;
-    w->shelves = calloc(w->conf->source_count + 1, sizeof(struct shelf *));
-    ENSURE(w->shelves != NULL);
+    w->keyrings = calloc(w->conf->source_count + 1, sizeof(struct keyring *));
+    ENSURE(w->keyrings != NULL);
     for (size_t i = 0; i < w->conf->source_count && why == NULL; i++) {
         if (w->conf->sources[i].hosts.n > 0) {
-            why = open_shelf(w, &w->conf->sources[i]);
+            why = open_keyring(w, &w->conf->sources[i]);
         }
     }
     return why;
 }
 
-void certificates_stop(struct worker *w)
+void keyring_stop(struct worker *w)
 {
-    for (size_t i = 0; w->shelves != NULL && i < w->conf->source_count; i++) {
-        for (size_t k = 0; w->shelves[i] != NULL && k < SLOTS; k++) {
-            wheel_cancel(&w->wheel, &w->shelves[i]->slots[k].next);
+    for (size_t i = 0; w->keyrings != NULL && i < w->conf->source_count; i++) {
+        for (size_t k = 0; w->keyrings[i] != NULL && k < SLOTS; k++) {
+            wheel_cancel(&w->wheel, &w->keyrings[i]->slots[k].next);
         }
     }
 }
 
-static void shelf_free(struct shelf *h)
+static void keyring_free(struct keyring *h)
 {
     for (size_t i = 0; i < SLOTS; i++) {
         wheel_cancel(&h->w->wheel, &h->slots[i].next);
         fetch_done(&h->slots[i].fetch);
+        buf_done(&h->slots[i].body);
     }
     fetch_done(&h->confirm);
-    for (size_t i = 0; i < X509_HOSTS; i++) {
+    for (size_t i = 0; i < VERIFY_HOSTS; i++) {
         httpc_origin_free(h->origins[i]);
     }
     jwks_free(h->keys);
     free(h);
 }
 
-void certificates_done(struct worker *w)
+void keyring_done(struct worker *w)
 {
-    for (size_t i = 0; w->shelves != NULL && i < w->conf->source_count; i++) {
-        if (w->shelves[i] != NULL) {
-            shelf_free(w->shelves[i]);
+    for (size_t i = 0; w->keyrings != NULL && i < w->conf->source_count; i++) {
+        if (w->keyrings[i] != NULL) {
+            keyring_free(w->keyrings[i]);
         }
     }
-    free(w->shelves);
-    w->shelves = NULL;
+    free(w->keyrings);
+    w->keyrings = NULL;
 }
 
 /* ---- what is asked of it ---- */
 
-const struct jwks *certificates_keys(struct worker *w, const struct conf_source *s)
+const struct jwks *keyring_keys(struct worker *w, const struct conf_source *s)
 {
-    struct shelf *h = shelf_of(w, s);
+    struct keyring *h = keyring_of(w, s);
     int64_t now_ms = boot_ms();
     for (size_t i = 0; h != NULL && i < SLOTS; i++) {
         if (h->slots[i].good && now_ms >= h->slots[i].good_until_ms) {
@@ -234,7 +262,7 @@ const struct jwks *certificates_keys(struct worker *w, const struct conf_source 
 }
 
 /* Whatever it is that outsiders can have asked for. */
-static bool may_ask(struct shelf *h, int64_t now_ms)
+static bool may_ask(struct keyring *h, int64_t now_ms)
 {
     int64_t paid_ms = h->paid_until_ms > now_ms ? h->paid_until_ms : now_ms;
     if (paid_ms - now_ms > (ASK_AT_ONCE - 1) * ASK_EVERY_MS) {
@@ -244,10 +272,10 @@ static bool may_ask(struct shelf *h, int64_t now_ms)
     return true;
 }
 
-static struct slot *find_slot(struct shelf *h, struct str url)
+static struct slot *find_slot(struct keyring *h, struct str url)
 {
     for (size_t i = 0; i < SLOTS; i++) {
-        if (h->slots[i].url_len > 0 && str_eq(url_of(&h->slots[i]), url)) {
+        if (h->slots[i].name_len > 0 && str_eq(name_of(&h->slots[i]), url)) {
             return &h->slots[i];
         }
     }
@@ -256,12 +284,12 @@ static struct slot *find_slot(struct shelf *h, struct str url)
 
 /* One that is free, or else the one that failed first: what is good is never given up for a name
  * that anybody may have made up. */
-static struct slot *free_slot(struct shelf *h)
+static struct slot *free_slot(struct keyring *h)
 {
     struct slot *oldest = NULL;
     for (size_t i = 0; i < SLOTS; i++) {
         struct slot *t = &h->slots[i];
-        if (t->url_len == 0) {
+        if (t->name_len == 0) {
             return t;
         }
         if (!t->good && !t->fetch.running && (oldest == NULL || t->failed_ms < oldest->failed_ms)) {
@@ -271,20 +299,19 @@ static struct slot *free_slot(struct shelf *h)
     return oldest;
 }
 
-static void name_slot(struct slot *t, struct str url, const struct x509_place *at)
+static void name_slot(struct slot *t, struct str name)
 {
-    memcpy(t->url, url.at, url.len);
-    t->url_len = url.len;
-    t->at = (struct x509_place){at->host, {t->url + (at->target.at - url.at), at->target.len}};
+    memcpy(t->name, name.at, name.len);
+    t->name_len = name.len;
     t->good = t->away = false;
     t->failed_ms = 0;
 }
 
-/* The slot of that certificate, which is being read then; or NULL, or one that failed. */
-static struct slot *look_for(struct shelf *h, struct str url, const struct x509_place *at)
+/* The slot of that key, which is being read then; or NULL, or one that failed. */
+static struct slot *look_for(struct keyring *h, struct str name)
 {
     int64_t now_ms = boot_ms();
-    struct slot *t = find_slot(h, url);
+    struct slot *t = find_slot(h, name);
     bool again = t == NULL ||
                  (!t->fetch.running && now_ms - t->failed_ms >= (t->away ? AWAY_MS : ABSENT_MS));
     if (!again) {
@@ -294,26 +321,24 @@ static struct slot *look_for(struct shelf *h, struct str url, const struct x509_
     if (t == NULL || !may_ask(h, now_ms)) {
         return NULL;
     }
-    name_slot(t, url, at);
+    name_slot(t, name);
+    const char *why = verify_key_place(h->source->verify, name_of(t), &t->at);
+    ENSURE(why == NULL); /* else there is no such name */
     read_slot(t);
     return t;
 }
 
-enum keys_miss certificates_miss(struct worker *w, const struct conf_source *s,
-                                 const struct verify_input *in, bool again, struct fetch **reading)
+enum keys_miss keyring_miss(struct worker *w, const struct conf_source *s,
+                            const struct verify_input *in, bool again, struct fetch **reading)
 {
-    struct shelf *h = shelf_of(w, s);
-    struct x509_place at;
+    struct keyring *h = keyring_of(w, s);
     struct slot *t = NULL;
-    struct buf url;
-    buf_init(&url, X509_URL);
-    const struct x509_rules *rules = verify_x509(s->verify);
-    bool named = h != NULL && !w->draining && verify_certificate_url(s->verify, in, &url) &&
-                 x509_find(rules, buf_str(&url), rules->path, &at) == NULL;
-    if (named) {
-        t = again ? find_slot(h, buf_str(&url)) : look_for(h, buf_str(&url), &at);
+    struct buf name;
+    buf_init(&name, NAME_MOST);
+    if (h != NULL && !w->draining && verify_key_name(s->verify, in, &name)) {
+        t = again ? find_slot(h, buf_str(&name)) : look_for(h, buf_str(&name));
     }
-    buf_done(&url);
+    buf_done(&name);
     if (t != NULL && t->fetch.running && !again && fetch_has_room(&t->fetch)) {
         *reading = &t->fetch;
         return KEYS_WAIT;
@@ -325,7 +350,7 @@ enum keys_miss certificates_miss(struct worker *w, const struct conf_source *s,
 
 static void on_confirmed(struct fetch *f, const struct fetch_result *r)
 {
-    struct shelf *h = CONTAINER_OF(f, struct shelf, confirm);
+    struct keyring *h = CONTAINER_OF(f, struct keyring, confirm);
     h->confirmed = r->why == NULL;
     if (h->confirmed) {
         log_line(LOG_INFO, "subscription confirmed", "source", "%.*s", STR_ARG(h->source->name),
@@ -337,19 +362,17 @@ static void on_confirmed(struct fetch *f, const struct fetch_result *r)
     }
 }
 
-static bool is_asked_for(const struct shelf *h, struct str url)
+static bool is_asked_for(const struct keyring *h, struct str url)
 {
     return str_eq((struct str){h->confirm_url, h->confirm_len}, url);
 }
 
-enum certificates_confirm certificates_confirm(struct worker *w, const struct conf_source *s,
-                                               struct str url, bool again, struct fetch **asking)
+enum keyring_confirm keyring_confirm(struct worker *w, const struct conf_source *s, struct str url,
+                                     bool again, struct fetch **asking)
 {
-    struct shelf *h = shelf_of(w, s);
-    struct x509_place at;
-    const struct x509_rules *rules = verify_x509(s->verify);
-    if (h == NULL || url.len > CONFIRM_URL ||
-        x509_find(rules, url, STR("/?Action=ConfirmSubscription&"), &at) != NULL) {
+    struct keyring *h = keyring_of(w, s);
+    struct verify_place at;
+    if (h == NULL || url.len > CONFIRM_URL || verify_confirm_place(s->verify, url, &at) != NULL) {
         return CONFIRM_WRONG;
     }
     if (is_asked_for(h, url) && !h->confirm.running && h->confirmed) {
@@ -360,8 +383,12 @@ enum certificates_confirm certificates_confirm(struct worker *w, const struct co
         h->confirm_len = url.len;
         h->confirmed = false;
         struct str target = {h->confirm_url + (at.target.at - url.at), at.target.len};
-        fetch_start(&h->confirm, h->origins[at.host], target,
-                    STR("Accept: */*\r\nUser-Agent: penstock\r\n"));
+        fetch_start(&h->confirm, h->origins[at.host],
+                    &(struct httpc_request){
+                        .method = STR("GET"),
+                        .target = target,
+                        .fields = STR("Accept: */*\r\nUser-Agent: penstock\r\n"),
+                    });
     }
     if (!again && h->confirm.running && is_asked_for(h, url) && fetch_has_room(&h->confirm)) {
         *asking = &h->confirm;

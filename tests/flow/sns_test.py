@@ -337,7 +337,9 @@ class Plaid(Amazon):
 def asks_plaid_for_each_key_by_its_name(flow):
     """With the client's own credentials; a key that has expired, or that is not there, is none."""
     plaid, sink = Plaid(flow), flow.sink()
-    p = flow.penstock({"d": sink}, flow.redis(), sources=[plaid.source()], workers=1)
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[plaid.source()], workers=1, start=False)
+    os.chmod(p.config, 0o600)  # or its lines are shown in a warning
+    p.start()
     body = b'{"webhook_type":"ITEM","webhook_code":"ERROR"}'
 
     def post(headers, body=body):

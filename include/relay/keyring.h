@@ -5,8 +5,8 @@
  * Of made-up names no more than ten are asked for at once, and one in 3 s then, by a worker; those
  * beyond are refused with 503, as they may be genuine. A host that says that there is none is not
  * asked for the same one within 30 s, one that is away not within 5 s. What is kept is read again
- * once a day; so long as its host is away it counts for another day, but a certificate never beyond
- * its own last second. */
+ * once a day; so long as that fails it counts for another day, unless what is there says that it
+ * has expired; and a certificate never beyond its own last second. */
 #ifndef RELAY_KEYRING_H
 #define RELAY_KEYRING_H
 

@@ -45,14 +45,15 @@ static bool take_parties(struct conf_reader *r, const struct file_source *s,
 
 /* ---- where its keys are ---- */
 
+/* There is room: there are as many topics at most. */
 static void add_host(struct verify_recipe *v, struct str host)
 {
-    size_t i = 0;
-    while (i < VERIFY_HOSTS && v->key_hosts[i].len > 0 && !str_eq(v->key_hosts[i], host)) {
-        i++;
+    for (size_t i = 0; i < VERIFY_HOSTS; i++) {
+        if (v->key_hosts[i].len == 0 || str_eq(v->key_hosts[i], host)) {
+            v->key_hosts[i] = host;
+            return;
+        }
     }
-    ENSURE(i < VERIFY_HOSTS); /* there are as many topics at most */
-    v->key_hosts[i] = host;
 }
 
 /* SNS signs by certificates of the topic's own region. */

@@ -83,11 +83,11 @@ static void read_slot(struct slot *t)
                 });
 }
 
-static void drop_key(struct slot *t)
+static void drop_key(struct slot *t, bool away)
 {
     jwks_drop(t->ring->keys, name_of(t));
     t->good = false;
-    t->away = true;
+    t->away = away;
     t->failed_ms = boot_ms();
 }
 
@@ -95,7 +95,7 @@ static void on_next(struct wheel_timer *timer)
 {
     struct slot *t = CONTAINER_OF(timer, struct slot, next);
     if (boot_ms() >= t->good_until_ms) {
-        drop_key(t);
+        drop_key(t, true);
     } else {
         read_slot(t);
     }
@@ -162,6 +162,9 @@ static void on_read(struct fetch *f, const struct fetch_result *r)
     }
     t->away = r->away || is_of_client(t, r);
     t->failed_ms = boot_ms();
+    if (t->good && r->why == NULL) { /* it is there, and no key any more */
+        drop_key(t, false);
+    }
     if (!r->cancelled) {
         say_failed(t, why, r->status);
         if (t->good) {
@@ -255,7 +258,7 @@ const struct jwks *keyring_keys(struct worker *w, const struct conf_source *s)
     int64_t now_ms = boot_ms();
     for (size_t i = 0; h != NULL && i < SLOTS; i++) {
         if (h->slots[i].good && now_ms >= h->slots[i].good_until_ms) {
-            drop_key(&h->slots[i]); /* the timers' clock stands while the machine sleeps */
+            drop_key(&h->slots[i], true); /* the timers' clock stands while the machine sleeps */
         }
     }
     return h == NULL ? NULL : h->keys;
@@ -272,10 +275,10 @@ static bool may_ask(struct keyring *h, int64_t now_ms)
     return true;
 }
 
-static struct slot *find_slot(struct keyring *h, struct str url)
+static struct slot *find_slot(struct keyring *h, struct str name)
 {
     for (size_t i = 0; i < SLOTS; i++) {
-        if (h->slots[i].name_len > 0 && str_eq(name_of(&h->slots[i]), url)) {
+        if (h->slots[i].name_len > 0 && str_eq(name_of(&h->slots[i]), name)) {
             return &h->slots[i];
         }
     }

@@ -34,6 +34,8 @@ struct challenge {
 const struct challenge *challenge_of(struct str provider, size_t i);
 /* Is one of them made by this method? So it is taken, though it is no event's. */
 bool challenge_has_method(struct str provider, struct str method);
+bool challenge_may_use(const struct verify *v,
+                       struct str method); /* the same of any scheme of it */
 
 struct challenge_input {
     struct verify_input request;
@@ -42,11 +44,15 @@ struct challenge_input {
 
 /* The handshake that this is, or NULL. */
 const struct challenge *challenge_find(struct str provider, const struct challenge_input *in);
+/* The same of a source: that of the first of its schemes which knows it; `scheme` is that one. */
+const struct challenge *challenge_among(const struct verify *v, const struct challenge_input *in,
+                                        const struct verify **scheme);
 
 /* The secret that it leaves, appended; false: it is missing or unfit. */
 bool challenge_secret(const struct challenge *c, const struct challenge_input *in, struct buf *out);
 /* Appends the answer's body, or says why there is none: a constant sentence. `token` is what the
- * source's user chose, empty: nothing. Of `v` the first secret makes the HMAC. */
+ * source's user chose, empty: nothing. `v` is the handshake's own scheme, whose first secret makes
+ * the HMAC. */
 const char *challenge_answer(const struct challenge *c, const struct verify *v, struct str token,
                              const struct challenge_input *in, int64_t now_s,
                              struct buf *out) MUST_CHECK;

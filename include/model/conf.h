@@ -69,23 +69,32 @@ struct conf_hosts { /* that keys which its sender names are read from, one by on
     struct str fields; /* "Name: value\r\n" each: what shows who asks */
 };
 
+/* Where an event has what is known of it. */
+struct conf_event {
+    struct pick type;
+    struct pick id;         /* the sender's own */
+    struct pick dedupe_key; /* the same, unless `dedupe` names another */
+};
+
 struct conf_source {
     struct str name, path;
     struct conf_cidrs allow_from; /* none: everybody */
     struct conf_rate rate;        /* of genuine events */
     struct verify *verify;
     struct conf_jwks jwks;
-    struct conf_hosts hosts;                 /* in the order of its recipe */
-    struct str secret_names[VERIFY_SECRETS]; /* by which they are told apart; "1", "2" else */
-    struct str challenge_token;              /* what a handshake must show (Meta); empty: none */
-    enum conf_durability durability;         /* never INHERITED once it is loaded */
-    unsigned methods;                        /* bits of conf_method; POST by default */
-    size_t body_bytes;                       /* its limit: preset's or listen.limits.body */
+    struct conf_hosts hosts; /* in the order of its key_hosts */
+    /* By which secrets are told apart: "new", else "1", "2"; of a group of schemes "github/1". */
+    struct str secret_names[VERIFY_SECRETS_ALL];
+    struct str challenge_token;      /* what a handshake must show (Meta); empty: none */
+    enum conf_durability durability; /* never INHERITED once it is loaded */
+    unsigned methods;                /* bits of conf_method; POST by default */
+    size_t body_bytes;               /* its limit: preset's or listen.limits.body */
     bool keep_unrouted;
-    struct pick event_type;  /* where the event's type is */
-    struct pick delivery_id; /* where the sender's own id is; for dedupe and `penstock send` */
-    struct pick dedupe_key;  /* the same, unless `dedupe` names another */
-    bool dedupe_signed;      /* instead: whatever the signature covers */
+    struct conf_event *events; /* by the scheme that took it (struct verify_proof); at least one */
+    size_t event_count;
+    bool dedupe_signed; /* instead: whatever the signature covers */
+    /* Of several schemes: the shortest deadline, 503 if one of them loses what gets 429, the answer
+     * that the first one with a wish wants, and the greatest body. */
     int64_t deadline_ms;     /* so long its provider waits for an answer; 0: not known */
     unsigned busy_status;    /* of what comes above `rate`: 429, or 503 where that is lost */
     int64_t dedupe_ms;       /* how long one is remembered; 0: no dedupe */

@@ -93,6 +93,10 @@ struct conf_item {            /* every item begins with it */
 };
 
 struct file_verify {
+    const struct node *node;  /* a name, a mapping or a list */
+    struct file_verify *list; /* of several schemes; then only `all` counts beside it */
+    size_t list_count;
+    bool all;
     struct str type;
     unsigned algorithm, encoding, unit, key;
     struct conf_texts headers, ts_headers, id_headers;
@@ -106,6 +110,8 @@ struct file_verify {
     unsigned url_form;
     bool in_body;
     int64_t leeway_ms, max_age_ms; /* -1: not said */
+    struct str secret;             /* its own; the source's unless given */
+    struct conf_texts secrets;
 };
 
 struct file_source {
@@ -156,7 +162,7 @@ struct conf_file {
 
 extern const struct conf_block CONF_TOP;
 extern const struct conf_block CONF_TOLERANCE; /* of a timestamp: what a preset's user may say */
-#define CONF_VERIFY_ROWS 30                    /* at least as many as `verify` has */
+#define CONF_VERIFY_ROWS 36                    /* at least as many as `verify` has */
 
 /* Reads a mapping (or the short form, or nothing: n may be NULL) into `base`. `fill`: rows without
  * a value get their default; inherited ones only when `inherit` is false. */
@@ -203,9 +209,24 @@ const struct place *conf_place(const struct conf_item *item, const char *key);
 void conf_build(struct conf_reader *r, struct conf_file *f); /* everything but sources */
 /* conf_keys.c: what is to be said where keys are named by requests, into the preset's recipe, and
  * s->s.hosts. */
-bool conf_key_rules(struct conf_reader *r, const struct file_source *s, struct verify_recipe *out);
-bool conf_key_hosts(struct conf_reader *r, struct file_source *s, const struct verify_recipe *v);
-/* s->s.verify, and what its preset knows of its provider. */
+bool conf_key_rules(struct conf_reader *r, const struct file_verify *v, struct verify_recipe *out);
+bool conf_key_hosts(struct conf_reader *r, struct file_source *s, const struct file_verify *v,
+                    const struct verify_recipe *recipe);
+/* One scheme of `verify`: read, printed (as conf_kind has it), and compiled. */
+bool conf_read_scheme(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                      struct file_verify *v);
+void conf_print_scheme(const struct conf_row *row, const struct file_verify *v, unsigned depth,
+                       struct buf *out);
+struct conf_scheme {
+    struct verify *verify; /* NULL: it cannot be, as was reported */
+    struct verify_recipe recipe;
+    struct str secret_names[VERIFY_SECRETS];
+    bool shares; /* it has no secret of its own, so the source's is looked at */
+};
+/* Also s->s.jwks, where its sender publishes its keys. */
+void conf_build_scheme(struct conf_reader *r, struct file_source *s, const struct file_verify *v,
+                       struct conf_scheme *out);
+/* s->s.verify, and what its presets know of their providers. */
 void conf_build_verify(struct conf_reader *r, struct file_source *s);
 void conf_build_sources(struct conf_reader *r, struct conf_file *f); /* before routes */
 

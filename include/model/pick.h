@@ -13,6 +13,7 @@ struct pick {
      * body has no such text. */
 };
 
+bool pick_is_set(const struct pick *p); /* does it name a place? */
 /* Appends what it finds to `out` (at most 256 bytes, printable ASCII; anything else counts as
  * absent). Duplicate JSON keys: the last wins. False when nothing was there. */
 bool pick_text(const struct pick *p, const struct fields *fields, struct str body, struct buf *out);

@@ -10,8 +10,10 @@
 #include "model/timestamp.h"
 #include "model/x509.h"
 
-#define VERIFY_SECRETS 8    /* secrets tried at most */
-#define VERIFY_SIGNATURES 8 /* candidate signatures tried at most */
+#define VERIFY_SECRETS 8      /* secrets tried at most */
+#define VERIFY_SIGNATURES 8   /* candidate signatures tried at most */
+#define VERIFY_SCHEMES 8      /* of a group ... */
+#define VERIFY_SECRETS_ALL 16 /* ... and the secrets of all of them */
 
 /* Verdicts: NULL means genuine. Closed list, the words of logs, metrics and API. */
 extern const char VERIFY_BAD_SIGNATURE[];   /* "bad_signature" */
@@ -86,13 +88,26 @@ const struct verify_recipe *verify_preset_at(size_t i);
 /* Is nothing of it the user's to keep: are its keys read, or nothing verified? */
 bool verify_is_keyless(const struct verify_recipe *r);
 
-struct verify; /* compiled: scheme, secrets, template */
+struct verify; /* compiled: a scheme with its secrets, or a group of such */
 
 /* NULL, or a sentence that says why it cannot be. Secrets are copied into keys; at least one, none
  * empty (a recipe that verifies nothing takes none, nor one whose keys are published). `bad_secret`
  * (may be NULL) gets which secret it is about, -1 when it is not about one. */
 const char *verify_new(struct verify **out, const struct verify_recipe *r,
                        const struct str *secrets, size_t n, int *bad_secret) MUST_CHECK;
+
+/* Several schemes of one source. Either any of them may vouch for a request (while its sender
+ * changes from one to another): the first that does takes it, and what is known of the event is
+ * known by that one. Or all of them must (a signature and a password), and none is enough by
+ * itself. Secrets are numbered through, scheme by scheme. NULL, or a sentence that says why it
+ * cannot be, and `bad_scheme` (may be NULL) which one it is about, -1 when it is about all. Takes
+ * the schemes over (one at least, none a group), but not when it cannot be. `name` is borrowed. */
+const char *verify_group(struct verify **out, struct str name, struct verify *const *schemes,
+                         size_t n, bool all, int *bad_scheme) MUST_CHECK;
+/* The schemes of a group; any other is its own only one. */
+size_t verify_scheme_count(const struct verify *v);
+const struct verify *verify_scheme(const struct verify *v, size_t i);
+bool verify_wants_all(const struct verify *v); /* of a group: not just any */
 
 struct verify_input {
     struct str method, target;
@@ -104,19 +119,29 @@ struct verify_verdict {
     const char *reason; /* NULL: genuine */
     const char
         *detail; /* a constant sentence: "no header X-..." is "signature header missing" ... */
-    int secret;  /* which one matched, -1 none */
+    int secret;  /* which one matched, the first of them where all must; -1 none */
 };
 
-/* Constant time in what is secret; bounded work. now_s: wall clock seconds. */
+/* Constant time in what is secret; bounded work. now_s: wall clock seconds. Of a group whose
+ * schemes all refuse it, the most telling reason: a right signature of another time says more than
+ * a header that is not there. Where all must hold, the first that does not. */
 struct verify_verdict verify_check(const struct verify *v, const struct verify_input *in,
                                    int64_t now_s);
-/* The same where keys are published: by those that were read last, NULL while there are none. */
+/* What took a genuine request. */
+struct verify_proof {
+    size_t scheme;    /* the one of "any"; else 0 */
+    unsigned secrets; /* bits: those that matched, several only where all schemes must hold */
+};
+/* The same where keys are published: by those that were read last, NULL while there are none.
+ * `proof` (may be NULL) is written when it is genuine. */
 struct verify_verdict verify_check_by(const struct verify *v, const struct verify_input *in,
-                                      const struct jwks *keys, int64_t now_s);
+                                      const struct jwks *keys, int64_t now_s,
+                                      struct verify_proof *proof);
 /* The detail of a verdict: the token may be genuine, but its key is not among them. */
 extern const char VERIFY_UNKNOWN_KEY[];
 /* The same of one whose certificate is not among the keys, by their URLs. */
 extern const char VERIFY_UNKNOWN_CERTIFICATE[];
+bool verify_lacks_key(const struct verify_verdict *v); /* is it one of these? */
 /* The key that a request names, appended: a certificate's URL, if its provider may have it there,
  * or a kid. False: there is none, or the request cannot be genuine in any case. */
 bool verify_key_name(const struct verify *v, const struct verify_input *in, struct buf *name);
@@ -147,31 +172,39 @@ enum verify_control {
     VERIFY_CONFIRM,  /* it begins when the URL, which is appended, is asked for */
     VERIFY_FAREWELL, /* it has ended, unless somebody asks for it again */
 };
-enum verify_control verify_control(const struct verify *v, const struct verify_input *in,
-                                   struct buf *url);
-/* By what tokens are signed; for the keys that are read. */
+enum verify_control verify_control(const struct verify *v, const struct verify_proof *proof,
+                                   const struct verify_input *in, struct buf *url);
+/* By what tokens are signed; for the keys that are read. A group has one such scheme at most. */
 enum jwt_algorithm verify_algorithm(const struct verify *v);
 /* The HMAC of `text` by the first secret, for answers to handshakes; its length in bytes, 0 where
- * the scheme has no such key. */
+ * the scheme has no such key, and of a group: a handshake is one scheme's. */
 size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRYPT_DIGEST_MAX]);
 bool verify_learns(const struct verify *v); /* ... and the file gave none */
 /* The same scheme with that secret. NULL, or a sentence that says why it cannot be. */
 const char *verify_with(const struct verify *v, struct str secret, struct verify **out) MUST_CHECK;
-/* Does it vouch for the event, or does it but show a token? */
+/* Does it vouch for the event, or does it but show a token? A group: where any may, each of them
+ * must; where all must, one is enough. */
 bool verify_is_computed(const struct verify *v);
 /* A digest of all that the signature of a genuine request covers: the same for a replay, whatever
- * else of it was changed. */
-void verify_signed_digest(const struct verify *v, const struct verify_input *in,
-                          unsigned char out[CRYPT_DIGEST_MAX]);
+ * else of it was changed. Of "any" it is the digest of the scheme that took it: a request that two
+ * of them would take can be replayed once by the other one. (What all of them cover, the body,
+ * would know that too, but take the next event of the same body for a replay.) Of "all", of those
+ * that compute one. */
+void verify_signed_digest(const struct verify *v, const struct verify_proof *proof,
+                          const struct verify_input *in, unsigned char out[CRYPT_DIGEST_MAX]);
 void verify_free(struct verify *v);
 size_t verify_secret_count(const struct verify *v);
 #define VERIFY_SECRET_ID 8 /* characters */
-/* Which secret it is, and no more: for what is remembered of it. */
+/* Which secret it is, and no more: for what is remembered of it. Where two schemes of
+ * a group have the same one, also of which; else it is as if its scheme were alone. */
 void verify_secret_id(const struct verify *v, size_t i, char out[VERIFY_SECRET_ID + 1]);
+/* The newest of those that the i-th is among: the first one of its scheme. */
+size_t verify_newest(const struct verify *v, size_t i);
 struct str verify_name(const struct verify *v); /* "stripe", "hmac", "none" */
 
 /* Signs `body` as the provider would, for `penstock send` and tests: appends to `fields` the
- * headers (bytes live in `out`). NULL, or why it cannot. */
+ * headers (bytes live in `out`). Where any of several schemes may, the first signs; where all must,
+ * all do. NULL, or why it cannot. */
 const char *verify_sign(const struct verify *v, struct str method, struct str body, int64_t now_s,
                         struct str delivery_id, struct fields *fields, struct buf *out) MUST_CHECK;
 

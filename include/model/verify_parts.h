@@ -39,6 +39,9 @@ struct verify {
     bool needs_ts, needs_id;
     struct verify_secret secrets[VERIFY_SECRETS];
     size_t secret_count;
+    struct verify *schemes[VERIFY_SCHEMES]; /* of a group, which has nothing above but a name */
+    size_t scheme_count;
+    bool all; /* of a group: each must hold */
 };
 
 /* What a request says about itself. */
@@ -92,6 +95,14 @@ void verify_body_signed(const struct verify *v, const struct verify_input *in,
 void verify_claim_signature(struct verify_claim *c, const struct verify_recipe *r, struct str text);
 bool verify_uses(const struct verify *v, enum verify_part_kind kind);
 
+/* ---- one scheme, for model/verify_group.c ---- */
+
+struct verify_verdict verify_scheme_check(const struct verify *v, const struct verify_input *in,
+                                          const struct jwks *keys, int64_t now_s);
+bool verify_scheme_computes(const struct verify *v);
+void verify_scheme_signed(const struct verify *v, const struct verify_input *in,
+                          unsigned char out[CRYPT_DIGEST_MAX]);
+
 /* ---- of VERIFY_JWT (model/verify_jwt.c) ---- */
 
 const char *verify_jwt_recipe(const struct verify_recipe *r); /* NULL, or why it cannot be */
@@ -107,11 +118,18 @@ bool verify_jwt_name(const struct verify *v, const struct verify_input *in, stru
 const char *verify_jwt_sign(const struct verify *v, struct str body, int64_t now_s,
                             struct str delivery_id, struct buf *out) MUST_CHECK;
 
+/* Is it one whose sender has its keys to be read? A group has one at most. */
+bool verify_reads_keys(const struct verify *v);
+
 /* ---- of VERIFY_X509 (model/verify_x509.c) ---- */
 
 const char *verify_x509_recipe(const struct verify_recipe *r); /* NULL, or why it cannot be */
 struct verify_verdict verify_x509_check(const struct verify *v, const struct verify_input *in,
                                         const struct jwks *keys);
+enum verify_control verify_x509_control(const struct verify *v, const struct verify_input *in,
+                                        struct buf *url);
+const char *verify_confirm_at(const struct verify_recipe *r, struct str url,
+                              struct verify_place *out);
 const char *verify_x509_place(const struct verify_recipe *r, struct str url,
                               struct verify_place *out);
 bool verify_x509_name(const struct verify *v, const struct verify_input *in, struct buf *url);

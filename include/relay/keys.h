@@ -22,6 +22,5 @@ enum keys_miss {
 /* `again`: it has waited already. */
 enum keys_miss keys_miss(struct worker *w, const struct conf_source *s,
                          const struct verify_input *in, bool again, struct fetch **reading);
-bool keys_are_missed(const struct verify_verdict *v);
 
 #endif

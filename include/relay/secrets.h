@@ -7,12 +7,12 @@
 
 void secrets_init(struct worker *w);
 void secrets_done(struct worker *w);
-/* `which` of its secrets has verified an event; -1: it has none. */
-void secrets_used(struct worker *w, const struct conf_source *source, int which);
+/* These of its secrets (bits, as struct verify_proof has them) have verified an event. */
+void secrets_used(struct worker *w, const struct conf_source *source, unsigned which);
 void secrets_publish(struct worker *w); /* every 2 s; of each secret once a minute at most */
 
-/* Of every source: {"sources":[{"name", "path", "verify", "secrets":[{"name", "last_used_ms"}]}]},
- * 0: never. `out` must live until on_end: NULL, or the reason why not. */
+/* Of every source: {"sources":[{"name", "path", "verify", "schemes", "secrets":[{"name",
+ * "last_used_ms"}]}]}, 0: never. `out` must live until on_end: NULL, or the reason why not. */
 void secrets_list(struct worker *w, struct buf *out, void (*on_end)(void *user, const char *reason),
                   void *user);
 

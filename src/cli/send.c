@@ -89,6 +89,17 @@ static bool put_sample(struct str sample, struct buf *out)
     return !out->failed;
 }
 
+/* Whose event it is: of the schemes that sign it, the first that is a provider's; or NULL. */
+static const struct provider *provider_of(const struct conf_source *source)
+{
+    const struct provider *p = NULL;
+    size_t n = verify_wants_all(source->verify) ? verify_scheme_count(source->verify) : 1;
+    for (size_t i = 0; i < n && p == NULL; i++) {
+        p = provider_find(verify_name(verify_scheme(source->verify, i)));
+    }
+    return p;
+}
+
 /* @FILE, text, or the provider's sample. */
 static bool read_body(const struct args *a, const struct conf_source *source, struct buf *out)
 {
@@ -98,7 +109,7 @@ static bool read_body(const struct args *a, const struct conf_source *source, st
     if (a->body != NULL) {
         return buf_add_str(out, str_of(a->body));
     }
-    const struct provider *p = provider_find(verify_name(source->verify));
+    const struct provider *p = provider_of(source);
     return p == NULL || put_sample(p->body, out);
 }
 
@@ -143,7 +154,7 @@ static void make_delivery_id(char id[37])
 
 static void put_event_type(const struct conf_source *source, struct buf *out)
 {
-    const struct provider *p = provider_find(verify_name(source->verify));
+    const struct provider *p = provider_of(source);
     if (p != NULL && p->type.name.len > 0) {
         buf_printf(out, "%.*s: %.*s\r\n", STR_ARG(p->type.name), STR_ARG(p->type.value));
     }
@@ -231,7 +242,8 @@ static int run(int argc, char **argv)
 const struct verb verb_send = {
     "send", "Sign an event like the provider and post it to Penstock.",
     "usage: penstock send --source NAME [--body @FILE|TEXT] [--url URL] [--header \"K: V\"]\n\n"
-    "  -s, --source NAME   a source of the configuration: its scheme and secret sign\n"
+    "  -s, --source NAME   a source of the configuration: its scheme and secret sign; of\n"
+    "                      several schemes the first, or, where all must hold, each\n"
     "  -b, --body          @FILE, @- for standard input, or the text itself; default: a sample\n"
     "  -u, --url URL       where to, instead of the configuration's listener "
     "(http[s]://host:port)\n"

@@ -66,17 +66,39 @@ static const char *advice(size_t i, size_t n, int64_t newest_s, int64_t s)
     return s >= REST_S && newest_s < s ? ": safe to remove" : ": still in use";
 }
 
-static void print_secrets(yyjson_val *source, const char *margin)
+/* Of the same scheme, which stands before the '/' where there are several? */
+static bool are_beside(yyjson_val *a, yyjson_val *b)
 {
-    yyjson_val *list = yyjson_obj_get(source, "secrets"), *secret;
-    size_t i, n;
-    int64_t newest = rested_s(yyjson_arr_get_first(list));
-    yyjson_arr_foreach(list, i, n, secret)
-    {
+    struct str scheme[2], rest;
+    str_cut(str_of(text(a, "name")), '/', &scheme[0], &rest);
+    bool several = str_cut(str_of(text(b, "name")), '/', &scheme[1], &rest);
+    return !several || str_eq(scheme[0], scheme[1]);
+}
+
+/* Those of one scheme, from the i-th on; how many they are. */
+static size_t print_beside(yyjson_val *list, size_t i, const char *margin)
+{
+    yyjson_val *newest = yyjson_arr_get(list, i);
+    size_t n = 0;
+    while (i + n < yyjson_arr_size(list) && are_beside(newest, yyjson_arr_get(list, i + n))) {
+        n++;
+    }
+    for (size_t k = 0; k < n; k++) {
+        yyjson_val *secret = yyjson_arr_get(list, i + k);
         char ago[32];
         int64_t s = rested_s(secret);
         put_ago(s, ago);
-        printf("%ssecret %s %s%s\n", margin, text(secret, "name"), ago, advice(i, n, newest, s));
+        printf("%ssecret %s %s%s\n", margin, text(secret, "name"), ago,
+               advice(k, n, rested_s(newest), s));
+    }
+    return n;
+}
+
+static void print_secrets(yyjson_val *source, const char *margin)
+{
+    yyjson_val *list = yyjson_obj_get(source, "secrets");
+    for (size_t i = 0; i < yyjson_arr_size(list);) {
+        i += print_beside(list, i, margin);
     }
 }
 
@@ -99,7 +121,12 @@ static void print_source(yyjson_val *source)
     printf("%s  %s  verify: %s\n", text(source, "name"), text(source, "path"),
            text(source, "verify"));
     print_secrets(source, "  ");
-    print_provider(text(source, "verify"));
+    yyjson_val *scheme;
+    size_t i, n;
+    yyjson_arr_foreach(yyjson_obj_get(source, "schemes"), i, n, scheme)
+    {
+        print_provider(yyjson_get_str(scheme));
+    }
 }
 
 /* `name` NULL: all of them. */

@@ -133,6 +133,16 @@ bool challenge_has_method(struct str provider, struct str method)
     return false;
 }
 
+bool challenge_may_use(const struct verify *v, struct str method)
+{
+    for (size_t i = 0; i < verify_scheme_count(v); i++) {
+        if (challenge_has_method(verify_name(verify_scheme(v, i)), method)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- finding ---- */
 
 /* The parameter of that name; twice is never: receivers differ on which one counts. */
@@ -188,6 +198,19 @@ const struct challenge *challenge_find(struct str provider, const struct challen
     const struct challenge *c;
     for (size_t i = 0; (c = challenge_of(provider, i)) != NULL; i++) {
         if (str_eq(c->method, in->request.method) && (c->sign.name.len == 0 || has_sign(c, in))) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+const struct challenge *challenge_among(const struct verify *v, const struct challenge_input *in,
+                                        const struct verify **scheme)
+{
+    for (size_t i = 0; i < verify_scheme_count(v); i++) {
+        *scheme = verify_scheme(v, i);
+        const struct challenge *c = challenge_find(verify_name(*scheme), in);
+        if (c != NULL) {
             return c;
         }
     }

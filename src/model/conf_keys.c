@@ -4,16 +4,11 @@
 
 #include "base/log.h"
 
-static const struct place *verify_place(const struct file_source *s)
-{
-    return conf_place(&s->item, "verify");
-}
-
 /* ---- whom it must be for ---- */
 
-static bool say_for_whom(struct conf_reader *r, const struct file_source *s, bool sns)
+static bool say_for_whom(struct conf_reader *r, const struct file_verify *v, bool sns)
 {
-    report_error(r->report, verify_place(s),
+    report_error(r->report, &v->node->place,
                  sns ? "everybody who has an account at AWS can have SNS sign something"
                      : "PayPal signs the id of the webhook that it posts to");
     report_help(r->report,
@@ -23,11 +18,11 @@ static bool say_for_whom(struct conf_reader *r, const struct file_source *s, boo
     return false;
 }
 
-static bool take_parties(struct conf_reader *r, const struct file_source *s,
+static bool take_parties(struct conf_reader *r, const struct file_verify *v,
                          struct x509_rules *rules)
 {
-    const struct conf_texts *mine = rules->sns ? &s->verify.topics : &s->verify.webhooks;
-    const struct conf_texts *others = rules->sns ? &s->verify.webhooks : &s->verify.topics;
+    const struct conf_texts *mine = rules->sns ? &v->topics : &v->webhooks;
+    const struct conf_texts *others = rules->sns ? &v->webhooks : &v->topics;
     if (others->n > 0) {
         report_error(r->report, &others->v[0].node->place, "\"%s\" is of %s: leave it out",
                      rules->sns ? "webhook_id" : "topic_arn", rules->sns ? "paypal" : "aws-sns");
@@ -40,7 +35,7 @@ static bool take_parties(struct conf_reader *r, const struct file_source *s,
         }
         rules->parties[i] = mine->v[i].text;
     }
-    return mine->n > 0 || say_for_whom(r, s, rules->sns);
+    return mine->n > 0 || say_for_whom(r, v, rules->sns);
 }
 
 /* ---- where its keys are ---- */
@@ -80,14 +75,14 @@ static bool hosts_of_topics(struct conf_reader *r, const struct conf_texts *topi
     return good;
 }
 
-bool conf_key_rules(struct conf_reader *r, const struct file_source *s, struct verify_recipe *out)
+bool conf_key_rules(struct conf_reader *r, const struct file_verify *v, struct verify_recipe *out)
 {
-    const struct conf_texts *given = &s->verify.key_hosts;
-    if (out->kind == VERIFY_X509 && !take_parties(r, s, &out->x509)) {
+    const struct conf_texts *given = &v->key_hosts;
+    if (out->kind == VERIFY_X509 && !take_parties(r, v, &out->x509)) {
         return false;
     }
     if (given->n == 0) {
-        return !out->x509.sns || hosts_of_topics(r, &s->verify.topics, out);
+        return !out->x509.sns || hosts_of_topics(r, &v->topics, out);
     }
     for (size_t i = 0; i < VERIFY_HOSTS; i++) {
         out->key_hosts[i] = i < given->n ? given->v[i].text : STR_NONE;
@@ -122,11 +117,11 @@ static bool is_credential(struct str s)
 }
 
 /* Who asks, where that must be shown. */
-static bool take_client(struct conf_reader *r, struct file_source *s)
+static bool take_client(struct conf_reader *r, struct file_source *s, const struct file_verify *v)
 {
-    struct str id = s->verify.client_id, secret = s->verify.client_secret;
+    struct str id = v->client_id, secret = v->client_secret;
     if (!is_credential(id) || !is_credential(secret)) {
-        report_error(r->report, verify_place(s),
+        report_error(r->report, &v->node->place,
                      "Plaid gives its keys to its clients alone: \"client_id\" or "
                      "\"client_secret\" is missing, or no such thing");
         report_help(r->report, "verify: {type: plaid, client_id: \"...\", client_secret: "
@@ -140,23 +135,22 @@ static bool take_client(struct conf_reader *r, struct file_source *s)
     return true;
 }
 
-bool conf_key_hosts(struct conf_reader *r, struct file_source *s, const struct verify_recipe *v)
+bool conf_key_hosts(struct conf_reader *r, struct file_source *s, const struct file_verify *v,
+                    const struct verify_recipe *recipe)
 {
     struct conf_hosts *out = &s->s.hosts;
-    const struct conf_texts *given = &s->verify.key_hosts;
-    const struct node_pair *at = node_find(s->item.value, "verify");
     out->v = arena_array(r->arena, VERIFY_HOSTS, sizeof *out->v);
-    for (out->n = 0; out->n < VERIFY_HOSTS && v->key_hosts[out->n].len > 0; out->n++) {
-        if (!read_host(r, v->key_hosts[out->n], &out->v[out->n])) {
-            report_error(r->report, &given->v[out->n].node->place,
+    for (out->n = 0; out->n < VERIFY_HOSTS && recipe->key_hosts[out->n].len > 0; out->n++) {
+        if (!read_host(r, recipe->key_hosts[out->n], &out->v[out->n])) {
+            report_error(r->report, &v->key_hosts.v[out->n].node->place,
                          "\"%.*s\" is no host: NAME in lower case, or NAME:PORT",
-                         STR_ARG(report_shown(v->key_hosts[out->n])));
+                         STR_ARG(report_shown(recipe->key_hosts[out->n])));
             return false;
         }
     }
-    out->ca_file = s->verify.ca_file;
+    out->ca_file = v->ca_file;
     if (out->ca_file.len > 0) {
-        conf_check_pem(r, at->value, "ca_file", out->ca_file, "CERTIFICATE");
+        conf_check_pem(r, v->node, "ca_file", out->ca_file, "CERTIFICATE");
     }
-    return v->key_path.len == 0 || take_client(r, s);
+    return recipe->key_path.len == 0 || take_client(r, s, v);
 }

@@ -267,6 +267,8 @@ static const struct conf_row verify_rows[] = {
           "how far a token's times may be off; 1m unless given"),
     VALUE("max_age", DURATION, AT(max_age_ms), NULL, 0, DAY,
           "how old a token may be by its iat; by its exp alone unless given"),
+    VALUE("secret", SECRET, AT(secret), NULL, 0, 4096, "its own secret; the source's unless given"),
+    VALUE("secrets", SECRETS, AT(secrets), NULL, 1, VERIFY_SECRETS, "its own, as in the source"),
     END};
 static const struct conf_block verify_block = {
     "sources.*.verify", "verify", verify_rows, 0, "type", NULL};
@@ -306,7 +308,8 @@ static const struct conf_row source_rows[] = {
     VALUE("path", TEXT, AT(s.path), NULL, 1, 512, "where it posts; /hooks/<name> unless given"),
     {"verify", &KIND_VERIFY, AT(verify), NULL, 0, 0,
      "say how it signs: the name of a provider (penstock providers lists them), a mapping with "
-     "type: hmac or another of its kind, or none",
+     "type: hmac or another of its kind, or none; of a list any may vouch for an event, of "
+     "{all: [...]} each must",
      .block = &verify_block, .required = true},
     VALUE("secret", SECRET, AT(secret), NULL, 0, 4096, "the secret shared with the sender"),
     VALUE("secrets", SECRETS, AT(secrets), NULL, 1, VERIFY_SECRETS,

@@ -50,25 +50,46 @@ static void build_pick(struct conf_reader *r, const struct file_source *s, const
     }
 }
 
+/* What the file says itself is so whichever scheme took an event: one source is one sender. */
+static void build_events(struct conf_reader *r, struct file_source *s)
+{
+    struct conf_event own = {.dedupe_key = {STR_NONE, STR_NONE}};
+    build_pick(r, s, "event", "type", s->event_type, &own.type);
+    build_pick(r, s, "event", "id", s->event_id, &own.id);
+    if (!str_eq(s->dedupe_key, STR("signed"))) {
+        build_pick(r, s, "dedupe", "key", s->dedupe_key, &own.dedupe_key);
+    }
+    for (size_t i = 0; i < s->s.event_count; i++) {
+        struct conf_event *e = &s->s.events[i];
+        e->type = pick_is_set(&own.type) ? own.type : e->type;
+        e->id = pick_is_set(&own.id) ? own.id : e->id;
+        e->dedupe_key = pick_is_set(&own.dedupe_key) ? own.dedupe_key : e->id;
+    }
+}
+
+static bool knows_ids(const struct file_source *s)
+{
+    for (size_t i = 0; i < s->s.event_count; i++) {
+        if (!pick_is_set(&s->s.events[i].dedupe_key)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void build_dedupe(struct conf_reader *r, struct file_source *s)
 {
     const struct node_pair *at = node_find(s->item.value, "dedupe");
     if (at != NULL && at->value->kind == NODE_MAP && node_find(at->value, "window") == NULL) {
         report_error(r->report, &at->value->place, "\"dedupe\" needs a window, such as 24h");
     }
-    s->s.dedupe_key = s->s.delivery_id;
     s->s.dedupe_signed = str_eq(s->dedupe_key, STR("signed"));
     if (s->s.dedupe_signed && s->s.verify != NULL && !verify_is_computed(s->s.verify)) {
         report_error(r->report, conf_place(&s->item, "dedupe"),
                      "%.*s signs nothing that could tell one event from another",
                      STR_ARG(verify_name(s->s.verify)));
     }
-    if (!s->s.dedupe_signed) {
-        build_pick(r, s, "dedupe", "key", s->dedupe_key, &s->s.dedupe_key);
-    }
-    const struct pick *key = &s->s.dedupe_key;
-    if (s->s.dedupe_ms > 0 && !s->s.dedupe_signed && key->header.len == 0 &&
-        key->pointer.len == 0) {
+    if (s->s.dedupe_ms > 0 && !s->s.dedupe_signed && !knows_ids(s)) {
         report_error(r->report, conf_place(&s->item, "dedupe"),
                      "\"dedupe\" does not know where the id of a delivery is");
         report_help(r->report, "name it: dedupe: {window: 24h, key: header.X-Delivery-Id}, or "
@@ -116,8 +137,7 @@ void conf_build_sources(struct conf_reader *r, struct conf_file *f)
         s->s.name = s->item.name;
         build_path(r, s);
         conf_build_verify(r, s);
-        build_pick(r, s, "event", "type", s->event_type, &s->s.event_type);
-        build_pick(r, s, "event", "id", s->event_id, &s->s.delivery_id);
+        build_events(r, s);
         build_dedupe(r, s);
         build_body_limit(r, &f->c, s);
         f->c.sources[i] = s->s;

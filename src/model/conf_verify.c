@@ -1,8 +1,8 @@
-/* How a source verifies: a preset, or a recipe of the file's own, and its secrets. */
+/* One scheme by which a source verifies: a preset, or a recipe of the file's own, and its secrets.
+ */
 #include "model/conf_rows.h"
 
 #include "base/log.h"
-#include "model/provider.h"
 #include "model/url.h"
 
 #include <string.h>
@@ -91,12 +91,15 @@ static const char *const *keys_of(struct str type)
     }
 }
 
+/* Whatever the type. */
+static const char *const secret_keys[] = {"secret", "secret_file", "secrets", NULL};
+
 static void refuse_more_keys(struct conf_reader *r, const struct node *n, struct str type)
 {
     const char *const *words = keys_of(type), *const *digest = keys_of(STR("hmac"));
     for (size_t i = 0; n->kind == NODE_MAP && i < n->n; i++) {
         const struct node *key = n->pairs[i].key;
-        if (!is_one_of(key->text, words)) {
+        if (!is_one_of(key->text, words) && !is_one_of(key->text, secret_keys)) {
             report_error(r->report, &key->place, "\"%.*s\" belongs to \"type: %s\", not to %.*s",
                          STR_ARG(report_shown(key->text)),
                          is_one_of(key->text, digest) ? "hmac" : "jwt", STR_ARG(type));
@@ -126,10 +129,10 @@ static void unknown_type(struct conf_reader *r, const struct place *p, struct st
     buf_done(&all);
 }
 
-static bool verify_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
-                        void *at)
+bool conf_read_scheme(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                      struct file_verify *v)
 {
-    struct file_verify *v = at;
+    v->node = n;
     v->future_ms = v->tolerance_ms = v->leeway_ms = v->max_age_ms = -1; /* unless it is said */
     conf_read_block(r, row->block, n, v, false);
     if (v->type.len == 0) {
@@ -146,23 +149,22 @@ static bool verify_read(struct conf_reader *r, const struct conf_row *row, const
 }
 
 /* What it may say, that it says: so it is read back as it was. */
-static void verify_print(const struct conf_row *row, const void *at, unsigned depth,
-                         struct buf *out)
+void conf_print_scheme(const struct conf_row *row, const struct file_verify *v, unsigned depth,
+                       struct buf *out)
 {
-    const struct file_verify *v = at;
     const char *const *words = keys_of(v->type);
     struct conf_row rows[CONF_VERIFY_ROWS + 1];
     struct conf_block block = *row->block;
     size_t n = 0;
     if (verify_preset(v->type) != NULL && v->public_url.len == 0 && v->tolerance_ms < 0 &&
         v->issuer.len == 0 && v->audience.len == 0 && v->email.len == 0 && v->jwks_url.len == 0 &&
-        v->ca_file.len == 0 && v->leeway_ms < 0 && v->topics.n == 0 && v->webhooks.n == 0 &&
-        v->key_hosts.n == 0 && v->client_id.len == 0) {
+        v->ca_file.len == 0 && v->leeway_ms < 0 && v->secret.len == 0 && v->secrets.n == 0 &&
+        v->topics.n == 0 && v->webhooks.n == 0 && v->key_hosts.n == 0 && v->client_id.len == 0) {
         buf_printf(out, " %.*s\n", STR_ARG(v->type));
         return;
     }
     for (const struct conf_row *each = block.rows; each->key != NULL; each++) {
-        if (is_one_of(str_of(each->key), words)) {
+        if (is_one_of(str_of(each->key), words) || is_one_of(str_of(each->key), secret_keys)) {
             ENSURE(n < CONF_VERIFY_ROWS);
             rows[n] = *each;
             if (words == preset_keys && strcmp(each->key, "timestamp") == 0) {
@@ -174,15 +176,8 @@ static void verify_print(const struct conf_row *row, const void *at, unsigned de
     rows[n] = (struct conf_row){.key = NULL};
     block.rows = rows;
     buf_add_char(out, '\n');
-    conf_print_block(&block, at, depth + 1, out);
+    conf_print_block(&block, v, depth + 1, out);
 }
-
-static bool verify_wants(const void *at)
-{
-    return ((const struct file_verify *)at)->type.len > 0;
-}
-
-const struct conf_kind KIND_VERIFY = {verify_read, verify_print, verify_wants};
 
 /* ---- the recipe of what is no provider's ---- */
 
@@ -249,10 +244,9 @@ static struct jwt_rules rules_of(const struct file_verify *v)
     };
 }
 
-static bool recipe_of(struct conf_reader *r, const struct file_source *s, const struct place *p,
+static bool recipe_of(struct conf_reader *r, const struct file_verify *v, const struct place *p,
                       struct verify_recipe *out)
 {
-    const struct file_verify *v = &s->verify;
     bool timed = v->ts_headers.n > 0 || v->ts_key.len > 0;
     int64_t past_ms = v->tolerance_ms >= 0 ? v->tolerance_ms : TOLERANCE_MS;
     *out = (struct verify_recipe){
@@ -287,79 +281,100 @@ static bool recipe_of(struct conf_reader *r, const struct file_source *s, const 
 
 /* ---- secrets ---- */
 
-static bool was_given(const struct file_source *s)
+/* Where those of a scheme are: in its own mapping, or beside `verify`. */
+struct holder {
+    const struct node *map; /* NULL: nowhere */
+    const struct place *place;
+    struct str secret;
+    const struct conf_texts *secrets;
+};
+
+static bool was_given(const struct node *map)
 {
-    return node_find(s->item.value, "secret") != NULL ||
-           node_find(s->item.value, "secrets") != NULL ||
-           node_find(s->item.value, "secret_file") != NULL;
+    for (const char *const *key = secret_keys; *key != NULL; key++) {
+        if (node_find(map, *key) != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
-static size_t secrets_of(struct conf_reader *r, struct file_source *s,
-                         struct str out[VERIFY_SECRETS])
+static struct holder holder_of(const struct file_source *s, const struct file_verify *v,
+                               const struct verify_recipe *recipe)
+{
+    if (was_given(v->node)) {
+        return (struct holder){v->node, &v->node->place, v->secret, &v->secrets};
+    }
+    if (s->verify.list_count > 0 && verify_is_keyless(recipe)) { /* the source's is the others' */
+        return (struct holder){NULL, &v->node->place, STR_NONE, &v->secrets};
+    }
+    const struct place *p = s->verify.list_count > 0 ? &v->node->place : &s->item.place;
+    return (struct holder){s->item.value, p, s->secret, &s->secrets};
+}
+
+static size_t secrets_of(struct conf_reader *r, const struct holder *h,
+                         struct str names[VERIFY_SECRETS], struct str out[VERIFY_SECRETS])
 {
     size_t n = 0;
-    if (s->secret.len > 0) {
-        out[n++] = s->secret;
+    if (h->secret.len > 0) {
+        out[n++] = h->secret;
     }
-    for (size_t i = 0; i < s->secrets.n && n < VERIFY_SECRETS; i++) {
-        s->s.secret_names[n] = s->secrets.v[i].name;
-        out[n++] = s->secrets.v[i].text;
+    for (size_t i = 0; i < h->secrets->n && n < VERIFY_SECRETS; i++) {
+        names[n] = h->secrets->v[i].name;
+        out[n++] = h->secrets->v[i].text;
     }
     for (size_t i = 0; i < n; i++) {
-        if (s->s.secret_names[i].len == 0) {
-            s->s.secret_names[i] = arena_printf(r->arena, "%zu", i + 1);
+        if (names[i].len == 0) {
+            names[i] = arena_printf(r->arena, "%zu", i + 1);
         }
     }
     if (n == 0) {
-        s->s.secret_names[0] = STR("learned"); /* if its preset is of those that hand one over */
+        names[0] = STR("learned"); /* if its preset is of those that hand one over */
     }
     return n;
 }
 
 /* Are the secrets as the recipe wants them? What was read badly has been reported already. */
 static bool check_secrets(struct conf_reader *r, const struct file_source *s,
-                          const struct verify_recipe *recipe, size_t n)
+                          const struct holder *h, const struct verify_recipe *recipe, size_t n)
 {
-    const struct node_pair *one = node_find(s->item.value, "secret");
-    const struct node_pair *many = node_find(s->item.value, "secrets");
-    const struct node_pair *file = node_find(s->item.value, "secret_file");
+    const struct node_pair *one = node_find(h->map, "secret");
+    const struct node_pair *many = node_find(h->map, "secrets");
+    const struct node_pair *file = node_find(h->map, "secret_file");
     if (many != NULL && (one != NULL || file != NULL)) {
         report_error(r->report, &many->key->place, "\"secret\" and \"secrets\" are both given");
         report_help(r->report, "put all of them into \"secrets\"");
         return false;
     }
-    if (recipe->kind == VERIFY_NONE && was_given(s)) {
-        report_error(r->report, &s->item.place,
-                     "a secret is given, but \"verify: none\" looks at none");
+    if (verify_is_keyless(recipe) && was_given(h->map)) {
+        report_error(
+            r->report, h->place,
+            recipe->kind != VERIFY_NONE
+                ? "a secret is given, but its sender publishes its keys: leave \"secret\" out"
+                : "a secret is given, but \"verify: none\" looks at none");
         return false;
     }
-    if (verify_is_keyless(recipe) && was_given(s)) {
-        report_error(r->report, &s->item.place,
-                     "a secret is given, but its sender publishes its keys: leave \"secret\" out");
-        return false;
-    }
-    bool may_have_none = verify_is_keyless(recipe) || (recipe->learns && !was_given(s));
-    if (may_have_none || n > 0) {
+    if (verify_is_keyless(recipe) || (recipe->learns && !was_given(h->map)) || n > 0) {
         return true;
     }
-    if (s->secret.at != NULL) {
-        report_error(r->report, conf_place(&s->item, "secret"), "\"secret\" is empty");
-    } else if (!was_given(s)) {
-        report_error(r->report, &s->item.place,
-                     "\"%.*s\" needs the secret that its sender signs with",
+    if (h->secret.at != NULL && one != NULL) {
+        report_error(r->report, &one->value->place, "\"secret\" is empty");
+    } else if (!was_given(h->map)) {
+        report_error(r->report, h->place, "\"%.*s\" needs the secret that its sender signs with",
                      STR_ARG(report_shown(s->item.name)));
         report_help(r->report, "secret: \"${NAME}\", or secret_file: /path");
     }
     return false;
 }
 
-static const struct place *secret_place(const struct file_source *s, int which)
+static const struct place *secret_place(const struct holder *h, int which)
 {
-    if (which >= 0 && (size_t)which < s->secrets.n) {
-        return &s->secrets.v[which].node->place;
+    if (which >= 0 && (size_t)which < h->secrets->n) {
+        return &h->secrets->v[which].node->place;
     }
-    const char *key = node_find(s->item.value, "secret") != NULL ? "secret" : "secret_file";
-    return conf_place(&s->item, key);
+    const struct node_pair *one = node_find(h->map, "secret");
+    one = one != NULL ? one : node_find(h->map, "secret_file");
+    return one == NULL ? h->place : &one->value->place;
 }
 
 static bool signs(const struct verify_recipe *recipe, struct str placeholder)
@@ -412,18 +427,17 @@ static bool preset_claims(struct conf_reader *r, const struct file_verify *v, co
 }
 
 /* A preset, but for what its user must or may say. */
-static bool preset_of(struct conf_reader *r, const struct file_source *s, const struct place *p,
-                      const struct verify_recipe *preset, struct verify_recipe *out)
+static bool preset_of(struct conf_reader *r, const struct file_source *s,
+                      const struct file_verify *v, const struct verify_recipe *preset,
+                      struct verify_recipe *out)
 {
-    const struct file_verify *v = &s->verify;
-    const struct node_pair *at = node_find(s->item.value, "verify");
-    const struct node_pair *time =
-        at->value->kind == NODE_MAP ? node_find(at->value, "timestamp") : NULL;
+    const struct place *p = &v->node->place;
+    const struct node_pair *time = node_find(v->node, "timestamp");
     bool signs_url = signs(preset, STR("{url}")) || preset->jwt.url.claim.len > 0;
     *out = *preset;
     out->public_url = v->public_url;
     bool names_keys = preset->kind == VERIFY_X509 || preset->key_path.len > 0;
-    if (names_keys ? !conf_key_rules(r, s, out)
+    if (names_keys ? !conf_key_rules(r, v, out)
                    : preset->kind == VERIFY_JWT && !preset_claims(r, v, p, out)) {
         return false;
     }
@@ -459,22 +473,22 @@ static bool preset_of(struct conf_reader *r, const struct file_source *s, const 
 }
 
 /* Where keys are published; only ever asked by https, as what comes from there is believed. */
-static bool build_jwks(struct conf_reader *r, struct file_source *s, const struct place *p,
+static bool build_jwks(struct conf_reader *r, struct file_source *s, const struct file_verify *v,
                        const struct verify_recipe *recipe)
 {
     struct url u;
     bool tls;
     struct conf_jwks *out = &s->s.jwks;
-    const struct node_pair *at = node_find(s->item.value, "verify");
+    const struct place *p = &v->node->place;
     if (recipe->key_hosts[0].len > 0) {
-        return conf_key_hosts(r, s, recipe);
+        return conf_key_hosts(r, s, v, recipe);
     }
     if (!recipe->jwks) {
-        if (s->verify.ca_file.len > 0) {
+        if (v->ca_file.len > 0) {
             report_error(r->report, p,
                          "\"ca_file\" is of the host in \"jwks_url\", and none is given");
         }
-        return s->verify.ca_file.len == 0;
+        return v->ca_file.len == 0;
     }
     const char *why = url_parse_http(recipe->jwks_url, &u, &tls);
     if (why != NULL || !tls) {
@@ -490,48 +504,33 @@ static bool build_jwks(struct conf_reader *r, struct file_source *s, const struc
     out->port = u.port;
     out->target =
         arena_printf(r->arena, "%s%.*s", str_starts(u.rest, STR("/")) ? "" : "/", STR_ARG(u.rest));
-    out->ca_file = s->verify.ca_file;
+    out->ca_file = v->ca_file;
     if (out->ca_file.len > 0) {
-        conf_check_pem(r, at->value, "ca_file", out->ca_file, "CERTIFICATE");
+        conf_check_pem(r, v->node, "ca_file", out->ca_file, "CERTIFICATE");
     }
     return true;
 }
 
-void conf_build_verify(struct conf_reader *r, struct file_source *s)
+void conf_build_scheme(struct conf_reader *r, struct file_source *s, const struct file_verify *v,
+                       struct conf_scheme *out)
 {
-    const struct place *p = conf_place(&s->item, "verify");
-    struct verify_recipe recipe;
-    if (s->verify.type.len == 0) {
-        return;
-    }
-    const struct verify_recipe *preset = verify_preset(s->verify.type);
-    if (!(preset != NULL ? preset_of(r, s, p, preset, &recipe) : recipe_of(r, s, p, &recipe))) {
-        return;
-    }
-    if (!build_jwks(r, s, p, &recipe)) {
-        return;
-    }
-    const struct provider *provider = provider_find(recipe.name);
-    if (provider != NULL && provider->respond > 0 && node_find(s->item.value, "respond") == NULL) {
-        s->s.respond_status = provider->respond;
-        s->s.respond_body = provider->respond == 204 ? STR_NONE : s->s.respond_body;
-    }
-    s->s.busy_status = provider != NULL && provider->loses_429 ? 503 : 429;
-    s->s.deadline_ms = provider == NULL ? 0 : (int64_t)provider->deadline_s * 1000;
     struct str secrets[VERIFY_SECRETS];
-    size_t n = secrets_of(r, s, secrets);
-    s->s.event_type = recipe.event_type;
-    s->s.delivery_id = recipe.delivery_id;
-    if (s->s.delivery_id.header.len == 0 && s->s.delivery_id.pointer.len == 0) {
-        s->s.delivery_id.header = recipe.id_headers[0];
+    struct verify_recipe *recipe = &out->recipe;
+    const struct place *p = &v->node->place;
+    const struct verify_recipe *preset = verify_preset(v->type);
+    if (!(preset != NULL ? preset_of(r, s, v, preset, recipe) : recipe_of(r, v, p, recipe)) ||
+        !build_jwks(r, s, v, recipe)) {
+        return;
     }
-    s->body = s->body > 0 ? s->body : recipe.body_bytes;
-    if (!check_secrets(r, s, &recipe, n)) {
+    const struct holder h = holder_of(s, v, recipe);
+    size_t n = secrets_of(r, &h, out->secret_names, secrets);
+    out->shares = h.map == s->item.value;
+    if (!check_secrets(r, s, &h, recipe, n)) {
         return;
     }
     int bad;
-    const char *why = verify_new(&s->s.verify, &recipe, secrets, n, &bad);
+    const char *why = verify_new(&out->verify, recipe, secrets, n, &bad);
     if (why != NULL) {
-        report_error(r->report, bad >= 0 ? secret_place(s, bad) : p, "%s", why);
+        report_error(r->report, bad >= 0 ? secret_place(&h, bad) : p, "%s", why);
     }
 }

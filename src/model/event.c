@@ -101,6 +101,34 @@ void event_unref(struct event *e)
     }
 }
 
+void event_put_head(const struct event *e, struct buf *out)
+{
+    buf_add(out, e->id, EVENT_ID_LEN);
+    buf_add_char(out, ' ');
+    buf_add_u64(out, (uint64_t)e->received_ms);
+    const struct str words[] = {e->source, e->method, e->target};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        buf_add_char(out, ' ');
+        buf_add_str(out, words[i]);
+    }
+    buf_add_char(out, '\n');
+    buf_add_str(out, e->headers);
+}
+
+bool event_get_head(struct str head, struct event_parts *out)
+{
+    struct str line, received;
+    uint64_t ms;
+    if (!str_cut(head, '\n', &line, &out->headers) || !str_cut(line, ' ', &out->id, &line) ||
+        !str_cut(line, ' ', &received, &line) || !str_cut(line, ' ', &out->source, &line) ||
+        !str_cut(line, ' ', &out->method, &out->target) || out->id.len != EVENT_ID_LEN ||
+        text_u64(received, INT64_MAX, &ms) != NULL) {
+        return false;
+    }
+    out->received_ms = (int64_t)ms;
+    return true;
+}
+
 /* 48 bits of time, version 7, 12 bits; variant 10, 62 bits. The 74 free bits, in order: J, then n.
  */
 void event_id_encode(char out[EVENT_ID_LEN], uint64_t journal, uint64_t n, int64_t ms)

@@ -127,6 +127,11 @@ static bool pick_json(struct str pointer, struct str body, bool dotted, struct b
     return picked;
 }
 
+bool pick_is_set(const struct pick *p)
+{
+    return p->header.len > 0 || p->pointer.len > 0;
+}
+
 bool pick_text(const struct pick *p, const struct fields *fields, struct str body, struct buf *out)
 {
     if (p->header.len == 0) {

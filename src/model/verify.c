@@ -283,6 +283,9 @@ const char *verify_new(struct verify **out, const struct verify_recipe *r,
 void verify_free(struct verify *v)
 {
     if (v != NULL) {
+        for (size_t i = 0; i < v->scheme_count; i++) {
+            verify_free(v->schemes[i]);
+        }
         for (size_t i = 0; i < v->secret_count; i++) {
             struct verify_secret *secret = &v->secrets[i];
             for (size_t d = 0; d < CRYPT_DIGESTS; d++) {
@@ -297,21 +300,6 @@ void verify_free(struct verify *v)
         }
         free(v);
     }
-}
-
-size_t verify_secret_count(const struct verify *v)
-{
-    return v->secret_count;
-}
-
-void verify_secret_id(const struct verify *v, size_t i, char out[VERIFY_SECRET_ID + 1])
-{
-    memcpy(out, v->secrets[i].id, VERIFY_SECRET_ID + 1);
-}
-
-struct str verify_name(const struct verify *v)
-{
-    return v->r.name;
 }
 
 /* ---- checking ---- */
@@ -473,14 +461,14 @@ const char *verify_with(const struct verify *v, struct str secret, struct verify
     return verify_new(out, &v->r, &secret, 1, NULL);
 }
 
-bool verify_is_computed(const struct verify *v)
+bool verify_scheme_computes(const struct verify *v)
 {
     bool shows = v->r.kind == VERIFY_TOKEN || v->r.kind == VERIFY_BASIC || v->r.kind == VERIFY_NONE;
     bool of_sender = v->r.kind == VERIFY_JWT && !v->r.jwt.in_body && v->r.jwt.body.claim.len == 0;
     return !shows && !of_sender;
 }
 
-void verify_signed_digest(const struct verify *v, const struct verify_input *in,
+void verify_scheme_signed(const struct verify *v, const struct verify_input *in,
                           unsigned char out[CRYPT_DIGEST_MAX])
 {
     struct verify_claim c = {.n = 0};
@@ -506,14 +494,8 @@ void verify_signed_digest(const struct verify *v, const struct verify_input *in,
     buf_done(&form);
 }
 
-struct verify_verdict verify_check(const struct verify *v, const struct verify_input *in,
-                                   int64_t now_s)
-{
-    return verify_check_by(v, in, NULL, now_s);
-}
-
-struct verify_verdict verify_check_by(const struct verify *v, const struct verify_input *in,
-                                      const struct jwks *keys, int64_t now_s)
+struct verify_verdict verify_scheme_check(const struct verify *v, const struct verify_input *in,
+                                          const struct jwks *keys, int64_t now_s)
 {
     if (v->r.kind == VERIFY_NONE) {
         return (struct verify_verdict){NULL, NULL, -1};

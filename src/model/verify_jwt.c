@@ -205,7 +205,11 @@ bool verify_jwt_name(const struct verify *v, const struct verify_input *in, stru
 
 enum jwt_algorithm verify_algorithm(const struct verify *v)
 {
-    return first_of(v->r.jwt.algorithms);
+    size_t i = 0;
+    while (i + 1 < verify_scheme_count(v) && !verify_scheme(v, i)->r.jwks) {
+        i++;
+    }
+    return first_of(verify_scheme(v, i)->r.jwt.algorithms);
 }
 
 /* ---- signing ---- */

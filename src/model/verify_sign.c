@@ -1,7 +1,7 @@
 /* Signing as a provider would, for `penstock send` and tests. */
 #include "model/verify_parts.h"
 
-#define SIGN_FIELDS 4
+#define SIGN_FIELDS 4 /* of one scheme */
 
 /* A field whose bytes lie in a buffer that still grows: an offset until it is done. */
 struct sign_field {
@@ -10,8 +10,8 @@ struct sign_field {
 };
 
 struct sign_job {
-    const struct verify *v;
-    struct sign_field f[SIGN_FIELDS];
+    const struct verify *v; /* the scheme at hand */
+    struct sign_field f[SIGN_FIELDS * VERIFY_SCHEMES];
     size_t n;
     struct buf *out;
 };
@@ -102,10 +102,10 @@ static const char *put_jwt(struct sign_job *job, struct str body, struct str id,
     return why;
 }
 
-const char *verify_sign(const struct verify *v, struct str method, struct str body, int64_t now_s,
-                        struct str delivery_id, struct fields *fields, struct buf *out)
+static const char *sign_by(struct sign_job *job, struct str method, struct str body, int64_t now_s,
+                           struct str delivery_id)
 {
-    struct sign_job job = {.v = v, .out = out};
+    const struct verify *v = job->v;
     const struct verify_recipe *r = &v->r;
     const char *why = NULL;
     if (r->sig_pointer.len > 0 || verify_uses(v, PART_FORM)) {
@@ -120,44 +120,64 @@ const char *verify_sign(const struct verify *v, struct str method, struct str bo
     switch (r->kind) {
     case VERIFY_HMAC:
     case VERIFY_HASH:
-        put_digest(&job, method, body, delivery_id, now_s);
+        put_digest(job, method, body, delivery_id, now_s);
         break;
     case VERIFY_TOKEN:
     case VERIFY_BASIC:
-        put_token(&job);
+        put_token(job);
         break;
     case VERIFY_ED25519:
     case VERIFY_ECDSA:
     case VERIFY_X509:
         return "its sender signs with a private key, which only it has";
     case VERIFY_JWT:
-        why = put_jwt(&job, body, delivery_id, now_s);
+        why = put_jwt(job, body, delivery_id, now_s);
         break;
     case VERIFY_NONE:
         break;
     }
-    if (why != NULL) {
-        return why;
-    }
     struct str id_header = r->id_headers[0].len > 0 ? r->id_headers[0] : r->delivery_id.header;
-    if (id_header.len > 0 && delivery_id.len > 0) {
-        put_field(&job, id_header, delivery_id);
+    if (why == NULL && id_header.len > 0 && delivery_id.len > 0) {
+        put_field(job, id_header, delivery_id);
     }
-    if (out->failed) {
-        return "the signature does not fit";
+    return why;
+}
+
+/* Of two schemes with the same id or timestamp once; a header with two values verifies by neither.
+ */
+static const char *put_once(struct fields *fields, struct str name, struct str value)
+{
+    const struct str *other = fields_find(fields, name);
+    if (other != NULL && !str_eq(*other, value)) {
+        return "two of its schemes write the same header";
     }
-    for (size_t i = 0; i < job.n; i++) {
+    return other != NULL || fields_add(fields, name, value) ? NULL
+                                                            : "there are too many header fields";
+}
+
+const char *verify_sign(const struct verify *v, struct str method, struct str body, int64_t now_s,
+                        struct str delivery_id, struct fields *fields, struct buf *out)
+{
+    struct sign_job job = {.out = out};
+    const char *why = NULL;
+    size_t n = verify_wants_all(v) ? verify_scheme_count(v) : 1;
+    for (size_t i = 0; i < n && why == NULL; i++) {
+        job.v = verify_scheme(v, i);
+        why = sign_by(&job, method, body, now_s, delivery_id);
+    }
+    if (why == NULL && out->failed) {
+        why = "the signature does not fit";
+    }
+    for (size_t i = 0; i < job.n && why == NULL; i++) {
         struct str value = {out->at + job.f[i].at, job.f[i].len};
-        if (!fields_add(fields, job.f[i].name, value)) {
-            return "there are too many header fields";
-        }
+        why = put_once(fields, job.f[i].name, value);
     }
-    return NULL;
+    return why;
 }
 
 size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRYPT_DIGEST_MAX])
 {
-    if (v->r.kind != VERIFY_HMAC || v->secret_count == 0) {
+    if (v->r.kind != VERIFY_HMAC || v->secret_count == 0) { /* so no group, which has none itself */
         return 0;
     }
     crypt_hmac(v->secrets[0].hmac[v->r.digest], &text, 1, out);

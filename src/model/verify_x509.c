@@ -75,9 +75,10 @@ const char *verify_x509_place(const struct verify_recipe *r, struct str url,
                : "it names a URL that is no such place of its provider's";
 }
 
-const char *verify_confirm_place(const struct verify *v, struct str url, struct verify_place *out)
+const char *verify_confirm_at(const struct verify_recipe *r, struct str url,
+                              struct verify_place *out)
 {
-    return find_place(&v->r, url, STR("/?Action=ConfirmSubscription&"), out);
+    return find_place(r, url, STR("/?Action=ConfirmSubscription&"), out);
 }
 
 /* ---- checking ---- */
@@ -211,8 +212,8 @@ bool verify_x509_name(const struct verify *v, const struct verify_input *in, str
     return ok;
 }
 
-enum verify_control verify_control(const struct verify *v, const struct verify_input *in,
-                                   struct buf *url)
+enum verify_control verify_x509_control(const struct verify *v, const struct verify_input *in,
+                                        struct buf *url)
 {
     static const enum verify_control words[] = {[SNS_NOTIFICATION] = VERIFY_EVENT,
                                                 [SNS_SUBSCRIPTION] = VERIFY_CONFIRM,

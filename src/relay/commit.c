@@ -206,20 +206,13 @@ static void add_number(struct batch *b, uint64_t v)
 
 static void add_body(struct batch *b, const struct op *op)
 {
-    const struct event *e = op->event;
     add_arg(b, op->kind == OP_BURY_BARE ? STR("bare") : STR("body"));
     add_number(b, op->n);
-    add_arg(b, (struct str){e->id, EVENT_ID_LEN});
-    add_number(b, (uint64_t)e->received_ms);
-    add_arg(b, e->source);
     size_t at = b->text.len;
-    buf_add_str(&b->text, e->method);
-    buf_add_char(&b->text, ' ');
-    buf_add_str(&b->text, e->target);
+    event_put_head(op->event, &b->text);
     add_written(b, at);
-    add_arg(b, e->headers);
     if (op->kind != OP_BURY_BARE) {
-        add_arg(b, e->body);
+        add_arg(b, op->event->body);
     }
     b->bodies = true;
 }

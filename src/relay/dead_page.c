@@ -122,16 +122,17 @@ static void on_dead_event(struct dead_search *s, struct dead_step *step, const r
 {
     struct dead_letter d = {.destination = str_of(step->place.destination),
                             .buried_ms = step->place.buried_ms};
-    uint64_t received;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 5 ||
-        text_u64(store_text(reply->element[1]), INT64_MAX, &received) != NULL ||
-        !record_decode(store_text(reply->element[4]), &d.record)) {
+    struct event_parts head;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        !event_get_head(store_text(reply->element[0]), &head) ||
+        !record_decode(store_text(reply->element[1]), &d.record)) {
         return;
     }
-    d.id = store_text(reply->element[0]);
-    d.received_ms = (int64_t)received;
-    d.source = store_text(reply->element[2]);
-    str_cut(store_text(reply->element[3]), ' ', &d.method, &d.target);
+    d.id = head.id;
+    d.received_ms = head.received_ms;
+    d.source = head.source;
+    d.method = head.method;
+    d.target = head.target;
     s->on_each(s->user, &d);
 }
 
@@ -144,12 +145,10 @@ static void read_place(struct dead_search *s, const struct dead_place *p)
     buf_init(&field, 128);
     buf_add_str(&field, STR("d:"));
     buf_add_str(&field, str_of(p->destination));
-    struct str argv[] = {
-        STR("HMGET"),   journal_key_of(s->w, &key, str_of(p->journal), "event:", number),
-        STR("id"),      STR("t"),
-        STR("src"),     STR("m"),
-        buf_str(&field)};
-    dead_ask(s, &step, 7, argv);
+    struct str argv[] = {STR("HMGET"),
+                         journal_key_of(s->w, &key, str_of(p->journal), "event:", number), STR("e"),
+                         buf_str(&field)};
+    dead_ask(s, &step, 4, argv);
     buf_done(&key);
     buf_done(&field);
 }

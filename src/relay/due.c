@@ -188,44 +188,34 @@ static bool member_read(const redisReply *reply, uint64_t *n)
     return text_u64(store_text(reply), EVENT_N_MAX, n) == NULL && *n != 0;
 }
 
-/* HMGET of one parked delivery: id t src m h b, and its record. */
+/* HMGET of one parked delivery: head, body, and its record. */
 static void on_event(struct journal *j, struct due_read *r, const redisReply *reply)
 {
     struct track *t = still(j, r);
     uint64_t n = r->numbers[r->got++];
-    bool read = is_read(j, r, reply, 7);
+    bool read = is_read(j, r, reply, 3);
     if (t == NULL) {
         read_again(r, 0);
     }
     if (t != NULL && read) {
         struct record record;
-        uint64_t received;
-        struct str line = store_text(reply->element[3]), method, target;
-        str_cut(line, ' ', &method, &target);
-        if (reply->element[0]->type != REDIS_REPLY_STRING ||
-            reply->element[5]->type != REDIS_REPLY_STRING || /* never one without its body */
-            text_u64(store_text(reply->element[1]), INT64_MAX, &received) != NULL ||
-            !record_decode(store_text(reply->element[6]), &record)) {
+        uint16_t to = (uint16_t)r->lane;
+        struct event_parts parts = {
+            .journal = j->number,
+            .n = n,
+            .body = store_text(reply->element[1]),
+            .to = &to,
+            .to_count = 1,
+        };
+        if (reply->element[1]->type != REDIS_REPLY_STRING || /* never one without its body */
+            !event_get_head(store_text(reply->element[0]), &parts) ||
+            !record_decode(store_text(reply->element[2]), &record)) {
             log_line(LOG_ERROR, "a parked delivery has no event: dropped", "journal", "%s", j->name,
                      "n", "%llu", (unsigned long long)n, "destination", "%s", t->lane->name, NULL);
             stats_lost(j->w, 1);
             numset_add(&t->in_hand, n); /* until that is written */
             commit_drop(t, n, NULL);
         } else {
-            uint16_t to = (uint16_t)r->lane;
-            struct event_parts parts = {
-                .journal = j->number,
-                .n = n,
-                .received_ms = (int64_t)received,
-                .id = store_text(reply->element[0]),
-                .source = store_text(reply->element[2]),
-                .method = method,
-                .target = target,
-                .headers = store_text(reply->element[4]),
-                .body = store_text(reply->element[5]),
-                .to = &to,
-                .to_count = 1,
-            };
             struct event *e = event_new(&parts);
             if (r->kind == READ_EXPIRED) {
                 dispatch_expired(t, e, &record);
@@ -247,12 +237,9 @@ static void ask_event(struct journal *j, struct due_read *r, uint64_t n)
     struct str number = {digits, text_put_u64(digits, n)};
     buf_add_str(&field, STR("d:"));
     buf_add_str(&field, str_of(r->t->lane->name));
-    struct str argv[] = {STR("HMGET"),   journal_key(j, &key, "event:", number),
-                         STR("id"),      STR("t"),
-                         STR("src"),     STR("m"),
-                         STR("h"),       STR("b"),
+    struct str argv[] = {STR("HMGET"), journal_key(j, &key, "event:", number), STR("e"), STR("b"),
                          buf_str(&field)};
-    if (call(j, r, 9, argv, on_event)) {
+    if (call(j, r, 5, argv, on_event)) {
         r->numbers[r->count++] = n;
     } else {
         read_again(r, 0);

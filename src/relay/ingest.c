@@ -300,26 +300,27 @@ void append_done(struct journal *j, struct append *a, const char *reason)
     if (reason != NULL) {
         refuse_inbound(in, reason == APPEND_ABSENT ? "redis_down" : reason);
     } else {
-        tell_durable(in, j);
         dispatch_event(j, a->event);
         CRASH_POINT("dispatched");
+        tell_durable(in, j);
     }
     inbound_free(in);
 }
 
 /* A digest, so that no byte of a request ever stands in a key. Empty: it has no delivery id. */
-static void put_dedupe(const struct conf_source *source, const struct httpd_request *r,
-                       char out[DEDUPE_KEY + 1])
+static void put_dedupe(const struct conf_source *source, const struct verify_proof *proof,
+                       const struct httpd_request *r, char out[DEDUPE_KEY + 1])
 {
     struct buf id;
     unsigned char digest[CRYPT_DIGEST_MAX];
     buf_init(&id, TYPE_CEILING);
     if (source->dedupe_signed) {
         const struct verify_input input = {r->method, r->target, r->fields, r->body};
-        verify_signed_digest(source->verify, &input, digest);
+        verify_signed_digest(source->verify, proof, &input, digest);
         buf_add(&id, (const char *)digest, crypt_digest_len(CRYPT_SHA256));
     }
-    if (id.len > 0 || pick_text(&source->dedupe_key, r->fields, r->body, &id)) {
+    if (id.len > 0 ||
+        pick_text(&source->events[proof->scheme].dedupe_key, r->fields, r->body, &id)) {
         const struct str parts[] = {source->name, STR("\n"), buf_str(&id)};
         crypt_digest(CRYPT_SHA256, parts, 3, digest);
         out[text_put_hex(out, digest, DEDUPE_KEY / 2)] = '\0';
@@ -356,15 +357,15 @@ static struct inbound *inbound_new(struct worker *w, struct httpd_request *r,
 }
 
 static void keep_request(struct worker *w, struct httpd_request *r,
-                         const struct conf_source *source, const uint16_t *to, size_t to_count,
-                         bool spool)
+                         const struct conf_source *source, const struct verify_proof *proof,
+                         const uint16_t *to, size_t to_count, bool spool)
 {
     CRASH_POINT("routed");
     struct inbound *in = inbound_new(w, r, source);
     struct buf headers;
     char dedupe[DEDUPE_KEY + 1] = "";
     if (source->dedupe_ms > 0) {
-        put_dedupe(source, r, dedupe);
+        put_dedupe(source, proof, r, dedupe);
     }
     buf_init(&headers, HEADERS_CEILING);
     event_render_fields(r->fields, &headers);
@@ -408,13 +409,14 @@ const char *ingest_refuses(const struct worker *w)
 }
 
 static size_t find_routes(struct worker *w, struct httpd_request *r,
-                          const struct conf_source *source, uint16_t to[LANES_MAX])
+                          const struct conf_source *source, const struct verify_proof *proof,
+                          uint16_t to[LANES_MAX])
 {
     unsigned indexes[LANES_MAX];
     struct buf type;
     buf_init(&type, TYPE_CEILING);
     if (route_needs_type(w->conf, source)) {
-        pick_text(&source->event_type, r->fields, r->body, &type);
+        pick_text(&source->events[proof->scheme].type, r->fields, r->body, &type);
     }
     size_t n = route_match(w->conf, source, buf_str(&type), indexes);
     for (size_t i = 0; i < n; i++) {
@@ -464,12 +466,25 @@ static void keep_secret(struct worker *w, struct httpd_request *r, const struct 
     buf_done(&secret);
 }
 
+/* Where all schemes must hold, one that is signed is shown to all of them. NULL, or why not. */
+static const char *refuses_challenge(struct worker *w, const struct conf_source *source,
+                                     const struct challenge *c, const struct verify_input *input)
+{
+    if (c->proof != CHALLENGE_SIGNED || !verify_wants_all(source->verify)) {
+        return NULL;
+    }
+    struct verify_verdict verdict =
+        verify_check_by(source->verify, input, keys_of(w, source), (int64_t)time(NULL), NULL);
+    return verdict.reason == NULL ? NULL : verdict.detail;
+}
+
 /* A provider asks whether somebody is there: answered at once, and never an event. */
 static bool is_challenge(struct worker *w, struct httpd_request *r,
                          const struct conf_source *source, const struct verify_input *input)
 {
     const struct challenge_input in = {*input, r->query};
-    const struct challenge *c = challenge_find(verify_name(source->verify), &in);
+    const struct verify *scheme;
+    const struct challenge *c = challenge_among(learned_verify(w, source), &in, &scheme);
     if (c == NULL) {
         return false;
     }
@@ -479,8 +494,10 @@ static bool is_challenge(struct worker *w, struct httpd_request *r,
     }
     struct buf body;
     buf_init(&body, HEADERS_CEILING);
-    const char *why = challenge_answer(c, learned_verify(w, source), source->challenge_token, &in,
-                                       (int64_t)time(NULL), &body);
+    const char *why = refuses_challenge(w, source, c, input);
+    if (why == NULL) {
+        why = challenge_answer(c, scheme, source->challenge_token, &in, (int64_t)time(NULL), &body);
+    }
     if (why != NULL) {
         refuse(w, r, source, c->proof == CHALLENGE_SIGNED ? "bad_signature" : "bad_challenge", why);
     } else {
@@ -581,11 +598,12 @@ static void confirm(struct worker *w, struct httpd_request *r, const struct conf
 
 /* A genuine request that is no event. */
 static bool is_word(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-                    const struct verify_input *input, unsigned waited)
+                    const struct verify_proof *proof, const struct verify_input *input,
+                    unsigned waited)
 {
     struct buf url;
     buf_init(&url, HEADERS_CEILING);
-    enum verify_control control = verify_control(source->verify, input, &url);
+    enum verify_control control = verify_control(source->verify, proof, input, &url);
     if (control == VERIFY_CONFIRM) {
         confirm(w, r, source, buf_str(&url), waited);
     } else if (control == VERIFY_FAREWELL) {
@@ -618,22 +636,23 @@ static void take_request(struct worker *w, struct httpd_request *r, unsigned wai
         refuse(w, r, source, "redis_down", "it has the secret of this source");
         return;
     }
-    struct verify_verdict verdict =
-        verify_check_by(learned_verify(w, source), &input, keys_of(w, source), (int64_t)time(NULL));
-    if (keys_are_missed(&verdict) && wait_for_keys(w, r, source, &input, waited)) {
+    struct verify_proof proof;
+    struct verify_verdict verdict = verify_check_by(
+        learned_verify(w, source), &input, keys_of(w, source), (int64_t)time(NULL), &proof);
+    if (verify_lacks_key(&verdict) && wait_for_keys(w, r, source, &input, waited)) {
         return;
     }
     if (verdict.reason != NULL) {
         refuse(w, r, source, verdict.reason, verdict.detail);
         return;
     }
-    if (is_word(w, r, source, &input, waited)) {
+    if (is_word(w, r, source, &proof, &input, waited)) {
         return;
     }
-    secrets_used(w, source, verdict.secret);
+    secrets_used(w, source, proof.secrets);
     CRASH_POINT("verified");
     uint16_t to[LANES_MAX];
-    size_t n = find_routes(w, r, source, to);
+    size_t n = find_routes(w, r, source, &proof, to);
     if (n == 0) {
         stats_unrouted(w, source->name);
         if (!source->keep_unrouted) {
@@ -673,7 +692,7 @@ static void take_request(struct worker *w, struct httpd_request *r, unsigned wai
             return;
         }
     }
-    keep_request(w, r, source, to, n, spool);
+    keep_request(w, r, source, &proof, to, n, spool);
 }
 
 static size_t on_head(void *user, struct httpd_request *r)
@@ -685,8 +704,7 @@ static size_t on_head(void *user, struct httpd_request *r)
         refuse(w, r, NULL, "unknown_source", NULL);
         return 0;
     }
-    if (!conf_takes_method(source, r->method) &&
-        !challenge_has_method(verify_name(source->verify), r->method)) {
+    if (!conf_takes_method(source, r->method) && !challenge_may_use(source->verify, r->method)) {
         refuse(w, r, source, "method", NULL);
         return 0;
     }

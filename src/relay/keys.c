@@ -34,8 +34,3 @@ enum keys_miss keys_miss(struct worker *w, const struct conf_source *s,
     return s->hosts.n > 0 ? keyring_miss(w, s, in, again, reading)
                           : jwks_miss(w, s, again, reading);
 }
-
-bool keys_are_missed(const struct verify_verdict *v)
-{
-    return v->detail == VERIFY_UNKNOWN_KEY || v->detail == VERIFY_UNKNOWN_CERTIFICATE;
-}

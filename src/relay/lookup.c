@@ -25,19 +25,16 @@ static void event_end(struct event_search *s, const struct found_event *e, const
     free(s);
 }
 
-static void take_pair(struct found_event *e, struct str name, struct str value)
+static void take_field(struct found_event *e, struct str name, struct str value)
 {
-    uint64_t received;
-    if (str_eq(name, STR("id"))) {
-        e->id = value;
-    } else if (str_eq(name, STR("t")) && text_u64(value, INT64_MAX, &received) == NULL) {
-        e->received_ms = (int64_t)received;
-    } else if (str_eq(name, STR("src"))) {
-        e->source = value;
-    } else if (str_eq(name, STR("m"))) {
-        str_cut(value, ' ', &e->method, &e->target);
-    } else if (str_eq(name, STR("h"))) {
-        e->headers = value;
+    struct event_parts head;
+    if (str_eq(name, STR("e")) && event_get_head(value, &head)) {
+        e->id = head.id;
+        e->received_ms = head.received_ms;
+        e->source = head.source;
+        e->method = head.method;
+        e->target = head.target;
+        e->headers = head.headers;
     } else if (str_eq(name, STR("b"))) {
         e->body = value;
         e->has_body = true;
@@ -45,13 +42,6 @@ static void take_pair(struct found_event *e, struct str name, struct str value)
                e->record_count < sizeof e->records / sizeof *e->records &&
                record_decode(value, &e->records[e->record_count].record)) {
         e->records[e->record_count++].destination = str_from(name, 2);
-    }
-}
-
-static void take_pairs(struct found_event *e, const redisReply *pairs)
-{
-    for (size_t i = 0; i + 1 < pairs->elements; i += 2) {
-        take_pair(e, store_text(pairs->element[i]), store_text(pairs->element[i + 1]));
     }
 }
 
@@ -75,19 +65,23 @@ static void on_moved(void *user, const redisReply *reply)
 static void on_entry(void *user, const redisReply *reply)
 {
     struct event_search *s = user;
-    static _Thread_local struct found_event e; /* large; used up within this call */
-    memset(&e, 0, sizeof e);
+    struct entry entry;
     if (reply == NULL) {
         event_end(s, NULL, "redis_down");
         return;
     }
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 &&
-        reply->element[0]->elements == 2) {
-        take_pairs(&e, reply->element[0]->element[1]);
-        if (str_eq(e.id, str_of(s->id))) {
-            event_end(s, &e, NULL);
-            return;
-        }
+        entry_read(reply->element[0], &entry) && str_eq(entry.id, str_of(s->id))) {
+        struct found_event e = {.id = entry.id,
+                                .source = entry.source,
+                                .method = entry.method,
+                                .target = entry.target,
+                                .headers = entry.headers,
+                                .body = entry.body,
+                                .has_body = true,
+                                .received_ms = (int64_t)entry.received_ms};
+        event_end(s, &e, NULL);
+        return;
     }
     struct buf key;
     char n[20];
@@ -103,14 +97,16 @@ static void on_entry(void *user, const redisReply *reply)
 static void on_hash(void *user, const redisReply *reply)
 {
     struct event_search *s = user;
-    static _Thread_local struct found_event e;
+    static _Thread_local struct found_event e; /* large; used up within this call */
     memset(&e, 0, sizeof e);
     if (reply == NULL) {
         event_end(s, NULL, "redis_down");
         return;
     }
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0) {
-        take_pairs(&e, reply);
+        for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+            take_field(&e, store_text(reply->element[i]), store_text(reply->element[i + 1]));
+        }
         event_end(s, &e, NULL);
         return;
     }

@@ -22,7 +22,7 @@ struct secret_use {
 
 void secrets_init(struct worker *w)
 {
-    w->secret_uses = calloc(w->conf->source_count * VERIFY_SECRETS + 1, sizeof *w->secret_uses);
+    w->secret_uses = calloc(w->conf->source_count * VERIFY_SECRETS_ALL + 1, sizeof *w->secret_uses);
     ENSURE(w->secret_uses != NULL);
 }
 
@@ -33,7 +33,7 @@ void secrets_done(struct worker *w)
 
 static struct secret_use *use_of(const struct worker *w, const struct conf_source *s, size_t which)
 {
-    return &w->secret_uses[(size_t)(s - w->conf->sources) * VERIFY_SECRETS + which];
+    return &w->secret_uses[(size_t)(s - w->conf->sources) * VERIFY_SECRETS_ALL + which];
 }
 
 /* Somebody who rotates is to see that it is not over yet. */
@@ -44,24 +44,30 @@ static void warn_of_old(const struct conf_source *s, struct secret_use *use, siz
         use->warned_ms = now;
         log_line(LOG_WARN, "an older secret still signs events: leave it in until that ends",
                  "source", "%.*s", STR_ARG(s->name), "secret", "%.*s",
-                 STR_ARG(s->secret_names[which]), "newest", "%.*s", STR_ARG(s->secret_names[0]),
-                 NULL);
+                 STR_ARG(s->secret_names[which]), "newest", "%.*s",
+                 STR_ARG(s->secret_names[verify_newest(s->verify, which)]), NULL);
     }
 }
 
-void secrets_used(struct worker *w, const struct conf_source *source, int which)
+static void note_use(struct worker *w, const struct conf_source *source, size_t which)
 {
-    if (which < 0) {
-        return;
-    }
-    struct secret_use *use = use_of(w, source, (size_t)which);
+    struct secret_use *use = use_of(w, source, which);
     use->last_ms = worker_now_ms(w);
     if (use->events == NULL) {
         use->events = stats_verified(w, source->name, source->secret_names[which]);
     }
     metric_add(use->events, 1);
-    if (which > 0) {
-        warn_of_old(source, use, (size_t)which);
+    if (which != verify_newest(source->verify, which)) {
+        warn_of_old(source, use, which);
+    }
+}
+
+void secrets_used(struct worker *w, const struct conf_source *source, unsigned which)
+{
+    for (size_t i = 0; which >> i != 0; i++) {
+        if ((which >> i & 1) != 0) {
+            note_use(w, source, i);
+        }
     }
 }
 
@@ -151,6 +157,11 @@ static void on_secrets(void *user, const redisReply *reply)
         json_text(l.out, "name", s->name);
         json_text(l.out, "path", s->path);
         json_text(l.out, "verify", verify_name(s->verify));
+        json_list(l.out, "schemes");
+        for (size_t k = 0; k < verify_scheme_count(s->verify); k++) {
+            json_item(l.out, verify_name(verify_scheme(s->verify, k)));
+        }
+        json_close(l.out, ']');
         json_list(l.out, "secrets");
         for (size_t k = 0; k < verify_secret_count(s->verify); k++) {
             add_secret(&l, s, k, reply);

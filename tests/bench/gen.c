@@ -1,5 +1,6 @@
 /* gen PORT PATH SECRET SIZE CONNECTIONS RATE SECONDS FIRST: posts signed events over keep-alive
- * connections and prints what came of them as one JSON object.
+ * connections and prints what came of them as one JSON object. PATH "XADD": appends their bodies to
+ * a stream of the Redis at PORT instead.
  *
  * RATE 0: closed loop, each connection sends its next event when the last is answered. Otherwise
  * open loop: event k is due k/RATE seconds after the start, and its latency counts from then, also
@@ -32,6 +33,7 @@ static struct {
     size_t size, connections;
     double rate, seconds;
     uint64_t first;
+    bool appends; /* to Redis */
 } o;
 
 static struct connection *all;
@@ -53,6 +55,15 @@ static void connect_it(struct connection *c)
     MUST(epoll_ctl(loop, EPOLL_CTL_ADD, c->fd, &e) == 0);
 }
 
+static size_t build_append(void)
+{
+    int head = snprintf(
+        request, 1024, "*5\r\n$4\r\nXADD\r\n$5\r\nbench\r\n$1\r\n*\r\n$1\r\nb\r\n$%zu\r\n", o.size);
+    memcpy(request + head, body, o.size);
+    memcpy(request + head + o.size, "\r\n", 2);
+    return (size_t)head + o.size + 2;
+}
+
 static size_t build(uint64_t n, uint64_t due_ns)
 {
     unsigned char digest[32];
@@ -60,6 +71,9 @@ static size_t build(uint64_t n, uint64_t due_ns)
     char hex[65], marks[80];
     int m = snprintf(marks, sizeof marks, MARKS, (unsigned long long)n, (unsigned long long)due_ns);
     memcpy(body, marks, (size_t)m);
+    if (o.appends) {
+        return build_append();
+    }
     HMAC(EVP_sha256(), o.secret, (int)strlen(o.secret), (unsigned char *)body, o.size, digest,
          &len);
     for (unsigned i = 0; i < 32; i++) {
@@ -96,6 +110,21 @@ static void post(struct connection *c, uint64_t due_ns)
     }
 }
 
+/* The id of the entry: "$15\r\n1700000000000-0\r\n". */
+static bool is_appended(const struct connection *c)
+{
+    const char *first = strstr(c->answer, "\r\n");
+    return c->answer[0] == '$' && first != NULL && strstr(first + 2, "\r\n") != NULL;
+}
+
+static void end(struct connection *c, bool ok)
+{
+    accepted += ok;
+    refused += !ok;
+    record_us(&latency, (now_ns() - c->due_ns) / 1000);
+    c->busy = false;
+}
+
 /* True: an answer is complete. */
 static bool take(struct connection *c)
 {
@@ -108,20 +137,23 @@ static bool take(struct connection *c)
     }
     c->got += (size_t)n;
     c->answer[c->got] = '\0';
-    char *end = strstr(c->answer, "\r\n\r\n");
-    if (end == NULL) {
+    if (o.appends) {
+        bool appended = is_appended(c);
+        if (appended || c->answer[0] == '-') {
+            end(c, appended);
+        }
+        return !c->busy;
+    }
+    char *head_end = strstr(c->answer, "\r\n\r\n");
+    if (head_end == NULL) {
         return false;
     }
     char *length = strcasestr(c->answer, "content-length:");
-    size_t want = length != NULL && length < end ? strtoul(length + 15, NULL, 10) : 0;
-    if (c->got < (size_t)(end + 4 - c->answer) + want) {
+    size_t want = length != NULL && length < head_end ? strtoul(length + 15, NULL, 10) : 0;
+    if (c->got < (size_t)(head_end + 4 - c->answer) + want) {
         return false;
     }
-    bool ok = c->answer[9] == '2';
-    accepted += ok;
-    refused += !ok;
-    record_us(&latency, (now_ns() - c->due_ns) / 1000);
-    c->busy = false;
+    end(c, c->answer[9] == '2');
     return true;
 }
 
@@ -199,6 +231,7 @@ int main(int argc, char **argv)
     }
     o.port = (uint16_t)atoi(argv[1]);
     o.path = argv[2];
+    o.appends = strcmp(o.path, "XADD") == 0;
     o.secret = argv[3];
     o.size = strtoul(argv[4], NULL, 10);
     o.connections = strtoul(argv[5], NULL, 10);

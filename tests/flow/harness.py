@@ -31,14 +31,14 @@ SLOWNESS = float(os.environ.get("PENSTOCK_SLOWNESS", "1"))
 
 
 def wait_for(condition, what, seconds=None):
-    """Polls until condition() is true and returns its value; fails loudly with `what`."""
+    """Polls until condition() is true and returns its value; fails loudly with `what`, a text or what tells one."""
     deadline = time.monotonic() + (seconds or PATIENCE)
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError("waited in vain for: " + what)
+            raise AssertionError("waited in vain for: " + (what() if callable(what) else what))
         time.sleep(0.005)  # poll
 
 
@@ -63,15 +63,15 @@ def free_port():
 
 
 def writable_memory(pid):
-    """All that the process has of its own; not what a sanitizer has reserved."""
+    """(where, bytes): all that the process has of its own; not what a sanitizer has reserved."""
     found = []
     with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb", 0) as memory:
-        for begin, end, may in re.findall(r"^([0-9a-f]+)-([0-9a-f]+) (\S+)", maps.read(), re.MULTILINE):
-            begin, end = int(begin, 16), int(end, 16)
-            if may.startswith("rw-p") and end - begin <= 256 << 20:
-                memory.seek(begin)
-                found.append(memory.read(end - begin))
-    return b"\0".join(found)
+        for begin, end, may, name in re.findall(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+ *(.*)$", maps.read(), re.MULTILINE):
+            first, end = int(begin, 16), int(end, 16)
+            if may.startswith("rw-p") and end - first <= 256 << 20:
+                memory.seek(first)
+                found.append((name or begin, memory.read(end - first)))
+    return found
 
 
 def sign_stripe(body, secret=SECRET, at=None):

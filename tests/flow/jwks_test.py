@@ -8,7 +8,7 @@ import threading
 import time
 
 from certificates import Authority
-from harness import PENSTOCK, Sink, wait_for
+from harness import PENSTOCK, SECRET, Sink, sign_github, wait_for
 
 EMAIL = "pusher@sample.iam.gserviceaccount.com"
 BODY = b'{"message":{"messageId":"1"}}'
@@ -212,3 +212,21 @@ def keys_are_published_by_https_only(flow):
                       sources=["s: { verify: {type: kinde, jwks_url: 'https://x/k'}, secret: x }"])
     r = subprocess.run([PENSTOCK, "check", "-c", p.config], capture_output=True, text=True)
     assert r.returncode == 1 and 'leave "secret" out' in r.stderr, r.stderr
+
+
+def a_token_may_be_one_of_two_schemes(flow):
+    """Its keys are read and waited for as ever; who does not need them does not wait."""
+    key = Key(flow, "one")
+    publisher, sink = Publisher(flow, key), flow.sink()
+    source = publisher.source().replace("verify: {", "verify: [github, {").replace("} }", "}], secret: '%s' }" % SECRET)
+    publisher.special = {"status": 503}
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[source], workers=1)
+    assert p.post("/hooks/s", BODY, sign_github(BODY)).status == 200
+    assert p.post("/hooks/s", BODY, sign_github(BODY, "wrong")).status == 401
+    assert p.post("/hooks/s", BODY, key.google()).status == 503, "it may be genuine"
+    publisher.special = {}
+    wait_for(lambda: p.post("/hooks/s", BODY, key.google()).status == 200, "the keys to be read")
+    assert p.post("/hooks/s", BODY, {**sign_github(BODY, "wrong"), **key.google()}).status == 200
+    assert p.post("/hooks/s", BODY, {**sign_github(BODY), **key.google(aud="them")}).status == 200
+    assert p.post("/hooks/s", BODY, key.google(aud="them")).status == 401
+    sink.wait(4)

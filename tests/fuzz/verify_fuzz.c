@@ -1,6 +1,6 @@
-/* Signature schemes, presets and recipes: what verify_sign makes verifies, one flipped bit does
- * not, and nothing that was made up does. Handshakes of made-up requests: what is said back is
- * plain. */
+/* Signature schemes, presets and recipes, alone and in groups: what verify_sign makes verifies, one
+ * flipped bit does not, and nothing that was made up does. Handshakes of made-up requests: what is
+ * said back is plain. */
 #include "model/challenge.h"
 #include "model/verify.h"
 
@@ -82,11 +82,16 @@ static void take_recipe(struct take *t, struct verify_recipe *r)
 static const char *check(const struct verify *v, const struct fields *f, struct str body)
 {
     struct verify_input in = {STR("POST"), STR("/hooks/x"), f, body};
-    struct verify_verdict verdict = verify_check(v, &in, NOW_S);
+    struct verify_proof proof = {VERIFY_SCHEMES, 0};
+    struct verify_verdict verdict = verify_check_by(v, &in, NULL, NOW_S, &proof);
     ENSURE(verdict.reason == NULL || verdict.reason == VERIFY_BAD_SIGNATURE ||
            verdict.reason == VERIFY_STALE_TIMESTAMP);
     ENSURE(verdict.reason == NULL ? verdict.secret >= 0
                                   : verdict.detail != NULL && verdict.secret < 0);
+    ENSURE(verdict.reason == NULL ? proof.scheme < verify_scheme_count(v) &&
+                                        (proof.secrets >> verdict.secret & 1) != 0 &&
+                                        proof.secrets >> verify_secret_count(v) == 0
+                                  : proof.scheme == VERIFY_SCHEMES);
     return verdict.reason;
 }
 
@@ -140,6 +145,8 @@ static void sign(const struct verify *v, const struct verify_recipe *r, struct t
         ENSURE(check(v, &f, body) == NULL);
         if (verify_is_computed(v)) {
             flip(v, &f, body, &(struct take){t->at, t->n});
+        }
+        if (verify_is_computed(verify_scheme(v, 0))) { /* whose is the first field */
             flip_signature(v, &f, body, r->encoding == VERIFY_HEX, t);
         }
     }
@@ -177,15 +184,39 @@ static void knock(const struct verify *v, struct take *t)
     in.query = take_some(t, 255);
     (void)!fields_add(&f, take_some(t, 40), take_some(t, 255));
     in.request.body = (struct str){(const char *)t->at, t->n};
-    const struct challenge *c = challenge_find(verify_name(v), &in);
+    const struct verify *scheme;
+    const struct challenge *c = challenge_among(v, &in, &scheme);
     if (c != NULL) {
-        const char *why = challenge_answer(c, v, STR("tok"), &in, NOW_S, &out);
+        const char *why = challenge_answer(c, scheme, STR("tok"), &in, NOW_S, &out);
         ENSURE((why == NULL || out.len == 0) && !out.failed);
         for (size_t i = 0; i < out.len; i++) {
             ENSURE(out.at[i] >= 0x20 && out.at[i] <= 0x7e);
         }
     }
     buf_done(&out);
+}
+
+/* Beside it another scheme, whose secret and headers are its own; else it stays alone. */
+static struct verify *join(struct verify *v, bool all)
+{
+    static const struct verify_recipe recipe = {.name = {"hmac", 4},
+                                                .digest = CRYPT_SHA256,
+                                                .headers = {{"X-Beside", 8}},
+                                                .ts_headers = {{"X-Beside-Time", 13}},
+                                                .signed_text = {"{ts}.{body}", 11},
+                                                .past_s = 300,
+                                                .future_s = 300};
+    const struct str secret = STR("the other secret");
+    struct verify *both[2] = {v, NULL}, *group;
+    int bad;
+    ENSURE(verify_new(&both[1], &recipe, &secret, 1, NULL) == NULL);
+    const char *why = verify_group(&group, STR("a group"), both, 2, all, &bad);
+    ENSURE((why == NULL) == (group != NULL) && bad >= -1 && bad < 2);
+    if (why != NULL) {
+        verify_free(both[1]);
+        return v;
+    }
+    return group;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -211,6 +242,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     int bad;
     const char *why = verify_new(&v, r, secrets, 2, &bad);
     ENSURE((why == NULL) == (v != NULL) && bad >= -1 && bad < 2);
+    if (v != NULL && (which & 32) != 0) {
+        v = join(v, (which & 64) != 0);
+    }
     if (v != NULL) {
         sign(v, r, &t);
         if ((which & 4) != 0 && verify_is_computed(v)) { /* a token may be guessed */

@@ -114,7 +114,7 @@ static void check_request(struct str body)
     r.key_hosts[0] = STR("sns.us-east-1.amazonaws.com");
     ENSURE(verify_new(&v, &r, NULL, 0, NULL) == NULL);
     const struct verify_input in = {STR("POST"), STR("/"), &none, body};
-    struct verify_verdict verdict = verify_check_by(v, &in, NULL, 0);
+    struct verify_verdict verdict = verify_check_by(v, &in, NULL, 0, NULL);
     ENSURE(verdict.reason == VERIFY_BAD_SIGNATURE && verdict.detail != NULL);
     buf_init(&url, X509_URL);
     bool named = verify_key_name(v, &in, &url);

@@ -28,10 +28,18 @@ local function block(bytes)
     while step * 8 < bytes + 10 do step = step * 2 end
     return math.ceil((bytes + 10) / step) * step
 end
+-- An event's hash, as far as it is the same for all of its destinations.
+local function size(head, body)
+    return 285 + block(head) + (body > 0 and block(body) or 0)
+end
 -- A record in an event's hash and its place in a set.
 local held_bytes = 230
 local function size_of(n)
-    sizes[n] = sizes[n] or tonumber(call('HGET', base .. 'event:' .. n, 'z') or 0)
+    if not sizes[n] then
+        local event = base .. 'event:' .. n
+        local head = call('HSTRLEN', event, 'e')
+        sizes[n] = head == 0 and 0 or size(head, call('HSTRLEN', event, 'b'))
+    end
     return sizes[n]
 end
 local function enter(kind, field, name, n, score)
@@ -82,8 +90,11 @@ local function resize(n, bytes)
     sizes[n] = bytes
 end
 
+-- With the first record of an event comes what is not of one destination.
+local comes = {}
 local function record(n, name, text)
-    call('HSET', base .. 'event:' .. n, 'd:' .. name, text)
+    call('HSET', base .. 'event:' .. n, 'd:' .. name, text, unpack(comes))
+    comes = {}
     if not listed[name] then call('SADD', lanes_key, name) end
     listed[name] = true
 end
@@ -94,17 +105,13 @@ while i <= #ARGV do
     if op == 'set' then -- field, value
         call('HSET', settled_key, ARGV[i + 1], ARGV[i + 2])
         i = i + 3
-    elseif op == 'bare' or op == 'body' then -- n, id, t, src, m, h, and of a body: b
-        local n, body = ARGV[i + 1], op == 'body' and ARGV[i + 7]
-        local event = base .. 'event:' .. n
-        if size_of(n) == 0 or (body and call('HEXISTS', event, 'b') == 0) then
-            local bytes = 510 + block(#ARGV[i + 6]) + (body and block(#body) or 0)
-            resize(n, bytes)
-            call('HSET', event, 'id', ARGV[i + 2], 't', ARGV[i + 3], 'src', ARGV[i + 4],
-                       'm', ARGV[i + 5], 'h', ARGV[i + 6], 'z', bytes)
-            if body then call('HSET', event, 'b', body) end
+    elseif op == 'bare' or op == 'body' then -- n, head, and of a body: b; a record follows
+        local n, head, body = ARGV[i + 1], ARGV[i + 2], op == 'body' and ARGV[i + 3]
+        if size_of(n) == 0 or (body and call('HEXISTS', base .. 'event:' .. n, 'b') == 0) then
+            resize(n, size(#head, body and #body or 0))
+            comes = body and {'e', head, 'b', body} or {'e', head}
         end
-        i = i + (body and 8 or 7)
+        i = i + (body and 4 or 3)
     elseif op == 'park' then -- n, destination, due, record
         record(ARGV[i + 1], ARGV[i + 2], ARGV[i + 4])
         leave('dead:', 'x:', ARGV[i + 2], ARGV[i + 1])

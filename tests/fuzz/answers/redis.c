@@ -633,11 +633,8 @@ static void say_config(struct answering *a)
 
 static void say_field(struct answering *a, struct str name)
 {
-    say_text(a, str_eq(name, STR("id"))       ? "018bcfe5-6800-7000-8000-0100000000ff"
-                : str_eq(name, STR("t"))      ? "1700000000000"
-                : str_eq(name, STR("src"))    ? "s"
-                : str_eq(name, STR("m"))      ? "POST /hooks/s"
-                : str_eq(name, STR("h"))      ? "content-type: text/plain\r\n"
+    say_text(a, str_eq(name, STR("e")) ? "018bcfe5-6800-7000-8000-0100000000ff 1700000000000 "
+                                         "s POST /hooks/s\ncontent-type: text/plain\r\n"
                 : str_starts(name, STR("d:")) ? "1 1699999999000 1699999999000 1700000000000 "
                                                 "1699999999000 503 0 status_5xx"
                                               : "body");
@@ -654,9 +651,9 @@ static void say_fields(struct answering *a)
 
 static void say_pairs(struct answering *a)
 {
-    static const char *const names[] = {"id", "t", "src", "m", "d:a"};
-    say_list(a, 10);
-    for (int i = 0; i < 5; i++) {
+    static const char *const names[] = {"e", "b", "d:a"};
+    say_list(a, 6);
+    for (int i = 0; i < 3; i++) {
         say_text(a, names[i]);
         say_field(a, str_of(names[i]));
     }

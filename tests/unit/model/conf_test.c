@@ -62,8 +62,8 @@ static void the_simplest_file_has_every_default(void **state)
     assert_int_equal(s->body_bytes, 1024 * 1024);
     assert_int_equal(s->respond_status, 200);
     room_text(s->respond_body, "{}", "body");
-    room_text(s->event_type.pointer, "/type", "type");
-    room_text(s->delivery_id.pointer, "/id", "id");
+    room_text(s->events[0].type.pointer, "/type", "type");
+    room_text(s->events[0].id.pointer, "/id", "id");
     assert_false(s->keep_unrouted);
 
     const struct conf_destination *d = conf_find_destination(c, STR("ledger"));
@@ -156,8 +156,8 @@ static void a_full_file_is_read(void **state)
     assert_true(conf_takes_method(s, STR("GET")) && !conf_takes_method(s, STR("POST")));
     s = conf_find_source(c, STR("erp"));
     room_text(verify_name(s->verify), "hmac", "verify");
-    room_text(s->event_type.header, "X-Erp-Event", "type");
-    room_text(s->delivery_id.pointer, "/meta/id", "id");
+    room_text(s->events[0].type.header, "X-Erp-Event", "type");
+    room_text(s->events[0].id.pointer, "/meta/id", "id");
     assert_int_equal(s->respond_status, 202);
     assert_int_equal(s->body_bytes, 2 << 20);
     const struct conf_destination *a = &c->destinations[0], *b = &c->destinations[1];

@@ -130,6 +130,46 @@ static void renders_end_to_end_fields_only(void **state)
     buf_done(&out);
 }
 
+static void a_head_is_all_but_the_body(void **state)
+{
+    (void)state;
+    struct event_parts parts = {.journal = 7,
+                                .n = 9,
+                                .received_ms = 1700000000000,
+                                .source = STR("stripe"),
+                                .method = STR("POST"),
+                                .target = STR("/hooks/stripe?a=1"),
+                                .headers = STR("A: b\r\nC: \xff\r\n"),
+                                .body = STR("{}")};
+    struct event *e = event_new(&parts);
+    struct buf head;
+    buf_init(&head, 4096);
+    event_put_head(e, &head);
+    struct event_parts read = {.n = 9, .body = e->body};
+    assert_true(event_get_head(buf_str(&head), &read));
+    struct event *again = event_new(&read);
+    assert_memory_equal(again->id, e->id, EVENT_ID_LEN);
+    assert_int_equal(again->received_ms, 1700000000000);
+    assert_true(str_eq(again->source, e->source) && str_eq(again->method, e->method));
+    assert_true(str_eq(again->target, e->target) && str_eq(again->headers, e->headers));
+    for (size_t n = 0; buf_str(&head).at[n] != '\n'; n++) { /* cut short: none */
+        assert_false(event_get_head((struct str){head.at, n}, &read));
+    }
+    static const char *const foreign[] = {
+        "",
+        "\n",
+        "018bcfe5-6800-7000-8000-0100000000ff 1700000000000 s POST\n",
+        "018bcfe5-6800-7000-8000-0100000000ff  s POST /\n",
+        "018bcfe5-6800-7000-8000-0100000000ff -1 s POST /\n",
+        "018bcfe5-6800-7000-8000-0100000000f 1700000000000 s POST /\n"};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        assert_false(event_get_head(str_of(foreign[i]), &read));
+    }
+    buf_done(&head);
+    event_unref(e);
+    event_unref(again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +177,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_not_an_id),
         cmocka_unit_test(holds_everything_in_one_allocation),
         cmocka_unit_test(renders_end_to_end_fields_only),
+        cmocka_unit_test(a_head_is_all_but_the_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

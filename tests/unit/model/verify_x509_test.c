@@ -64,7 +64,7 @@ static struct verify_verdict check(const struct verify *v, const char *body,
     static const struct fields none;
     const struct verify_input in = {STR("POST"), STR("/"), fields == NULL ? &none : fields,
                                     str_of(body)};
-    return verify_check_by(v, &in, keys, 0);
+    return verify_check_by(v, &in, keys, 0, NULL);
 }
 
 static struct jwks *aws_keys(void)
@@ -131,6 +131,7 @@ static void names_the_certificate_and_the_url(void **state)
 {
     (void)state;
     static const struct fields none;
+    static const struct verify_proof proof;
     struct verify *v = sns_for(AWS_TOPIC);
     struct buf url;
     struct verify_input in = {STR("POST"), STR("/"), &none, str_of(aws_unsubscription)};
@@ -138,17 +139,17 @@ static void names_the_certificate_and_the_url(void **state)
     assert_true(verify_key_name(v, &in, &url));
     room_text(buf_str(&url), AWS_URL, "certificate");
     buf_clear(&url);
-    assert_int_equal(verify_control(v, &in, &url), VERIFY_FAREWELL);
+    assert_int_equal(verify_control(v, &proof, &in, &url), VERIFY_FAREWELL);
     assert_int_equal(url.len, 0);
     in.body = str_of(aws_notification);
-    assert_int_equal(verify_control(v, &in, &url), VERIFY_EVENT);
+    assert_int_equal(verify_control(v, &proof, &in, &url), VERIFY_EVENT);
     in.body = STR("{}");
     assert_false(verify_key_name(v, &in, &url));
-    assert_int_equal(verify_control(v, &in, &url), VERIFY_EVENT);
+    assert_int_equal(verify_control(v, &proof, &in, &url), VERIFY_EVENT);
     in.body = STR("{\"Type\":\"SubscriptionConfirmation\",\"MessageId\":\"1\",\"TopicArn\":\"a\","
                   "\"Timestamp\":\"t\",\"Message\":\"m\",\"Token\":\"k\",\"SubscribeURL\":\"https:"
                   "//x/\",\"SignatureVersion\":\"1\",\"Signature\":\"\",\"SigningCertURL\":\"u\"}");
-    assert_int_equal(verify_control(v, &in, &url), VERIFY_CONFIRM);
+    assert_int_equal(verify_control(v, &proof, &in, &url), VERIFY_CONFIRM);
     room_text(buf_str(&url), "https://x/", "URL");
     buf_done(&url);
     verify_free(v);
@@ -219,6 +220,42 @@ static void reads_from_its_provider_only(void **state)
     assert_non_null(
         verify_confirm_place(v, STR("https://c.example/?Action=ConfirmSubscription&T=a"), &at));
     assert_non_null(verify_confirm_place(v, STR("https://a.example/?Action=Unsubscribe&T=a"), &at));
+    verify_free(v);
+}
+
+/* Beside another scheme: its keys are still found, and only what SNS has signed is its word. */
+static void may_stand_in_a_group(void **state)
+{
+    (void)state;
+    struct verify *schemes[2], *v, *twice[2], *none;
+    struct jwks *keys = aws_keys();
+    const struct str secret = STR("token");
+    struct verify_recipe r = *verify_preset(STR("gitlab"));
+    struct verify_proof proof;
+    struct fields fields = {.n = 0};
+    struct buf text;
+    struct verify_place at;
+    buf_init(&text, 2048);
+    assert_null(verify_new(&schemes[0], &r, &secret, 1, NULL));
+    schemes[1] = sns_for(AWS_TOPIC);
+    assert_null(verify_group(&v, STR("both"), schemes, 2, false, NULL));
+    struct verify_input in = {STR("POST"), STR("/"), &fields, str_of(aws_unsubscription)};
+    assert_ptr_equal(verify_check_by(v, &in, NULL, 0, &proof).detail, VERIFY_UNKNOWN_CERTIFICATE);
+    assert_true(verify_key_name(v, &in, &text));
+    assert_null(verify_key_place(v, buf_str(&text), &at));
+    assert_null(verify_check_by(v, &in, keys, 0, &proof).reason);
+    assert_int_equal(verify_control(v, &proof, &in, &text), VERIFY_FAREWELL);
+    assert_true(fields_add(&fields, STR("X-Gitlab-Token"), secret));
+    assert_null(verify_check_by(v, &in, keys, 0, &proof).reason);
+    assert_int_equal(proof.scheme, 0);
+    assert_int_equal(verify_control(v, &proof, &in, &text), VERIFY_EVENT);
+    twice[0] = sns_for(AWS_TOPIC);
+    assert_null(verify_new(&twice[1], verify_preset(STR("plaid")), NULL, 0, NULL));
+    assert_non_null(verify_group(&none, STR("both"), twice, 2, false, NULL));
+    verify_free(twice[0]);
+    verify_free(twice[1]);
+    jwks_free(keys);
+    buf_done(&text);
     verify_free(v);
 }
 
@@ -318,15 +355,16 @@ static void a_replay_is_known_by_all_that_is_signed(void **state)
 {
     (void)state;
     struct paypal p;
+    static const struct verify_proof proof;
     unsigned char first[CRYPT_DIGEST_MAX], again[CRYPT_DIGEST_MAX];
     paypal_open(&p);
     struct verify_input in = {STR("POST"), STR("/"), &p.fields, STR(PAYPAL_BODY)};
-    verify_signed_digest(p.v, &in, first);
+    verify_signed_digest(p.v, &proof, &in, first);
     in.target = STR("/other");
-    verify_signed_digest(p.v, &in, again);
+    verify_signed_digest(p.v, &proof, &in, again);
     assert_memory_equal(first, again, 32);
     in.body = STR("{}");
-    verify_signed_digest(p.v, &in, again);
+    verify_signed_digest(p.v, &proof, &in, again);
     assert_memory_not_equal(first, again, 32);
     paypal_close(&p);
 }
@@ -356,7 +394,7 @@ static void a_token_names_the_key_that_is_asked_for(void **state)
         assert_true(fields_add(&fields, STR("Plaid-Verification"), str_of(text)));
         const struct verify_input in = {STR("POST"), STR("/"), &fields, STR("{}")};
         assert_int_equal(verify_key_name(v, &in, &name), i == 0);
-        struct verify_verdict verdict = verify_check_by(v, &in, NULL, 0);
+        struct verify_verdict verdict = verify_check_by(v, &in, NULL, 0, NULL);
         assert_int_equal(verdict.detail == VERIFY_UNKNOWN_KEY, i == 0);
     }
     room_text(buf_str(&name), "k1", "name");
@@ -412,6 +450,7 @@ int main(void)
         cmocka_unit_test(only_its_topic_may_send),
         cmocka_unit_test(names_the_certificate_and_the_url),
         cmocka_unit_test(reads_from_its_provider_only),
+        cmocka_unit_test(may_stand_in_a_group),
         cmocka_unit_test(takes_what_paypal_signs),
         cmocka_unit_test(each_header_of_paypal_counts_once),
         cmocka_unit_test(a_replay_is_known_by_all_that_is_signed),

@@ -140,15 +140,15 @@ struct worker {
     struct secret_use *secret_uses; /* secrets.c */
     /* By source, NULL for those that need none; NULL before start. */
     struct jwks_feed **jwks;
-    struct keyring **keyrings;  /* keyring.c */
-    struct fetch *fetches;   /* that run */
-    struct log_cap refusals; /* of refused requests: nobody outside may fill the log */
-    struct log_cap broken;   /* of what was no request: TLS on a plain port, and such */
-    bool former_asked;       /* what a former life left was looked at */
-    bool pauses_known;       /* which destinations are; until then every lane stands */
-    int64_t pauses_until_ms; /* boot clock: so long that is waited for; 0: Redis is not up yet */
-    bool stopping;           /* a signal came: /readyz is red */
-    bool draining;           /* no attempt starts, no append is taken */
+    struct keyring **keyrings; /* keyring.c */
+    struct fetch *fetches;     /* that run */
+    struct log_cap refusals;   /* of refused requests: nobody outside may fill the log */
+    struct log_cap broken;     /* of what was no request: TLS on a plain port, and such */
+    bool former_asked;         /* what a former life left was looked at */
+    bool pauses_known;         /* which destinations are; until then every lane stands */
+    int64_t pauses_until_ms;   /* boot clock: so long that is waited for; 0: Redis is not up yet */
+    bool stopping;             /* a signal came: /readyz is red */
+    bool draining;             /* no attempt starts, no append is taken */
 };
 
 /* --- worker.c: its life; all on its own thread, but for init before that runs and done after */

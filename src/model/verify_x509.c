@@ -5,8 +5,6 @@
 #include "base/crc32.h"
 #include "base/log.h"
 
-#include <string.h>
-
 #define TEXT_CEILING (8 << 20) /* twice what pick_open takes */
 
 const char VERIFY_UNKNOWN_CERTIFICATE[] =
@@ -27,10 +25,11 @@ const char *verify_x509_recipe(const struct verify_recipe *r)
 /* Nothing that a server, or a cache on the way, could take for another path. */
 static bool is_plain_target(struct str s, bool query)
 {
+    const struct str marks = query ? STR("/-_.~?&=:%+") : STR("/-_.");
     for (size_t i = 0; i < s.len; i++) {
         char c = s.at[i];
         bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!word && strchr(query ? "/-_.~?&=:%+" : "/-_.", c) == NULL) {
+        if (!word && !str_has(marks, c)) {
             return false;
         }
         if (!query && (c == '.' || c == '/') && i > 0 &&

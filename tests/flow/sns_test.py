@@ -117,7 +117,7 @@ def reads_no_certificate_from_elsewhere(flow):
                 "https://localhost/one.pem", "https://%s@evil.example/one.pem" % ours, "https://evil@%s/one.pem" % ours,
                 "https://%s/one.pem?x" % ours, "https://%s/one.pem#.pem" % ours, "https://%s/../one.pem" % ours, "https://%s/%%6fne.pem" % ours,
                 "https://%s/one" % ours, "https://%s" % ours, "https://%s.evil.example/one.pem" % ours, "//%s/one.pem" % ours,
-                "https://%s/%s.pem" % (ours, "o" * 300), "https://%s/a\\one.pem" % ours, "", 7, None,
+                "https://%s/%s.pem" % (ours, "o" * 300), "https://%s/a\\one.pem" % ours, "https://%s/one\0.pem" % ours, "https://%s/one\n.pem" % ours, "", 7, None,
                 "https://sns.eu-central-1.amazonaws.com/one.pem"):
         assert _post(p, amazon.message(after={"SigningCertURL": url})) == 401, url
     assert not amazon.requests and not other.connections

@@ -51,8 +51,9 @@ static void check_place(const struct verify_recipe *r, struct str url, struct ve
     struct str host = r->key_hosts[at->host];
     ENSURE(at->host < 2 && url.len == 8 + host.len + at->target.len && !at->posts);
     ENSURE(memcmp(url.at, "https://", 8) == 0 && memcmp(url.at + 8, host.at, host.len) == 0);
-    ENSURE(memchr(at->target.at, '\r', at->target.len) == NULL &&
-           memchr(at->target.at, ' ', at->target.len) == NULL);
+    for (size_t i = 0; i < at->target.len; i++) {
+        ENSURE(at->target.at[i] > 0x20 && at->target.at[i] < 0x7f);
+    }
 }
 
 static void find_place(struct str url)

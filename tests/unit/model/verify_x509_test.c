@@ -214,6 +214,8 @@ static void reads_from_its_provider_only(void **state)
             fail_msg("taken: %s", bad[i]);
         }
     }
+    assert_non_null(verify_key_place(v, STR("https://a.example/p/x\0y"), &at));
+    assert_non_null(verify_key_place(v, STR("https://a.example/p/x\n"), &at));
     assert_null(
         verify_confirm_place(v, STR("https://a.example/?Action=ConfirmSubscription&T=a%20"), &at));
     room_text(at.target, "/?Action=ConfirmSubscription&T=a%20", "target");

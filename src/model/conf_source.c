@@ -53,7 +53,7 @@ static void build_pick(struct conf_reader *r, const struct file_source *s, const
 /* What the file says itself is so whichever scheme took an event: one source is one sender. */
 static void build_events(struct conf_reader *r, struct file_source *s)
 {
-    struct conf_event own = {.dedupe_key = {STR_NONE, STR_NONE}};
+    struct conf_event own = {.dedupe_key = {.header = STR_NONE}};
     build_pick(r, s, "event", "type", s->event_type, &own.type);
     build_pick(r, s, "event", "id", s->event_id, &own.id);
     if (!str_eq(s->dedupe_key, STR("signed"))) {

@@ -44,6 +44,15 @@ bool crypt_public_check_by(const struct crypt_public *k, enum crypt_digest d, st
 /* The same for a signature of P-256 that is r || s. */
 bool crypt_public_check_pair(const struct crypt_public *k, struct str text, struct str pair);
 
+/* A private key in PEM, without a passphrase: to sign as somebody else would. */
+struct crypt_private;
+struct crypt_private *crypt_private_new(enum crypt_public_kind kind, struct str pem); /* or NULL */
+void crypt_private_free(struct crypt_private *k);
+/* What crypt_public_check takes, or, of `pair`, crypt_public_check_pair; its length, 0: OpenSSL has
+ * refused. */
+size_t crypt_private_sign(const struct crypt_private *k, struct str text, bool pair,
+                          unsigned char out[CRYPT_RSA_MAX]);
+
 bool crypt_equal(const void *a, const void *b, size_t n); /* constant time */
 void crypt_random(void *out, size_t n);                   /* aborts if the system has none */
 uint64_t crypt_random_u64(void);

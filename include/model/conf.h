@@ -100,6 +100,7 @@ struct conf_source {
     int64_t dedupe_ms;       /* how long one is remembered; 0: no dedupe */
     unsigned respond_status; /* 200 */
     struct str respond_body; /* {} */
+    bool respond_plain;      /* which is a text, not JSON */
 };
 
 struct conf_destination {

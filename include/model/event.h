@@ -45,10 +45,10 @@ struct event *event_ref(struct event *e);
 void event_unref(struct event *e);
 size_t event_bytes_alive(void); /* of all events of the process: what limits.memory bounds */
 
-/* All of an event but its body and its destinations, as one text: what Redis holds of a parked one.
- * "<id> <received, ms> <source> <method> <target>\n", then its fields. */
-void event_put_head(const struct event *e, struct buf *out);
-/* The other way round, into texts that point into `head`; the rest of `out` stays. False: foreign. */
+/* Redis holds of a parked event a head, "<id> <received, ms> <source> <method> <target>\n" and then
+ * its fields, and its body. This is the line; none of its words has a blank. */
+void event_put_line(const struct event *e, struct buf *out);
+/* A head, into texts that point into it; the rest of `out` stays. False: foreign. */
 bool event_get_head(struct str head, struct event_parts *out) MUST_CHECK;
 
 void event_id_encode(char out[EVENT_ID_LEN], uint64_t journal, uint64_t n, int64_t ms);

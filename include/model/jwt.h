@@ -62,6 +62,7 @@ struct jwt_rules {
     struct str email; /* what email must be, and email_verified say; empty: anything */
     struct str has;   /* a claim that must be there: tells such tokens from others by that key */
     struct jwt_bond body, url; /* claims that must be of this body, and of this URL */
+    bool canonical;            /* what it calls the URL is Atlassian's: method, path and query */
     bool expires;              /* exp must be there; it is looked at in any case */
     int64_t leeway_s;          /* how far off another clock may be */
     int64_t max_age_s;         /* since iat, which must be there then; 0: as old as exp lets it */
@@ -77,8 +78,17 @@ struct jwt_facts {
 const char *jwt_check_claims(struct str claims, const struct jwt_rules *r,
                              const struct jwt_facts *f, bool *stale) MUST_CHECK;
 
-/* Appends a token that these rules take, of the lifetime `life_s`; `id` (jti) may be empty. */
-void jwt_sign(struct buf *out, const struct jwt_rules *r, const struct jwt_facts *f,
-              enum jwt_algorithm a, struct crypt_key *k, struct str id, int64_t life_s);
+/* By what a token is signed: a secret's HMAC, or a private key. */
+struct jwt_signer {
+    enum jwt_algorithm algorithm;
+    struct crypt_key *secret;
+    const struct crypt_private *key;
+};
+
+/* Appends a token of these claims; and one that these rules take, of the lifetime `life_s`, whose
+ * `id` (jti) may be empty. False: the key does not sign. */
+bool jwt_sign_claims(struct buf *out, const struct jwt_signer *by, struct str claims) MUST_CHECK;
+bool jwt_sign(struct buf *out, const struct jwt_rules *r, const struct jwt_facts *f,
+              const struct jwt_signer *by, struct str id, int64_t life_s) MUST_CHECK;
 
 #endif

@@ -11,6 +11,7 @@ struct pick {
     struct str pointer;   /* JSON pointer into the body (RFC 6901), empty: none */
     /* Both: "header.pointer" joined by a dot (GitHub: issues.opened), the header alone when the
      * body has no such text. */
+    struct str form; /* the form's field that is this JSON; empty: it is the body */
 };
 
 bool pick_is_set(const struct pick *p); /* does it name a place? */

@@ -31,8 +31,15 @@ enum verify_kind {
     VERIFY_NONE,    /* nothing is verified; only ever by being asked for */
 };
 enum verify_encoding { VERIFY_HEX, VERIFY_BASE64, VERIFY_BASE64URL };
-/* EITHER: its own characters, and, without the prefix, what they decode to as base64. */
-enum verify_key { VERIFY_KEY_RAW, VERIFY_KEY_BASE64, VERIFY_KEY_HEX, VERIFY_KEY_EITHER };
+/* EITHER: its own characters, and, without the prefix, what they decode to as base64. PAIR: a
+ * public name, a colon, and what the key is the SHA-1 of. */
+enum verify_key {
+    VERIFY_KEY_RAW,
+    VERIFY_KEY_BASE64,
+    VERIFY_KEY_HEX,
+    VERIFY_KEY_EITHER,
+    VERIFY_KEY_PAIR
+};
 
 #define VERIFY_HOSTS 8 /* that keys may be read from */
 #define VERIFY_NAMES 8 /* names in a list of headers */
@@ -49,12 +56,16 @@ struct verify_recipe {
     struct str sig_key, ts_key;       /* keys of signatures and timestamp, when kv_sep splits */
     enum verify_encoding encoding;
     /* Literals and {body} {ts} {id} {url} {method}; {secret}, of HASH. What presets need besides:
-     * {query}, with its '?'; {form}, all fields of one in order, names and values; {/a/b},
-     * what is there in a JSON body. */
+     * {query}, with its '?'; {/a/b}, what is there in a JSON body; and one text of those that
+     * model/verify_body.c and model/verify_canonical.c build, such as {form}. */
     struct str signed_text;
+    bool builds; /* it may hold such a text, as what its provider leaves unsigned is known */
     /* Where the signature is in a JSON body instead of a header, from every element of the list at
      * `each` (empty: from the whole body); there {/a/b} begins, too. */
     struct str sig_pointer, each;
+    struct str json_field; /* the form's field that is this JSON; empty: it is the body */
+    struct str sig_field;  /* the form's field that is what else is in a header */
+    struct str parameter;  /* of TOKEN: the query's that it is in, instead of a header */
     struct str
         body_hash; /* the query's parameter that is the body's SHA-256, where it is no form */
     /* The timestamp, unless ts_key names it: a header, the first that is there, or a field of the
@@ -179,7 +190,8 @@ enum jwt_algorithm verify_algorithm(const struct verify *v);
 /* The HMAC of `text` by the first secret, for answers to handshakes; its length in bytes, 0 where
  * the scheme has no such key, and of a group: a handshake is one scheme's. */
 size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRYPT_DIGEST_MAX]);
-bool verify_learns(const struct verify *v); /* ... and the file gave none */
+struct str verify_public_name(const struct verify *v); /* of the first secret, if it has one */
+bool verify_learns(const struct verify *v);            /* ... and the file gave none */
 /* The same scheme with that secret. NULL, or a sentence that says why it cannot be. */
 const char *verify_with(const struct verify *v, struct str secret, struct verify **out) MUST_CHECK;
 /* Does it vouch for the event, or does it but show a token? A group: where any may, each of them
@@ -202,9 +214,27 @@ void verify_secret_id(const struct verify *v, size_t i, char out[VERIFY_SECRET_I
 size_t verify_newest(const struct verify *v, size_t i);
 struct str verify_name(const struct verify *v); /* "stripe", "hmac", "none" */
 
-/* Signs `body` as the provider would, for `penstock send` and tests: appends to `fields` the
- * headers (bytes live in `out`). Where any of several schemes may, the first signs; where all must,
- * all do. NULL, or why it cannot. */
+/* A request that is to be signed. */
+struct verify_signing {
+    struct verify_input request; /* its fields: those that it has before */
+    int64_t now_s;
+    struct str delivery_id; /* may be empty where none is signed */
+    struct str key;         /* PEM, where its sender has a private key; else empty */
+};
+/* Signs as the provider would, for `penstock send` and tests: appends to `fields` the headers
+ * (bytes live in `out`). Where any of several schemes may, the first signs; where all must, all do,
+ * but for what verify_seal is for. NULL, or why it cannot. */
+const char *verify_sign_request(const struct verify *v, const struct verify_signing *s,
+                                struct fields *fields, struct buf *out) MUST_CHECK;
+/* Is a signature of those who sign inside of the body? Then verify_seal goes first. */
+bool verify_seals(const struct verify *v);
+/* Appends the body that its provider makes of an event, which is JSON (Braintree's: XML), signed;
+ * and its media type. `key` as above. NULL, or why it cannot. */
+const char *verify_seal(const struct verify *v, struct str event, struct str key, struct buf *out,
+                        struct buf *type) MUST_CHECK;
+/* Where the secret is in the query: appends it to a target, by which the request is sent. */
+void verify_sign_target(const struct verify *v, struct buf *target);
+/* The same as verify_sign_request, of a request that has nothing but a method and JSON. */
 const char *verify_sign(const struct verify *v, struct str method, struct str body, int64_t now_s,
                         struct str delivery_id, struct fields *fields, struct buf *out) MUST_CHECK;
 

@@ -15,7 +15,7 @@ enum verify_part_kind {
     PART_METHOD,
     PART_SECRET,
     PART_QUERY,
-    PART_FORM,
+    PART_BUILT,
     PART_POINTER, /* `literal` is the pointer */
 };
 
@@ -24,11 +24,16 @@ struct verify_part {
     struct str literal;
 };
 
+struct verify_claim;
+/* Appends a text of the request for a template; NULL, or why it cannot be genuine. */
+typedef const char *verify_builder(const struct verify *v, const struct verify_input *in,
+                                   const struct verify_claim *c, struct buf *out);
+
 struct verify_secret {
     struct crypt_key *hmac[CRYPT_DIGESTS]; /* of those that are used */
     struct crypt_key *decoded;             /* of VERIFY_KEY_EITHER: the other key, or NULL */
     struct crypt_public *public;
-    struct str text; /* kept for HASH, TOKEN and BASIC; ours, wiped */
+    struct str text; /* kept for HASH, TOKEN and BASIC, and a PAIR's name; ours, wiped */
     char id[VERIFY_SECRET_ID + 1];
 };
 
@@ -37,6 +42,7 @@ struct verify {
     struct verify_part parts[VERIFY_PARTS];
     size_t part_count;
     bool needs_ts, needs_id;
+    verify_builder *build; /* NULL: none */
     struct verify_secret secrets[VERIFY_SECRETS];
     size_t secret_count;
     struct verify *schemes[VERIFY_SCHEMES]; /* of a group, which has nothing above but a name */
@@ -71,21 +77,41 @@ struct verify_verdict verify_claim_age(struct verify_claim *c, const struct veri
 
 /* What a template's placeholders stand for; timestamp and id as received, never formatted anew. */
 struct verify_values {
-    struct str method, body, ts, id, secret, query, form;
+    struct str method, body, ts, id, secret, query, built;
     struct yyjson_val *from; /* where pointers begin */
     char digits[VERIFY_PARTS][24];
 };
 /* The signed text in pieces; how many. */
 size_t verify_fill(const struct verify *v, struct verify_values *values,
                    struct str out[VERIFY_PARTS]);
-/* Does one of the signatures come of this secret? */
-bool verify_matches(const struct verify *v, const struct verify_secret *s,
-                    const struct verify_claim *c, struct verify_values *values);
+/* Which secret one of the signatures comes of, -1: none. */
+int verify_match(const struct verify *v, const struct verify_claim *c,
+                 struct verify_values *values);
+/* What a template's placeholders stand for in this request. NULL, or why it cannot be genuine;
+ * `built` is the caller's to free. */
+const char *verify_put_values(const struct verify *v, const struct verify_input *in,
+                              const struct verify_claim *c, struct buf *built,
+                              struct verify_values *out);
+/* ---- of those who sign (model/verify_sign.c, verify_seal.c) ---- */
+
+size_t verify_signers(const struct verify *v); /* how many schemes, from the first on, sign */
+/* In the recipe's encoding. */
+void verify_put_bytes(const struct verify_recipe *r, const unsigned char *bytes, size_t len,
+                      struct buf *out);
+/* The private key of those who have one; NULL for others. NULL, or why it is none. `out` may be
+ * NULL. */
+const char *verify_private_key(const struct verify *v, struct str pem, struct crypt_private **out);
+void verify_put_escaped(struct str s, struct buf *out); /* as queries and forms write it */
+/* The least that a list of signed headers ({canonical}) holds. */
+extern const struct field VERIFY_SIGNED_HEADERS;
 /* verify_body.c: a signature that is in the body. */
 struct verify_verdict verify_body_check(const struct verify *v, const struct verify_input *in);
-/* Of a form (application/x-www-form-urlencoded): "name" "value" of all fields, sorted by name;
- * nothing of any other body. */
-void verify_put_form(const struct verify_input *in, struct buf *out);
+/* What templates call {form}, {params} and {payload}; verify_canonical.c: {manifest} and
+ * {canonical}. */
+verify_builder verify_build_form, verify_build_params, verify_build_payload;
+verify_builder verify_build_manifest, verify_build_canonical;
+/* Of a token that vouches for a request but its body: method, path behind that of `base`, query. */
+bool verify_put_query_hash(const struct verify_input *in, struct str base, struct buf *out);
 /* NULL, or why the body is not the one that the query vouches for. */
 const char *verify_body_hash(const struct verify *v, const struct verify_input *in);
 /* A digest of what the signatures in the body cover. */
@@ -114,9 +140,10 @@ struct verify_verdict verify_jwt_check(const struct verify *v, const struct veri
  * ways. */
 struct str verify_jwt_signed(const struct verify *v, const struct verify_input *in);
 bool verify_jwt_name(const struct verify *v, const struct verify_input *in, struct buf *kid);
-/* Appends the value of its header; NULL, or why it cannot. */
-const char *verify_jwt_sign(const struct verify *v, struct str body, int64_t now_s,
-                            struct str delivery_id, struct buf *out) MUST_CHECK;
+/* Appends the value of its header; NULL, or why it cannot. `key`: of what is not signed by a
+ * secret. */
+const char *verify_jwt_sign(const struct verify *v, const struct verify_signing *s,
+                            const struct crypt_private *key, struct buf *out) MUST_CHECK;
 
 /* Is it one whose sender has its keys to be read? A group has one at most. */
 bool verify_reads_keys(const struct verify *v);

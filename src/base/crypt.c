@@ -320,6 +320,78 @@ bool crypt_public_check_pair(const struct crypt_public *k, struct str text, stru
     return good;
 }
 
+struct crypt_private {
+    EVP_PKEY *key;
+    const EVP_MD *md; /* NULL: of Ed25519 */
+};
+
+/* Whoever signs here is nobody's daemon: it is not asked for a passphrase. */
+static int no_passphrase(char *out, int size, int writes, void *user)
+{
+    (void)out, (void)size, (void)writes, (void)user;
+    return -1;
+}
+
+struct crypt_private *crypt_private_new(enum crypt_public_kind kind, struct str pem)
+{
+    if (pem.len > INT32_MAX) {
+        return NULL;
+    }
+    BIO *bio = BIO_new_mem_buf(pem.at, (int)pem.len);
+    ENSURE(bio != NULL);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    BIO_free(bio);
+    struct crypt_public *same = keep_public(kind, key);
+    if (same == NULL) {
+        return NULL;
+    }
+    struct crypt_private *k = calloc(1, sizeof *k);
+    ENSURE(k != NULL);
+    *k = (struct crypt_private){same->key, same->md};
+    free(same);
+    return k;
+}
+
+void crypt_private_free(struct crypt_private *k)
+{
+    if (k != NULL) {
+        EVP_PKEY_free(k->key);
+        free(k);
+    }
+}
+
+/* r || s of a signature in DER; both of the same width. */
+static size_t pair_of(const unsigned char *der, size_t n, unsigned char out[CRYPT_PAIR])
+{
+    ECDSA_SIG *numbers = d2i_ECDSA_SIG(NULL, &der, (long)n);
+    ENSURE(numbers != NULL);
+    int half = CRYPT_PAIR / 2;
+    ENSURE(BN_bn2binpad(ECDSA_SIG_get0_r(numbers), out, half) == half &&
+           BN_bn2binpad(ECDSA_SIG_get0_s(numbers), out + half, half) == half);
+    ECDSA_SIG_free(numbers);
+    return CRYPT_PAIR;
+}
+
+size_t crypt_private_sign(const struct crypt_private *k, struct str text, bool pair,
+                          unsigned char out[CRYPT_RSA_MAX])
+{
+    unsigned char der[CRYPT_RSA_MAX];
+    size_t n = sizeof der;
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    ENSURE(c != NULL && EVP_DigestSignInit(c, NULL, k->md, NULL, k->key) == 1);
+    bool ok = EVP_DigestSign(c, der, &n, (const unsigned char *)text.at, text.len) == 1;
+    EVP_MD_CTX_free(c);
+    ERR_clear_error();
+    if (!ok) {
+        return 0;
+    }
+    if (pair) {
+        return pair_of(der, n, out);
+    }
+    memcpy(out, der, n);
+    return n;
+}
+
 bool crypt_equal(const void *a, const void *b, size_t n)
 {
     return CRYPTO_memcmp(a, b, n) == 0;

@@ -91,6 +91,7 @@ static void put_secret(const struct verify_recipe *r, struct buf *out)
     const char *form = r->key == VERIFY_KEY_HEX      ? "in hex"
                        : r->key == VERIFY_KEY_BASE64 ? "in base64"
                        : r->key == VERIFY_KEY_EITHER ? "as it is, or in base64"
+                       : r->key == VERIFY_KEY_PAIR   ? "public key:private key"
                                                      : "as it is";
     buf_printf(out, "%s",
                has_public_key(r)         ? "the provider's public key, "
@@ -142,7 +143,13 @@ static void put_place(const struct verify_recipe *r, struct buf *out)
     } else if (r->x509.sns) {
         buf_add_str(out, STR("body./Signature"));
     }
-    if (r->kv_sep != '\0') {
+    if (r->sig_field.len > 0) {
+        buf_printf(out, "the form's %.*s, behind the public key", STR_ARG(r->sig_field));
+    } else if (r->parameter.len > 0) {
+        buf_printf(out, "the query's %.*s", STR_ARG(r->parameter));
+    } else if (r->json_field.len > 0) {
+        buf_printf(out, "the form's %.*s", STR_ARG(r->json_field));
+    } else if (r->kv_sep != '\0') {
         buf_printf(out, ", behind %.*s%c", STR_ARG(r->sig_key), r->kv_sep);
     }
 }
@@ -196,7 +203,7 @@ static void put_bond(const struct jwt_bond *b, const char *of, struct buf *out)
 static void put_claims(const struct verify_recipe *r, struct buf *out)
 {
     put_bond(&r->jwt.body, "body", out);
-    put_bond(&r->jwt.url, "URL", out);
+    put_bond(&r->jwt.url, r->jwt.canonical ? "method, path and query" : "URL", out);
     if (r->jwt.issuer.len > 0) {
         buf_printf(out, "%siss: %.*s", out->len > 0 ? "; " : "", STR_ARG(r->jwt.issuer));
     }
@@ -236,7 +243,9 @@ static bool signs_url(const struct verify_recipe *r)
 static void put_config(const struct verify_recipe *r, struct buf *out)
 {
     buf_printf(out, "sources:\n  %.*s:\n    verify: ", STR_ARG(r->name));
-    if (signs_url(r)) {
+    if (r->jwt.canonical) {
+        buf_printf(out, "{type: %.*s, public_url: https://hooks.example.com}", STR_ARG(r->name));
+    } else if (signs_url(r)) {
         buf_printf(out, "{type: %.*s, public_url: https://hooks.example.com/hooks/%.*s}",
                    STR_ARG(r->name), STR_ARG(r->name));
     } else if (r->key_path.len > 0) {
@@ -285,6 +294,14 @@ static void put_fact(const char *label, const char *fact, struct buf *out)
     buf_printf(out, "%-13s %s\n", label, fact == NULL ? "not known" : fact);
 }
 
+/* A line that ends is two characters, as a configuration may have them. */
+static void put_template(struct str text, struct buf *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        buf_add_str(out, text.at[i] == '\n' ? STR("\\n") : str_head(str_from(text, i), 1));
+    }
+}
+
 static void put_entry(const struct entry *e, struct buf *out)
 {
     const struct verify_recipe *r = e->recipe;
@@ -297,7 +314,7 @@ static void put_entry(const struct entry *e, struct buf *out)
     buf_printf(&text, "%s%s%s", algorithm_of(r), is_computed(r) ? ", " : "",
                is_computed(r) ? encoding_of(r) : "");
     put_line("algorithm", &text, out);
-    buf_add_str(&text, r->signed_text);
+    put_template(r->signed_text, &text);
     put_line("signed text", &text, out);
     put_claims(r, &text);
     put_line("claims", &text, out);

@@ -10,22 +10,26 @@
 #include <string.h>
 #include <time.h>
 
-enum { BODY_MOST = 64 << 20, FIELDS_MOST = 64 << 10 };
+enum { BODY_MOST = 64 << 20, FIELDS_MOST = 64 << 10, KEY_MOST = 128 << 10 };
 
 struct args {
-    const char *config, *source, *body, *url;
+    const char *config, *source, *body, *url, *key;
     struct buf fields; /* of --header, rendered */
 };
 
 static const struct option options[] = {
-    {"config", required_argument, NULL, 'c'}, {"source", required_argument, NULL, 's'},
-    {"body", required_argument, NULL, 'b'},   {"url", required_argument, NULL, 'u'},
-    {"header", required_argument, NULL, 'H'}, {NULL, 0, NULL, 0},
+    {"config", required_argument, NULL, 'c'},
+    {"source", required_argument, NULL, 's'},
+    {"body", required_argument, NULL, 'b'},
+    {"url", required_argument, NULL, 'u'},
+    {"header", required_argument, NULL, 'H'},
+    {"key", required_argument, NULL, 'k'},
+    {NULL, 0, NULL, 0},
 };
 
 static const char *parse(int argc, char **argv, struct args *a)
 {
-    for (int o; (o = getopt_long(argc, argv, "c:s:b:u:H:", options, NULL)) != -1;) {
+    for (int o; (o = getopt_long(argc, argv, "c:s:b:u:H:k:", options, NULL)) != -1;) {
         if (o == 'c') {
             a->config = optarg;
         } else if (o == 's') {
@@ -34,6 +38,8 @@ static const char *parse(int argc, char **argv, struct args *a)
             a->body = optarg;
         } else if (o == 'u') {
             a->url = optarg;
+        } else if (o == 'k') {
+            a->key = optarg;
         } else if (o == 'H') {
             if (strchr(optarg, ':') == NULL || strpbrk(optarg, "\r\n") != NULL) {
                 return "--header wants \"Name: value\"";
@@ -67,7 +73,7 @@ static bool read_file(const char *path, struct buf *out)
         fclose(f);
     }
     if (!ok) {
-        fprintf(stderr, "penstock send: cannot read %s, or it is over 64 MiB\n", path);
+        fprintf(stderr, "penstock send: cannot read %s, or it is too large\n", path);
     }
     return ok;
 }
@@ -160,52 +166,119 @@ static void put_event_type(const struct conf_source *source, struct buf *out)
     }
 }
 
-static int post(const struct args *a, const struct conf *conf, const struct conf_source *source,
-                const struct buf *body)
+/* What --header says the body is; empty: nothing. */
+static struct str given_type(const struct args *a)
 {
-    static struct fields signed_fields;
-    struct httpc_origin_conf origin = {.idle = 0};
-    struct buf bytes, head;
+    struct str line, key, value, rest = buf_str(&a->fields);
+    while (rest.len > 0) {
+        str_cut(rest, '\n', &line, &rest);
+        if (str_cut(line, ':', &key, &value) && str_ieq(key, STR("Content-Type"))) {
+            return str_trim(str_head(value, value.len - 1)); /* without its CR */
+        }
+    }
+    return STR_NONE;
+}
+
+static struct str content_type(const struct args *a, const struct conf_source *source)
+{
+    const struct provider *p = provider_of(source);
+    struct str given = given_type(a);
+    return given.len > 0                       ? given
+           : p != NULL && p->body_type.len > 0 ? p->body_type
+                                               : STR("application/json");
+}
+
+/* The lines of a head that is signed; NULL, or why it cannot be. */
+static const char *sign(const struct args *a, const struct conf_source *source, struct str key,
+                        struct str type, const struct buf *body, struct buf *head)
+{
+    static struct fields before, after;
+    char id[37];
+    struct buf bytes;
+    buf_init(&bytes, FIELDS_MOST);
+    make_delivery_id(id);
+    (void)!fields_add(&before, STR("Content-Type"), type);
+    const struct verify_signing s = {
+        .request = {STR("POST"), source->path, &before, buf_str(body)},
+        .now_s = (int64_t)time(NULL),
+        .delivery_id = str_of(id),
+        .key = key,
+    };
+    const char *why = verify_sign_request(source->verify, &s, &after, &bytes);
+    if (given_type(a).len == 0) {
+        buf_printf(head, "Content-Type: %.*s\r\n", STR_ARG(type));
+    }
+    buf_add_str(head, STR("User-Agent: penstock-send\r\n"));
+    for (size_t i = 0; why == NULL && i < after.n; i++) {
+        buf_printf(head, "%.*s: %.*s\r\n", STR_ARG(after.v[i].name), STR_ARG(after.v[i].value));
+    }
+    if (a->fields.len == 0) {
+        put_event_type(source, head);
+    }
+    buf_add_str(head, buf_str(&a->fields));
+    buf_done(&bytes);
+    return why;
+}
+
+static int ask(const struct httpc_origin_conf *origin, const struct httpc_request *request)
+{
     struct http_reply reply = {0};
-    char host[256], id[37];
+    int rc = EXIT_UNREACHABLE;
+    buf_init(&reply.body, 1 << 20);
+    const char *why = http_once(origin, request, &reply);
+    if (why != NULL) {
+        fprintf(stderr, "penstock send: no answer from %.*s:%u (%s)\n", STR_ARG(origin->host),
+                origin->port, why);
+    } else {
+        printf("%d %.*s %s\n", reply.status, STR_ARG(buf_str(&reply.body)), reply.event_id);
+        rc = reply.status >= 200 && reply.status <= 299 ? EXIT_FINE : EXIT_FAILED;
+    }
+    buf_done(&reply.body);
+    return rc;
+}
+
+/* Of an event the body that its provider sends, and its media type; NULL, or why there is none. */
+static const char *make_body(const struct args *a, const struct conf_source *source, struct str key,
+                             struct str event, struct buf *body, struct buf *type)
+{
+    if (verify_seals(source->verify)) {
+        return verify_seal(source->verify, event, key, body, type);
+    }
+    buf_add_str(body, event);
+    buf_add_str(type, content_type(a, source));
+    return NULL;
+}
+
+static int post(const struct args *a, const struct conf *conf, const struct conf_source *source,
+                struct str key, struct str event)
+{
+    struct httpc_origin_conf origin = {.idle = 0};
+    struct buf head, target, body, type;
+    char host[256];
     if (!find_origin(a, conf, host, &origin)) {
         return EXIT_USAGE;
     }
-    buf_init(&bytes, FIELDS_MOST);
     buf_init(&head, 2 * FIELDS_MOST);
-    buf_init(&reply.body, 1 << 20);
-    make_delivery_id(id);
-    const char *why = verify_sign(source->verify, STR("POST"), buf_str(body), (int64_t)time(NULL),
-                                  str_of(id), &signed_fields, &bytes);
-    buf_add_str(&head, STR("Content-Type: application/json\r\nUser-Agent: penstock-send\r\n"));
-    for (size_t i = 0; i < signed_fields.n; i++) {
-        buf_printf(&head, "%.*s: %.*s\r\n", STR_ARG(signed_fields.v[i].name),
-                   STR_ARG(signed_fields.v[i].value));
-    }
-    if (a->fields.len == 0) {
-        put_event_type(source, &head);
-    }
-    buf_add_str(&head, buf_str(&a->fields));
+    buf_init(&target, FIELDS_MOST);
+    buf_init(&body, 2 * BODY_MOST);
+    buf_init(&type, FIELDS_MOST);
+    buf_add_str(&target, source->path);
+    verify_sign_target(source->verify, &target);
     int rc = EXIT_FAILED;
+    const char *why = make_body(a, source, key, event, &body, &type);
+    why = why == NULL ? sign(a, source, key, buf_str(&type), &body, &head) : why;
     if (why != NULL) {
         fprintf(stderr, "penstock send: cannot sign for %s: %s\n", a->source, why);
     } else {
-        struct httpc_request request = {.method = STR("POST"),
-                                        .target = source->path,
-                                        .fields = buf_str(&head),
-                                        .body = buf_str(body)};
-        why = http_once(&origin, &request, &reply);
-        if (why != NULL) {
-            fprintf(stderr, "penstock send: no answer from %s:%u (%s)\n", host, origin.port, why);
-            rc = EXIT_UNREACHABLE;
-        } else {
-            printf("%d %.*s %s\n", reply.status, STR_ARG(buf_str(&reply.body)), reply.event_id);
-            rc = reply.status >= 200 && reply.status <= 299 ? EXIT_FINE : EXIT_FAILED;
-        }
+        rc = ask(&origin, &(struct httpc_request){.method = STR("POST"),
+                                                  .target = buf_str(&target),
+                                                  .fields = buf_str(&head),
+                                                  .body = buf_str(&body)});
     }
-    buf_done(&bytes);
     buf_done(&head);
-    buf_done(&reply.body);
+    buf_done(&target);
+    buf_done(&body);
+    buf_done(&type);
     return rc;
 }
 
@@ -216,10 +289,14 @@ static int send_with(const struct args *a, const struct conf *conf)
         fprintf(stderr, "penstock send: no source \"%s\" in the configuration\n", a->source);
         return EXIT_FAILED;
     }
-    struct buf body;
+    struct buf body, key;
     buf_init(&body, BODY_MOST);
-    int rc = read_body(a, source, &body) ? post(a, conf, source, &body) : EXIT_FAILED;
+    buf_init(&key, KEY_MOST);
+    bool read = (a->key == NULL || read_file(a->key, &key)) && read_body(a, source, &body);
+    int rc = read ? post(a, conf, source, buf_str(&key), buf_str(&body)) : EXIT_FAILED;
+    crypt_wipe(key.at, key.len);
     buf_done(&body);
+    buf_done(&key);
     return rc;
 }
 
@@ -241,13 +318,17 @@ static int run(int argc, char **argv)
 
 const struct verb verb_send = {
     "send", "Sign an event like the provider and post it to Penstock.",
-    "usage: penstock send --source NAME [--body @FILE|TEXT] [--url URL] [--header \"K: V\"]\n\n"
+    "usage: penstock send --source NAME [--body @FILE|TEXT] [--url URL] [--header \"K: V\"]\n"
+    "                     [--key FILE]\n\n"
     "  -s, --source NAME   a source of the configuration: its scheme and secret sign; of\n"
     "                      several schemes the first, or, where all must hold, each\n"
     "  -b, --body          @FILE, @- for standard input, or the text itself; default: a sample\n"
     "  -u, --url URL       where to, instead of the configuration's listener "
     "(http[s]://host:port)\n"
     "  -H, --header K:V    a further header; may be repeated\n"
+    "  -k, --key FILE      where the sender signs with a private key: one in PEM, whose public "
+    "key\n"
+    "                      the source has\n"
     "  -c, --config FILE   the configuration\n\n"
     "Prints the status and body of the answer; exit 0 if it was 2xx.\n",
     run};

@@ -3,6 +3,8 @@
  * is led here finds nothing to run. */
 #include "model/challenge.h"
 
+#include "model/form.h"
+
 #include <string.h>
 
 enum { VALUE_MOST = 1024 };
@@ -108,6 +110,60 @@ static const struct challenge challenges[] = {
      .equals = TEXT("0"),
      .proof = CHALLENGE_SIGNED,
      .status = 204},
+    /* Of interactions; an event has the same type, but is inside of "event". */
+    {.provider = TEXT("discord"),
+     .method = TEXT("POST"),
+     .sign = {CHALLENGE_BODY, TEXT("/type")},
+     .equals = TEXT("1"),
+     .unless = {CHALLENGE_BODY, TEXT("/event/type")},
+     .proof = CHALLENGE_SIGNED,
+     .status = 200,
+     JSON,
+     .body = TEXT("{\"type\":1}")},
+    /* Its HMAC is of a text that anybody may choose: what could be one is refused as an event's
+     * (model/verify_body.c). */
+    {.provider = TEXT("braintree"),
+     .method = TEXT("GET"),
+     .sign = {CHALLENGE_QUERY, TEXT("bt_challenge")},
+     .proof = CHALLENGE_ANYBODY,
+     .value = {CHALLENGE_QUERY, TEXT("bt_challenge")},
+     .hex_only = true,
+     .status = 200,
+     PLAIN,
+     .body = TEXT("{name}|{hex}")},
+    {.provider = TEXT("monday"),
+     .method = TEXT("POST"),
+     .sign = {CHALLENGE_BODY, TEXT("/challenge")},
+     .unless = {CHALLENGE_BODY, TEXT("/event/type")},
+     .proof = CHALLENGE_ANYBODY,
+     .value = {CHALLENGE_BODY, TEXT("/challenge")},
+     .status = 200,
+     JSON,
+     .body = TEXT("{\"challenge\":\"{value}\"}")},
+    {.provider = TEXT("azure-event-grid"),
+     .method = TEXT("POST"),
+     .sign = {CHALLENGE_HEADER, TEXT("aeg-event-type")},
+     .equals = TEXT("SubscriptionValidation"),
+     .proof = CHALLENGE_SIGNED,
+     .value = {CHALLENGE_BODY, TEXT("/0/data/validationCode")},
+     .status = 200,
+     JSON,
+     .body = TEXT("{\"validationResponse\":\"{value}\"}")},
+    /* CloudEvents, HTTP 1.1 Web Hooks, 4: who may send, and as fast as it likes. */
+    {.provider = TEXT("azure-event-grid"),
+     .method = TEXT("OPTIONS"),
+     .sign = {CHALLENGE_HEADER, TEXT("WebHook-Request-Origin")},
+     .proof = CHALLENGE_SIGNED,
+     .value = {CHALLENGE_HEADER, TEXT("WebHook-Request-Origin")},
+     .header = TEXT("WebHook-Allowed-Origin"),
+     .more = {TEXT("WebHook-Allowed-Rate"), TEXT("*")},
+     .status = 200},
+    /* At its creation, unsigned, and wants to see nothing but that it came. */
+    {.provider = TEXT("woocommerce"),
+     .method = TEXT("POST"),
+     .sign = {CHALLENGE_FORM, TEXT("webhook_id")},
+     .proof = CHALLENGE_ANYBODY,
+     .status = 200},
 };
 
 #define CHALLENGES (sizeof challenges / sizeof challenges[0])
@@ -145,36 +201,19 @@ bool challenge_may_use(const struct verify *v, struct str method)
 
 /* ---- finding ---- */
 
-/* The parameter of that name; twice is never: receivers differ on which one counts. */
-static bool find_parameter(struct str query, struct str name, struct buf *out)
-{
-    struct str pair, key, value;
-    size_t found = 0;
-    bool more = query.len > 0;
-    while (more) {
-        more = str_cut(query, '&', &pair, &query);
-        bool has_value = str_cut(pair, '=', &key, &value);
-        if (str_eq(key, name)) {
-            found++;
-            if (!buf_add_form(out, has_value ? value : STR_NONE)) {
-                return false;
-            }
-        }
-    }
-    return found == 1;
-}
-
 static bool find_text(const struct challenge_place *p, const struct challenge_input *in,
                       struct buf *out)
 {
     switch (p->in) {
     case CHALLENGE_QUERY:
-        return find_parameter(in->query, p->name, out);
+        return form_parameter(in->query, p->name, out);
     case CHALLENGE_HEADER: {
         const struct pick pick = {.header = p->name};
         return fields_count(in->request.fields, p->name) == 1 &&
                pick_text(&pick, in->request.fields, STR_NONE, out);
     }
+    case CHALLENGE_FORM:
+        return form_field(in->request.fields, in->request.body, p->name, out);
     case CHALLENGE_BODY: {
         const struct pick pick = {.pointer = p->name};
         return pick_text(&pick, in->request.fields, in->request.body, out);
@@ -193,11 +232,21 @@ static bool has_sign(const struct challenge *c, const struct challenge_input *in
     return there;
 }
 
+static bool has_text(const struct challenge_place *p, const struct challenge_input *in)
+{
+    struct buf text;
+    buf_init(&text, VALUE_MOST);
+    bool there = p->name.len > 0 && find_text(p, in, &text);
+    buf_done(&text);
+    return there;
+}
+
 const struct challenge *challenge_find(struct str provider, const struct challenge_input *in)
 {
     const struct challenge *c;
     for (size_t i = 0; (c = challenge_of(provider, i)) != NULL; i++) {
-        if (str_eq(c->method, in->request.method) && (c->sign.name.len == 0 || has_sign(c, in))) {
+        if (str_eq(c->method, in->request.method) && (c->sign.name.len == 0 || has_sign(c, in)) &&
+            !has_text(&c->unless, in)) {
             return c;
         }
     }
@@ -234,7 +283,7 @@ static const char *check_proof(const struct challenge *c, const struct verify *v
     }
     struct buf shown;
     buf_init(&shown, VALUE_MOST);
-    bool there = find_parameter(in->query, c->token, &shown);
+    bool there = form_parameter(in->query, c->token, &shown);
     bool equal = there && shown.len == token.len && crypt_equal(shown.at, token.at, token.len);
     buf_done(&shown);
     return equal ? NULL : "its token is not the source's challenge_token";
@@ -261,6 +310,17 @@ static bool is_harmless(struct str s)
     return true;
 }
 
+/* As Braintree has it, and its library demands. */
+static bool is_hex_challenge(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (memchr("0123456789abcdef", s.at[i], 16) == NULL) {
+            return false;
+        }
+    }
+    return s.len >= 20 && s.len <= 32;
+}
+
 bool challenge_secret(const struct challenge *c, const struct challenge_input *in, struct buf *out)
 {
     return find_text(&c->secret, in, out) && is_plain(buf_str(out));
@@ -277,20 +337,22 @@ static void put_mac(const struct verify *v, struct str value, bool hex, struct b
 static void put_body(const struct challenge *c, const struct verify *v, struct str value,
                      struct buf *out)
 {
-    static const struct str names[] = {{"{value}", 7}, {"{hex}", 5}, {"{base64}", 8}};
+    enum { VALUE, NAME, HEX, BASE64, PLACES };
+    static const struct str names[PLACES] = {
+        {"{value}", 7}, {"{name}", 6}, {"{hex}", 5}, {"{base64}", 8}};
     for (struct str rest = c->body; rest.len > 0;) {
         size_t which = 0;
-        while (which < 3 && !str_starts(rest, names[which])) {
+        while (which < PLACES && !str_starts(rest, names[which])) {
             which++;
         }
-        if (which == 3) {
+        if (which == PLACES) {
             buf_add_char(out, rest.at[0]);
-        } else if (which == 0) {
-            buf_add_str(out, value);
+        } else if (which == VALUE || which == NAME) {
+            buf_add_str(out, which == VALUE ? value : verify_public_name(v));
         } else {
-            put_mac(v, value, which == 1, out);
+            put_mac(v, value, which == HEX, out);
         }
-        rest = str_from(rest, which == 3 ? 1 : names[which].len);
+        rest = str_from(rest, which == PLACES ? 1 : names[which].len);
     }
 }
 
@@ -308,6 +370,10 @@ const char *challenge_answer(const struct challenge *c, const struct verify *v, 
         why = "what it wants to be told back is missing, or no plain text";
     } else if (says_json && !is_harmless(buf_str(&value))) {
         why = "what it wants to be told back holds quotes or brackets";
+    } else if (c->hex_only && !is_hex_challenge(buf_str(&value))) {
+        why = "what it wants to be signed is not 20 to 32 digits in hex";
+    } else if (c->body.len == 0) {
+        buf_add_str(out, buf_str(&value));
     } else {
         put_body(c, v, buf_str(&value), out);
     }

@@ -175,8 +175,11 @@ static void take_provider(struct file_source *s, const struct provider *p, unsig
     if (p->respond > 0 && is_first && node_find(s->item.value, "respond") == NULL) {
         *respond = p->respond;
         s->s.respond_status = p->respond;
-        s->s.respond_body = p->respond == 204 ? STR_NONE : s->s.respond_body;
+        s->s.respond_body = p->respond == 204 || p->silent ? STR_NONE
+                            : p->says.len > 0              ? p->says
+                                                           : s->s.respond_body;
     }
+    s->s.respond_plain |= p->says.len > 0 && str_eq(s->s.respond_body, p->says);
     s->s.busy_status = p->loses_429 ? 503 : s->s.busy_status;
     if (deadline_ms > 0 && (s->s.deadline_ms == 0 || deadline_ms < s->s.deadline_ms)) {
         s->s.deadline_ms = deadline_ms;

@@ -445,10 +445,11 @@ static bool preset_of(struct conf_reader *r, const struct file_source *s,
         report_error(r->report, p,
                      "%.*s signs the URL that it posts to, which Penstock cannot know",
                      STR_ARG(preset->name));
+        struct str name = preset->jwt.canonical ? STR_NONE : report_shown(s->item.name);
         report_help(r->report,
                     "write it as it is registered there: verify: {type: %.*s, "
-                    "public_url: \"https://hooks.example.com/hooks/%.*s\"}",
-                    STR_ARG(preset->name), STR_ARG(report_shown(s->item.name)));
+                    "public_url: \"https://hooks.example.com%s%.*s\"}",
+                    STR_ARG(preset->name), name.len > 0 ? "/hooks/" : "", STR_ARG(name));
         return false;
     }
     if (!signs_url && v->public_url.len > 0) {

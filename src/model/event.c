@@ -101,7 +101,7 @@ void event_unref(struct event *e)
     }
 }
 
-void event_put_head(const struct event *e, struct buf *out)
+void event_put_line(const struct event *e, struct buf *out)
 {
     buf_add(out, e->id, EVENT_ID_LEN);
     buf_add_char(out, ' ');
@@ -112,7 +112,6 @@ void event_put_head(const struct event *e, struct buf *out)
         buf_add_str(out, words[i]);
     }
     buf_add_char(out, '\n');
-    buf_add_str(out, e->headers);
 }
 
 bool event_get_head(struct str head, struct event_parts *out)

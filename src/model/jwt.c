@@ -350,6 +350,10 @@ static void put_claims(struct buf *claims, const struct jwt_rules *r, const stru
     if (r->audience.len > 0) {
         json_text(claims, "aud", r->audience);
     }
+    if (r->email.len > 0) {
+        json_text(claims, "email", r->email);
+        json_bool(claims, "email_verified", true);
+    }
     json_number(claims, "iat", f->now_s);
     json_number(claims, "nbf", f->now_s);
     json_number(claims, "exp", f->now_s + life_s);
@@ -367,24 +371,42 @@ static void put_encoded(struct buf *out, const void *bytes, size_t n)
     out->len += room == NULL ? 0 : text_put_base64url(room, bytes, n);
 }
 
-void jwt_sign(struct buf *out, const struct jwt_rules *r, const struct jwt_facts *f,
-              enum jwt_algorithm a, struct crypt_key *k, struct str id, int64_t life_s)
+static size_t make_signature(const struct jwt_signer *by, struct str text,
+                             unsigned char out[CRYPT_RSA_MAX])
 {
-    unsigned char digest[CRYPT_DIGEST_MAX];
-    struct buf json;
-    size_t at = out->len;
-    buf_init(&json, JWT_BYTES);
-    buf_printf(&json, "{\"alg\":\"%s\",\"typ\":\"JWT\"}", jwt_name(a));
-    put_encoded(out, json.at, json.len);
-    buf_add_char(out, '.');
-    buf_clear(&json);
-    put_claims(&json, r, f, id, life_s);
-    put_encoded(out, json.at, json.len);
-    if (!out->failed) {
-        struct str signed_text = {out->at + at, out->len - at};
-        crypt_hmac(k, &signed_text, 1, digest);
-        buf_add_char(out, '.');
-        put_encoded(out, digest, crypt_digest_len(algorithms[a].digest));
+    if (by->key != NULL) {
+        return crypt_private_sign(by->key, text, by->algorithm == JWT_ES256, out);
     }
-    buf_done(&json);
+    crypt_hmac(by->secret, &text, 1, out);
+    return crypt_digest_len(algorithms[by->algorithm].digest);
+}
+
+bool jwt_sign_claims(struct buf *out, const struct jwt_signer *by, struct str claims)
+{
+    unsigned char signature[CRYPT_RSA_MAX];
+    char header[64];
+    size_t at = out->len, n;
+    int len = snprintf(header, sizeof header, "{\"alg\":\"%s\",\"typ\":\"JWT\"}",
+                       jwt_name(by->algorithm));
+    put_encoded(out, header, (size_t)len);
+    buf_add_char(out, '.');
+    put_encoded(out, claims.at, claims.len);
+    if (out->failed) {
+        return true; /* its owner looks at that */
+    }
+    n = make_signature(by, (struct str){out->at + at, out->len - at}, signature);
+    buf_add_char(out, '.');
+    put_encoded(out, signature, n);
+    return n > 0;
+}
+
+bool jwt_sign(struct buf *out, const struct jwt_rules *r, const struct jwt_facts *f,
+              const struct jwt_signer *by, struct str id, int64_t life_s)
+{
+    struct buf claims;
+    buf_init(&claims, JWT_BYTES);
+    put_claims(&claims, r, f, id, life_s);
+    bool signs = jwt_sign_claims(out, by, buf_str(&claims));
+    buf_done(&claims);
+    return signs;
 }

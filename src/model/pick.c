@@ -1,6 +1,8 @@
 /* One text out of a request. */
 #include "model/pick.h"
 
+#include "model/form.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <yyjson.h>
@@ -132,8 +134,22 @@ bool pick_is_set(const struct pick *p)
     return p->header.len > 0 || p->pointer.len > 0;
 }
 
+static bool pick_of_form(const struct pick *p, const struct fields *fields, struct str body,
+                         struct buf *out)
+{
+    struct buf json;
+    buf_init(&json, body.len + 1);
+    bool picked = form_field(fields, body, p->form, &json) &&
+                  pick_json(p->pointer, buf_str(&json), false, out);
+    buf_done(&json);
+    return picked;
+}
+
 bool pick_text(const struct pick *p, const struct fields *fields, struct str body, struct buf *out)
 {
+    if (p->form.len > 0) {
+        return pick_of_form(p, fields, body, out);
+    }
     if (p->header.len == 0) {
         return p->pointer.len > 0 && pick_json(p->pointer, body, false, out);
     }

@@ -451,6 +451,8 @@ static const struct provider providers[] = {
               "items\":[{\"name\":\"A sample pipe\",\"quantity\":1,\"total\":\"50.00\"}]}")},
     {.name = TEXT("xero"),
      .title = "Xero",
+     .respond = 200,
+     .silent = true,
      .docs = "https://developer.xero.com/documentation/guides/webhooks/overview/",
      .deadline_s = 5,
      .success = "200, without a body and cookies",
@@ -829,6 +831,7 @@ static const struct provider providers[] = {
      .setup = "Enter the URL of this source as a status callback; the secret is the account's auth "
               "token. What is answered to a call or a message would be TwiML: only callbacks that "
               "want no answer can be relayed.",
+     .body_type = TEXT("application/x-www-form-urlencoded"),
      .body = TEXT("MessageSid=SM0sample&MessageStatus=delivered&To=%2B15005550006")},
     {.name = TEXT("vonage"),
      .title = "Vonage",
@@ -884,9 +887,90 @@ static const struct provider providers[] = {
          "Under Webhooks add an endpoint with the URL of this source; jwks_url is "
          "/.well-known/jwks of your Kinde domain. What is delivered is the token, whose claims "
          "are the event.",
+     .body = TEXT(
+         "{\"event_id\":\"event_sample\",\"event_timestamp\":\"2025-01-01T00:00:00Z\",\"source\":"
+         "\"admin\",\"type\":\"user.created\",\"data\":{\"user\":{\"id\":\"kp_sample\"}}}")},
+    {.name = TEXT("monday"),
+     .title = "monday.com",
+     .docs = "https://developer.monday.com/apps/docs/authorization-header",
+     .setup = "Give the URL of this source to the app's webhook, and the same as public_url here; "
+              "the secret is the app's signing secret. A webhook that was made by a personal token "
+              "is not signed. The token says who sends, and nothing of the body.",
+     .body = TEXT("{\"event\":{\"type\":\"create_pulse\",\"userId\":1,\"boardId\":2,"
+                  "\"pulseId\":3,\"pulseName\":\"A sample item\"}}")},
+    {.name = TEXT("atlassian-connect"),
+     .title = "Atlassian Connect",
+     .docs =
+         "https://developer.atlassian.com/cloud/jira/platform/understanding-jwt-for-connect-apps/",
+     .setup = "In the app's descriptor enter the URL of this source, but for its baseUrl, which is "
+              "public_url here; the secret is the sharedSecret that the installation has sent, and "
+              "its clientKey may be given as issuer. Method, path and query are signed, not the "
+              "body.",
+     .body = TEXT("{\"timestamp\":1735689600000,\"webhookEvent\":\"jira:issue_created\","
+                  "\"issue\":{\"id\":\"1\",\"key\":\"SAM-1\",\"fields\":{\"summary\":"
+                  "\"A sample issue\"}}}")},
+    {.name = TEXT("braintree"),
+     .title = "Braintree",
+     .docs = "https://github.com/braintree/braintree_node",
+     .deadline_s = 30,
+     .success = "2xx",
+     .retries = "hourly for 24 hours; in the sandbox, for 3",
+     .setup = "In the Control Panel, under API, Webhooks, add one with the URL of this source; the "
+              "secret is an API key: its public key, a colon, its private key.",
+     .body = TEXT("<notification><timestamp type=\"datetime\">2025-01-01T00:00:00Z</timestamp>"
+                  "<kind>check</kind><subject><check type=\"boolean\">true</check></subject>"
+                  "</notification>")},
+    {.name = TEXT("plivo"),
+     .title = "Plivo",
+     .docs = "https://github.com/plivo/plivo-node",
+     .setup = "Give the URL of this source as callback URL, and the same, without a query, as "
+              "public_url here; the secret is the account's auth token. Posted forms are taken, "
+              "and, with methods: [GET, POST], queries.",
+     .body_type = TEXT("application/x-www-form-urlencoded"),
+     .body = TEXT("MessageUUID=sample&Status=delivered&To=12025550123&From=12025550124")},
+    {.name = TEXT("mercadopago"),
+     .title = "Mercado Pago",
+     .docs = "https://github.com/mercadopago/sdk-nodejs",
+     .setup = "In the integration's settings, under Webhooks, enter the URL of this source; its "
+              "secret signature is shown there. Signed are the query's data.id and x-request-id, "
+              "not the body: ask Mercado Pago for what that id is. QR Code is never signed.",
+     .body = TEXT("{\"id\":1,\"live_mode\":false,\"type\":\"payment\",\"action\":"
+                  "\"payment.updated\",\"api_version\":\"v1\",\"data\":{\"id\":\"2\"}}")},
+    {.name = TEXT("contentful"),
+     .title = "Contentful",
+     .docs = "https://github.com/contentful/node-apps-toolkit",
+     .setup = "Enter the URL of this source, whose path no proxy may change, as the app's event "
+              "target; the secret is the app's signing secret, 64 characters.",
+     .body = TEXT("{\"sys\":{\"type\":\"Entry\",\"id\":\"sample\",\"version\":2},"
+                  "\"fields\":{\"title\":{\"en-US\":\"A sample entry\"}}}")},
+    {.name = TEXT("dropbox-sign"),
+     .title = "Dropbox Sign",
+     .docs = "https://developers.hellosign.com/docs/events/walkthrough/",
+     .respond = 200,
+     .says = TEXT("Hello API Event Received"),
+     .success = "200, and a body that says: Hello API Event Received",
+     .setup = "Enter the URL of this source as the account's or the app's callback URL; the secret "
+              "is the primary API key. Only the time and the type of an event are signed, to the "
+              "second: ask Dropbox Sign for the rest.",
+     .body = TEXT("{\"event\":{\"event_time\":\"1735689600\",\"event_type\":"
+                  "\"signature_request_sent\",\"event_hash\":\"\"}}")},
+    {.name = TEXT("azure-event-grid"),
+     .title = "Azure Event Grid",
+     .docs = "https://learn.microsoft.com/azure/event-grid/security-authentication",
+     .setup = "Give the event subscription the URL of this source and, behind it, "
+              "?access_token=SECRET: it comes with each request, goes on to destinations as any "
+              "query does, and vouches for nothing else.",
      .body =
-         TEXT("eyJhbGciOiJSUzI1NiIsImtpZCI6InNhbXBsZSJ9.eyJldmVudF9pZCI6ImV2ZW50X3NhbXBsZSIsInR5"
-              "cGUiOiJ1c2VyLmNyZWF0ZWQifQ.c2FtcGxl")},
+         TEXT("{\"specversion\":\"1.0\",\"type\":\"Sample.Pipe.Laid\",\"source\":\"/pipes\",\"id\":"
+              "\"sample\",\"time\":\"2025-01-01T00:00:00Z\",\"data\":{}}")},
+    {.name = TEXT("standard-v1a"),
+     .title = "Standard Webhooks, by key pair",
+     .docs = "https://github.com/standard-webhooks/standard-webhooks",
+     .success = "2xx; 410 disables the endpoint",
+     .retries = "as the sender has it; days, with growing pauses, are recommended",
+     .setup = "Give the URL of this source to the sender, who hands out its public key (whpk_...).",
+     .body = TEXT("{\"type\":\"invoice.paid\",\"timestamp\":\"2025-01-01T00:00:00Z\",\"data\":{"
+                  "\"id\":\"inv_sample\",\"amount\":5000,\"currency\":\"eur\"}}")},
     {.name = TEXT("aws-sns"),
      .title = "Amazon SNS",
      .docs = "https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html",

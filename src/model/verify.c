@@ -2,12 +2,13 @@
 #include "model/verify_parts.h"
 
 #include "base/log.h"
+#include "model/form.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SECRET_MAX 4096 /* bytes */
-#define FORM_CEILING (4 << 20)
+#define BUILT_CEILING (4 << 20)
 
 const char VERIFY_BAD_SIGNATURE[] = "bad_signature";
 const char VERIFY_STALE_TIMESTAMP[] = "stale_timestamp";
@@ -17,10 +18,21 @@ const char VERIFY_STALE_TIMESTAMP[] = "stale_timestamp";
 static const struct {
     struct str name;
     enum verify_part_kind kind;
-} placeholders[] = {{{"body", 4}, PART_BODY},     {{"ts", 2}, PART_TS},
-                    {{"id", 2}, PART_ID},         {{"url", 3}, PART_URL},
-                    {{"method", 6}, PART_METHOD}, {{"secret", 6}, PART_SECRET},
-                    {{"query", 5}, PART_QUERY},   {{"form", 4}, PART_FORM}};
+    verify_builder *build;
+} placeholders[] = {
+    {{"body", 4}, PART_BODY, NULL},
+    {{"ts", 2}, PART_TS, NULL},
+    {{"id", 2}, PART_ID, NULL},
+    {{"url", 3}, PART_URL, NULL},
+    {{"method", 6}, PART_METHOD, NULL},
+    {{"secret", 6}, PART_SECRET, NULL},
+    {{"query", 5}, PART_QUERY, NULL},
+    {{"form", 4}, PART_BUILT, verify_build_form},
+    {{"params", 6}, PART_BUILT, verify_build_params},
+    {{"payload", 7}, PART_BUILT, verify_build_payload},
+    {{"manifest", 8}, PART_BUILT, verify_build_manifest},
+    {{"canonical", 9}, PART_BUILT, verify_build_canonical},
+};
 
 #define PLACEHOLDERS (sizeof placeholders / sizeof placeholders[0])
 
@@ -39,6 +51,7 @@ static const char *add_placeholder(struct verify *v, struct str name)
     for (size_t i = 0; i < PLACEHOLDERS; i++) {
         if (str_eq(placeholders[i].name, name)) {
             v->parts[v->part_count++].kind = placeholders[i].kind;
+            v->build = placeholders[i].build != NULL ? placeholders[i].build : v->build;
             return NULL;
         }
     }
@@ -75,11 +88,13 @@ static const char *compile_template(struct verify *v)
     if (v->r.kind == VERIFY_HASH && !verify_uses(v, PART_SECRET)) {
         return "the template must hold {secret}, or anybody could make this digest";
     }
-    if ((verify_uses(v, PART_FORM) && v->r.body_hash.len == 0) ||
+    if ((v->build != NULL && !v->r.builds) ||
+        (v->build == verify_build_form && v->r.body_hash.len == 0) ||
         (verify_uses(v, PART_POINTER) && v->r.sig_pointer.len == 0)) {
-        return "{form} and {/pointer} are of presets, which know what else must be looked at";
+        return "{form}, {/pointer} and their like are of presets, which know what else must be "
+               "looked at";
     }
-    bool covers_fields = v->r.sig_pointer.len > 0 || verify_uses(v, PART_FORM);
+    bool covers_fields = v->r.sig_pointer.len > 0 || v->build != NULL;
     return verify_uses(v, PART_BODY) || covers_fields
                ? NULL
                : "the template must hold {body}, or the body is not verified";
@@ -97,13 +112,13 @@ static const char *check_recipe(struct verify *v)
         v->needs_id = v->needs_ts = !r->x509.sns;
         return verify_x509_recipe(r);
     }
-    if (r->headers[0].len == 0 && r->sig_pointer.len == 0) {
+    if (r->headers[0].len + r->sig_pointer.len + r->sig_field.len + r->parameter.len == 0) {
         return "the header of the signature is not named";
     }
     if (r->kind == VERIFY_TOKEN || r->kind == VERIFY_BASIC) {
         return NULL;
     }
-    if (r->kv_sep != 0 && r->sig_key.len == 0) {
+    if (r->kv_sep != 0 && r->sig_key.len == 0 && r->key != VERIFY_KEY_PAIR) {
         return "kv_sep splits keys from values, so sig_key must name the signature's key";
     }
     if (r->kv_sep == 0 && (r->sig_key.len > 0 || r->ts_key.len > 0)) {
@@ -123,11 +138,12 @@ static const char *check_recipe(struct verify *v)
         return why;
     }
     v->needs_id = verify_uses(v, PART_ID);
-    v->needs_ts = verify_uses(v, PART_TS) || (looks && r->ts_pointer.len == 0);
+    v->needs_ts = verify_uses(v, PART_TS) || (sends_ts && v->build != NULL) ||
+                  (looks && r->ts_pointer.len == 0);
     if (v->needs_ts && !sends_ts) {
         return "a timestamp is used, but neither a header nor ts_key says where it is";
     }
-    if (sends_ts && !verify_uses(v, PART_TS)) {
+    if (sends_ts && !verify_uses(v, PART_TS) && v->build == NULL) {
         return "the timestamp is not part of the template, so anybody could change it";
     }
     if (v->needs_id && r->id_headers[0].len == 0) {
@@ -215,6 +231,22 @@ static const char *add_either(struct verify *v, struct str secret)
     return keep_secret(v, secret);
 }
 
+static const char *add_pair(struct verify *v, struct str secret)
+{
+    struct str name, private;
+    unsigned char key[CRYPT_DIGEST_MAX];
+    struct verify_secret *s = &v->secrets[v->secret_count];
+    if (!str_cut(secret, ':', &name, &private) || !text_is_token(name) || private.len == 0) {
+        return "the secret is the public key and the private key, with a colon between";
+    }
+    keep_text(s, name);
+    crypt_digest(CRYPT_SHA1, &private, 1, key);
+    size_t n = crypt_digest_len(CRYPT_SHA1);
+    const char *why = keep_secret(v, (struct str){(const char *)key, n});
+    crypt_wipe(key, n);
+    return why;
+}
+
 static const char *add_key(struct verify *v, struct str secret)
 {
     unsigned char bytes[SECRET_MAX];
@@ -228,6 +260,9 @@ static const char *add_key(struct verify *v, struct str secret)
     put_id(secret, v->secrets[v->secret_count].id);
     if (v->r.key == VERIFY_KEY_EITHER) {
         return add_either(v, secret);
+    }
+    if (v->r.key == VERIFY_KEY_PAIR) {
+        return add_pair(v, secret);
     }
     if (v->r.key_prefix.len > 0 && str_starts(secret, v->r.key_prefix)) {
         secret = str_from(secret, v->r.key_prefix.len);
@@ -311,7 +346,7 @@ size_t verify_fill(const struct verify *v, struct verify_values *values,
         [PART_BODY] = values->body,     [PART_TS] = values->ts,
         [PART_ID] = values->id,         [PART_URL] = v->r.public_url,
         [PART_METHOD] = values->method, [PART_SECRET] = values->secret,
-        [PART_QUERY] = values->query,   [PART_FORM] = values->form,
+        [PART_QUERY] = values->query,   [PART_BUILT] = values->built,
     };
     for (size_t i = 0; i < v->part_count; i++) {
         const struct verify_part *p = &v->parts[i];
@@ -354,7 +389,12 @@ static bool digest_matches(const struct verify *v, const struct verify_secret *s
     size_t n = verify_fill(v, values, parts);
     if (v->r.kind == VERIFY_HASH) {
         crypt_digest(v->r.digest, parts, n, digest);
-        return is_claimed(c, digest, crypt_digest_len(v->r.digest));
+        bool is = is_claimed(c, digest, crypt_digest_len(v->r.digest));
+        if (v->r.sha256_too) {
+            crypt_digest(CRYPT_SHA256, parts, n, digest);
+            is |= is_claimed(c, digest, crypt_digest_len(CRYPT_SHA256));
+        }
+        return is;
     }
     bool matches = hmac_matches(s->hmac[v->r.digest], v->r.digest, c, parts, n);
     matches |= hmac_matches(s->decoded, v->r.digest, c, parts, n);
@@ -406,8 +446,8 @@ static bool basic_matches(struct str claimed, struct str secret)
     return ok;
 }
 
-bool verify_matches(const struct verify *v, const struct verify_secret *s,
-                    const struct verify_claim *c, struct verify_values *values)
+static bool verify_matches(const struct verify *v, const struct verify_secret *s,
+                           const struct verify_claim *c, struct verify_values *values)
 {
     switch (v->r.kind) {
     case VERIFY_HMAC:
@@ -428,6 +468,16 @@ bool verify_matches(const struct verify *v, const struct verify_secret *s,
     return false;
 }
 
+int verify_match(const struct verify *v, const struct verify_claim *c, struct verify_values *values)
+{
+    int matched = -1;
+    for (size_t i = 0; i < v->secret_count; i++) { /* all of them, whichever it is */
+        bool matches = verify_matches(v, &v->secrets[i], c, values);
+        matched = matches && matched < 0 ? (int)i : matched;
+    }
+    return matched;
+}
+
 /* With its '?', or nothing. */
 static struct str query_of(struct str target)
 {
@@ -435,20 +485,19 @@ static struct str query_of(struct str target)
     return str_cut(target, '?', &path, &query) ? str_from(target, path.len) : STR_NONE;
 }
 
-/* `form` is the caller's to free. */
-static void put_values(const struct verify *v, const struct verify_input *in,
-                       const struct verify_claim *c, struct buf *form, struct verify_values *out)
+const char *verify_put_values(const struct verify *v, const struct verify_input *in,
+                              const struct verify_claim *c, struct buf *built,
+                              struct verify_values *out)
 {
-    buf_init(form, FORM_CEILING);
-    if (verify_uses(v, PART_FORM)) {
-        verify_put_form(in, form);
-    }
+    buf_init(built, BUILT_CEILING);
+    const char *why = v->build == NULL ? NULL : v->build(v, in, c, built);
     *out = (struct verify_values){.method = in->method,
                                   .body = in->body,
                                   .ts = c->ts,
                                   .id = c->id,
                                   .query = query_of(in->target),
-                                  .form = buf_str(form)};
+                                  .built = buf_str(built)};
+    return why == NULL && built->failed ? "what is signed of it is too large" : why;
 }
 
 bool verify_learns(const struct verify *v)
@@ -474,7 +523,7 @@ void verify_scheme_signed(const struct verify *v, const struct verify_input *in,
     struct verify_claim c = {.n = 0};
     struct verify_values values;
     struct str parts[VERIFY_PARTS];
-    struct buf form;
+    struct buf built;
     if (v->r.kind == VERIFY_JWT) { /* a token need not say which body it came with */
         const struct str both[] = {verify_jwt_signed(v, in), in->body};
         crypt_digest(CRYPT_SHA256, both, v->r.jwt.in_body ? 1 : 2, out);
@@ -485,13 +534,32 @@ void verify_scheme_signed(const struct verify *v, const struct verify_input *in,
         return;
     }
     (void)verify_claim_read(&c, v, in);
-    put_values(v, in, &c, &form, &values);
+    (void)verify_put_values(v, in, &c, &built, &values);
     if (v->r.sig_pointer.len > 0) {
         verify_body_signed(v, in, out);
     } else {
         crypt_digest(CRYPT_SHA256, parts, verify_fill(v, &values, parts), out);
     }
-    buf_done(&form);
+    buf_done(&built);
+}
+
+/* The secret is in the query. */
+static struct verify_verdict check_parameter(const struct verify *v, const struct verify_input *in)
+{
+    struct buf token;
+    struct str query = query_of(in->target);
+    struct verify_verdict verdict = {VERIFY_BAD_SIGNATURE,
+                                     "the query has no token, or more than one", -1};
+    buf_init(&token, SECRET_MAX);
+    if (form_parameter(str_from(query, 1), v->r.parameter, &token)) {
+        const struct verify_claim c = {.token = buf_str(&token)};
+        verdict.secret = verify_match(v, &c, &(struct verify_values){.method = in->method});
+        verdict.reason = verdict.secret < 0 ? VERIFY_BAD_SIGNATURE : NULL;
+        verdict.detail = verdict.secret < 0 ? "the query's token is no secret" : NULL;
+    }
+    crypt_wipe(token.at, token.len);
+    buf_done(&token);
+    return verdict;
 }
 
 struct verify_verdict verify_scheme_check(const struct verify *v, const struct verify_input *in,
@@ -509,6 +577,9 @@ struct verify_verdict verify_scheme_check(const struct verify *v, const struct v
     if (v->r.sig_pointer.len > 0) {
         return verify_body_check(v, in);
     }
+    if (v->r.parameter.len > 0) {
+        return check_parameter(v, in);
+    }
     struct verify_claim c = {.n = 0};
     const char *detail = verify_claim_read(&c, v, in);
     if (detail == NULL) {
@@ -520,18 +591,14 @@ struct verify_verdict verify_scheme_check(const struct verify *v, const struct v
     if (detail != NULL) {
         return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
     }
-    struct buf form;
+    struct buf built;
     struct verify_values values;
-    put_values(v, in, &c, &form, &values);
-    int matched = -1;
-    for (size_t i = 0; i < v->secret_count; i++) { /* all of them, whichever it is */
-        bool matches = verify_matches(v, &v->secrets[i], &c, &values);
-        matched = matches && matched < 0 ? (int)i : matched;
-    }
-    bool too_large = form.failed;
-    buf_done(&form);
-    if (matched < 0 || too_large) {
-        return (struct verify_verdict){VERIFY_BAD_SIGNATURE, "no secret made this signature", -1};
+    detail = verify_put_values(v, in, &c, &built, &values);
+    int matched = detail == NULL ? verify_match(v, &c, &values) : -1;
+    buf_done(&built);
+    if (matched < 0) {
+        detail = detail == NULL ? "no secret made this signature" : detail;
+        return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
     }
     struct verify_verdict verdict = verify_claim_age(&c, v, in, now_s);
     verdict.secret = verdict.reason == NULL ? matched : -1;

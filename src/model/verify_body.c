@@ -2,6 +2,7 @@
 #include "model/verify_parts.h"
 
 #include "base/log.h"
+#include "model/form.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +23,7 @@ static int match_one(const struct verify *v, const struct verify_input *in, stru
     } else {
         verify_claim_signature(&c, &v->r, text);
     }
-    int matched = -1;
-    for (size_t i = 0; i < v->secret_count; i++) { /* all of them, whichever it is */
-        bool matches = verify_matches(v, &v->secrets[i], &c, &values);
-        matched = matches && matched < 0 ? (int)i : matched;
-    }
-    return matched;
+    return verify_match(v, &c, &values);
 }
 
 /* All elements must pass: one forged event among genuine ones is a forged body. */
@@ -58,10 +54,24 @@ static void add_signed(const struct verify *v, const struct verify_input *in,
     buf_add_char(out, '\n');
 }
 
+/* The JSON, which may be a field of a form; NULL: it is none. */
+static struct pick_body *open_json(const struct verify *v, const struct verify_input *in)
+{
+    if (v->r.json_field.len == 0) {
+        return pick_open(in->body);
+    }
+    struct buf text;
+    buf_init(&text, in->body.len + 1);
+    bool there = form_field(in->fields, in->body, v->r.json_field, &text);
+    struct pick_body *body = there ? pick_open(buf_str(&text)) : NULL;
+    buf_done(&text);
+    return body;
+}
+
 void verify_body_signed(const struct verify *v, const struct verify_input *in,
                         unsigned char out[CRYPT_DIGEST_MAX])
 {
-    struct pick_body *body = pick_open(in->body);
+    struct pick_body *body = open_json(v, in);
     struct yyjson_val *root = body == NULL ? NULL : pick_root(body);
     struct yyjson_val *list = v->r.each.len == 0 ? NULL : pick_once(root, v->r.each);
     struct buf text;
@@ -80,7 +90,7 @@ void verify_body_signed(const struct verify *v, const struct verify_input *in,
 
 struct verify_verdict verify_body_check(const struct verify *v, const struct verify_input *in)
 {
-    struct pick_body *body = pick_open(in->body);
+    struct pick_body *body = open_json(v, in);
     if (body == NULL) {
         return (struct verify_verdict){VERIFY_BAD_SIGNATURE,
                                        "the body, where its signature would be, is no JSON", -1};
@@ -103,12 +113,6 @@ struct form_field {
     const struct buf *text;
 };
 
-static bool is_form(const struct verify_input *in)
-{
-    const struct str *type = fields_find(in->fields, STR("content-type"));
-    return type != NULL && str_istarts(*type, STR("application/x-www-form-urlencoded"));
-}
-
 /* By name, then by value, byte for byte. */
 static int compare(const void *a, const void *b)
 {
@@ -126,53 +130,123 @@ static int compare(const void *a, const void *b)
     return c != 0 ? c : x->value_len < y->value_len ? -1 : x->value_len > y->value_len;
 }
 
-static bool read_form(struct str body, struct buf *text, struct form_field *fields, size_t *n)
+/* Pairs of "name=value"; how many, -1: too many, or not so written. */
+static int read_form(struct str body, struct buf *text, struct form_field *fields)
 {
     struct str pair, name, value;
     bool more = body.len > 0;
-    for (*n = 0; more; ++*n) {
+    int n = 0;
+    while (more) {
         more = str_cut(body, '&', &pair, &body);
         value = str_cut(pair, '=', &name, &value) ? value : STR_NONE;
-        if (*n == FIELDS_MOST) {
-            return false;
+        if (n == FIELDS_MOST) {
+            return -1;
         }
-        struct form_field *f = &fields[*n];
+        struct form_field *f = &fields[n++];
         *f = (struct form_field){.name = text->len, .text = text};
         if (!buf_add_form(text, name)) {
-            return false;
+            return -1;
         }
         f->name_len = text->len - f->name;
         if (!buf_add_form(text, value)) {
-            return false;
+            return -1;
         }
         f->value_len = text->len - f->name - f->name_len;
     }
-    return !text->failed;
+    return text->failed ? -1 : n;
 }
 
-void verify_put_form(const struct verify_input *in, struct buf *out)
+/* How fields are put together. */
+struct form_style {
+    struct str of_pair, of_list; /* between name and value, and between pairs */
+    bool once;                   /* of equal pairs, one */
+};
+
+/* All pairs in order; how many, -1: it is not so written. */
+static int put_sorted(struct str form, const struct form_style *style, struct buf *out)
 {
-    if (!is_form(in)) {
-        return;
-    }
     struct buf text;
     struct form_field *fields = malloc(FIELDS_MOST * sizeof *fields);
     ENSURE(fields != NULL);
-    size_t n;
-    buf_init(&text, in->body.len + 1);
-    if (!read_form(in->body, &text, fields, &n)) {
-        out->failed = true;
-        n = 0;
-    }
-    qsort(fields, n, sizeof *fields, compare);
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0 && compare(&fields[i - 1], &fields[i]) == 0) {
-            continue; /* Twilio's library takes a set of them */
+    buf_init(&text, form.len + 1);
+    (void)!buf_room(&text, form.len + 1); /* at once: where all of it is empty, it is somewhere */
+    int n = read_form(form, &text, fields);
+    qsort(fields, n < 0 ? 0 : (size_t)n, sizeof *fields, compare);
+    for (int i = 0; i < n; i++) {
+        const struct form_field *f = &fields[i];
+        if (style->once && i > 0 && compare(f - 1, f) == 0) {
+            continue;
         }
-        buf_add(out, text.at + fields[i].name, fields[i].name_len + fields[i].value_len);
+        buf_add_str(out, i > 0 ? style->of_list : STR_NONE);
+        buf_add(out, text.at + f->name, f->name_len);
+        buf_add_str(out, style->of_pair);
+        buf_add(out, text.at + f->name + f->name_len, f->value_len);
     }
     buf_done(&text);
     free(fields);
+    return n;
+}
+
+static const char bad_form[] = "the form is not written as one, or has too many fields";
+
+/* Twilio's: names and values; its library takes a set of them. Of any other body nothing: then the
+ * query has a hash of it. */
+const char *verify_build_form(const struct verify *v, const struct verify_input *in,
+                              const struct verify_claim *c, struct buf *out)
+{
+    (void)v, (void)c;
+    const struct form_style style = {.once = true};
+    bool is_form = form_is_urlencoded(in->fields);
+    return is_form && put_sorted(in->body, &style, out) < 0 ? bad_form : NULL;
+}
+
+/* Plivo's (plivo-node, lib/utils/v3Security.js): '?', the query's pairs, a dot if both are there,
+ * and the form's. */
+const char *verify_build_params(const struct verify *v, const struct verify_input *in,
+                                const struct verify_claim *c, struct buf *out)
+{
+    (void)v, (void)c;
+    const struct form_style of_query = {STR("="), STR("&"), false}, of_form = {.once = false};
+    struct str path, query;
+    str_cut(in->target, '?', &path, &query);
+    bool has_body = in->body.len > 0;
+    if (has_body && (!form_is_urlencoded(in->fields) || !str_eq(in->method, STR("POST")))) {
+        return "the body is no form that is posted, so it is not signed";
+    }
+    if (query.len > 0 || has_body) {
+        buf_add_char(out, '?');
+    }
+    if (put_sorted(query, &of_query, out) < 0) {
+        return bad_form;
+    }
+    if (query.len > 0 && has_body) {
+        buf_add_char(out, '.');
+    }
+    return put_sorted(in->body, &of_form, out) < 0 ? bad_form : NULL;
+}
+
+static bool consists_of(struct str s, const char *characters)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] == '\0' || strchr(characters, s.at[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Braintree's (braintree_node, lib/braintree/webhook_notification_gateway.js). It signs base64 of
+ * XML, and by the same key the challenges of its handshake, which anybody may have us sign: what
+ * could be one of these is no event. */
+const char *verify_build_payload(const struct verify *v, const struct verify_input *in,
+                                 const struct verify_claim *c, struct buf *out)
+{
+    (void)v, (void)c;
+    if (!form_field(in->fields, in->body, STR("bt_payload"), out)) {
+        return "the form has no bt_payload, or more than one";
+    }
+    return consists_of(buf_str(out), "0123456789abcdef") ? "the payload could be a challenge"
+                                                         : NULL;
 }
 
 /* The parameter that is the body's hash, as it came; how often it is there. */
@@ -207,7 +281,8 @@ const char *verify_body_hash(const struct verify *v, const struct verify_input *
     unsigned char wanted[CRYPT_DIGEST_MAX], digest[CRYPT_DIGEST_MAX];
     struct str value = STR_NONE;
     size_t n = 0, found = find_hash(v, in, &value);
-    if (found == 0 && is_form(in) && !looks_like_query(v, in)) { /* its fields are signed */
+    if (found == 0 && form_is_urlencoded(in->fields) &&
+        !looks_like_query(v, in)) { /* its fields are signed */
         return NULL;
     }
     crypt_digest(CRYPT_SHA256, &in->body, 1, digest);

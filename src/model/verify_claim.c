@@ -1,7 +1,10 @@
 /* What a request claims: its signatures, its timestamp and its id, as the recipe finds them. */
+#include "model/form.h"
 #include "model/verify_parts.h"
 
 #include <string.h>
+
+#define SIGNATURE_FIELD 4096 /* bytes of a form's field */
 
 /* How long a decoded signature is: all of them as long, but ECDSA's in DER. */
 static bool fits(const struct verify_recipe *r, size_t n)
@@ -41,7 +44,7 @@ static void claim_item(struct verify_claim *c, const struct verify_recipe *r, st
         verify_claim_signature(c, r, item);
     } else if (!str_cut(item, r->kv_sep, &key, &value)) {
         /* not of this form: skipped, as unknown keys are */
-    } else if (str_eq(key, r->sig_key)) {
+    } else if (str_eq(key, r->sig_key) || r->key == VERIFY_KEY_PAIR) {
         verify_claim_signature(c, r, value);
     } else if (r->ts_key.len > 0 && str_eq(key, r->ts_key)) {
         c->trouble = c->ts.len > 0 ? "the timestamp occurs twice" : c->trouble;
@@ -97,6 +100,18 @@ static void claim_signatures(struct verify_claim *c, const struct verify_recipe 
         }
         claim_header(c, r, *value);
     }
+}
+
+static void claim_field(struct verify_claim *c, const struct verify_recipe *r,
+                        const struct verify_input *in)
+{
+    struct buf text;
+    buf_init(&text, SIGNATURE_FIELD);
+    c->any_header = form_field(in->fields, in->body, r->sig_field, &text);
+    if (c->any_header) {
+        claim_header(c, r, buf_str(&text));
+    }
+    buf_done(&text);
 }
 
 /* Once the signature is known to cover the body. */
@@ -182,6 +197,9 @@ const char *verify_claim_read(struct verify_claim *c, const struct verify *v,
 {
     const struct verify_recipe *r = &v->r;
     claim_signatures(c, r, in->fields);
+    if (r->sig_field.len > 0) {
+        claim_field(c, r, in);
+    }
     if (!c->any_header) {
         return "the signature header is missing";
     }

@@ -175,11 +175,10 @@ static bool has_one_of(const struct str names[VERIFY_NAMES], const struct fields
 static unsigned telling(const struct verify *s, const struct verify_input *in,
                         const struct verify_verdict *verdict)
 {
-    bool in_body = s->r.sig_pointer.len > 0 || s->r.jwt.in_body || s->r.x509.sns;
     return verify_lacks_key(verdict)                   ? 4
            : verdict->reason == VERIFY_STALE_TIMESTAMP ? 3
            : has_one_of(s->r.headers, in->fields)      ? 2
-           : in_body                                   ? 1
+           : verify_seals(s) || s->r.x509.sns          ? 1
                                                        : 0;
 }
 

@@ -44,7 +44,8 @@ const char *verify_jwt_recipe(const struct verify_recipe *r)
     if (r->jwt.in_body && (r->headers[0].len > 0 || r->jwt.body.claim.len > 0)) {
         return "where the body is the token, neither a header nor body_claim has a meaning";
     }
-    if (!r->jwt.in_body && r->jwt.body.claim.len == 0 && r->jwt.audience.len == 0) {
+    if (!r->jwt.in_body &&
+        r->jwt.body.claim.len + r->jwt.audience.len + r->jwt.url.claim.len == 0) {
         return "its tokens vouch for no body: name body_claim, or, where they show no more than "
                "who sends (OIDC), the audience that they must be for";
     }
@@ -105,11 +106,15 @@ static const char *find_token(const struct verify_recipe *r, const struct verify
 }
 
 /* The URL as its sender has it: registered up to the query, and the query of this request. */
-static struct str url_of(const struct verify_recipe *r, struct str target, struct buf *out)
+static struct str url_of(const struct verify_recipe *r, const struct verify_input *in,
+                         struct buf *out)
 {
     struct str base, query, rest;
+    if (r->jwt.canonical) {
+        return verify_put_query_hash(in, r->public_url, out) ? buf_str(out) : STR_NONE;
+    }
     str_cut(r->public_url, '?', &base, &rest);
-    bool has_query = str_cut(target, '?', &rest, &query);
+    bool has_query = str_cut(in->target, '?', &rest, &query);
     buf_add_str(out, base);
     if (has_query) {
         buf_add_char(out, '?');
@@ -135,7 +140,7 @@ static struct verify_verdict check_claims(const struct verify_recipe *r, const s
     struct buf url;
     bool stale;
     buf_init(&url, SIZE_MAX / 2);
-    struct jwt_facts facts = {in->body, url_of(r, in->target, &url), now_s};
+    struct jwt_facts facts = {in->body, url_of(r, in, &url), now_s};
     const char *why = jwt_check_claims(t->claims, &r->jwt, &facts, &stale);
     buf_done(&url);
     return (struct verify_verdict){why == NULL ? NULL
@@ -214,26 +219,22 @@ enum jwt_algorithm verify_algorithm(const struct verify *v)
 
 /* ---- signing ---- */
 
-const char *verify_jwt_sign(const struct verify *v, struct str body, int64_t now_s,
-                            struct str delivery_id, struct buf *out)
+const char *verify_jwt_sign(const struct verify *v, const struct verify_signing *s,
+                            const struct crypt_private *key, struct buf *out)
 {
     const struct verify_recipe *r = &v->r;
-    if (!has_secret(r)) {
-        return "its sender signs with a private key, which only it has";
-    }
-    if (r->jwt.in_body) {
-        return "its events are tokens themselves: sign one elsewhere, and send that as the body";
-    }
     enum jwt_algorithm a = first_of(r->jwt.algorithms);
-    struct str url, query;
-    str_cut(r->public_url, '?', &url, &query); /* it is posted without */
-    struct jwt_facts facts = {body, url, now_s};
+    struct buf url;
+    buf_init(&url, SIZE_MAX / 2);
+    struct jwt_facts facts = {s->request.body, url_of(r, &s->request, &url), s->now_s};
     if (r->scheme.len > 0) {
         buf_add_str(out, r->scheme);
         buf_add_char(out, ' ');
     }
-    jwt_sign(out, &r->jwt, &facts, a, v->secrets[0].hmac[jwt_digest(a)], delivery_id, TOKEN_LIFE_S);
-    return NULL;
+    struct jwt_signer signer = {a, key == NULL ? v->secrets[0].hmac[jwt_digest(a)] : NULL, key};
+    bool signs = jwt_sign(out, &r->jwt, &facts, &signer, s->delivery_id, TOKEN_LIFE_S);
+    buf_done(&url);
+    return signs ? NULL : "the key does not sign";
 }
 
 struct str verify_jwt_signed(const struct verify *v, const struct verify_input *in)

@@ -11,23 +11,25 @@ struct sign_field {
 
 struct sign_job {
     const struct verify *v; /* the scheme at hand */
+    const struct verify_signing *s;
+    struct crypt_private *key; /* NULL: its sender has none */
     struct sign_field f[SIGN_FIELDS * VERIFY_SCHEMES];
     size_t n;
     struct buf *out;
 };
 
-static void put_bytes(const struct verify_recipe *r, const unsigned char *bytes, size_t len,
+void verify_put_bytes(const struct verify_recipe *r, const unsigned char *bytes, size_t len,
                       struct buf *out)
 {
-    char text[2 * CRYPT_DIGEST_MAX];
+    char text[2 * CRYPT_SIGNATURE_MAX];
     size_t n = r->encoding == VERIFY_HEX      ? text_put_hex(text, bytes, len)
                : r->encoding == VERIFY_BASE64 ? text_put_base64(text, bytes, len)
                                               : text_put_base64url(text, bytes, len);
     buf_add(out, text, n);
 }
 
-static void put_signature(const struct verify_recipe *r, struct str ts, const unsigned char *digest,
-                          struct buf *out)
+static void put_signature(const struct verify_recipe *r, struct str ts, const unsigned char *bytes,
+                          size_t len, struct buf *out)
 {
     if (r->ts_key.len > 0) {
         buf_add_str(out, r->ts_key);
@@ -39,7 +41,7 @@ static void put_signature(const struct verify_recipe *r, struct str ts, const un
         buf_add_str(out, r->sig_key);
         buf_add_char(out, r->kv_sep);
     }
-    put_bytes(r, digest, crypt_digest_len(r->digest), out);
+    verify_put_bytes(r, bytes, len, out);
 }
 
 /* What was written since `at` is the value of a field. */
@@ -55,11 +57,14 @@ static void put_field(struct sign_job *job, struct str name, struct str value)
     put_written(job, name, at);
 }
 
-static void put_token(struct sign_job *job)
+static const char *put_token(struct sign_job *job)
 {
     const struct verify *v = job->v;
     struct str secret = v->secrets[0].text;
     size_t at = job->out->len;
+    if (v->r.parameter.len > 0) {
+        return NULL; /* it is in the target */
+    }
     if (v->r.kind == VERIFY_BASIC) {
         buf_add_str(job->out, STR("Basic "));
         char *room = buf_room(job->out, 4 * (secret.len / 3 + 1));
@@ -68,77 +73,151 @@ static void put_token(struct sign_job *job)
         buf_add_str(job->out, secret);
     }
     put_written(job, v->r.headers[0], at);
+    return NULL;
 }
 
-static void put_digest(struct sign_job *job, struct str method, struct str body, struct str id,
-                       int64_t now_s)
+/* Its length; 0: OpenSSL has refused. */
+static size_t sign_parts(const struct sign_job *job, const struct str *parts, size_t n,
+                         unsigned char out[CRYPT_RSA_MAX])
+{
+    const struct verify *v = job->v;
+    if (job->key == NULL && v->r.kind == VERIFY_HASH) {
+        crypt_digest(v->r.digest, parts, n, out);
+    } else if (job->key == NULL) {
+        crypt_hmac(v->secrets[0].hmac[v->r.digest], parts, n, out);
+    }
+    if (job->key == NULL) {
+        return crypt_digest_len(v->r.digest);
+    }
+    struct buf text;
+    buf_init(&text, SIZE_MAX / 2);
+    for (size_t i = 0; i < n; i++) {
+        buf_add_str(&text, parts[i]);
+    }
+    size_t len = crypt_private_sign(job->key, buf_str(&text), false, out);
+    buf_done(&text);
+    return len;
+}
+
+/* What is signed is read from the request as if it had its fields already. */
+static const char *put_digest(struct sign_job *job)
 {
     const struct verify *v = job->v;
     char text[TIMESTAMP_LEN];
-    struct str ts = {text, timestamp_encode(text, v->r.unit, now_s * 1000)};
+    const struct str ts = {text, timestamp_encode(text, v->r.unit, job->s->now_s * 1000)};
+    const struct verify_claim c = {.ts = ts, .id = job->s->delivery_id};
+    struct fields fields = *job->s->request.fields;
+    struct verify_input in = job->s->request;
+    struct verify_values values;
     struct str parts[VERIFY_PARTS];
-    unsigned char digest[CRYPT_DIGEST_MAX];
-    struct verify_values values = {
-        .method = method, .body = body, .ts = ts, .id = id, .secret = v->secrets[0].text};
-    size_t n = verify_fill(v, &values, parts);
-    if (v->r.kind == VERIFY_HASH) {
-        crypt_digest(v->r.digest, parts, n, digest);
-    } else {
-        crypt_hmac(v->secrets[0].hmac[v->r.digest], parts, n, digest);
+    unsigned char bytes[CRYPT_RSA_MAX];
+    struct buf built;
+    in.fields = &fields;
+    const struct field more[] = {{v->r.ts_headers[0], ts}, VERIFY_SIGNED_HEADERS};
+    size_t n = v->build == verify_build_canonical ? 2 : v->r.ts_headers[0].len > 0 ? 1 : 0;
+    bool fits = true;
+    for (size_t i = 0; i < n; i++) {
+        fits = fits && fields_add(&fields, more[i].name, more[i].value);
     }
+    const char *why = verify_put_values(v, &in, &c, &built, &values);
+    why = why == NULL ? verify_body_hash(v, &in) : why;
+    values.secret = v->secrets[0].text;
+    size_t len =
+        why == NULL && fits ? sign_parts(job, parts, verify_fill(v, &values, parts), bytes) : 0;
     size_t at = job->out->len;
-    put_signature(&v->r, ts, digest, job->out);
+    put_signature(&v->r, ts, bytes, len, job->out);
     put_written(job, v->r.headers[0], at);
-    if (v->r.ts_headers[0].len > 0) {
-        put_field(job, v->r.ts_headers[0], ts);
+    for (size_t i = 0; i < n; i++) {
+        put_field(job, more[i].name, more[i].value);
     }
+    buf_done(&built);
+    return why == NULL && len == 0 ? "the key does not sign" : why;
 }
 
-static const char *put_jwt(struct sign_job *job, struct str body, struct str id, int64_t now_s)
+static const char *put_jwt(struct sign_job *job)
 {
     size_t at = job->out->len;
-    const char *why = verify_jwt_sign(job->v, body, now_s, id, job->out);
+    const char *why = verify_jwt_sign(job->v, job->s, job->key, job->out);
     put_written(job, job->v->r.headers[0], at);
     return why;
 }
 
-static const char *sign_by(struct sign_job *job, struct str method, struct str body, int64_t now_s,
-                           struct str delivery_id)
+/* NULL, or why nobody could sign it here. */
+static const char *check_signable(const struct verify *v, const struct verify_signing *s)
 {
-    const struct verify *v = job->v;
-    const struct verify_recipe *r = &v->r;
-    const char *why = NULL;
-    if (r->sig_pointer.len > 0 || verify_uses(v, PART_FORM)) {
-        return "its signature is in, or over the fields of, the body: give one that is signed";
-    }
     if (verify_learns(v)) {
         return "its secret comes with its handshake: write it as secret to sign by it";
     }
-    if (v->needs_id && delivery_id.len == 0) {
+    if (v->needs_id && s->delivery_id.len == 0) {
         return "this scheme signs an id, so one is needed";
     }
-    switch (r->kind) {
+    return NULL;
+}
+
+static bool has_private_key(const struct verify *v)
+{
+    const struct verify_recipe *r = &v->r;
+    return r->kind == VERIFY_ED25519 || r->kind == VERIFY_ECDSA ||
+           (r->kind == VERIFY_JWT && (r->jwt.algorithms & JWT_ALL_HMAC) == 0);
+}
+
+const char *verify_private_key(const struct verify *v, struct str pem, struct crypt_private **out)
+{
+    static const char *const bad[] = {
+        [CRYPT_ED25519] = "the key is no private key of Ed25519 in PEM, without a passphrase",
+        [CRYPT_P256] = "the key is no private key of P-256 in PEM, without a passphrase",
+        [CRYPT_RSA] = ("the key is no private key of RSA in PEM, of 2048 bits or more, without a "
+                       "passphrase"),
+    };
+    const struct verify_recipe *r = &v->r;
+    if (!has_private_key(v)) {
+        return pem.len > 0 ? "its sender has no private key: leave --key out" : NULL;
+    }
+    if (pem.len == 0) {
+        return "its sender signs with a private key, which only it has: of one of your own, whose "
+               "public key the source has, give --key";
+    }
+    enum crypt_public_kind kind = r->kind == VERIFY_ED25519 ? CRYPT_ED25519
+                                  : r->kind == VERIFY_ECDSA ? CRYPT_P256
+                                                            : jwt_key(verify_algorithm(v));
+    *out = crypt_private_new(kind, pem);
+    return *out == NULL ? bad[kind] : NULL;
+}
+
+static const char *put_proof(struct sign_job *job)
+{
+    switch (job->v->r.kind) {
     case VERIFY_HMAC:
     case VERIFY_HASH:
-        put_digest(job, method, body, delivery_id, now_s);
-        break;
-    case VERIFY_TOKEN:
-    case VERIFY_BASIC:
-        put_token(job);
-        break;
     case VERIFY_ED25519:
     case VERIFY_ECDSA:
-    case VERIFY_X509:
-        return "its sender signs with a private key, which only it has";
+        return put_digest(job);
+    case VERIFY_TOKEN:
+    case VERIFY_BASIC:
+        return put_token(job);
     case VERIFY_JWT:
-        why = put_jwt(job, body, delivery_id, now_s);
-        break;
+        return put_jwt(job);
+    case VERIFY_X509:
+        return "its sender's certificate is at its provider, so nobody else can sign";
     case VERIFY_NONE:
         break;
     }
+    return NULL;
+}
+
+/* By the scheme at hand; `pem` is for it, or empty. */
+static const char *sign_by(struct sign_job *job, struct str pem)
+{
+    const struct verify_recipe *r = &job->v->r;
+    const struct verify_signing *s = job->s;
+    const char *why = check_signable(job->v, s);
+    why = why == NULL ? verify_private_key(job->v, pem, &job->key) : why;
+    why = why == NULL ? put_proof(job) : why;
+    crypt_private_free(job->key);
+    job->key = NULL;
     struct str id_header = r->id_headers[0].len > 0 ? r->id_headers[0] : r->delivery_id.header;
-    if (why == NULL && id_header.len > 0 && delivery_id.len > 0) {
-        put_field(job, id_header, delivery_id);
+    if (why == NULL && id_header.len > 0 && s->delivery_id.len > 0) {
+        put_field(job, id_header, s->delivery_id);
     }
     return why;
 }
@@ -155,15 +234,24 @@ static const char *put_once(struct fields *fields, struct str name, struct str v
                                                             : "there are too many header fields";
 }
 
-const char *verify_sign(const struct verify *v, struct str method, struct str body, int64_t now_s,
-                        struct str delivery_id, struct fields *fields, struct buf *out)
+size_t verify_signers(const struct verify *v)
 {
-    struct sign_job job = {.out = out};
+    return verify_wants_all(v) ? verify_scheme_count(v) : 1;
+}
+
+const char *verify_sign_request(const struct verify *v, const struct verify_signing *s,
+                                struct fields *fields, struct buf *out)
+{
+    struct sign_job job = {.s = s, .out = out};
     const char *why = NULL;
-    size_t n = verify_wants_all(v) ? verify_scheme_count(v) : 1;
+    size_t n = verify_signers(v), keyed = 0;
+    for (size_t i = 0; i < n; i++) {
+        keyed += has_private_key(verify_scheme(v, i));
+    }
     for (size_t i = 0; i < n && why == NULL; i++) {
         job.v = verify_scheme(v, i);
-        why = sign_by(&job, method, body, now_s, delivery_id);
+        bool for_it = has_private_key(job.v) || keyed == 0;
+        why = verify_seals(job.v) ? NULL : sign_by(&job, for_it ? s->key : STR_NONE);
     }
     if (why == NULL && out->failed) {
         why = "the signature does not fit";
@@ -173,6 +261,33 @@ const char *verify_sign(const struct verify *v, struct str method, struct str bo
         why = put_once(fields, job.f[i].name, value);
     }
     return why;
+}
+
+const char *verify_sign(const struct verify *v, struct str method, struct str body, int64_t now_s,
+                        struct str delivery_id, struct fields *fields, struct buf *out)
+{
+    const struct fields none = {.n = 0};
+    const struct verify_signing s = {.request = {method, STR("/hooks/x"), &none, body},
+                                     .now_s = now_s,
+                                     .delivery_id = delivery_id};
+    return verify_sign_request(v, &s, fields, out);
+}
+
+void verify_sign_target(const struct verify *v, struct buf *target)
+{
+    for (size_t i = 0; i < verify_signers(v); i++) {
+        const struct verify *s = verify_scheme(v, i);
+        if (s->r.parameter.len > 0 && s->secret_count > 0) {
+            buf_printf(target, "%c%.*s=", str_has(buf_str(target), '?') ? '&' : '?',
+                       STR_ARG(s->r.parameter));
+            verify_put_escaped(s->secrets[0].text, target);
+        }
+    }
+}
+
+struct str verify_public_name(const struct verify *v)
+{
+    return v->r.key == VERIFY_KEY_PAIR && v->secret_count > 0 ? v->secrets[0].text : STR_NONE;
 }
 
 size_t verify_mac(const struct verify *v, struct str text, unsigned char out[CRYPT_DIGEST_MAX])

@@ -185,7 +185,9 @@ static void accept_request(const struct inbound *in, struct httpd_request *r, st
         {STR("penstock-durability"), durable},
     };
     httpd_answer(r, &(struct httpd_answer){.status = (int)s->respond_status,
-                                           .content_type = STR("application/json"),
+                                           .content_type = s->respond_plain
+                                                               ? STR("text/plain; charset=utf-8")
+                                                               : STR("application/json"),
                                            .fields = fields,
                                            .field_count = id.len > 0 ? 2 : 0,
                                            .body = s->respond_body,
@@ -251,7 +253,7 @@ static void append_again(struct inbound *in)
     journal_append(w->live, &in->append);
 }
 
-/* It is in the stream, and will be delivered. */
+/* It is in the stream, and is delivered whatever becomes of the answer. */
 static void tell_durable(struct inbound *in, const struct journal *j)
 {
     const struct event *e = in->append.event;
@@ -501,10 +503,15 @@ static bool is_challenge(struct worker *w, struct httpd_request *r,
     if (why != NULL) {
         refuse(w, r, source, c->proof == CHALLENGE_SIGNED ? "bad_signature" : "bad_challenge", why);
     } else {
-        httpd_answer(r, &(struct httpd_answer){.status = c->status,
-                                               .content_type = c->content_type,
-                                               .body = buf_str(&body),
-                                               .close = w->draining});
+        const struct field fields[] = {{c->header, buf_str(&body)}, c->more};
+        size_t more = c->more.name.len > 0;
+        httpd_answer(r,
+                     &(struct httpd_answer){.status = c->status,
+                                            .content_type = c->content_type,
+                                            .fields = fields,
+                                            .field_count = c->header.len > 0 ? 1 + more : 0,
+                                            .body = c->header.len > 0 ? STR_NONE : buf_str(&body),
+                                            .close = w->draining});
         stats_challenge(w, source->name);
         log_line(LOG_DEBUG, "handshake answered", "source", "%.*s", STR_ARG(source->name), NULL);
     }

@@ -203,6 +203,14 @@ static void on_lanes(struct journal *j, const redisReply *reply)
 
 /* --- the entries */
 
+enum { LINE_MOST = 1 << 20 }; /* of ours, with a head of 64 KiB at most */
+
+/* In what is parked, words are told apart by blanks. */
+static bool is_word(struct str s)
+{
+    return s.len < LINE_MOST && !str_has(s, ' ') && !str_has(s, '\n');
+}
+
 bool entry_read(const redisReply *r, struct entry *e)
 {
     *e = (struct entry){0};
@@ -240,7 +248,7 @@ bool entry_read(const redisReply *r, struct entry *e)
         }
     }
     str_cut(line, ' ', &e->method, &e->target);
-    return true;
+    return is_word(e->id) && is_word(e->source) && is_word(e->method) && is_word(e->target);
 }
 
 struct event *entry_event(const struct journal *j, const struct entry *e, const uint16_t *to,

@@ -139,7 +139,7 @@ static bool take(struct connection *c)
     c->answer[c->got] = '\0';
     if (o.appends) {
         bool appended = is_appended(c);
-        if (appended || c->answer[0] == '-') {
+        if (appended || (c->answer[0] == '-' && strchr(c->answer, '\n') != NULL)) {
             end(c, appended);
         }
         return !c->busy;

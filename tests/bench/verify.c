@@ -58,7 +58,7 @@ static double cost_us(const struct job *j, void (*what)(const struct job *j))
     return runs[RUNS / 2];
 }
 
-/* True: within the limit, or it has no HMAC of a header's. */
+/* True: within the limit, or it has no HMAC of a header's, or one of a text that is built first. */
 static bool measure(const struct verify_recipe *preset, struct str body)
 {
     struct verify_recipe r = *preset;
@@ -66,8 +66,7 @@ static bool measure(const struct verify_recipe *preset, struct str body)
     struct fields fields = {0};
     struct buf bytes;
     const struct str secret = STR("c2VjcmV0");
-    if (r.kind != VERIFY_HMAC || r.sig_pointer.len > 0 || r.ts_pointer.len > 0 ||
-        r.body_hash.len > 0) {
+    if (r.kind != VERIFY_HMAC || r.sig_pointer.len > 0 || r.ts_pointer.len > 0 || r.builds) {
         return true;
     }
     r.public_url = STR("https://hooks.example.com/hooks/x");

@@ -213,7 +213,7 @@ def what_providers_gives_to_paste_is_a_configuration(flow):
     key = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE1Fq3lPIVd3hZuTjfag84tEJrZY9XZME9Ck8FYsf/b4FT4RZRL0pkb4gzs94LtzKGZFhIBm4qI2tuX5ApXR+tJQ=="
     secrets = {"as it is": "a secret", "user:password, as it is": "user:password", "in hex": "00ff10aa",
                "in base64 behind whsec_": "whsec_c2VjcmV0", "as it is, or in base64 behind whsec_": "whsec_c2VjcmV0",
-               "the provider's public key, in hex": "01" * 32}
+               "the provider's public key, in hex": "01" * 32, "public key:private key": "public:private"}
     sources = []
     for row in map(json.loads, run("providers", "--json")[1].splitlines()):
         secret = key if row["kind"] == "ecdsa" else "AQ" * 21 + "E=" if row["kind"] == "ed25519" and "64" in row["secret"] \

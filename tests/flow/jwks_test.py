@@ -65,6 +65,11 @@ def _wait_read(p, n=1):
     wait_for(lambda: p.text().count('"msg":"public keys read"') >= n, "keys to be read")
 
 
+def _send(p, key):
+    return subprocess.run([PENSTOCK, "send", "-c", p.config, "-s", "s", "-u", "http://127.0.0.1:%d" % p.port, "--key", key.path],
+                          capture_output=True, text=True)
+
+
 def takes_tokens_by_published_keys(flow):
     """Of the account and for the audience that are configured; each worker reads the keys once."""
     key, other = Key(flow, "one"), Key(flow, "two")
@@ -77,7 +82,8 @@ def takes_tokens_by_published_keys(flow):
     assert p.post("/hooks/s", BODY, other.google(kid="one")).status == 401, "by another key of that name"
     assert p.post("/hooks/s", BODY).status == 401
     assert len(publisher.requests) == 2 and publisher.requests[0].target == "/keys"
-    sink.wait(8)
+    assert _send(p, key).returncode == 0 and _send(p, other).returncode == 1
+    sink.wait(9)
 
 
 def a_body_may_be_a_token_by_a_published_key(flow):
@@ -88,6 +94,9 @@ def a_body_may_be_a_token_by_a_published_key(flow):
     assert p.post("/hooks/s", token, {"Content-Type": "application/jwt"}).status == 200
     assert p.post("/hooks/s", key.token({"sub": "kp_1", "scp": ["openid"]}).encode()).status == 401, "a user's own token"
     assert sink.wait(1)[0].body == token
+    sent = _send(p, key)
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    assert json.loads(base64.urlsafe_b64decode(sink.wait(2)[1].body.split(b".")[1] + b"=="))["type"] == "user.created"
 
 
 def a_new_key_is_taken_at_once(flow):

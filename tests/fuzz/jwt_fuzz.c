@@ -58,9 +58,10 @@ static void sign(struct str body, const struct jwt_rules *r, struct crypt_key *k
 {
     struct buf out;
     buf_init(&out, JWT_BYTES);
-    jwt_sign(&out, r, &(struct jwt_facts){body, STR("https://x/"), NOW_S}, JWT_HS256, k, STR("1"),
-             300);
-    ENSURE(!out.failed && check(buf_str(&out), body, r, k) == NULL);
+    const struct jwt_signer by = {JWT_HS256, k, NULL};
+    const struct jwt_facts facts = {body, STR("https://x/"), NOW_S};
+    ENSURE(jwt_sign(&out, r, &facts, &by, STR("1"), 300) && !out.failed &&
+           check(buf_str(&out), body, r, k) == NULL);
     size_t at = body.len == 0 ? 0 : ((uint8_t)body.at[0] * (size_t)7 + body.len) % out.len;
     out.at[at] = out.at[at] == 'A' ? 'B' : 'A';
     ENSURE(check(buf_str(&out), body, r, k) != NULL);

@@ -30,6 +30,25 @@ static void check_record(struct str text)
     buf_done(&out);
 }
 
+static void check_head(struct str text)
+{
+    struct event_parts parts = {.n = 1}, again = {.n = 1};
+    if (!event_get_head(text, &parts)) {
+        return;
+    }
+    struct event *e = event_new(&parts);
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    event_put_line(e, &out);
+    buf_add_str(&out, e->headers);
+    ENSURE(!out.failed && event_get_head(buf_str(&out), &again));
+    ENSURE(again.received_ms == parts.received_ms && str_eq(again.id, parts.id));
+    ENSURE(str_eq(again.source, parts.source) && str_eq(again.method, parts.method));
+    ENSURE(str_eq(again.target, parts.target) && str_eq(again.headers, parts.headers));
+    buf_done(&out);
+    event_unref(e);
+}
+
 static void check_settled(struct str text)
 {
     struct settled s;
@@ -146,6 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     check_record(text);
     check_settled(text);
     check_place(text);
+    check_head(text);
     check_id(text);
     check_track(data, n);
     free(bytes);

@@ -79,9 +79,10 @@ static void take_recipe(struct take *t, struct verify_recipe *r)
     r->key_prefix = (more & 128) != 0 ? STR("whsec_") : STR_NONE;
 }
 
-static const char *check(const struct verify *v, const struct fields *f, struct str body)
+static const char *check_at(const struct verify *v, struct str target, const struct fields *f,
+                            struct str body)
 {
-    struct verify_input in = {STR("POST"), STR("/hooks/x"), f, body};
+    struct verify_input in = {STR("POST"), target, f, body};
     struct verify_proof proof = {VERIFY_SCHEMES, 0};
     struct verify_verdict verdict = verify_check_by(v, &in, NULL, NOW_S, &proof);
     ENSURE(verdict.reason == NULL || verdict.reason == VERIFY_BAD_SIGNATURE ||
@@ -93,6 +94,11 @@ static const char *check(const struct verify *v, const struct fields *f, struct 
                                         proof.secrets >> verify_secret_count(v) == 0
                                   : proof.scheme == VERIFY_SCHEMES);
     return verdict.reason;
+}
+
+static const char *check(const struct verify *v, const struct fields *f, struct str body)
+{
+    return check_at(v, STR("/hooks/x"), f, body);
 }
 
 /* One flipped bit, or one more byte, of the body. */
@@ -141,9 +147,10 @@ static void sign(const struct verify *v, const struct verify_recipe *r, struct t
     const char *why = verify_sign(v, STR("POST"), body, NOW_S, STR("evt_1"), &f, &out);
     /* Else the body must have a time, or be an object; or only its provider can sign. */
     bool fits = r->ts_pointer.len == 0 && (!r->objects_only || str_starts(body, STR("{")));
-    if (why == NULL && fits) {
+    bool signs_body = !str_eq(r->signed_text, STR("{manifest}"));
+    if (why == NULL && fits && r->parameter.len == 0) { /* that one is in the query */
         ENSURE(check(v, &f, body) == NULL);
-        if (verify_is_computed(v)) {
+        if (verify_is_computed(v) && signs_body) {
             flip(v, &f, body, &(struct take){t->at, t->n});
         }
         if (verify_is_computed(verify_scheme(v, 0))) { /* whose is the first field */
@@ -153,11 +160,36 @@ static void sign(const struct verify *v, const struct verify_recipe *r, struct t
     buf_done(&out);
 }
 
+/* Any bytes as an event of those who sign inside of the body. */
+static void seal(const struct verify *v, struct take *t)
+{
+    struct fields f = {.n = 0};
+    struct buf body, type;
+    buf_init(&body, 1 << 20);
+    buf_init(&type, 256);
+    const char *why =
+        verify_seal(v, (struct str){(const char *)t->at, t->n}, STR_NONE, &body, &type);
+    if (why == NULL) { /* of an event that has a name twice, it is not genuine */
+        ENSURE(fields_add(&f, STR("Content-Type"), buf_str(&type)) && body.len > 0);
+        (void)check(v, &f, buf_str(&body));
+    }
+    buf_done(&body);
+    buf_done(&type);
+}
+
 /* Header values from outside: never genuine. */
 static void claim(const struct verify *v, const struct verify_recipe *r, struct take *t)
 {
+    static const struct str types[] = {{"application/json", 16},
+                                       {"application/x-www-form-urlencoded", 33},
+                                       {"multipart/form-data; boundary=b", 31},
+                                       {"multipart/form-data; boundary=", 30}};
     struct fields f = {.n = 0};
     uint8_t which = take_byte(t);
+    if (r->builds || r->sig_pointer.len > 0) {
+        (void)!fields_add(&f, STR("Content-Type"), one_of(t, types, 4));
+        (void)!fields_add(&f, STR("X-Contentful-Signed-Headers"), take_some(t, 255));
+    }
     for (size_t i = 0; i < VERIFY_NAMES; i++) {
         if (r->headers[i].len > 0 && (which & 1) == 0) {
             (void)!fields_add(&f, r->headers[i], take_some(t, 255));
@@ -170,17 +202,18 @@ static void claim(const struct verify *v, const struct verify_recipe *r, struct 
         }
         which >>= 1;
     }
-    ENSURE(check(v, &f, (struct str){(const char *)t->at, t->n}) != NULL);
+    struct str target = r->builds ? take_some(t, 255) : STR("/");
+    ENSURE(check_at(v, target, &f, (struct str){(const char *)t->at, t->n}) != NULL);
 }
 
 static void knock(const struct verify *v, struct take *t)
 {
-    static const struct str methods[] = {{"POST", 4}, {"GET", 3}, {"HEAD", 4}};
+    static const struct str methods[] = {{"POST", 4}, {"GET", 3}, {"HEAD", 4}, {"OPTIONS", 7}};
     struct fields f = {.n = 0};
     struct buf out;
     buf_init(&out, 8192);
     struct challenge_input in = {
-        .request = {.method = one_of(t, methods, 3), .target = STR("/"), .fields = &f}};
+        .request = {.method = one_of(t, methods, 4), .target = STR("/"), .fields = &f}};
     in.query = take_some(t, 255);
     (void)!fields_add(&f, take_some(t, 40), take_some(t, 255));
     in.request.body = (struct str){(const char *)t->at, t->n};
@@ -221,23 +254,24 @@ static struct verify *join(struct verify *v, bool all)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static const struct str good[] = {{"d2hzZWNfc2VjcmV0X29mX3Rlc3Rz", 28}, {"00ff10aa", 8}};
+    static const struct str good[] = {
+        {"d2hzZWNfc2VjcmV0X29mX3Rlc3Rz", 28}, {"00ff10aa", 8}, {"pub:priv", 8}};
     struct take t = {data, n};
     struct verify_recipe made;
-    const struct verify_recipe *r;
+    const struct verify_recipe *r = &made;
     uint8_t which = take_byte(&t);
     size_t presets = 0;
     while (verify_preset_at(presets)->kind != VERIFY_NONE) { /* the last */
         presets++;
     }
     if (which % 2 == 0) {
-        r = verify_preset_at(take_byte(&t) % presets);
+        made = *verify_preset_at(take_byte(&t) % presets);
+        made.public_url = STR("https://example.com"); /* of those who sign it */
     } else {
         take_recipe(&t, &made);
-        r = &made;
     }
-    struct str secrets[2] = {good[(which >> 3) & 1],
-                             (which & 16) != 0 ? take_some(&t, 80) : good[0]};
+    const struct str first = good[(which & 128) != 0 ? 2 : (which >> 3) & 1];
+    struct str secrets[2] = {first, (which & 16) != 0 ? take_some(&t, 80) : first};
     struct verify *v;
     int bad;
     const char *why = verify_new(&v, r, secrets, 2, &bad);
@@ -246,7 +280,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         v = join(v, (which & 64) != 0);
     }
     if (v != NULL) {
-        sign(v, r, &t);
+        if (verify_seals(v)) {
+            seal(v, &t);
+        } else {
+            sign(v, r, &t);
+        }
         if ((which & 4) != 0 && verify_is_computed(v)) { /* a token may be guessed */
             claim(v, r, &t);
         } else {

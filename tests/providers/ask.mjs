@@ -32,7 +32,7 @@ function secretFor(name, which) {
     }
     const { publicKey } = keyPair(scheme, `${name}-${which}`);
     const der = publicKey.export({ type: 'spki', format: 'der' });
-    return scheme.publicKey === 'spki' ? der.toString('base64') : der.subarray(-32).toString(scheme.publicKey);
+    return scheme.publicKey === 'spki' ? der.toString('base64') : (scheme.publicPrefix ?? '') + der.subarray(-32).toString(scheme.publicKey);
 }
 
 const encode = (bytes, encoding) => Buffer.from(bytes).toString(encoding);
@@ -72,16 +72,19 @@ function request(name, how = {}) {
     const { scheme } = row;
     const n = unique(), now = how.now ?? Date.now(), names = { ...scheme, ...how.names };
     const event = row.body?.(n, now) ?? { id: `evt_${n}`, type: 'sample.created', data: { object: { name: 'pipe', amount: 5000 } } };
-    const r = { name, value: null, method: 'POST', url: how.url ?? row.url, query: how.query ?? '', json: how.json, n, id: `msg_${n}`, now, event };
+    const r = { name, value: null, method: 'POST', url: how.url ?? row.url, query: how.query ?? row.query ?? '', json: how.json, n, id: `msg_${n}`, now, event };
     const type = how.type === undefined ? row.type ?? 'application/json' : how.type;
     r.fixed = [...(type === null ? [] : [['Content-Type', type]]), ...Object.entries(row.headers?.(n) ?? {}), ...(how.with ?? [])];
     r.secret = scheme.kind === 'none' ? '' : how.secret ?? secretFor(name, how.which ?? 'now');
     if (scheme.kind === 'inside') {
-        scheme.seal(event, (text) => encode(digest(name, [text], { hash: 'sha256', ...how }), scheme.encoding), r.secret);
+        scheme.seal(event, (text) => encode(digest(name, [text], { hash: scheme.hash ?? 'sha256', ...how }), scheme.encoding), r.secret);
         how.change?.(event, scheme.at);
     }
     r.body = Buffer.from(how.body?.(event, n) ?? row.write?.(event, n) ?? JSON.stringify(event));
-    if (scheme.kind === 'none' || scheme.kind === 'inside') {
+    if (scheme.kind === 'query') {
+        r.query = how.query?.(r.secret) ?? `?${scheme.parameter}=${encodeURIComponent(r.secret)}`;
+    }
+    if (['none', 'inside', 'query'].includes(scheme.kind)) {
         return { ...r, names };
     }
     if (scheme.kind === 'token' || scheme.kind === 'basic') {
@@ -137,7 +140,7 @@ function* genuine(name) {
     const line = (what, r, how) => ({ what, expect: 'accept', r, headers: headers(r, how) });
     yield line('as documented', request(name));
     /* White space, escapes, and letters beyond ASCII: nobody may write the JSON anew. */
-    yield line('raw bytes', request(name, { body: (e, n) => row.writeRaw?.(n) ?? JSON.stringify(e, null, 2).replace('{', '{ "\\u00e9t\\u00e9":\t"été 夏 \\/ 🚰",') + '\n' }));
+    yield line('raw bytes', request(name, { body: (e, n) => row.writeRaw?.(n, e) ?? JSON.stringify(e, null, 2).replace('{', '{ "\\u00e9t\\u00e9":\t"été 夏 \\/ 🚰",') + '\n' }));
     if (scheme.kind === 'none') {
         return;
     }
@@ -145,7 +148,8 @@ function* genuine(name) {
     if (scheme.publicKey === undefined) {
         yield { ...line('the secret before', request(name, { which: 'before' })), secret: 'before' };
     }
-    if (scheme.kind === 'token' || scheme.kind === 'basic' || scheme.kind === 'inside') {
+    if (['token', 'basic', 'inside', 'query'].includes(scheme.kind)) {
+        yield* further(name, 'accept');
         return;
     }
     if (scheme.kind === 'jwt') {
@@ -211,6 +215,12 @@ function* forged(name) {
     }
     if (scheme.kind === 'inside') {
         yield* forgedInside(name, line);
+        yield* further(name, 'refuse');
+        return;
+    }
+    if (scheme.kind === 'query') {
+        yield line('another secret', request(name, { which: 'wrong' }));
+        yield* further(name, 'refuse');
         return;
     }
     yield line('header missing', request(name), { value: null });
@@ -232,14 +242,31 @@ function* forged(name) {
         const r = request(name);
         return line(what, { ...r, body: body(r.body) });
     };
-    yield changed('body changed', (b) => Buffer.from(b.toString().replace(/[a-z](?=[^a-z]*$)/, (c) => (c === 'a' ? 'b' : 'a'))));
-    yield changed('body truncated', (b) => b.subarray(0, -1));
-    yield changed('body longer', (b) => Buffer.concat([b, Buffer.from('\n')]));
+    if (!row.bodyUnsigned) {
+        yield* forgedBody(changed);
+    }
     if (scheme.kind === 'jwt') {
         yield* forgedJwt(name, line);
         yield* further(name, 'refuse');
         return;
     }
+    yield* forgedSignature(name, line);
+    yield* forgedTime(name, line);
+    if (scheme.idHeader !== undefined) {
+        yield line('another id', request(name), { id: `msg_${unique()}` });
+        yield line('no id', request(name), { id: null });
+    }
+    yield* further(name, 'refuse');
+}
+
+function* forgedBody(changed) {
+    yield changed('body changed', (b) => Buffer.from(b.toString().replace(/[a-z](?=[^a-z]*$)/, (c) => (c === 'a' ? 'b' : 'a'))));
+    yield changed('body truncated', (b) => b.subarray(0, -1));
+    yield changed('body longer', (b) => Buffer.concat([b, Buffer.from('\n')]));
+}
+
+function* forgedSignature(name, line) {
+    const row = presets[name], { scheme } = row;
     const resigned = (what, sigOf) => {
         const r = request(name);
         return line(what, r, { value: again(r, sigOf(r)) });
@@ -290,12 +317,6 @@ function* forged(name) {
     if (scheme.text({ body: 'b', ts: '', id: '', url: 'u', method: 'm', secret: '' }).includes('u')) {
         yield line('signed for another URL', request(name, { url: row.url + '2' }));
     }
-    yield* forgedTime(name, line);
-    if (scheme.idHeader !== undefined) {
-        yield line('another id', request(name), { id: `msg_${unique()}` });
-        yield line('no id', request(name), { id: null });
-    }
-    yield* further(name, 'refuse');
 }
 
 function* forgedInside(name, line) {
@@ -322,7 +343,7 @@ function* forgedInside(name, line) {
     yield as('wrong encoding', (sig) => other(decoded(sig)));
     if (scheme.encoding !== undefined) {
         yield as('signature of zeros', (sig) => encode(Buffer.alloc(decoded(sig).length), scheme.encoding));
-        yield line('another digest', request(name, { hash: 'sha1' }));
+        yield line('another digest', request(name, { hash: scheme.hash === 'sha1' ? 'sha256' : 'sha1' }));
         yield line('an empty key', request(name, { key: '' }));
     }
     if (scheme.encodedKey) {
@@ -463,6 +484,13 @@ function* forgedJwt(name, line) {
     yield written('another head', ([head, claims, sig]) => [changed(head, (h) => (h.kid = '1')), claims, sig]);
     yield written('later claims', ([head, claims, sig]) => [head, changed(claims, (c) => (c.exp = (c.exp ?? c.iat) + 60)), sig]);
 
+    if (scheme.bond !== undefined) {
+        yield* forgedBond(scheme, { claimed, made, written, changed });
+    }
+    yield* forgedClaims(name, { claimed, made });
+}
+
+function* forgedBond(scheme, { claimed, made, written, changed }) {
     const [bond, encoding] = scheme.bond;
     const digestOf = (text, as) => encode(crypto.createHash('sha256').update(text).digest(), as);
     {
@@ -480,6 +508,10 @@ function* forgedJwt(name, line) {
     yield claimed('a digest in another encoding', (c) => (c[bond] = encode(Buffer.from(c[bond], encoding), encoding === 'hex' ? 'base64' : 'hex')));
     yield claimed('a digest that is cut', (c) => (c[bond] = c[bond].slice(0, -8)));
     yield made('a claim twice, signed so', { claimsText: (c) => JSON.stringify(c).replace('{', `{"${bond}":"${digestOf('{}', encoding)}",`) });
+}
+
+function* forgedClaims(name, { claimed, made }) {
+    const { scheme } = presets[name];
     yield made('claims in a list, signed so', { claimsText: (c) => JSON.stringify([c]) });
     yield made('claims that are cut, signed so', { claimsText: (c) => JSON.stringify(c).slice(0, -1) });
     if (scheme.issuer !== undefined) {
@@ -493,7 +525,9 @@ function* forgedJwt(name, line) {
         yield claimed('no URL', (c) => delete c[scheme.urlClaim]);
         yield claimed('an empty URL', (c) => (c[scheme.urlClaim] = ''));
         yield made('another query', { query: '?foo=1&bar=2', path: '?foo=1&bar=3' });
-        yield made('the query in another order', { query: '?foo=1&bar=2', path: '?bar=2&foo=1' });
+        if (!scheme.sorts) {
+            yield made('the query in another order', { query: '?foo=1&bar=2', path: '?bar=2&foo=1' });
+        }
         yield made('a query that is signed and gone', { query: '?foo=1', path: '' });
         yield made('a query that is not signed', { query: '', path: '?foo=1' });
     }
@@ -530,7 +564,7 @@ async function accepts(name, which, method, lines, body, query = '') {
     }
     try {
         const ask = libraries.get(name) ?? (() => { throw new Error('it cannot be loaded'); });
-        const said = await ask({ h, text: body.toString(), bytes: body, method, url: presets[name].url && presets[name].url + query }, secretFor(name, which));
+        const said = await ask({ h, text: body.toString(), bytes: body, method, query, url: presets[name].url && presets[name].url + query }, secretFor(name, which));
         return { accepts: Boolean(said) };
     } catch (e) {
         return { accepts: false, why: String(e?.message ?? e).slice(0, 200) };
@@ -543,8 +577,18 @@ function signedLikeOurs(name, lines, body) {
     const of = (header) => lines.find(([k]) => k.toLowerCase() === header?.toLowerCase())?.[1];
     const value = of(scheme.header);
     const r = request(name, {});
+    if (scheme.kind === 'inside') {
+        const event = JSON.parse(body), given = JSON.stringify(event);
+        scheme.seal(event, (text) => encode(digest(name, [text], { hash: scheme.hash ?? 'sha256' }), scheme.encoding), r.secret);
+        return JSON.stringify(event) === given;
+    }
     if (scheme.kind === 'token' || scheme.kind === 'basic') {
         return value === r.value;
+    }
+    if (scheme.kind === 'jwt') {
+        const [head, claims, sig] = value.slice(scheme.prefix.length).split('.');
+        const made = crypto.createHmac(HASHES.HS256, r.secret).update(`${head}.${claims}`).digest('base64url');
+        return sig === made && JSON.parse(Buffer.from(claims, 'base64url'))[scheme.urlClaim] === url;
     }
     const ts = scheme.timeInside ? value?.match(/(?:t|ts|v)=([^,;]*)/)?.[1] : of(scheme.timeHeader);
     const parts = scheme.text({ body, ts, id: of(scheme.idHeader), url, method: 'POST', secret: r.secret });
@@ -571,7 +615,7 @@ const about = (name) => {
     const both = scheme.kind === 'none' ? [] : scheme.publicKey ? [secretFor(name, 'now')] : [secretFor(name, 'now'), secretFor(name, 'before')];
     return {
         name, library: library && `${library}@${packages[library].version}`, public_url: url, issuer, secrets: both,
-        sends: (presets[name].sends ?? scheme.publicKey === undefined) && scheme.kind !== 'none' && scheme.kind !== 'inside',
+        sends: (presets[name].sends ?? scheme.publicKey === undefined) && !['none', 'query'].includes(scheme.kind), seals: scheme.kind === 'inside',
     };
 };
 
@@ -590,7 +634,8 @@ async function obey({ do: what, name, headers: lines, body, event }) {
     } else if (what === 'cases') {
         await cases(name);
     } else if (what === 'body') {
-        say({ body: request(name).body.toString('base64') });
+        const { plain } = presets[name]; /* of what is sealed: the event alone */
+        say({ body: (plain === undefined ? request(name).body : Buffer.from(plain(unique()))).toString('base64') });
     } else if (what === 'check') {
         const bytes = Buffer.from(body, 'base64');
         say(presets[name].ask ? await accepts(name, 'now', 'POST', lines, bytes) : { accepts: signedLikeOurs(name, lines, bytes) });

@@ -6,7 +6,7 @@
  *   library  the package; ask: async (load) => (request, secret) => does the library accept it? (false, or throws)
  *   url, issuer  what its source says beside the type
  *   differs  {case: why} where the library is known to judge otherwise than the provider signs
- * A request is {h: headers by lower-case name, text, bytes, url, method}. */
+ * A request is {h: headers by lower-case name, text, bytes, url, query, method}. */
 import crypto from 'node:crypto';
 
 /* Pinned. Of one with `alone` only the JavaScript is unpacked, and of `paths` only these: types, maps and the same
@@ -17,6 +17,8 @@ export const packages = {
     '@adyen/api-library': alone('32.1.0', { paths: ['lib/src/utils', 'lib/src/constants'] }),
     '@anthropic-ai/sdk': alone('1.10.0', { needs: ['@opentelemetry/api@1.10.0'] }),
     '@clerk/backend': { version: '3.25.0' },
+    '@contentful/node-apps-toolkit': alone('3.16.1', { paths: ['lib/index.cjs'], needs: ['runtypes@5.2.0'] }),
+    '@dropbox/sign': alone('1.11.0', { paths: ['dist/api.js'], needs: ['axios@1.21.1', 'bluebird@3.7.2', 'form-data@4.0.6', 'qs@6.17.1'] }),
     '@easypost/api': { version: '8.9.0' },
     '@elevenlabs/elevenlabs-js': alone('2.73.0', { paths: ['wrapper/webhooks.js', 'errors', 'core/json.js'] }),
     '@hookdeck/sdk': alone('0.4.0', { paths: ['webhooks'] }),
@@ -43,10 +45,12 @@ export const packages = {
     '@vonage/jwt': { version: '1.17.1' },
     '@workos-inc/node': { version: '11.0.0' },
     '@zoom/rivet': { version: '0.4.0' },
+    'atlassian-jwt': { version: '2.0.3' },
     'box-node-sdk': alone('10.12.0', {
         paths: ['lib'],
         needs: ['buffer@6.0.3', 'form-data@4.0.6', 'hash-wasm@4.13.0', 'node-fetch@2.7.0', 'proxy-agent@6.5.0', 'uuid@11.1.1'],
     }),
+    'braintree': { version: '3.40.0' },
     'cashfree-pg': alone('6.0.6', { paths: ['dist'] }),
     'chargebee': { version: '3.33.0' },
     'cloudinary': { version: '2.11.0' },
@@ -57,10 +61,14 @@ export const packages = {
     'livekit-server-sdk': alone('2.19.2', {
         paths: ['dist'], needs: ['@bufbuild/protobuf@1.10.1', '@livekit/protocol@1.51.0', 'jose@5.10.0'],
     }),
+    'mercadopago': alone('3.6.1', { paths: ['dist/utils/webhook'] }),
     'messagebird': { version: '4.0.1' },
     'modern-treasury': alone('3.3.0'),
     'openai': alone('7.55.0'),
     'orb-billing': alone('6.11.0'),
+    'plivo': alone('4.79.0', {
+        paths: ['dist/utils/v3Security.js'], needs: ['base-64@0.1.0', 'build-url@1.3.3', 'lodash@4.17.21', 'uri-parser@1.0.1', 'utf8@2.1.2'],
+    }),
     'pusher': { version: '5.3.4' },
     'razorpay': { version: '2.9.8' },
     'replicate': { version: '1.4.0' },
@@ -120,6 +128,8 @@ const inside = (seal, at, more = {}) => ({ kind: 'inside', seal, at, key: utf8, 
 const jwt = (header, more) => ({ kind: 'jwt', header, prefix: '', algorithms: ['HS256'], ...more });
 const sha256 = (bytes, encoding) => crypto.createHash('sha256').update(bytes).digest(encoding);
 const PUBLIC_URL = 'https://hooks.example.com/in?of=penstock';
+const BASE_URL = 'https://hooks.example.com';
+const CHALLENGE = 'c0ffee00c0ffee00c0ffee00';
 
 /* A constructor, however its module exports it. */
 const first = (module, name) => module[name] ?? module.default?.[name] ?? module.default ?? module;
@@ -481,11 +491,12 @@ export const presets = {
         scheme: hmac('X-Cld-Signature', {
             kind: 'hash', hash: 'sha1', timeHeader: 'X-Cld-Timestamp', time: seconds, within: 7200, text: (r) => [r.body, r.ts, r.secret],
         }),
+        more: () => [['SHA-256', 'accept', { hash: 'sha256' }], ['SHA-512', 'refuse', { hash: 'sha512' }], ['SHA-256 of another secret', 'refuse', { hash: 'sha256', secret: 'x' }]],
         library: 'cloudinary',
         ask: async (load) => {
             const cloudinary = (await load('cloudinary')).v2;
             return (r, api_secret) => {
-                cloudinary.config({ cloud_name: 'c', api_key: 'k', api_secret });
+                cloudinary.config({ cloud_name: 'c', api_key: 'k', api_secret, signature_algorithm: r.h['x-cld-signature']?.length === 64 ? 'sha256' : 'sha1' });
                 return cloudinary.utils.verifyNotificationSignature(r.text, Number(r.h['x-cld-timestamp']), r.h['x-cld-signature']);
             };
         },
@@ -655,7 +666,7 @@ export const presets = {
         type: 'application/x-www-form-urlencoded',
         write: (event, n) => new URLSearchParams({ MessageSid: `SM${n}`, From: '+15551234567', To: '+15557654321', Body: 'a pipe', AccountSid: 'AC1' }).toString(),
         writeRaw: (n) => `b=%C3%A9t%C3%A9+%F0%9F%9A%B0&MessageSid=SM${n}&B=&a%2Bb=1%262&B=%e5%A4%8f&B=0`,
-        more: twilioMore, sends: false, library: 'twilio',
+        more: twilioMore, library: 'twilio',
         differs: { 'SHA-256, no settings': 'its digest is what the settings say, which nobody signs' },
         ask: async (load) => {
             const twilio = load.cjs('./node_modules/twilio/lib/webhooks/webhooks.js');
@@ -728,8 +739,163 @@ export const presets = {
             });
         },
     },
+    monday: {
+        scheme: jwt('Authorization', {
+            algorithms: ['HS256', 'HS384', 'HS512'], urlClaim: 'aud', life: 300,
+            claims: (r) => ({ accountId: 1, userId: 2, aud: r.url + r.query, exp: r.at + 300, shortLivedToken: 's', iat: r.at }),
+        }),
+        url: PUBLIC_URL.split('?')[0], bodyUnsigned: true,
+    },
+    'atlassian-connect': {
+        scheme: jwt('Authorization', {
+            prefix: 'JWT ', urlClaim: 'qsh', sorts: true, life: 180,
+            claims: (r) => ({ iss: 'client-1', iat: r.at, exp: r.at + 180, qsh: sha256(`POST&${r.url.slice(BASE_URL.length)}/hooks/atlassian-connect&${atlassianQuery(r.query)}`, 'hex') }),
+        }),
+        url: BASE_URL, bodyUnsigned: true, more: atlassianMore, library: 'atlassian-jwt',
+        /* It looks at the signature; the hash is made by it, and compared as Atlassian's document says. */
+        ask: async (load) => {
+            const jwt = load.cjs('atlassian-jwt');
+            return (r, secret) => jwt.decodeSymmetric(r.h.authorization.split(' ')[1], secret, 'HS256').qsh
+                === jwt.createQueryStringHash(jwt.fromMethodAndUrl(r.method, r.url.replace(BASE_URL, '/hooks/atlassian-connect')), false, BASE_URL);
+        },
+    },
+    braintree: {
+        scheme: inside((event, sign, secret) => {
+            event.bt_signature = sign(event.bt_payload);
+            event.asked = sign(CHALLENGE);
+            event.by = secret.split(':')[0];
+        }, (event) => [[event, 'bt_signature']], {
+            hash: 'sha1', key: (s) => crypto.createHash('sha1').update(s.split(/:(.*)/)[1]).digest(), encodedKey: true, secret: (name) => `public-${name}:${raw(name)}`,
+        }),
+        type: 'application/x-www-form-urlencoded',
+        body: (n) => ({ bt_payload: braintreePayload(n) }), plain: (n) => Buffer.from(braintreePayload(n), 'base64').toString(),
+        write: (event) => braintreeForm(event), writeRaw: (n, event) => 'x=%C3%A9&' + braintreeForm(event),
+        changes: {
+            'another payload': (e) => (e.bt_payload = braintreePayload('other')), 'no payload': (e) => delete e.bt_payload,
+            'no key before the signature': (e) => (e.by = undefined),
+        },
+        more: braintreeMore, library: 'braintree',
+        ask: async (load) => {
+            const braintree = load.cjs('braintree');
+            return (r, secret) => {
+                const [publicKey, privateKey] = secret.split(/:(.*)/), form = new URLSearchParams(r.text);
+                const gateway = new braintree.BraintreeGateway({ environment: braintree.Environment.Sandbox, merchantId: 'm', publicKey, privateKey });
+                return gateway.webhookNotification.parse(form.get('bt_signature'), form.get('bt_payload'));
+            };
+        },
+    },
+    plivo: {
+        scheme: base64('X-Plivo-Signature-V3', {
+            idHeader: 'X-Plivo-Signature-V3-Nonce', write: ({ sigs }) => sigs.join(','), several: true,
+            text: (r) => [r.url, plivoParams(r.query ?? '', r.body.toString()), '.', r.id],
+        }),
+        url: PUBLIC_URL.split('?')[0],
+        type: 'application/x-www-form-urlencoded',
+        write: (event, n) => new URLSearchParams({ MessageUUID: `m${n}`, Status: 'delivered', To: '12025550123', Text: 'a pipe' }).toString(),
+        writeRaw: (n) => `b=%C3%A9t%C3%A9+%F0%9F%9A%B0&MessageUUID=m${n}&B=z&a%2Bb=1%262&B=%e5%A4%8f&B=0`,
+        more: plivoMore, library: 'plivo',
+        ask: async (load) => {
+            const { validateV3Signature } = load.cjs('./node_modules/plivo/dist/utils/v3Security.js');
+            return (r, secret) => {
+                const params = {};
+                for (const [k, v] of r.h['content-type'] === 'application/x-www-form-urlencoded' ? new URLSearchParams(r.text) : []) {
+                    params[k] = k in params ? [params[k], v].flat() : v;
+                }
+                return validateV3Signature(r.method, r.url, r.h['x-plivo-signature-v3-nonce'], secret, r.h['x-plivo-signature-v3'], params);
+            };
+        },
+    },
+    mercadopago: {
+        scheme: hmac('x-signature', listed('ts', 'v1', ',', { idHeader: 'x-request-id', text: (r) => [mercadoManifest(r)] })),
+        query: '?data.id=123456&type=payment', bodyUnsigned: true, more: mercadoMore, library: 'mercadopago',
+        ask: async (load) => {
+            const { WebhookSignatureValidator } = load.cjs('./node_modules/mercadopago/dist/utils/webhook/index.js');
+            return (r, secret) => {
+                const dataId = new URLSearchParams(r.query).get('data.id');
+                WebhookSignatureValidator.validate({ xSignature: r.h['x-signature'], xRequestId: r.h['x-request-id'], dataId, secret });
+                return true;
+            };
+        },
+    },
+    contentful: {
+        scheme: hmac('x-contentful-signature', {
+            timeHeader: 'x-contentful-timestamp', time: milliseconds, within: 30, secret: (name) => sha256('contentful ' + name, 'hex'),
+            text: (r) => [
+                'POST\n/hooks/contentful', r.query ? '?' + encodeURIComponent(encodeURIComponent(r.query.slice(1))) : '',
+                `\nx-contentful-crn:crn:sample;x-contentful-signed-headers:${CONTENTFUL_LIST};x-contentful-timestamp:${r.ts}\n`, r.body,
+            ],
+        }),
+        headers: () => ({ 'X-Contentful-CRN': 'crn:sample', 'X-Contentful-Signed-Headers': CONTENTFUL_LIST }),
+        more: contentfulMore, library: '@contentful/node-apps-toolkit',
+        ask: async (load) => {
+            const others = { got: {}, jsonwebtoken: {}, debug: {}, 'contentful-management': {}, 'lru-cache': {} };
+            const { verifyRequest } = load.beside(others, '@contentful/node-apps-toolkit/lib/index.cjs');
+            return (r, secret) => verifyRequest(secret, { method: r.method, path: '/hooks/contentful' + r.query, headers: r.h, body: r.text });
+        },
+    },
+    'dropbox-sign': {
+        scheme: inside(({ event }, sign) => (event.event_hash = sign(event.event_time + event.event_type)), ({ event }) => [[event, 'event_hash']]),
+        type: 'multipart/form-data; boundary=----x',
+        body: (n, now) => ({ event: { event_time: seconds(now), event_type: 'signature_request_sent', event_hash: '', event_metadata: { reported_for_account_id: n } } }),
+        write: (event) => multipart(JSON.stringify(event)), writeRaw: (n, event) => multipart(JSON.stringify(event, null, 2).replace('{', '{ "\\u00e9":"été 🚰",')),
+        plain: (n) => JSON.stringify({ event: { event_time: '1735689600', event_type: `é${n}`, event_hash: '' } }),
+        changes: { 'another time': ({ event }) => (event.event_time += '1'), 'another type': ({ event }) => (event.event_type += '1') },
+        more: dropboxSignMore, library: '@dropbox/sign',
+        ask: async (load) => {
+            const { EventCallbackHelper, EventCallbackRequest } = load.cjs('./node_modules/@dropbox/sign/dist/api.js');
+            return async (r, secret) => {
+                const form = await new Response(r.bytes, { headers: { 'Content-Type': r.h['content-type'] } }).formData();
+                return EventCallbackHelper.isValid(secret, EventCallbackRequest.init(JSON.parse(form.get('json'))));
+            };
+        },
+    },
+    'azure-event-grid': {
+        scheme: { kind: 'query', parameter: 'access_token' },
+        more: azureMore,
+    },
+    'standard-v1a': {
+        scheme: {
+            ...standard(), kind: 'ed25519', encodedKey: false, publicKey: 'base64', publicPrefix: 'whpk_',
+            write: ({ sigs, key = 'v1a' }) => sigs.map((s) => `${key},${s}`).join(' '),
+        },
+    },
     none: { scheme: { kind: 'none' } },
 };
+
+/* ---- what the forms and queries of some are made of ---- */
+
+const encoded = (text) => encodeURIComponent(text).replace(/[!'()*]/g, (c) => '%' + c.charCodeAt(0).toString(16).toUpperCase());
+const byName = ([a, x], [b, y]) => (a < b ? -1 : a > b ? 1 : x < y ? -1 : x > y ? 1 : 0);
+
+function atlassianQuery(query) {
+    const values = new Map();
+    for (const [k, v] of [...new URLSearchParams(query)].sort(byName)) {
+        values.set(k, [...(values.get(k) ?? []), v]);
+    }
+    return [...values].map(([k, v]) => `${encoded(k)}=${v.map(encoded).join(',')}`).join('&');
+}
+
+function plivoParams(query, form) {
+    const q = [...new URLSearchParams(query)].sort(byName).map(([k, v]) => `${k}=${v}`).join('&');
+    return (q || form ? '?' : '') + q + (q && form ? '.' : '') + [...new URLSearchParams(form)].sort(byName).map((pair) => pair.join('')).join('');
+}
+
+const mercadoManifest = (r) => {
+    const id = new URLSearchParams(r.query).get('data.id');
+    return (id ? `id:${id};` : '') + (r.id ? `request-id:${r.id};` : '') + `ts:${r.ts};`;
+};
+
+const braintreePayload = (n) => Buffer.from(`<?xml version="1.0" encoding="UTF-8"?><notification><timestamp type="datetime">2025-01-01T00:00:00Z</timestamp>`
+    + `<kind>check</kind><subject><check type="boolean">true</check></subject><id>${n}</id></notification>`).toString('base64').replace(/.{60}/g, '$&\n') + '\n';
+
+/* What is no text is left out: a form has no other. */
+function braintreeForm({ by, bt_signature: sig, bt_payload: payload }) {
+    const signature = typeof sig === 'string' ? { bt_signature: by === undefined ? sig : `${by}|${sig}` } : {};
+    return new URLSearchParams({ ...signature, ...(payload === undefined ? {} : { bt_payload: payload }) }).toString();
+}
+
+const multipart = (json, more = '') => '------x\r\nContent-Disposition: form-data; name="other"\r\n\r\n{}\r\n'
+    + `------x\r\nContent-Disposition: form-data; name="json"\r\nContent-Type: application/json\r\n\r\n${json}\r\n${more}------x--\r\n`;
 
 /* Each further row is [what, accept or refuse, how the request is made, what is different in its head]. */
 function* boxMore({ unique }) {
@@ -787,6 +953,71 @@ function* qstashMore() {
     yield ['a query', 'accept', { query: '?foo=1&bar=%27' }];
     yield ['a digest without its padding', 'accept', { claims: (c) => (c.body = c.body.replace('=', '')) }];
     yield ['no body where there was one', 'refuse', { sent: '' }];
+}
+
+function* atlassianMore() {
+    yield ['a query', 'accept', { query: '?b=%27x+y*&a=2&a=1&c' }];
+    yield ['the query in another order', 'accept', { query: '?foo=1&bar=2', path: '?bar=2&foo=1' }];
+    yield ['another method, signed so', 'refuse', { claims: (c) => (c.qsh = sha256('GET&/hooks/atlassian-connect&', 'hex')) }];
+    yield ['another path, signed so', 'refuse', { claims: (c) => (c.qsh = sha256('POST&/hooks/other&', 'hex')) }];
+    yield ['a hash for any request, signed so', 'refuse', { claims: (c) => (c.qsh = 'context-qsh') }];
+}
+
+function* braintreeMore() {
+    /* Anybody is told the HMAC of such a text by its handshake. */
+    yield ['a challenge that was signed, as payload', 'refuse', { change: (event) => Object.assign(event, { bt_payload: CHALLENGE, bt_signature: event.asked }) }];
+    yield ['two payloads', 'refuse', { body: (e) => braintreeForm(e) + '&bt_payload=x' }];
+    yield ['two signatures', 'refuse', { body: (e) => braintreeForm(e) + '&bt_signature=x' }];
+    yield ['several, the genuine one last', 'accept', { body: (e) => braintreeForm({ ...e, by: `public-other|${'0'.repeat(40)}&${e.by}` }) }];
+}
+
+function* plivoMore({ unique }) {
+    yield ['a query', 'accept', { query: '?foo=2&bar=%27&foo=1' }];
+    yield ['a query, and no form', 'accept', { query: '?foo=1', body: () => '', type: null }];
+    yield ['another query', 'refuse', { query: '?foo=1', path: '?foo=2' }];
+    yield ['the same field twice, once signed', 'refuse', { body: () => 'a=1', sent: 'a=1&a=1' }];
+    const json = `{"id":"${unique()}"}`;
+    yield ['JSON, signed as if there were none', 'refuse', { body: () => '', sent: json, type: 'application/json' }];
+    yield ['a form, said to be nothing', 'refuse', { type: null }];
+}
+
+function* mercadoMore() {
+    yield ['no id in the query', 'accept', { query: '' }];
+    yield ['another id in the query', 'refuse', { path: '?data.id=654321&type=payment' }];
+    yield ['the id gone', 'refuse', { path: '?type=payment' }];
+    yield ['an id where there was none', 'refuse', { query: '', path: '?data.id=1' }];
+    yield ['the id twice', 'refuse', { path: '?data.id=123456&data.id=7' }];
+    yield ['an id that holds another pair, signed so', 'refuse', { query: '?data.id=1%3Brequest-id%3Ax' }];
+}
+
+const CONTENTFUL_LIST = 'x-contentful-crn,x-contentful-signed-headers,x-contentful-timestamp';
+
+function* contentfulMore() {
+    yield ['a query', 'accept', { query: '?a=1&b=%20x' }];
+    yield ['another query', 'refuse', { query: '?a=1', path: '?a=2' }];
+    yield ['a query that is not signed', 'refuse', { path: '?a=1' }];
+    yield ['a signed header twice', 'refuse', { with: [['X-Contentful-CRN', 'crn:sample']] }];
+    yield ['the list twice', 'refuse', { with: [['X-Contentful-Signed-Headers', CONTENTFUL_LIST]] }];
+}
+
+function* dropboxSignMore() {
+    yield ['two of them', 'refuse', { body: (e) => multipart(JSON.stringify(e), '------x\r\nContent-Disposition: form-data; name="json"\r\n\r\n{}\r\n') }];
+    yield ['no end', 'refuse', { body: (e) => multipart(JSON.stringify(e)).replace('------x--', '') }];
+    yield ['another boundary', 'refuse', { type: 'multipart/form-data; boundary=y' }];
+    yield ['said to be JSON', 'refuse', { type: 'application/json' }];
+}
+
+function* azureMore() {
+    yield ['among others', 'accept', { query: (s) => `?a=1&access_token=${encodeURIComponent(s)}&b` }];
+    yield ['no query', 'refuse', { query: () => '' }];
+    yield ['another parameter', 'refuse', { query: (s) => `?token=${s}` }];
+    yield ['an empty one', 'refuse', { query: () => '?access_token=' }];
+    yield ['without a value', 'refuse', { query: () => '?access_token' }];
+    yield ['twice', 'refuse', { query: (s) => `?access_token=${s}&access_token=${s}` }];
+    yield ['truncated', 'refuse', { query: (s) => `?access_token=${s.slice(0, -1)}` }];
+    yield ['longer', 'refuse', { query: (s) => `?access_token=${s}a` }];
+    yield ['in upper case', 'refuse', { query: (s) => `?access_token=${s.toUpperCase()}` }];
+    yield ['in a header', 'refuse', { query: () => '', with: [['Authorization', 'secret-of-azure-event-grid']] }];
 }
 
 /* Zoom's verifier is inside of its receivers; the one for AWS needs no port. */

@@ -90,11 +90,16 @@ local function resize(n, bytes)
     sizes[n] = bytes
 end
 
--- With the first record of an event comes what is not of one destination.
+-- What is not of one destination comes with the first record of its event: {n, fields}.
 local comes = {}
 local function record(n, name, text)
-    call('HSET', base .. 'event:' .. n, 'd:' .. name, text, unpack(comes))
-    comes = {}
+    local event = base .. 'event:' .. n
+    if comes.n == n then
+        call('HSET', event, 'd:' .. name, text, unpack(comes.fields))
+        comes = {}
+    else
+        call('HSET', event, 'd:' .. name, text)
+    end
     if not listed[name] then call('SADD', lanes_key, name) end
     listed[name] = true
 end
@@ -105,13 +110,13 @@ while i <= #ARGV do
     if op == 'set' then -- field, value
         call('HSET', settled_key, ARGV[i + 1], ARGV[i + 2])
         i = i + 3
-    elseif op == 'bare' or op == 'body' then -- n, head, and of a body: b; a record follows
-        local n, head, body = ARGV[i + 1], ARGV[i + 2], op == 'body' and ARGV[i + 3]
+    elseif op == 'bare' or op == 'body' then -- n, the head's line and fields, and of a body: b; a record follows
+        local n, head, body = ARGV[i + 1], ARGV[i + 2] .. ARGV[i + 3], op == 'body' and ARGV[i + 4]
         if size_of(n) == 0 or (body and call('HEXISTS', base .. 'event:' .. n, 'b') == 0) then
             resize(n, size(#head, body and #body or 0))
-            comes = body and {'e', head, 'b', body} or {'e', head}
+            comes = {n = n, fields = body and {'e', head, 'b', body} or {'e', head}}
         end
-        i = i + (body and 4 or 3)
+        i = i + (body and 5 or 4)
     elseif op == 'park' then -- n, destination, due, record
         record(ARGV[i + 1], ARGV[i + 2], ARGV[i + 4])
         leave('dead:', 'x:', ARGV[i + 2], ARGV[i + 1])

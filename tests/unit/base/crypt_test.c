@@ -24,9 +24,11 @@ static void hmac_vectors(void **state)
     (void)state;
     struct str key = STR("Jefe"), data = STR("what do ya want for nothing?");
     check(CRYPT_SHA1, key, data, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
-    check(CRYPT_SHA256, key, data, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    check(CRYPT_SHA256, key, data,
+          "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     check(CRYPT_SHA512, key, data,
-          "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fd"
+          "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65"
+          "f8f0e6fd"
           "caeab1a34d4a6b4b636e070a38bce737");
 }
 
@@ -41,8 +43,46 @@ static void compares_and_draws(void **state)
     assert_int_equal(secret[0], 0);
 }
 
+/* Of no key at all; the rest is in tests/unit/model/verify_sign_test.c. */
+static void what_is_no_private_key_is_none(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
+        ("-----BEGIN PUBLIC "
+         "KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
+         "-----END PUBLIC KEY-----\n")};
+    for (size_t i = 0; i < 3; i++) {
+        assert_null(crypt_private_new(CRYPT_ED25519, str_of(texts[i])));
+    }
+    crypt_private_free(NULL);
+}
+
+/* The first vector of RFC 8032 7.1. */
+static void ed25519_vector(void **state)
+{
+    (void)state;
+    unsigned char out[CRYPT_RSA_MAX];
+    char hex[2 * CRYPT_PAIR];
+    struct str pem = STR("-----BEGIN PRIVATE KEY-----\n"
+                         "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
+                         "-----END PRIVATE KEY-----\n");
+    struct crypt_private *k = crypt_private_new(CRYPT_ED25519, pem);
+    assert_non_null(k);
+    assert_null(crypt_private_new(CRYPT_P256, pem));
+    size_t n = crypt_private_sign(k, STR_NONE, false, out);
+    assert_int_equal(n, 64);
+    assert_true(
+        str_eq((struct str){hex, text_put_hex(hex, out, n)},
+               STR("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a3"
+                   "3bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b")));
+    crypt_private_free(k);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(hmac_vectors), cmocka_unit_test(compares_and_draws)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hmac_vectors), cmocka_unit_test(compares_and_draws),
+        cmocka_unit_test(what_is_no_private_key_is_none), cmocka_unit_test(ed25519_vector)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,14 +12,15 @@ struct knock {
     struct challenge_input in;
 };
 
-static void open_knock(struct knock *k, const char *provider, const char *method, const char *query,
-                       const char *body)
+static void open_as(struct knock *k, const char *provider, const char *secret, const char *method,
+                    const char *query, const char *body)
 {
     memset(k, 0, sizeof *k);
-    const struct verify_recipe *r = verify_preset(str_of(provider));
-    const struct str secret = STR("shh");
-    assert_non_null(r);
-    assert_null(verify_new(&k->v, r, &secret, 1, NULL));
+    assert_non_null(verify_preset(str_of(provider)));
+    struct verify_recipe r = *verify_preset(str_of(provider));
+    const struct str one = str_of(secret);
+    r.public_url = STR("https://h.example/x");
+    assert_null(verify_new(&k->v, &r, &one, 1, NULL));
     buf_init(&k->bytes, 4096);
     buf_init(&k->answer, 4096);
     k->in.request.method = str_of(method);
@@ -27,6 +28,12 @@ static void open_knock(struct knock *k, const char *provider, const char *method
     k->in.request.fields = &k->fields;
     k->in.request.body = str_of(body);
     k->in.query = str_of(query);
+}
+
+static void open_knock(struct knock *k, const char *provider, const char *method, const char *query,
+                       const char *body)
+{
+    open_as(k, provider, "shh", method, query, body);
 }
 
 static void sign(struct knock *k)
@@ -156,7 +163,7 @@ static void x_signs_no_event_for_anybody(void **state)
     close_knock(&k);
 }
 
-static void dropbox_okta_trello_and_discord(void **state)
+static void dropbox_okta_and_trello(void **state)
 {
     (void)state;
     struct knock k;
@@ -184,6 +191,116 @@ static void dropbox_okta_trello_and_discord(void **state)
     assert_null(challenge_of(STR("stripe"), 0));
 }
 
+/* As webhookNotification.verify of braintree_node has it, and no more than it. */
+static void braintree_gets_the_hmac_of_hex(void **state)
+{
+    (void)state;
+    struct knock k;
+    open_as(&k, "braintree", "pub1:priv1", "GET", "bt_challenge=20f9f8ed05f77439fe955c977e4c8a53",
+            "");
+    answered(&k, "", "pub1|7e4b40510fe3a0cac8895afafda3d605b27706d2");
+    room_text(find(&k)->content_type, "text/plain; charset=utf-8", "type");
+    close_knock(&k);
+    static const char *const others[] = {
+        "bt_challenge=20f9f8ed05f77439fe9",               /* 19 */
+        "bt_challenge=20f9f8ed05f77439fe955c977e4c8a530", /* 33 */
+        "bt_challenge=20F9F8ED05F77439FE955C977E4C8A53",
+        "bt_challenge=PD94bWwgdmVyc2lvbj0iMS4wIg%3D%3D", /* what an event may be */
+        "bt_challenge=20f9f8ed05f77439fe95%20977e4c8a53",
+    };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        open_as(&k, "braintree", "pub1:priv1", "GET", others[i], "");
+        refused(&k, "", "not 20 to 32 digits");
+        close_knock(&k);
+    }
+    open_as(&k, "braintree", "pub1:priv1", "GET", "bt_challenge=", "");
+    refused(&k, "", "missing, or no plain text");
+    close_knock(&k);
+    open_as(&k, "braintree", "pub1:priv1", "GET", "bt_challenge=a&bt_challenge=b", "");
+    assert_null(find(&k));
+    close_knock(&k);
+}
+
+static void event_grid_must_show_its_token(void **state)
+{
+    (void)state;
+    struct knock k;
+    const char *body = "[{\"eventType\":\"Microsoft.EventGrid.SubscriptionValidationEvent\","
+                       "\"data\":{\"validationCode\":\"512d38b6\"}}]";
+    for (int signs = 0; signs < 2; signs++) {
+        open_knock(&k, "azure-event-grid", "POST", "", body);
+        k.in.request.target = signs ? STR("/x?access_token=shh") : STR("/x?access_token=sh");
+        assert_null(find(&k));
+        assert_true(fields_add(&k.fields, STR("aeg-event-type"), STR("SubscriptionValidation")));
+        if (signs) {
+            answered(&k, "", "{\"validationResponse\":\"512d38b6\"}");
+        } else {
+            refused(&k, "", "no secret");
+        }
+        close_knock(&k);
+        open_knock(&k, "azure-event-grid", "OPTIONS", "", "");
+        k.in.request.target = signs ? STR("/x?access_token=shh") : STR("/x");
+        assert_null(find(&k));
+        assert_true(
+            fields_add(&k.fields, STR("webhook-request-origin"), STR("eventgrid.azure.net")));
+        if (signs) {
+            answered(&k, "", "eventgrid.azure.net");
+            room_text(find(&k)->header, "WebHook-Allowed-Origin", "header");
+            room_text(find(&k)->more.name, "WebHook-Allowed-Rate", "another");
+        } else {
+            refused(&k, "", "no token");
+        }
+        close_knock(&k);
+    }
+    open_knock(&k, "azure-event-grid", "POST", "", "[{\"data\":{\"validationCode\":\"a\\\"\"}}]");
+    k.in.request.target = STR("/x?access_token=shh");
+    assert_true(fields_add(&k.fields, STR("aeg-event-type"), STR("SubscriptionValidation")));
+    refused(&k, "", "quotes or brackets");
+    close_knock(&k);
+}
+
+static void monday_and_woocommerce_want_little(void **state)
+{
+    (void)state;
+    struct knock k;
+    open_knock(&k, "monday", "POST", "", "{\"challenge\":\"3eZb-rw_1a\"}");
+    answered(&k, "", "{\"challenge\":\"3eZb-rw_1a\"}");
+    room_text(find(&k)->content_type, "application/json", "type");
+    close_knock(&k);
+    open_knock(&k, "monday", "POST", "", "{\"challenge\":\"\\\",\\\"x\"}");
+    refused(&k, "", "quotes or brackets");
+    close_knock(&k);
+    open_knock(&k, "monday", "POST", "", "{\"challenge\":\"a\",\"event\":{\"type\":\"x\"}}");
+    assert_null(find(&k)); /* that is an event, and is to be signed */
+    close_knock(&k);
+    open_knock(&k, "woocommerce", "POST", "", "webhook_id=7");
+    assert_null(find(&k));
+    assert_true(
+        fields_add(&k.fields, STR("Content-Type"), STR("application/x-www-form-urlencoded")));
+    answered(&k, "", "");
+    assert_int_equal(find(&k)->status, 200);
+    close_knock(&k);
+}
+
+static void discord_pings_in_two_ways(void **state)
+{
+    (void)state;
+    struct knock k;
+    static const char *const key =
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"; /* of RFC 8032 7.1 */
+    open_as(&k, "discord", key, "POST", "", "{\"type\":1,\"id\":\"1\"}");
+    assert_int_equal(find(&k)->status, 200);
+    room_text(find(&k)->body, "{\"type\":1}", "pong");
+    refused(&k, "", "signature header is missing");
+    close_knock(&k);
+    open_as(&k, "discord", key, "POST", "", "{\"type\":0}");
+    assert_int_equal(find(&k)->status, 204);
+    close_knock(&k);
+    open_as(&k, "discord", key, "POST", "", "{\"type\":1,\"event\":{\"type\":\"X\"}}");
+    assert_null(find(&k));
+    close_knock(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,7 +308,11 @@ int main(void)
         cmocka_unit_test(zoom_gets_the_hmac_of_its_token),
         cmocka_unit_test(meta_must_show_the_token),
         cmocka_unit_test(x_signs_no_event_for_anybody),
-        cmocka_unit_test(dropbox_okta_trello_and_discord),
+        cmocka_unit_test(dropbox_okta_and_trello),
+        cmocka_unit_test(braintree_gets_the_hmac_of_hex),
+        cmocka_unit_test(event_grid_must_show_its_token),
+        cmocka_unit_test(monday_and_woocommerce_want_little),
+        cmocka_unit_test(discord_pings_in_two_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,17 @@
+/* Fields of forms: as queries and application/x-www-form-urlencoded write them (WHATWG URL, 5.1),
+ * and as multipart/form-data does (RFC 7578). */
+#ifndef MODEL_FORM_H
+#define MODEL_FORM_H
+
+#include "base/buf.h"
+#include "base/fields.h"
+
+bool form_is_urlencoded(const struct fields *fields);
+
+/* Appends the value of that name, decoded. False: it is not there, not so written, or there twice,
+ * for receivers differ on which one counts. */
+bool form_parameter(struct str query, struct str name, struct buf *out);
+/* The same of a body, whose Content-Type says how it is written. */
+bool form_field(const struct fields *fields, struct str body, struct str name, struct buf *out);
+
+#endif

@@ -85,6 +85,7 @@ void confine(const struct conf *conf)
     }
     for (size_t i = 0; i < conf->source_count; i++) {
         allow_file(&s, conf->sources[i].jwks.ca_file);
+        allow_file(&s, conf->sources[i].hosts.ca_file);
     }
     allow_socket(&s, conf->listen.address);
     allow_socket(&s, conf->admin.address);

@@ -38,6 +38,9 @@ void crypt_public_free(struct crypt_public *k);
 /* Is it that key's signature of `text`? P-256: ECDSA with SHA-256, DER (RFC 3279 2.2.3). RSA:
  * PKCS #1 v1.5 with SHA-256 (RFC 8017 8.2). */
 bool crypt_public_check(const struct crypt_public *k, struct str text, struct str signature);
+/* The same of an RSA key, by that digest. */
+bool crypt_public_check_by(const struct crypt_public *k, enum crypt_digest d, struct str text,
+                           struct str signature);
 /* The same for a signature of P-256 that is r || s. */
 bool crypt_public_check_pair(const struct crypt_public *k, struct str text, struct str pair);
 

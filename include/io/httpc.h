@@ -85,6 +85,9 @@ const char *httpc_origin_new(struct httpc_origin **out, struct httpc *c,
                              const struct httpc_origin_conf *conf) MUST_CHECK;
 void httpc_origin_free(struct httpc_origin *o); /* idle connections close; no call may be running */
 
+/* Whom one that speaks TLS trusts (OpenSSL's X509_STORE); borrowed. */
+struct x509_store_st *httpc_origin_trust(struct httpc_origin *o);
+
 /* Reads the files of every origin's TLS again, for new connections. NULL, or the first trouble, at
  * which it ends: what was not read yet stays as it was. */
 const char *httpc_reload_tls(struct httpc *c) MUST_CHECK;

@@ -54,6 +54,7 @@ int64_t tls_context_expiry(const struct tls_context *t);
 /* A connection of this context to `host`, a name or an address literal: its certificate must say
  * so. For io/tls and io/store; the caller's to free. */
 SSL *tls_client_ssl(struct tls_context *t, struct str host);
+X509_STORE *tls_client_trust(const struct tls_context *t); /* whom it trusts; borrowed */
 /* What is wrong with the peer's certificate, and what to do; NULL if that was not the trouble.
  * Constant. */
 const char *tls_verify_trouble(const SSL *ssl);

@@ -62,6 +62,13 @@ struct conf_jwks {   /* where a source's public keys are; always https */
     struct str target, ca_file;
 };
 
+struct conf_hosts { /* that keys which its sender names are read from, one by one, by https */
+    struct conf_address *v;
+    size_t n; /* 0: it needs none */
+    struct str ca_file;
+    struct str fields; /* "Name: value\r\n" each: what shows who asks */
+};
+
 /* Where an event has what is known of it. */
 struct conf_event {
     struct pick type;
@@ -75,6 +82,7 @@ struct conf_source {
     struct conf_rate rate;        /* of genuine events */
     struct verify *verify;
     struct conf_jwks jwks;
+    struct conf_hosts hosts; /* in the order of its key_hosts */
     /* By which secrets are told apart: "new", else "1", "2"; of a group of schemes "github/1". */
     struct str secret_names[VERIFY_SECRETS_ALL];
     struct str challenge_token;      /* what a handshake must show (Meta); empty: none */

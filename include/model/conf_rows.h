@@ -105,6 +105,8 @@ struct file_verify {
     int64_t tolerance_ms, future_ms;                           /* -1: not said */
     struct str issuer, audience, email, body_claim, url_claim; /* of a token */
     struct str jwks_url, ca_file;
+    struct conf_texts topics, webhooks, key_hosts; /* of keys that are named */
+    struct str client_id, client_secret;
     unsigned url_form;
     bool in_body;
     int64_t leeway_ms, max_age_ms; /* -1: not said */
@@ -160,7 +162,7 @@ struct conf_file {
 
 extern const struct conf_block CONF_TOP;
 extern const struct conf_block CONF_TOLERANCE; /* of a timestamp: what a preset's user may say */
-#define CONF_VERIFY_ROWS 32                    /* at least as many as `verify` has */
+#define CONF_VERIFY_ROWS 36                    /* at least as many as `verify` has */
 
 /* Reads a mapping (or the short form, or nothing: n may be NULL) into `base`. `fill`: rows without
  * a value get their default; inherited ones only when `inherit` is false. */
@@ -205,6 +207,11 @@ const struct place *conf_place(const struct conf_item *item, const char *key);
 /* ---- checking and compiling, after reading ---- */
 
 void conf_build(struct conf_reader *r, struct conf_file *f); /* everything but sources */
+/* conf_keys.c: what is to be said where keys are named by requests, into the preset's recipe, and
+ * s->s.hosts. */
+bool conf_key_rules(struct conf_reader *r, const struct file_verify *v, struct verify_recipe *out);
+bool conf_key_hosts(struct conf_reader *r, struct file_source *s, const struct file_verify *v,
+                    const struct verify_recipe *recipe);
 /* One scheme of `verify`: read, printed (as conf_kind has it), and compiled. */
 bool conf_read_scheme(struct conf_reader *r, const struct conf_row *row, const struct node *n,
                       struct file_verify *v);

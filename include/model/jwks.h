@@ -15,6 +15,14 @@ struct jwks;
 /* Keys that are not for signatures of that algorithm are left out, as are those that cannot be
  * (RFC 7517 5). NULL, or a constant sentence. */
 const char *jwks_read(struct jwks **out, struct str json, enum jwt_algorithm a) MUST_CHECK;
+/* One key of a document {"key": {...}}: it must have that kid, and no time (expired_at) when it
+ * expired, as Plaid says it. */
+const char *jwks_read_one(struct crypt_public **out, struct str json, struct str kid,
+                          enum jwt_algorithm a) MUST_CHECK;
+struct jwks *jwks_new(void); /* without any */
+/* Keeps a key by that name, in place of one that had it; takes it. False: it does not fit. */
+bool jwks_put(struct jwks *s, struct str kid, struct crypt_public *key);
+void jwks_drop(struct jwks *s, struct str kid);
 void jwks_free(struct jwks *s);
 size_t jwks_count(const struct jwks *s);
 /* The key of that name, or NULL; without a name, the only key that there is. */

@@ -8,6 +8,7 @@
 #include "model/jwks.h"
 #include "model/pick.h"
 #include "model/timestamp.h"
+#include "model/x509.h"
 
 #define VERIFY_SECRETS 8      /* secrets tried at most */
 #define VERIFY_SIGNATURES 8   /* candidate signatures tried at most */
@@ -26,6 +27,7 @@ enum verify_kind {
     VERIFY_TOKEN,   /* the secret itself comes in a header: nothing of the body is vouched for */
     VERIFY_BASIC,   /* so here: "user:password", as RFC 7617 has it */
     VERIFY_JWT,     /* a signed token; of RS256 and ES256 the secret is a public key, PEM */
+    VERIFY_X509,    /* each request names a certificate, which is read at its provider's */
     VERIFY_NONE,    /* nothing is verified; only ever by being asked for */
 };
 enum verify_encoding { VERIFY_HEX, VERIFY_BASE64, VERIFY_BASE64URL };
@@ -39,6 +41,7 @@ enum verify_key {
     VERIFY_KEY_PAIR
 };
 
+#define VERIFY_HOSTS 8 /* that keys may be read from */
 #define VERIFY_NAMES 8 /* names in a list of headers */
 
 /* What a signature scheme is made of (PROVIDERS.md, section 4): a preset is a constant one, `type:
@@ -78,7 +81,11 @@ struct verify_recipe {
     struct jwt_rules jwt;  /* of JWT; its token is in `headers`, behind any scheme or none */
     bool jwks;             /* of JWT: there are no secrets, its sender publishes its keys, at ... */
     struct str jwks_url;   /* ... this https URL; empty: each user's is another */
-    struct str scheme;     /* what it is written behind: "Bearer"; empty: nothing */
+    struct x509_rules x509;
+    /* Where keys are read that each request names: "name" or "name:port", by https; nothing is
+     * ever read from elsewhere. `key_path`: of a token's, where one is asked for by its kid. */
+    struct str key_hosts[VERIFY_HOSTS], key_path;
+    struct str scheme; /* what it is written behind: "Bearer"; empty: nothing */
     /* What else a preset knows of its provider. */
     bool learns; /* its secret comes with its handshake, where the file gives none */
     struct pick event_type, delivery_id;
@@ -89,6 +96,8 @@ struct verify_recipe {
 const struct verify_recipe *verify_preset(struct str name);
 /* All of them, in order, for messages: NULL behind the last. */
 const struct verify_recipe *verify_preset_at(size_t i);
+/* Is nothing of it the user's to keep: are its keys read, or nothing verified? */
+bool verify_is_keyless(const struct verify_recipe *r);
 
 struct verify; /* compiled: a scheme with its secrets, or a group of such */
 
@@ -141,6 +150,41 @@ struct verify_verdict verify_check_by(const struct verify *v, const struct verif
                                       struct verify_proof *proof);
 /* The detail of a verdict: the token may be genuine, but its key is not among them. */
 extern const char VERIFY_UNKNOWN_KEY[];
+/* The same of one whose certificate is not among the keys, by their URLs. */
+extern const char VERIFY_UNKNOWN_CERTIFICATE[];
+bool verify_lacks_key(const struct verify_verdict *v); /* is it one of these? */
+/* The key that a request names, appended: a certificate's URL, if its provider may have it there,
+ * or a kid. False: there is none, or the request cannot be genuine in any case. */
+bool verify_key_name(const struct verify *v, const struct verify_input *in, struct buf *name);
+/* Where to ask for something of its provider's. */
+struct verify_place {
+    size_t host; /* which of key_hosts */
+    struct str target;
+    bool posts; /* {"key_id": the name}; else it is but asked for */
+};
+/* Of a key. NULL, or why nothing is read from there; a name has but one place, and a place one
+ * name, so that nobody can have one key in many ways. */
+const char *verify_key_place(const struct verify *v, struct str name,
+                             struct verify_place *out) MUST_CHECK;
+/* Of a URL that confirms a subscription: so again. */
+const char *verify_confirm_place(const struct verify *v, struct str url,
+                                 struct verify_place *out) MUST_CHECK;
+struct x509_store_st; /* OpenSSL's X509_STORE: who is trusted */
+struct verify_key_read {
+    struct crypt_public *key; /* the caller's */
+    int64_t from_s, until_s;  /* so long it is good */
+};
+/* Reads what is there. NULL, or a constant sentence that says why it is no key of that name. */
+const char *verify_key_read(const struct verify *v, struct str name, struct str document,
+                            struct x509_store_st *trusted, struct verify_key_read *out) MUST_CHECK;
+/* What a genuine request is: an event, or a word about the subscription itself, never an event. */
+enum verify_control {
+    VERIFY_EVENT,
+    VERIFY_CONFIRM,  /* it begins when the URL, which is appended, is asked for */
+    VERIFY_FAREWELL, /* it has ended, unless somebody asks for it again */
+};
+enum verify_control verify_control(const struct verify *v, const struct verify_proof *proof,
+                                   const struct verify_input *in, struct buf *url);
 /* By what tokens are signed; for the keys that are read. A group has one such scheme at most. */
 enum jwt_algorithm verify_algorithm(const struct verify *v);
 /* The HMAC of `text` by the first secret, for answers to handshakes; its length in bytes, 0 where

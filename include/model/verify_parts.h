@@ -68,6 +68,9 @@ struct verify_claim {
 /* Reads it, and NULL, or why it is not even worth a digest. */
 const char *verify_claim_read(struct verify_claim *c, const struct verify *v,
                               const struct verify_input *in);
+/* The part of that which is not about signatures. */
+const char *verify_claim_id_and_time(struct verify_claim *c, const struct verify *v,
+                                     const struct verify_input *in);
 /* Of a claim whose signature is good: is it of now? `secret` of the verdict stays -1. */
 struct verify_verdict verify_claim_age(struct verify_claim *c, const struct verify *v,
                                        const struct verify_input *in, int64_t now_s);
@@ -136,9 +139,29 @@ struct verify_verdict verify_jwt_check(const struct verify *v, const struct veri
 /* Of a genuine token what its signature covers: the signature itself may be written in several
  * ways. */
 struct str verify_jwt_signed(const struct verify *v, const struct verify_input *in);
+bool verify_jwt_name(const struct verify *v, const struct verify_input *in, struct buf *kid);
 /* Appends the value of its header; NULL, or why it cannot. `key`: of what is not signed by a
  * secret. */
 const char *verify_jwt_sign(const struct verify *v, const struct verify_signing *s,
                             const struct crypt_private *key, struct buf *out) MUST_CHECK;
+
+/* Is it one whose sender has its keys to be read? A group has one at most. */
+bool verify_reads_keys(const struct verify *v);
+
+/* ---- of VERIFY_X509 (model/verify_x509.c) ---- */
+
+const char *verify_x509_recipe(const struct verify_recipe *r); /* NULL, or why it cannot be */
+struct verify_verdict verify_x509_check(const struct verify *v, const struct verify_input *in,
+                                        const struct jwks *keys);
+enum verify_control verify_x509_control(const struct verify *v, const struct verify_input *in,
+                                        struct buf *url);
+const char *verify_confirm_at(const struct verify_recipe *r, struct str url,
+                              struct verify_place *out);
+const char *verify_x509_place(const struct verify_recipe *r, struct str url,
+                              struct verify_place *out);
+bool verify_x509_name(const struct verify *v, const struct verify_input *in, struct buf *url);
+/* A digest of what its signature covers. */
+void verify_x509_signed(const struct verify *v, const struct verify_input *in,
+                        unsigned char out[CRYPT_DIGEST_MAX]);
 
 #endif

@@ -21,7 +21,9 @@ struct worker;
 struct move;
 struct op;
 struct spool;
+struct fetch;
 struct jwks_feed;
+struct keyring;
 
 #define WORKERS_MAX 64
 #define DEDUPE_KEY 32  /* hex digits of the digest that stands for a delivery id */
@@ -136,15 +138,17 @@ struct worker {
     struct learned *learned;        /* learned.c */
     bool learned_known;             /* it was read once */
     struct secret_use *secret_uses; /* secrets.c */
-    struct jwks_feed *
-        *jwks; /* by source, NULL for those without published keys; NULL before start */
-    struct log_cap refusals; /* of refused requests: nobody outside may fill the log */
-    struct log_cap broken;   /* of what was no request: TLS on a plain port, and such */
-    bool former_asked;       /* what a former life left was looked at */
-    bool pauses_known;       /* which destinations are; until then every lane stands */
-    int64_t pauses_until_ms; /* boot clock: so long that is waited for; 0: Redis is not up yet */
-    bool stopping;           /* a signal came: /readyz is red */
-    bool draining;           /* no attempt starts, no append is taken */
+    /* By source, NULL for those that need none; NULL before start. */
+    struct jwks_feed **jwks;
+    struct keyring **keyrings; /* keyring.c */
+    struct fetch *fetches;     /* that run */
+    struct log_cap refusals;   /* of refused requests: nobody outside may fill the log */
+    struct log_cap broken;     /* of what was no request: TLS on a plain port, and such */
+    bool former_asked;         /* what a former life left was looked at */
+    bool pauses_known;         /* which destinations are; until then every lane stands */
+    int64_t pauses_until_ms;   /* boot clock: so long that is waited for; 0: Redis is not up yet */
+    bool stopping;             /* a signal came: /readyz is red */
+    bool draining;             /* no attempt starts, no append is taken */
 };
 
 /* --- worker.c: its life; all on its own thread, but for init before that runs and done after */

@@ -83,15 +83,19 @@ static EVP_MAC_CTX *take(struct crypt_key *k)
     return c;
 }
 
+static const EVP_MD *md_of(enum crypt_digest d)
+{
+    return d == CRYPT_SHA1     ? EVP_sha1()
+           : d == CRYPT_SHA256 ? EVP_sha256()
+           : d == CRYPT_SHA384 ? EVP_sha384()
+                               : EVP_sha512();
+}
+
 void crypt_digest(enum crypt_digest d, const struct str *parts, size_t n,
                   unsigned char out[CRYPT_DIGEST_MAX])
 {
-    const EVP_MD *md = d == CRYPT_SHA1     ? EVP_sha1()
-                       : d == CRYPT_SHA256 ? EVP_sha256()
-                       : d == CRYPT_SHA384 ? EVP_sha384()
-                                           : EVP_sha512();
     EVP_MD_CTX *c = EVP_MD_CTX_new();
-    ENSURE(c != NULL && EVP_DigestInit_ex(c, md, NULL) == 1);
+    ENSURE(c != NULL && EVP_DigestInit_ex(c, md_of(d), NULL) == 1);
     for (size_t i = 0; i < n; i++) {
         ENSURE(EVP_DigestUpdate(c, parts[i].at, parts[i].len) == 1);
     }
@@ -274,15 +278,27 @@ void crypt_public_free(struct crypt_public *k)
     }
 }
 
-bool crypt_public_check(const struct crypt_public *k, struct str text, struct str signature)
+static bool is_made_by(const struct crypt_public *k, const EVP_MD *md, struct str text,
+                       struct str signature)
 {
     EVP_MD_CTX *c = EVP_MD_CTX_new();
-    ENSURE(c != NULL && EVP_DigestVerifyInit(c, NULL, k->md, NULL, k->key) == 1);
+    ENSURE(c != NULL && EVP_DigestVerifyInit(c, NULL, md, NULL, k->key) == 1);
     bool good = EVP_DigestVerify(c, (const unsigned char *)signature.at, signature.len,
                                  (const unsigned char *)text.at, text.len) == 1;
     EVP_MD_CTX_free(c);
     ERR_clear_error(); /* of a signature that is none */
     return good;
+}
+
+bool crypt_public_check(const struct crypt_public *k, struct str text, struct str signature)
+{
+    return is_made_by(k, k->md, text, signature);
+}
+
+bool crypt_public_check_by(const struct crypt_public *k, enum crypt_digest d, struct str text,
+                           struct str signature)
+{
+    return is_made_by(k, md_of(d), text, signature);
 }
 
 bool crypt_public_check_pair(const struct crypt_public *k, struct str text, struct str pair)

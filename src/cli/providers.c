@@ -36,7 +36,7 @@ static const char *kind_of(const struct verify_recipe *r)
     static const char *const words[] = {
         [VERIFY_HMAC] = "hmac",   [VERIFY_HASH] = "hash",   [VERIFY_ED25519] = "ed25519",
         [VERIFY_ECDSA] = "ecdsa", [VERIFY_TOKEN] = "token", [VERIFY_BASIC] = "basic",
-        [VERIFY_JWT] = "jwt",     [VERIFY_NONE] = "none",
+        [VERIFY_JWT] = "jwt",     [VERIFY_X509] = "x509",   [VERIFY_NONE] = "none",
     };
     return words[r->kind];
 }
@@ -58,14 +58,16 @@ static const char *algorithm_of(const struct verify_recipe *r)
            : r->kind == VERIFY_ED25519 ? "Ed25519"
            : r->kind == VERIFY_ECDSA   ? "ECDSA P-256 with SHA-256"
            : r->kind == VERIFY_JWT     ? jwt_words(r->jwt.algorithms)
-           : r->kind == VERIFY_TOKEN   ? "the secret itself"
-                                       : "basic authentication";
+           : r->kind == VERIFY_X509
+               ? (r->x509.sns ? "RSA with SHA-1 or SHA-256" : "RSA with SHA-256")
+           : r->kind == VERIFY_TOKEN ? "the secret itself"
+                                     : "basic authentication";
 }
 
 static bool is_computed(const struct verify_recipe *r)
 {
-    return r->kind != VERIFY_JWT && r->kind != VERIFY_TOKEN && r->kind != VERIFY_BASIC &&
-           r->kind != VERIFY_NONE;
+    return r->kind != VERIFY_JWT && r->kind != VERIFY_X509 && r->kind != VERIFY_TOKEN &&
+           r->kind != VERIFY_BASIC && r->kind != VERIFY_NONE;
 }
 
 static const char *encoding_of(const struct verify_recipe *r)
@@ -83,7 +85,7 @@ static bool has_public_key(const struct verify_recipe *r)
 
 static void put_secret(const struct verify_recipe *r, struct buf *out)
 {
-    if (r->jwks) {
+    if (verify_is_keyless(r)) {
         return;
     }
     const char *form = r->key == VERIFY_KEY_HEX      ? "in hex"
@@ -101,12 +103,27 @@ static void put_secret(const struct verify_recipe *r, struct buf *out)
     }
 }
 
+static void put_hosts(const struct verify_recipe *r, struct buf *out)
+{
+    buf_add_str(out, r->x509.sns ? STR("sns.REGION.amazonaws.com of the topic") : STR_NONE);
+    for (size_t i = 0; i < VERIFY_HOSTS && r->key_hosts[i].len > 0; i++) {
+        buf_printf(out, "%s%.*s", i == 0 ? "" : " or ", STR_ARG(r->key_hosts[i]));
+    }
+}
+
 static void put_keys(const struct verify_recipe *r, struct buf *out)
 {
-    if (r->jwks && r->jwks_url.len > 0) {
+    if (r->key_path.len > 0) {
+        buf_add_str(out, STR("asked for by kid, on "));
+        put_hosts(r, out);
+    } else if (r->jwks && r->jwks_url.len > 0) {
         buf_add_str(out, r->jwks_url);
     } else if (r->jwks) {
         buf_add_str(out, STR("published for each user at another URL"));
+    } else if (r->kind == VERIFY_X509) {
+        buf_printf(out, "in the certificate that %.*s names, on ",
+                   STR_ARG(r->x509.sns ? STR("body./SigningCertURL") : r->x509.url_header));
+        put_hosts(r, out);
     }
 }
 
@@ -123,6 +140,8 @@ static void put_place(const struct verify_recipe *r, struct buf *out)
     put_names(r->headers, out);
     if (r->jwt.in_body) {
         buf_add_str(out, STR("the body, which is a token"));
+    } else if (r->x509.sns) {
+        buf_add_str(out, STR("body./Signature"));
     }
     if (r->sig_field.len > 0) {
         buf_printf(out, "the form's %.*s, behind the public key", STR_ARG(r->sig_field));
@@ -229,6 +248,9 @@ static void put_config(const struct verify_recipe *r, struct buf *out)
     } else if (signs_url(r)) {
         buf_printf(out, "{type: %.*s, public_url: https://hooks.example.com/hooks/%.*s}",
                    STR_ARG(r->name), STR_ARG(r->name));
+    } else if (r->key_path.len > 0) {
+        buf_printf(out, "{type: %.*s, client_id: YOURS, client_secret: \"${PLAID_SECRET}\"}",
+                   STR_ARG(r->name));
     } else if (r->jwks && r->jwt.in_body) {
         buf_printf(out, "{type: %.*s, jwks_url: https://YOURS/.well-known/jwks}", STR_ARG(r->name));
     } else if (r->jwks) {
@@ -236,10 +258,15 @@ static void put_config(const struct verify_recipe *r, struct buf *out)
                    "{type: %.*s, audience: https://hooks.example.com/hooks/%.*s, email: "
                    "NAME@PROJECT.iam.gserviceaccount.com}",
                    STR_ARG(r->name), STR_ARG(r->name));
+    } else if (r->x509.sns) {
+        buf_printf(out, "{type: %.*s, topic_arn: \"arn:aws:sns:us-east-1:123456789012:NAME\"}",
+                   STR_ARG(r->name));
+    } else if (r->kind == VERIFY_X509) {
+        buf_printf(out, "{type: %.*s, webhook_id: YOURS}", STR_ARG(r->name));
     } else {
         buf_add_str(out, r->name);
     }
-    if (r->jwks) {
+    if (verify_is_keyless(r)) {
         buf_add_char(out, '\n');
         return;
     }

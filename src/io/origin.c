@@ -104,6 +104,11 @@ static const char *find_context(struct httpc *h, const struct httpc_origin_conf 
     return why;
 }
 
+struct x509_store_st *httpc_origin_trust(struct httpc_origin *o)
+{
+    return tls_client_trust(o->tls);
+}
+
 const char *httpc_reload_tls(struct httpc *c)
 {
     const char *first = NULL;

@@ -351,6 +351,11 @@ int64_t tls_context_expiry(const struct tls_context *t)
 
 /* --- a connection's beginning --- */
 
+X509_STORE *tls_client_trust(const struct tls_context *t)
+{
+    return SSL_CTX_get_cert_store(t->ssl[0]);
+}
+
 SSL *tls_client_ssl(struct tls_context *t, struct str host)
 {
     char name[256];

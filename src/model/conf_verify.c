@@ -48,6 +48,11 @@ static const char *const preset_keys[] = {"type", "public_url", "timestamp", NUL
 static const char *const preset_jwt_keys[] = {
     "type", "public_url", "issuer", "audience", "email", "jwks_url", "ca_file", "leeway", NULL};
 
+static const char *const preset_x509_keys[] = {"type",      "topic_arn", "webhook_id",
+                                               "key_hosts", "ca_file",   NULL};
+static const char *const preset_asked_keys[] = {"type",      "client_id", "client_secret",
+                                                "key_hosts", "ca_file",   NULL};
+
 #define OF_SIGNATURES                                                                              \
     "type", "header", "extract", "encoding", "template", "timestamp", "id", "key", "key_prefix",   \
         "public_url"
@@ -65,7 +70,11 @@ static const char *const *keys_of(struct str type)
     int own = own_type(type);
     if (own < 0) {
         const struct verify_recipe *preset = verify_preset(type);
-        return preset != NULL && preset->kind == VERIFY_JWT ? preset_jwt_keys : preset_keys;
+        return preset == NULL                ? preset_keys
+               : preset->key_path.len > 0    ? preset_asked_keys
+               : preset->kind == VERIFY_JWT  ? preset_jwt_keys
+               : preset->kind == VERIFY_X509 ? preset_x509_keys
+                                             : preset_keys;
     }
     switch (own_types[own].kind) {
     case VERIFY_TOKEN:
@@ -149,7 +158,8 @@ void conf_print_scheme(const struct conf_row *row, const struct file_verify *v, 
     size_t n = 0;
     if (verify_preset(v->type) != NULL && v->public_url.len == 0 && v->tolerance_ms < 0 &&
         v->issuer.len == 0 && v->audience.len == 0 && v->email.len == 0 && v->jwks_url.len == 0 &&
-        v->ca_file.len == 0 && v->leeway_ms < 0 && v->secret.len == 0 && v->secrets.n == 0) {
+        v->ca_file.len == 0 && v->leeway_ms < 0 && v->secret.len == 0 && v->secrets.n == 0 &&
+        v->topics.n == 0 && v->webhooks.n == 0 && v->key_hosts.n == 0 && v->client_id.len == 0) {
         buf_printf(out, " %.*s\n", STR_ARG(v->type));
         return;
     }
@@ -289,18 +299,13 @@ static bool was_given(const struct node *map)
     return false;
 }
 
-static bool takes_none(const struct verify_recipe *recipe)
-{
-    return recipe->kind == VERIFY_NONE || recipe->jwks;
-}
-
 static struct holder holder_of(const struct file_source *s, const struct file_verify *v,
                                const struct verify_recipe *recipe)
 {
     if (was_given(v->node)) {
         return (struct holder){v->node, &v->node->place, v->secret, &v->secrets};
     }
-    if (s->verify.list_count > 0 && takes_none(recipe)) { /* the source's is the others' */
+    if (s->verify.list_count > 0 && verify_is_keyless(recipe)) { /* the source's is the others' */
         return (struct holder){NULL, &v->node->place, STR_NONE, &v->secrets};
     }
     const struct place *p = s->verify.list_count > 0 ? &v->node->place : &s->item.place;
@@ -341,15 +346,15 @@ static bool check_secrets(struct conf_reader *r, const struct file_source *s,
         report_help(r->report, "put all of them into \"secrets\"");
         return false;
     }
-    if (takes_none(recipe) && was_given(h->map)) {
+    if (verify_is_keyless(recipe) && was_given(h->map)) {
         report_error(
             r->report, h->place,
-            recipe->jwks
+            recipe->kind != VERIFY_NONE
                 ? "a secret is given, but its sender publishes its keys: leave \"secret\" out"
                 : "a secret is given, but \"verify: none\" looks at none");
         return false;
     }
-    if (takes_none(recipe) || (recipe->learns && !was_given(h->map)) || n > 0) {
+    if (verify_is_keyless(recipe) || (recipe->learns && !was_given(h->map)) || n > 0) {
         return true;
     }
     if (h->secret.at != NULL && one != NULL) {
@@ -431,7 +436,9 @@ static bool preset_of(struct conf_reader *r, const struct file_source *s,
     bool signs_url = signs(preset, STR("{url}")) || preset->jwt.url.claim.len > 0;
     *out = *preset;
     out->public_url = v->public_url;
-    if (preset->kind == VERIFY_JWT && !preset_claims(r, v, p, out)) {
+    bool names_keys = preset->kind == VERIFY_X509 || preset->key_path.len > 0;
+    if (names_keys ? !conf_key_rules(r, v, out)
+                   : preset->kind == VERIFY_JWT && !preset_claims(r, v, p, out)) {
         return false;
     }
     if (signs_url && v->public_url.len == 0) {
@@ -474,6 +481,9 @@ static bool build_jwks(struct conf_reader *r, struct file_source *s, const struc
     bool tls;
     struct conf_jwks *out = &s->s.jwks;
     const struct place *p = &v->node->place;
+    if (recipe->key_hosts[0].len > 0) {
+        return conf_key_hosts(r, s, v, recipe);
+    }
     if (!recipe->jwks) {
         if (v->ca_file.len > 0) {
             report_error(r->report, p,

@@ -50,6 +50,13 @@ static struct crypt_public *key_of(yyjson_val *key, enum jwt_algorithm a)
                                    (struct str){(const char *)numbers[1], n[1]});
 }
 
+static void append(struct jwks *s, struct str kid, struct crypt_public *key)
+{
+    memcpy(s->v[s->n].kid, kid.len > 0 ? kid.at : "", kid.len);
+    s->v[s->n].kid_len = kid.len;
+    s->v[s->n++].key = key;
+}
+
 /* Of two keys with one name the first counts. */
 static void add_key(struct jwks *s, yyjson_val *key, enum jwt_algorithm a)
 {
@@ -60,10 +67,26 @@ static void add_key(struct jwks *s, yyjson_val *key, enum jwt_algorithm a)
     }
     struct crypt_public *public = key_of(key, a);
     if (public != NULL) {
-        memcpy(s->v[s->n].kid, kid.len > 0 ? kid.at : "", kid.len);
-        s->v[s->n].kid_len = kid.len;
-        s->v[s->n++].key = public;
+        append(s, kid, public);
     }
+}
+
+struct jwks *jwks_new(void)
+{
+    struct jwks *s = calloc(1, sizeof *s);
+    ENSURE(s != NULL);
+    return s;
+}
+
+bool jwks_put(struct jwks *s, struct str kid, struct crypt_public *key)
+{
+    jwks_drop(s, kid);
+    if (s->n == JWKS_KEYS || kid.len == 0 || kid.len > JWKS_KID) {
+        crypt_public_free(key);
+        return false;
+    }
+    append(s, kid, key);
+    return true;
 }
 
 const char *jwks_read(struct jwks **out, struct str json, enum jwt_algorithm a)
@@ -84,8 +107,7 @@ const char *jwks_read(struct jwks **out, struct str json, enum jwt_algorithm a)
         yyjson_doc_free(doc);
         return "the set of keys is no JSON object with \"keys\"";
     }
-    struct jwks *s = calloc(1, sizeof *s);
-    ENSURE(s != NULL);
+    struct jwks *s = jwks_new();
     yyjson_arr_foreach(keys, i, n, key)
     {
         add_key(s, key, a);
@@ -99,6 +121,32 @@ const char *jwks_read(struct jwks **out, struct str json, enum jwt_algorithm a)
     return NULL;
 }
 
+const char *jwks_read_one(struct crypt_public **out, struct str json, struct str kid,
+                          enum jwt_algorithm a)
+{
+    union { /* without the in-situ flag yyjson only reads it */
+        const char *from;
+        char *to;
+    } bytes = {json.at};
+    *out = NULL;
+    if (json.len == 0 || json.len > JWKS_BYTES) {
+        return "the key is empty, or over 256 KiB";
+    }
+    yyjson_doc *doc = yyjson_read_opts(bytes.to, json.len, YYJSON_READ_NOFLAG, NULL, NULL);
+    yyjson_val *key = yyjson_obj_get(yyjson_doc_get_root(doc), "key");
+    yyjson_val *expired = yyjson_obj_get(key, "expired_at");
+    const char *why = !yyjson_is_obj(key)                 ? "it is no JSON object with \"key\""
+                      : !str_eq(text_at(key, "kid"), kid) ? "it is a key of another name"
+                      : expired != NULL && !yyjson_is_null(expired) ? "the key has expired"
+                                                                    : NULL;
+    if (why == NULL) {
+        *out = is_for(key, a) ? key_of(key, a) : NULL;
+        why = *out == NULL ? "it is no key of the algorithm that is configured" : NULL;
+    }
+    yyjson_doc_free(doc);
+    return why;
+}
+
 void jwks_free(struct jwks *s)
 {
     if (s != NULL) {
@@ -106,6 +154,24 @@ void jwks_free(struct jwks *s)
             crypt_public_free(s->v[i].key);
         }
         free(s);
+    }
+}
+
+static size_t index_of(const struct jwks *s, struct str kid)
+{
+    size_t i = 0;
+    while (i < s->n && !str_eq((struct str){s->v[i].kid, s->v[i].kid_len}, kid)) {
+        i++;
+    }
+    return i;
+}
+
+void jwks_drop(struct jwks *s, struct str kid)
+{
+    size_t i = index_of(s, kid);
+    if (i < s->n) {
+        crypt_public_free(s->v[i].key);
+        s->v[i] = s->v[--s->n];
     }
 }
 
@@ -119,12 +185,8 @@ const struct crypt_public *jwks_find(const struct jwks *s, struct str kid)
     if (kid.len == 0) {
         return s->n == 1 ? s->v[0].key : NULL;
     }
-    for (size_t i = 0; i < s->n; i++) {
-        if (str_eq((struct str){s->v[i].kid, s->v[i].kid_len}, kid)) {
-            return s->v[i].key;
-        }
-    }
-    return NULL;
+    size_t i = index_of(s, kid);
+    return i < s->n ? s->v[i].key : NULL;
 }
 
 int64_t jwks_lifetime_s(const struct fields *answer)

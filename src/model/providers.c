@@ -971,6 +971,36 @@ static const struct provider providers[] = {
      .setup = "Give the URL of this source to the sender, who hands out its public key (whpk_...).",
      .body = TEXT("{\"type\":\"invoice.paid\",\"timestamp\":\"2025-01-01T00:00:00Z\",\"data\":{"
                   "\"id\":\"inv_sample\",\"amount\":5000,\"currency\":\"eur\"}}")},
+    {.name = TEXT("aws-sns"),
+     .title = "Amazon SNS",
+     .docs = "https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html",
+     .success = "2xx",
+     .retries = "5xx and 429, by default 3 times, every 20 s; not after other 4xx",
+     .setup = "Subscribe the URL of this source to the topic, protocol HTTPS, without raw message "
+              "delivery; the subscription is confirmed by itself.",
+     .body = TEXT("{\"Type\":\"Notification\",\"MessageId\":\"00000000-0000-4000-8000-"
+                  "000000000001\",\"TopicArn\":\"arn:aws:sns:us-east-1:123456789012:sample\","
+                  "\"Subject\":\"A sample\",\"Message\":\"A sample "
+                  "message\",\"Timestamp\":\"2025-01-01T00:00:00.000Z\"}")},
+    {.name = TEXT("paypal"),
+     .title = "PayPal",
+     .docs = "https://developer.paypal.com/api/rest/webhooks/rest/",
+     .success = "2xx",
+     .retries = "up to 25 times in 3 days",
+     .setup = "In the settings of the app add a webhook with the URL of this source; webhook_id is "
+              "the id that is shown for it then. PayPal signs no more of a body than its CRC-32.",
+     .body = TEXT("{\"id\":\"WH-SAMPLE\",\"event_version\":\"1.0\",\"create_time\":\"2025-01-"
+                  "01T00:00:00.000Z\",\"resource_type\":\"capture\",\"event_type\":\"PAYMENT."
+                  "CAPTURE.COMPLETED\",\"resource\":{\"id\":\"SAMPLE\",\"amount\":{\"currency_"
+                  "code\":\"EUR\",\"value\":\"50.00\"}}}")},
+    {.name = TEXT("plaid"),
+     .title = "Plaid",
+     .docs = "https://plaid.com/docs/api/webhooks/webhook-verification/",
+     .setup = "Give the URL of this source as webhook when a Link token is created; client_id and "
+              "client_secret are under Keys in the Dashboard. For the sandbox say key_hosts: "
+              "sandbox.plaid.com, and its own secret.",
+     .body = TEXT("{\"webhook_type\":\"TRANSACTIONS\",\"webhook_code\":\"SYNC_UPDATES_AVAILABLE\","
+                  "\"item_id\":\"sample\",\"environment\":\"production\"}")},
 };
 
 const struct provider *provider_find(struct str name)

@@ -108,6 +108,10 @@ static const char *check_recipe(struct verify *v)
     if (r->kind == VERIFY_JWT) {
         return verify_jwt_recipe(r);
     }
+    if (r->kind == VERIFY_X509) {
+        v->needs_id = v->needs_ts = !r->x509.sns;
+        return verify_x509_recipe(r);
+    }
     if (r->headers[0].len + r->sig_pointer.len + r->sig_field.len + r->parameter.len == 0) {
         return "the header of the signature is not named";
     }
@@ -196,6 +200,7 @@ static const char *keep_secret(struct verify *v, struct str key)
         }
         break;
     }
+    case VERIFY_X509:
     case VERIFY_NONE:
         break;
     }
@@ -275,6 +280,11 @@ static const char *add_key(struct verify *v, struct str secret)
     return why;
 }
 
+bool verify_is_keyless(const struct verify_recipe *r)
+{
+    return r->kind == VERIFY_NONE || r->kind == VERIFY_X509 || r->jwks;
+}
+
 const char *verify_new(struct verify **out, const struct verify_recipe *r,
                        const struct str *secrets, size_t n, int *bad_secret)
 {
@@ -283,7 +293,7 @@ const char *verify_new(struct verify **out, const struct verify_recipe *r,
     v->r = *r;
     int bad = -1;
     const char *why = NULL;
-    bool keyless = r->kind == VERIFY_NONE || r->jwks;
+    bool keyless = verify_is_keyless(r);
     if (r->kind != VERIFY_NONE) {
         why = n == 0 && !keyless && !r->learns ? "a secret is needed"
               : n > 0 && keyless   ? "its sender publishes its keys, so no secret is taken"
@@ -451,6 +461,7 @@ static bool verify_matches(const struct verify *v, const struct verify_secret *s
     case VERIFY_BASIC:
         return basic_matches(c->token, s->text);
     case VERIFY_JWT:
+    case VERIFY_X509:
     case VERIFY_NONE:
         break;
     }
@@ -518,6 +529,10 @@ void verify_scheme_signed(const struct verify *v, const struct verify_input *in,
         crypt_digest(CRYPT_SHA256, both, v->r.jwt.in_body ? 1 : 2, out);
         return;
     }
+    if (v->r.kind == VERIFY_X509) {
+        verify_x509_signed(v, in, out);
+        return;
+    }
     (void)verify_claim_read(&c, v, in);
     (void)verify_put_values(v, in, &c, &built, &values);
     if (v->r.sig_pointer.len > 0) {
@@ -555,6 +570,9 @@ struct verify_verdict verify_scheme_check(const struct verify *v, const struct v
     }
     if (v->r.kind == VERIFY_JWT) {
         return verify_jwt_check(v, in, keys, now_s);
+    }
+    if (v->r.kind == VERIFY_X509) {
+        return verify_x509_check(v, in, keys);
     }
     if (v->r.sig_pointer.len > 0) {
         return verify_body_check(v, in);

@@ -168,26 +168,16 @@ struct verify_verdict verify_claim_age(struct verify_claim *c, const struct veri
     return (struct verify_verdict){why == NULL ? NULL : VERIFY_STALE_TIMESTAMP, why, -1};
 }
 
-const char *verify_claim_read(struct verify_claim *c, const struct verify *v,
-                              const struct verify_input *in)
+const char *verify_claim_id_and_time(struct verify_claim *c, const struct verify *v,
+                                     const struct verify_input *in)
 {
     const struct verify_recipe *r = &v->r;
-    claim_signatures(c, r, in->fields);
-    if (r->sig_field.len > 0) {
-        claim_field(c, r, in);
-    }
-    if (!c->any_header) {
-        return "the signature header is missing";
-    }
     if (r->ts_key.len == 0) {
         c->ts = one_of(r->ts_headers, in->fields, "the timestamp header occurs twice", &c->trouble);
     }
     c->id = one_of(r->id_headers, in->fields, "the id header occurs twice", &c->trouble);
     if (c->trouble != NULL) {
         return c->trouble;
-    }
-    if (c->n == 0 && c->token.len == 0) {
-        return "there is no signature of the expected form";
     }
     if (v->needs_id && c->id.len == 0) {
         return "the id header is missing";
@@ -200,4 +190,21 @@ const char *verify_claim_read(struct verify_claim *c, const struct verify *v,
         return read_time(c, r);
     }
     return NULL;
+}
+
+const char *verify_claim_read(struct verify_claim *c, const struct verify *v,
+                              const struct verify_input *in)
+{
+    const struct verify_recipe *r = &v->r;
+    claim_signatures(c, r, in->fields);
+    if (r->sig_field.len > 0) {
+        claim_field(c, r, in);
+    }
+    if (!c->any_header) {
+        return "the signature header is missing";
+    }
+    if (c->trouble == NULL && c->n == 0 && c->token.len == 0) {
+        c->trouble = "there is no signature of the expected form";
+    }
+    return verify_claim_id_and_time(c, v, in);
 }

@@ -70,14 +70,14 @@ static const char *check_schemes(struct verify *const *schemes, size_t n, int *b
             return "its secret would come with its handshake, which only a source with this one "
                    "scheme can take: write it as its secret";
         }
-        if (s->r.jwks && published != NULL) {
+        if (verify_reads_keys(s) && published != NULL) {
             return "of the schemes of a source only one can have published keys";
         }
         if (lends_its_secret(schemes, n, i)) {
             return "its handshake signs a text of anybody's choice, so its secret can be no other "
                    "scheme's as well";
         }
-        published = s->r.jwks ? s : published;
+        published = verify_reads_keys(s) ? s : published;
         secrets += s->secret_count;
     }
     *bad = -1;
@@ -175,10 +175,10 @@ static bool has_one_of(const struct str names[VERIFY_NAMES], const struct fields
 static unsigned telling(const struct verify *s, const struct verify_input *in,
                         const struct verify_verdict *verdict)
 {
-    return verdict->detail == VERIFY_UNKNOWN_KEY       ? 4
+    return verify_lacks_key(verdict)                   ? 4
            : verdict->reason == VERIFY_STALE_TIMESTAMP ? 3
            : has_one_of(s->r.headers, in->fields)      ? 2
-           : verify_seals(s)                           ? 1
+           : verify_seals(s) || s->r.x509.sns          ? 1
                                                        : 0;
 }
 

@@ -153,6 +153,9 @@ static struct verify_verdict check_published(const struct verify *v, const struc
                                              const struct verify_input *in, const struct jwks *keys,
                                              int64_t now_s)
 {
+    if (v->r.key_path.len > 0 && (t->kid.len == 0 || t->kid.len > JWKS_KID)) {
+        return bad("the token names no key, or one of a name that is too long");
+    }
     const struct crypt_public *key = keys == NULL ? NULL : jwks_find(keys, t->kid);
     return key == NULL          ? bad(VERIFY_UNKNOWN_KEY)
            : !jwt_is_by(t, key) ? bad("the key that the token names did not make this signature")
@@ -190,6 +193,19 @@ struct verify_verdict verify_jwt_check(const struct verify *v, const struct veri
                                                 : check_token(v, &t, in, now_s);
     jwt_done(&t);
     return verdict;
+}
+
+bool verify_jwt_name(const struct verify *v, const struct verify_input *in, struct buf *kid)
+{
+    struct str text;
+    struct jwt t;
+    if (find_token(&v->r, in, &text) != NULL) {
+        return false;
+    }
+    bool named = jwt_read(&t, text, v->r.jwt.algorithms) == NULL && t.kid.len > 0 &&
+                 t.kid.len <= JWKS_KID && buf_add_str(kid, t.kid);
+    jwt_done(&t);
+    return named;
 }
 
 enum jwt_algorithm verify_algorithm(const struct verify *v)

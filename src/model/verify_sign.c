@@ -197,6 +197,8 @@ static const char *put_proof(struct sign_job *job)
         return put_token(job);
     case VERIFY_JWT:
         return put_jwt(job);
+    case VERIFY_X509:
+        return "its sender's certificate is at its provider, so nobody else can sign";
     case VERIFY_NONE:
         break;
     }

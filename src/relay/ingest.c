@@ -12,8 +12,9 @@
 #include "model/forwarded.h"
 #include "model/route.h"
 #include "relay/delivery.h"
-#include "relay/jwks.h"
+#include "relay/keyring.h"
 #include "relay/learned.h"
+#include "relay/limits.h"
 #include "relay/move.h"
 #include "relay/node.h"
 #include "relay/refusal.h"
@@ -22,11 +23,9 @@
 #include "relay/stats.h"
 #include "relay/trust.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 /* REFUSAL_LINES: a second, of requests that named a source; of bytes that were no request at all,
@@ -39,15 +38,17 @@ enum {
     SAY_LATE_EVERY_MS = 60000
 };
 
-#define KEYS_WITHIN_MS 5000u /* for the key of a token to be there */
-#define HEAD_MS 10000u       /* for a whole head, unless the whole request has less */
+#define FETCH_WITHIN_MS 5000u /* for what its provider has to be there */
+
+enum { WAITED_KEY = 1, WAITED_CONFIRM = 2 };
 
 /* A request on its way into the journal, or the spool; it outlives its sender when the outcome is
- * unknown. Or one that waits for the key of its token, and begins anew then. */
+ * unknown. Or one that waits for what its provider has, its key for one, and begins anew then. */
 struct inbound {
     struct append append;
     struct spooling spooling;
-    struct jwks_wait keys;
+    struct fetch_wait fetched;
+    unsigned waited; /* bits of what it has waited for */
     struct worker *w;
     struct httpd_request *request; /* NULL: answered, or the sender has gone */
     const struct conf_source *source;
@@ -68,6 +69,7 @@ static const struct {
     {"too_slow", 408},      {"too_large", 413},       {"rate_limited", 429},
     {"malformed", 400},     {"redis_down", 503},      {"over_budget", 503},
     {"overloaded", 503},    {"draining", 503},        {"keys_unavailable", 503},
+    {"unconfirmed", 503},
 };
 
 int refusal_status(const char *reason)
@@ -474,7 +476,7 @@ static const char *refuses_challenge(struct worker *w, const struct conf_source 
         return NULL;
     }
     struct verify_verdict verdict =
-        verify_check_by(source->verify, input, jwks_keys(w, source), (int64_t)time(NULL), NULL);
+        verify_check_by(source->verify, input, keys_of(w, source), (int64_t)time(NULL), NULL);
     return verdict.reason == NULL ? NULL : verdict.detail;
 }
 
@@ -517,55 +519,116 @@ static bool is_challenge(struct worker *w, struct httpd_request *r,
     return true;
 }
 
-static void take_request(struct worker *w, struct httpd_request *r, bool again);
+static void take_request(struct worker *w, struct httpd_request *r, unsigned waited);
 
-/* The keys of its source were read, or could not be. */
-static void on_keys(struct jwks_wait *x)
+/* What it waits for was read, or could not be. */
+static void on_fetched(struct fetch_wait *x)
 {
-    struct inbound *in = CONTAINER_OF(x, struct inbound, keys);
+    struct inbound *in = CONTAINER_OF(x, struct inbound, fetched);
     struct worker *w = in->w;
     struct httpd_request *r = in->request;
+    unsigned waited = in->waited;
     inbound_free(in);
-    take_request(w, r, true);
+    take_request(w, r, waited);
 }
 
-static void on_keys_late(struct wheel_timer *t)
+static void on_fetch_late(struct wheel_timer *t)
 {
     struct inbound *in = CONTAINER_OF(t, struct inbound, deadline);
-    jwks_forget(&in->keys);
-    refuse_inbound(in, "keys_unavailable");
+    fetch_forget(&in->fetched);
+    refuse_inbound(in, (in->waited & WAITED_CONFIRM) != 0 ? "unconfirmed" : "keys_unavailable");
     inbound_free(in);
 }
 
-/* A token whose key is not known may be genuine still. True: it waits, or its sender is to try
+static void wait_for(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                     struct fetch *f, unsigned waited)
+{
+    struct inbound *in = inbound_new(w, r, source);
+    in->waited = waited;
+    in->fetched.on_done = on_fetched;
+    wheel_arm(&w->wheel, &in->deadline, FETCH_WITHIN_MS, on_fetch_late);
+    fetch_wait(f, &in->fetched);
+}
+
+/* A request whose key is not known may be genuine still. True: it waits, or its sender is to try
  * again; false: it is not. */
 static bool wait_for_keys(struct worker *w, struct httpd_request *r,
-                          const struct conf_source *source, bool again)
+                          const struct conf_source *source, const struct verify_input *input,
+                          unsigned waited)
 {
-    switch (jwks_miss(w, source, again)) {
-    case JWKS_WAIT: {
-        struct inbound *in = inbound_new(w, r, source);
-        in->keys.on_keys = on_keys;
-        wheel_arm(&w->wheel, &in->deadline, KEYS_WITHIN_MS, on_keys_late);
-        jwks_wait(w, source, &in->keys);
+    struct fetch *f = NULL;
+    switch (keys_miss(w, source, input, (waited & WAITED_KEY) != 0, &f)) {
+    case KEYS_WAIT:
+        wait_for(w, r, source, f, waited | WAITED_KEY);
         return true;
-    }
-    case JWKS_AWAY:
+    case KEYS_AWAY:
         refuse(w, r, source, "keys_unavailable", "the provider's public keys cannot be read now");
         return true;
-    case JWKS_UNKNOWN:
+    case KEYS_UNKNOWN:
         break;
     }
     return false;
 }
 
+/* ---- words about a subscription itself ---- */
+
+static void answer_word(struct worker *w, struct httpd_request *r, const struct conf_source *source)
+{
+    httpd_answer(r, &(struct httpd_answer){.status = 200,
+                                           .content_type = STR("application/json"),
+                                           .body = STR("{}"),
+                                           .close = w->draining});
+    stats_challenge(w, source->name);
+}
+
+/* Its provider sends nothing before it is answered; and tries again after 503. */
+static void confirm(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                    struct str url, unsigned waited)
+{
+    struct fetch *f = NULL;
+    switch (keyring_confirm(w, source, url, (waited & WAITED_CONFIRM) != 0, &f)) {
+    case CONFIRM_DONE:
+        answer_word(w, r, source);
+        break;
+    case CONFIRM_WAIT:
+        wait_for(w, r, source, f, waited | WAITED_CONFIRM);
+        break;
+    case CONFIRM_WRONG:
+        refuse(w, r, source, "bad_challenge",
+               "the URL that would confirm it is not its provider's");
+        break;
+    case CONFIRM_AWAY:
+        refuse(w, r, source, "unconfirmed", "its provider could not be told, or has refused");
+        break;
+    }
+}
+
+/* A genuine request that is no event. */
+static bool is_word(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                    const struct verify_proof *proof, const struct verify_input *input,
+                    unsigned waited)
+{
+    struct buf url;
+    buf_init(&url, HEADERS_CEILING);
+    enum verify_control control = verify_control(source->verify, proof, input, &url);
+    if (control == VERIFY_CONFIRM) {
+        confirm(w, r, source, buf_str(&url), waited);
+    } else if (control == VERIFY_FAREWELL) {
+        log_line(LOG_WARN, "its provider says that the subscription has ended", "source", "%.*s",
+                 STR_ARG(source->name), NULL);
+        answer_word(w, r, source);
+    }
+    buf_done(&url);
+    return control != VERIFY_EVENT;
+}
+
 static void on_request(void *user, struct httpd_request *r)
 {
     CRASH_POINT("body");
-    take_request(user, r, false);
+    take_request(user, r, 0);
 }
 
-static void take_request(struct worker *w, struct httpd_request *r, bool again)
+static void take_request(struct worker *w, struct httpd_request *r, unsigned waited)
 {
     const struct conf_source *source = conf_source_at(w->conf, r->path);
     struct verify_input input = {r->method, r->target, r->fields, r->body};
@@ -582,12 +645,15 @@ static void take_request(struct worker *w, struct httpd_request *r, bool again)
     }
     struct verify_proof proof;
     struct verify_verdict verdict = verify_check_by(
-        learned_verify(w, source), &input, jwks_keys(w, source), (int64_t)time(NULL), &proof);
-    if (verdict.detail == VERIFY_UNKNOWN_KEY && wait_for_keys(w, r, source, again)) {
+        learned_verify(w, source), &input, keys_of(w, source), (int64_t)time(NULL), &proof);
+    if (verify_lacks_key(&verdict) && wait_for_keys(w, r, source, &input, waited)) {
         return;
     }
     if (verdict.reason != NULL) {
         refuse(w, r, source, verdict.reason, verdict.detail);
+        return;
+    }
+    if (is_word(w, r, source, &proof, &input, waited)) {
         return;
     }
     secrets_used(w, source, proof.secrets);
@@ -663,8 +729,8 @@ static void on_gone(void *user, struct httpd_request *r)
 {
     (void)user;
     struct inbound *in = r->pending;
-    if (in != NULL && in->keys.link != NULL) {
-        jwks_forget(&in->keys);
+    if (in != NULL && in->fetched.link != NULL) {
+        fetch_forget(&in->fetched);
         inbound_free(in);
     } else if (in != NULL) {
         forget_sender(in);
@@ -678,62 +744,6 @@ static void on_refused(void *user, const char *reason, const char *detail,
     struct address_bytes client = address_of(peer);
     stats_rejected(w, STR_NONE, reason);
     refusal_log(&w->broken, 1, LOG_INFO, "refused", STR_NONE, &client, reason, detail);
-}
-
-static unsigned open_files(void)
-{
-    unsigned n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    while (d != NULL && readdir(d) != NULL) {
-        n++;
-    }
-    if (d != NULL) {
-        closedir(d);
-    }
-    return n;
-}
-
-/* Of the descriptors, senders get nine tenths of what is free now; the rest is for the admin API
- * and for destinations, which must go on when they are all taken. */
-static unsigned connections_of(const struct conf *c)
-{
-    struct rlimit files;
-    unsigned used = open_files();
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY ||
-        files.rlim_cur <= used) {
-        return c->listen.connections;
-    }
-    rlim_t most = (files.rlim_cur - used) / 10 * 9;
-    return most < c->listen.connections ? (unsigned)most : c->listen.connections;
-}
-
-/* What one process takes at most; of the memory each worker has its part. */
-static struct httpd_limits limits_of(const struct conf *c, unsigned workers)
-{
-    size_t body = c->listen.body_bytes;
-    for (size_t i = 0; i < c->source_count; i++) {
-        body = c->sources[i].body_bytes > body ? c->sources[i].body_bytes : body;
-    }
-    size_t memory = c->listen.memory_bytes / workers;
-    size_t least = 2 * body + c->listen.headers_bytes;
-    uint64_t request_ms = (uint64_t)c->listen.request_timeout_ms;
-    return (struct httpd_limits){
-        .head_bytes = c->listen.headers_bytes,
-        .target_bytes = 8 << 10,
-        .field_count = 100,
-        .body_bytes = body,
-        .memory_bytes = memory > least || workers == 1 ? memory : least,
-        .connections = connections_of(c),
-        .per_address = c->listen.per_address,
-        .trusted = c->listen.trusted_proxies.v,
-        .trusted_count = c->listen.trusted_proxies.n,
-        .proxy_protocol = c->listen.proxy_protocol,
-        .handshakes = 512, /* a millisecond of this loop each, and some 50 KiB */
-        .head_ms = request_ms < HEAD_MS ? request_ms : HEAD_MS,
-        .request_ms = request_ms,
-        .idle_ms = (uint64_t)c->listen.idle_timeout_ms,
-        .write_ms = 10000,
-    };
 }
 
 void ingest_use_tls(struct worker *w, struct tls_context *tls)

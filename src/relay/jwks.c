@@ -10,24 +10,18 @@ enum {
     STALE_MS = 24 * 3600 * 1000,
     RETRY_LEAST_MS = 5 * 1000,
     RETRY_MOST_MS = 5 * 60 * 1000,
-    CONNECT_MS = 3000,
-    TOTAL_MS = 4500, /* less than who waits has */
-    WAITING_MOST = 1024,
 };
 
 struct jwks_feed {
     struct worker *w;
     const struct conf_source *source;
     struct httpc_origin *origin;
-    struct httpc_call call;
-    bool reading;
-    struct buf answer;
+    struct fetch fetch;
     struct jwks *keys;       /* NULL: none yet, or none any more */
     int64_t good_until_ms;   /* boot clock: so long they count though the host is away */
     int64_t missed_ms;       /* boot clock: when a miss last had them read; 0: never */
     unsigned failures;       /* since they were read last */
     struct wheel_timer next; /* when they are read again */
-    struct jwks_wait *waiting;
 };
 
 static struct jwks_feed *feed_of(const struct worker *w, const struct conf_source *s)
@@ -35,40 +29,9 @@ static struct jwks_feed *feed_of(const struct worker *w, const struct conf_sourc
     return w->jwks == NULL ? NULL : w->jwks[s - w->conf->sources];
 }
 
-static void read_keys(struct jwks_feed *f);
-
-/* --- who waits */
-
-void jwks_forget(struct jwks_wait *x)
-{
-    if (x->link != NULL) {
-        *x->link = x->next;
-        if (x->next != NULL) {
-            x->next->link = x->link;
-        }
-        x->link = NULL;
-    }
-}
-
-static unsigned waiting(const struct jwks_feed *f)
-{
-    unsigned n = 0;
-    for (const struct jwks_wait *x = f->waiting; x != NULL; x = x->next) {
-        n++;
-    }
-    return n;
-}
-
-static void tell_waiting(struct jwks_feed *f)
-{
-    while (f->waiting != NULL) {
-        struct jwks_wait *x = f->waiting;
-        jwks_forget(x);
-        x->on_keys(x); /* may free it; waits no second time */
-    }
-}
-
 /* --- reading */
+
+static void read_keys(struct jwks_feed *f);
 
 static void on_next(struct wheel_timer *t)
 {
@@ -105,44 +68,33 @@ static void say_failed(const struct jwks_feed *f, const char *why, int status, u
              NULL);
 }
 
-static void on_read(struct httpc_call *call, const struct httpc_result *r)
+static void on_read(struct fetch *fetch, const struct fetch_result *r)
 {
-    struct jwks_feed *f = CONTAINER_OF(call, struct jwks_feed, call);
+    struct jwks_feed *f = CONTAINER_OF(fetch, struct jwks_feed, fetch);
     struct jwks *keys = NULL;
-    f->reading = false;
-    const char *why = r->reason != NULL  ? (r->detail != NULL ? r->detail : r->reason)
-                      : r->status != 200 ? "the answer is not 200; redirects are not followed"
-                                         : jwks_read(&keys, buf_str(&f->answer),
-                                                     verify_algorithm(f->source->verify));
+    const char *why =
+        r->why != NULL ? r->why : jwks_read(&keys, r->body, verify_algorithm(f->source->verify));
     if (why == NULL) {
         take_keys(f, keys, r->fields);
-    } else {
-        f->failures++;
+        return;
     }
-    if (why != NULL && r->reason != HTTPC_CANCELLED) {
+    f->failures++;
+    if (!r->cancelled) {
         uint64_t again_ms = pause_ms(f->failures);
         wheel_arm(&f->w->wheel, &f->next, again_ms, on_next);
         say_failed(f, why, r->status, again_ms);
     }
-    buf_clear(&f->answer);
-    tell_waiting(f);
 }
 
 static void read_keys(struct jwks_feed *f)
 {
-    static const struct httpc_timeouts timeouts = {CONNECT_MS, TOTAL_MS};
-    if (f->reading) {
-        return;
-    }
     wheel_cancel(&f->w->wheel, &f->next);
-    f->reading = true;
-    const struct httpc_request request = {
-        .method = STR("GET"),
-        .target = f->source->jwks.target,
-        .fields = STR("Accept: application/json\r\nUser-Agent: penstock\r\n"),
-        .keep = &f->answer,
-    };
-    httpc_start(&f->call, f->origin, &request, &timeouts, on_read);
+    fetch_start(&f->fetch, f->origin,
+                &(struct httpc_request){
+                    .method = STR("GET"),
+                    .target = f->source->jwks.target,
+                    .fields = STR("Accept: application/json\r\nUser-Agent: penstock\r\n"),
+                });
 }
 
 /* --- its life */
@@ -156,7 +108,7 @@ static const char *open_feed(struct worker *w, const struct conf_source *s)
     ENSURE(f != NULL);
     f->w = w;
     f->source = s;
-    buf_init(&f->answer, JWKS_BYTES);
+    fetch_init(&f->fetch, w, JWKS_BYTES, on_read);
     w->jwks[s - w->conf->sources] = f;
     const char *why = httpc_origin_new(&f->origin, w->httpc, &origin);
     if (why == NULL) {
@@ -184,21 +136,8 @@ void jwks_stop(struct worker *w)
         struct jwks_feed *f = w->jwks[i];
         if (f != NULL) {
             wheel_cancel(&w->wheel, &f->next);
-            if (f->reading) {
-                httpc_cancel(&f->call);
-            }
         }
     }
-}
-
-bool jwks_is_idle(const struct worker *w)
-{
-    for (size_t i = 0; w->jwks != NULL && i < w->conf->source_count; i++) {
-        if (w->jwks[i] != NULL && w->jwks[i]->reading) {
-            return false;
-        }
-    }
-    return true;
 }
 
 void jwks_done(struct worker *w)
@@ -206,13 +145,12 @@ void jwks_done(struct worker *w)
     for (size_t i = 0; w->jwks != NULL && i < w->conf->source_count; i++) {
         struct jwks_feed *f = w->jwks[i];
         if (f != NULL) {
-            ENSURE(!f->reading && f->waiting == NULL);
             wheel_cancel(&w->wheel, &f->next);
             if (f->origin != NULL) {
                 httpc_origin_free(f->origin);
             }
             jwks_free(f->keys);
-            buf_done(&f->answer);
+            fetch_done(&f->fetch);
             free(f);
         }
     }
@@ -232,32 +170,22 @@ const struct jwks *jwks_keys(struct worker *w, const struct conf_source *s)
     return f == NULL ? NULL : f->keys;
 }
 
-enum jwks_miss jwks_miss(struct worker *w, const struct conf_source *s, bool again)
+enum keys_miss jwks_miss(struct worker *w, const struct conf_source *s, bool again,
+                         struct fetch **reading)
 {
     struct jwks_feed *f = feed_of(w, s);
     int64_t now_ms = boot_ms();
     if (f == NULL) {
-        return JWKS_UNKNOWN;
+        return KEYS_UNKNOWN;
     }
     bool may = !again && !w->draining;
-    if (may && !f->reading && (f->missed_ms == 0 || now_ms - f->missed_ms >= MISS_EVERY_MS)) {
+    if (may && !f->fetch.running && (f->missed_ms == 0 || now_ms - f->missed_ms >= MISS_EVERY_MS)) {
         f->missed_ms = now_ms;
         read_keys(f);
     }
-    if (may && f->reading && waiting(f) < WAITING_MOST) {
-        return JWKS_WAIT;
+    if (may && f->fetch.running && fetch_has_room(&f->fetch)) {
+        *reading = &f->fetch;
+        return KEYS_WAIT;
     }
-    return f->keys == NULL || f->failures > 0 || f->reading ? JWKS_AWAY : JWKS_UNKNOWN;
-}
-
-void jwks_wait(struct worker *w, const struct conf_source *s, struct jwks_wait *x)
-{
-    struct jwks_feed *f = feed_of(w, s);
-    ENSURE(f != NULL && f->reading && x->link == NULL);
-    x->next = f->waiting;
-    x->link = &f->waiting;
-    if (x->next != NULL) {
-        x->next->link = &x->next;
-    }
-    f->waiting = x;
+    return f->keys == NULL || f->failures > 0 || f->fetch.running ? KEYS_AWAY : KEYS_UNKNOWN;
 }

@@ -93,7 +93,8 @@ const char *trust_check(const struct conf *c, struct buf *warning)
     }
     for (size_t i = 0; i < c->source_count; i++) {
         const struct conf_source *s = &c->sources[i];
-        const struct conf_tls files = {.ca_file = s->jwks.ca_file};
+        const struct conf_tls files = {.ca_file =
+                                           s->hosts.n > 0 ? s->hosts.ca_file : s->jwks.ca_file};
         why = files.ca_file.len > 0 ? try_client(&files) : NULL;
         if (why != NULL) {
             return say("source ", s->name, why);

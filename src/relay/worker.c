@@ -7,7 +7,7 @@
 #include "relay/delivery.h"
 #include "relay/embedded.h"
 #include "relay/ingest.h"
-#include "relay/jwks.h"
+#include "relay/keys.h"
 #include "relay/learned.h"
 #include "relay/lookup.h"
 #include "relay/move.h"
@@ -222,7 +222,7 @@ const char *worker_start(struct worker *w)
 {
     const char *why = lanes_apply(w);
     if (why == NULL) {
-        why = jwks_start(w);
+        why = keys_start(w);
     }
     if (why == NULL) {
         why = spool_start(w);
@@ -316,7 +316,7 @@ void worker_end(struct worker *w, void (*on_ended)(struct worker *w))
         w->listener = NULL;
     }
     lanes_free(w);
-    jwks_done(w); /* who waited was with the listener */
+    keys_done(w); /* who waited was with the listener */
     httpc_close(w->httpc, closed_one, w);
     if (w->redis.started) {
         redis_stop(w, closed_one, w);
@@ -348,7 +348,7 @@ static void forget_all(struct worker *w)
 static void look_at_close(struct wheel_timer *t)
 {
     struct worker *w = CONTAINER_OF(t, struct worker, look);
-    if (!dispatch_idle(w) || !jwks_is_idle(w)) { /* what is cancelled completes from the loop */
+    if (!dispatch_idle(w) || !fetch_all_idle(w)) { /* what is cancelled completes from the loop */
         wheel_arm(&w->wheel, &w->look, LOOK_MS / 2, look_at_close);
     } else if (w->redis.started) {
         roster_leave(w);
@@ -365,7 +365,7 @@ void worker_close(struct worker *w, void (*on_freed)(struct worker *w))
     wheel_cancel(&w->wheel, &w->renewal);
     wheel_cancel(&w->wheel, &w->budget.room);
     cancel_attempts(w);
-    jwks_stop(w);
+    keys_stop(w);
     forget_all(w);
     wheel_arm(&w->wheel, &w->look, 0, look_at_close);
 }

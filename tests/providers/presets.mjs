@@ -74,6 +74,7 @@ export const packages = {
     'replicate': { version: '1.4.0' },
     'resend': { version: '6.38.0' },
     'retell-sdk': alone('5.66.1'),
+    'sns-validator': { version: '0.3.5' },
     'square': alone('46.0.0', { paths: ['wrapper/WebhooksHelper.js', 'errors', 'core/crypto', 'core/json.js'] }),
     'standardwebhooks': { version: '1.1.1' },
     'stream-chat': { version: '9.53.0' },

@@ -428,6 +428,10 @@ static void prints_what_it_reads_back(void **state)
         "  w: {verify: {type: jwt, algorithm: ES256, token_in_body: true, jwks_url: "
         "'https://X.example/k?a=1', max_age: 5m}}\n"
         "  x: {verify: {type: google-pubsub, audience: us, email: a@b}}\n"
+        "  y: {verify: {type: aws-sns, topic_arn: ['arn:aws:sns:us-east-1:1:a', "
+        "'arn:aws:sns:us-east-1:1:b', 'arn:aws-cn:sns:cn-north-1:1:c']}}\n"
+        "  z: {verify: {type: paypal, webhook_id: 8PT, key_hosts: ['x.example:8443']}}\n"
+        "  p: {verify: {type: plaid, client_id: id1, client_secret: hidden}}\n"
         "destinations:\n"
         "  d: {url: http://d, headers: {Authorization: hidden, X-Env: prod, X-V: '${TOKEN}'},"
         " retry: {exponential: {factor: 1.5}}}\n"
@@ -440,6 +444,18 @@ static void prints_what_it_reads_back(void **state)
     room_text(c->sources[4].jwks.target, "/k?a=1", "their path");
     assert_int_equal(c->sources[4].jwks.port, 443);
     room_text(c->sources[5].jwks.host, "www.googleapis.com", "host of a preset's keys");
+    assert_int_equal(c->sources[6].hosts.n, 2);
+    room_text(c->sources[6].hosts.v[0].host, "sns.us-east-1.amazonaws.com", "of two topics");
+    room_text(c->sources[6].hosts.v[1].host, "sns.cn-north-1.amazonaws.com.cn", "in China");
+    assert_int_equal(c->sources[6].hosts.v[1].port, 443);
+    assert_int_equal(c->sources[7].hosts.n, 1);
+    room_text(c->sources[7].hosts.v[0].host, "x.example", "instead of PayPal's own");
+    assert_int_equal(c->sources[7].hosts.v[0].port, 8443);
+    room_text(c->sources[8].hosts.v[0].host, "production.plaid.com", "of Plaid");
+    room_text(c->sources[8].hosts.fields,
+              "PLAID-CLIENT-ID: id1\r\nPLAID-SECRET: hidden\r\nContent-Type: "
+              "application/json\r\n",
+              "who asks");
     conf_print(c, &first);
     conf_unref(c);
     room_lacks(str_head(buf_str(&first), 400), "hidden"); /* the body has it on purpose */
@@ -456,6 +472,10 @@ static void prints_what_it_reads_back(void **state)
     room_holds(buf_str(&first), "max_age: 5m\n");
     room_holds(buf_str(&first), "jwks_url: \"https://X.example/k?a=1\"\n");
     room_holds(buf_str(&first), "type: google-pubsub\n      audience: us\n      email: a@b\n");
+    room_holds(buf_str(&first), "topic_arn: [arn:aws:sns:us-east-1:1:a, ");
+    room_holds(buf_str(&first), "type: paypal\n");
+    room_holds(buf_str(&first), "webhook_id: [8PT]\n      key_hosts: [x.example:8443]\n");
+    room_holds(buf_str(&first), "client_id: id1\n      client_secret: \"***\"\n");
     room_holds(buf_str(&first), "type: livekit\n      issuer: APIx\n");
     room_holds(buf_str(&first), "factor: 1.5\n");
     room_holds(buf_str(&first),

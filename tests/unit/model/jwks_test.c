@@ -127,9 +127,43 @@ static void lifetime_is_within_bounds(void **state)
     assert_int_equal(lifetime(""), 3600);
 }
 
+static struct crypt_public *some_key(void)
+{
+    unsigned char n[CRYPT_RSA_MAX];
+    size_t len;
+    assert_true(text_get_base64url(STR(RSA_N), n, sizeof n, &len));
+    return crypt_public_of_numbers(CRYPT_RSA, (struct str){(const char *)n, len},
+                                   STR("\x01\x00\x01"));
+}
+
+static void a_set_may_be_filled_by_name(void **state)
+{
+    (void)state;
+    struct jwks *s = jwks_new();
+    char name[JWKS_KID + 1] = "";
+    assert_null(jwks_find(s, STR("a")));
+    assert_true(jwks_put(s, STR("a"), some_key()) && jwks_put(s, STR("b"), some_key()));
+    assert_true(jwks_put(s, STR("a"), some_key())); /* in place of the first */
+    assert_int_equal(jwks_count(s), 2);
+    jwks_drop(s, STR("c"));
+    jwks_drop(s, STR("a"));
+    assert_null(jwks_find(s, STR("a")));
+    assert_non_null(jwks_find(s, STR("b")));
+    assert_false(jwks_put(s, STR_NONE, some_key()));
+    memset(name, 'x', sizeof name);
+    assert_false(jwks_put(s, (struct str){name, sizeof name}, some_key()));
+    while (jwks_count(s) < JWKS_KEYS) {
+        size_t n = (size_t)snprintf(name, sizeof name, "%zu", jwks_count(s));
+        assert_true(jwks_put(s, (struct str){name, n}, some_key()));
+    }
+    assert_false(jwks_put(s, STR("one more"), some_key()));
+    jwks_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_set_may_be_filled_by_name),
         cmocka_unit_test(keys_of_its_algorithm_count),
         cmocka_unit_test(what_is_no_set_is_refused),
         cmocka_unit_test(lifetime_is_within_bounds),

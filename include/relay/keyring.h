@@ -1,0 +1,33 @@
+/* Keys that are read one by one, as requests name them: certificates by their URL (AWS SNS,
+ * PayPal), Plaid's by kid; from the provider's own hosts, when one is first named, and kept while
+ * it is good.
+ *
+ * Of made-up names no more than ten are asked for at once, and one in 3 s then, by a worker; those
+ * beyond are refused with 503, as they may be genuine. A host that says that there is none is not
+ * asked for the same one within 30 s, one that is away not within 5 s. What is kept is read again
+ * once a day; so long as that fails it counts for another day, unless what is there says that it
+ * has expired; and a certificate never beyond its own last second. */
+#ifndef RELAY_KEYRING_H
+#define RELAY_KEYRING_H
+
+#include "relay/keys.h"
+
+const char *keyring_start(struct worker *w) MUST_CHECK;
+void keyring_stop(struct worker *w);
+void keyring_done(struct worker *w);
+
+const struct jwks *keyring_keys(struct worker *w, const struct conf_source *s);
+enum keys_miss keyring_miss(struct worker *w, const struct conf_source *s,
+                            const struct verify_input *in, bool again, struct fetch **reading);
+
+/* A subscription of it is to be confirmed by asking for that URL, on one of the same hosts. */
+enum keyring_confirm {
+    CONFIRM_DONE,
+    CONFIRM_WAIT,  /* it is being asked for: fetch_wait */
+    CONFIRM_WRONG, /* it is no URL that confirms one, and not asked for */
+    CONFIRM_AWAY,  /* it could not be asked for, or its host has refused */
+};
+enum keyring_confirm keyring_confirm(struct worker *w, const struct conf_source *s, struct str url,
+                                     bool again, struct fetch **asking);
+
+#endif

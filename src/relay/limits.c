@@ -1,0 +1,62 @@
+/* What a process has to give to senders, by its configuration and by the system. */
+#include "relay/limits.h"
+
+#include <dirent.h>
+#include <sys/resource.h>
+
+#define HEAD_MS 10000u /* for a whole head, unless the whole request has less */
+
+static unsigned open_files(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (d != NULL && readdir(d) != NULL) {
+        n++;
+    }
+    if (d != NULL) {
+        closedir(d);
+    }
+    return n;
+}
+
+/* Of the descriptors, senders get nine tenths of what is free now; the rest is for the admin API
+ * and for destinations, which must go on when they are all taken. */
+static unsigned connections_of(const struct conf *c)
+{
+    struct rlimit files;
+    unsigned used = open_files();
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY ||
+        files.rlim_cur <= used) {
+        return c->listen.connections;
+    }
+    rlim_t most = (files.rlim_cur - used) / 10 * 9;
+    return most < c->listen.connections ? (unsigned)most : c->listen.connections;
+}
+
+struct httpd_limits limits_of(const struct conf *c, unsigned workers)
+{
+    size_t body = c->listen.body_bytes;
+    for (size_t i = 0; i < c->source_count; i++) {
+        body = c->sources[i].body_bytes > body ? c->sources[i].body_bytes : body;
+    }
+    size_t memory = c->listen.memory_bytes / workers;
+    size_t least = 2 * body + c->listen.headers_bytes;
+    uint64_t request_ms = (uint64_t)c->listen.request_timeout_ms;
+    return (struct httpd_limits){
+        .head_bytes = c->listen.headers_bytes,
+        .target_bytes = 8 << 10,
+        .field_count = 100,
+        .body_bytes = body,
+        .memory_bytes = memory > least || workers == 1 ? memory : least,
+        .connections = connections_of(c),
+        .per_address = c->listen.per_address,
+        .trusted = c->listen.trusted_proxies.v,
+        .trusted_count = c->listen.trusted_proxies.n,
+        .proxy_protocol = c->listen.proxy_protocol,
+        .handshakes = 512, /* a millisecond of this loop each, and some 50 KiB */
+        .head_ms = request_ms < HEAD_MS ? request_ms : HEAD_MS,
+        .request_ms = request_ms,
+        .idle_ms = (uint64_t)c->listen.idle_timeout_ms,
+        .write_ms = 10000,
+    };
+}

@@ -8,10 +8,14 @@
 
 bool form_is_urlencoded(const struct fields *fields);
 
-/* Appends the value of that name, decoded. False: it is not there, not so written, or there twice,
- * for receivers differ on which one counts. */
-bool form_parameter(struct str query, struct str name, struct buf *out);
-/* The same of a body, whose Content-Type says how it is written. */
+/* UNCLEAR: it is there twice, for receivers differ on which one counts, or not well written. */
+enum form_found { FORM_ABSENT, FORM_ONCE, FORM_UNCLEAR };
+/* Appends the value of that name. Both are compared and given decoded. */
+enum form_found form_find(struct str query, struct str name, struct buf *out);
+bool form_parameter(struct str query, struct str name, struct buf *out); /* is it there, once? */
+/* The same of a body that is urlencoded. */
+bool form_posted(const struct fields *fields, struct str body, struct str name, struct buf *out);
+/* The same of a body whose Content-Type says how it is written. */
 bool form_field(const struct fields *fields, struct str body, struct str name, struct buf *out);
 
 #endif

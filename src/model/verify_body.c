@@ -242,7 +242,7 @@ const char *verify_build_payload(const struct verify *v, const struct verify_inp
                                  const struct verify_claim *c, struct buf *out)
 {
     (void)v, (void)c;
-    if (!form_field(in->fields, in->body, STR("bt_payload"), out)) {
+    if (!form_posted(in->fields, in->body, STR("bt_payload"), out)) {
         return "the form has no bt_payload, or more than one";
     }
     return consists_of(buf_str(out), "0123456789abcdef") ? "the payload could be a challenge"

@@ -48,11 +48,13 @@ const char *verify_build_manifest(const struct verify *v, const struct verify_in
     struct buf id;
     buf_init(&id, in->target.len + 1);
     str_cut(in->target, '?', &path, &query);
-    bool has_id = form_parameter(query, STR("data.id"), &id);
-    bool ok = put_pair("id", has_id ? str_trim(buf_str(&id)) : STR_NONE, out) &&
-              put_pair("request-id", c->id, out) && put_pair("ts", c->ts, out);
+    enum form_found found = form_find(query, STR("data.id"), &id);
+    bool ok = put_pair("id", str_trim(buf_str(&id)), out) && put_pair("request-id", c->id, out) &&
+              put_pair("ts", c->ts, out);
     buf_done(&id);
-    return ok ? NULL : "its id holds what stands between the parts of what is signed";
+    return found == FORM_UNCLEAR ? "its id is there twice, or not well written"
+           : !ok                 ? "its id holds what stands between the parts of what is signed"
+                                 : NULL;
 }
 
 /* ---- Contentful (node-apps-toolkit, requests) ---- */

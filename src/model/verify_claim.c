@@ -107,7 +107,7 @@ static void claim_field(struct verify_claim *c, const struct verify_recipe *r,
 {
     struct buf text;
     buf_init(&text, SIGNATURE_FIELD);
-    c->any_header = form_field(in->fields, in->body, r->sig_field, &text);
+    c->any_header = form_posted(in->fields, in->body, r->sig_field, &text);
     if (c->any_header) {
         claim_header(c, r, buf_str(&text));
     }

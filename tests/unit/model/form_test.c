@@ -34,6 +34,11 @@ static void urlencoded(void **state)
     expect(URLENCODED, "json=%7", NULL);
     expect(URLENCODED, "json=%zz", NULL);
     expect(URLENCODED, "JSON=a&xjson=b&json%00=c", NULL);
+    expect(URLENCODED, "x=1&j%73on=a", "a");
+    expect(URLENCODED, "json=a&j%73on=b", NULL); /* there twice, whatever it looks like */
+    expect(URLENCODED, "json=a&j%7son=b", NULL); /* receivers differ on what that is */
+    expect(URLENCODED "X", "json=a", NULL);
+    expect(URLENCODED " ;x", "json=a", "a");
     expect(URLENCODED, "", NULL);
     expect("application/json", "json=a", NULL);
     expect(NULL, "json=a", NULL);
@@ -57,11 +62,52 @@ static void multipart(void **state)
     expect(MULTIPART, "--=bc\r\n" PART("json", "a") "--=b--", NULL);
     expect(MULTIPART, "preamble\r\n--=b\r\n" PART("json", "a") "--=b--", NULL);
     expect(MULTIPART, "", NULL);
+    expect(MULTIPART, "--=b\r\n" PART("json", "a") "--=b--\r\n--=b\r\n" PART("json", "b"), NULL);
+    expect(MULTIPART, "--=b\r\n" PART("json", "a\n--=b\nx") "--=b--", NULL);
+    expect(MULTIPART "; boundary=c", "--=b\r\n" PART("json", "a") "--=b--", NULL);
+    expect("multipart/form-dataX; boundary=b", "--b\r\n" PART("json", "a") "--b--", NULL);
+    expect("multipart/form-data; x=\"; boundary=c\"; boundary=b",
+           "--b\r\n" PART("json", "a") "--b--", "a");
     expect("multipart/form-data", "--\r\n" PART("json", "a") "----", NULL);
     expect("multipart/form-data; boundary=", "--\r\n" PART("json", "a") "----", NULL);
     expect("multipart/form-data; boundary="
            "12345678901234567890123456789012345678901234567890123456789012345678901",
            "--12345678901234567890123456789012345678901234567890123456789012345678901\r\n", NULL);
+}
+
+/* What other readers may find another name in. */
+static void parts_of_doubtful_names(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "Content-Disposition: form-data; filename=\"x; name=json; y\"; name=\"junk\"",
+        "Content-Disposition: form-data; name =\"json\"",
+        "Content-Disposition: form-data; name= \"json\"",
+        "Content-Disposition: form-data; name=\"json\" x",
+        "Content-Disposition: form-data; name=\"json",
+        "Content-Disposition: form-data; name=js on",
+        "Content-Disposition: form-data; name=j; name=json",
+        "Content-Disposition: form-data; name=json; name*=utf-8''json",
+        "Content-Disposition: form-data; name=\"json\\\"\"",
+        "Content-Disposition: form-data; name=json;",
+        "Content-Disposition: form-data; name=",
+        "Content-Disposition: attachment; name=json",
+        "Content-Disposition : form-data; name=json",
+        " Content-Disposition: form-data; name=json",
+        "X: y\nContent-Disposition: form-data; name=json",
+        "Content-Disposition: form-data; name=x\r\nContent-Disposition: form-data; name=json",
+        "Content-Disposition: form-data; name=x;\r\n name=json",
+        "X: json",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char body[400];
+        snprintf(body, sizeof body, "--=b\r\n%s\r\n\r\na\r\n--=b--", lines[i]);
+        expect(MULTIPART, body, NULL);
+        snprintf(body, sizeof body, "--=b\r\n" PART("json", "a") "--=b\r\n%s\r\n\r\nb\r\n--=b--",
+                 lines[i]);
+        /* Of the first one the other reader would see no field of that name. */
+        expect(MULTIPART, body, i == 0 ? "a" : NULL);
+    }
 }
 
 static void of_two_types_neither_counts(void **state)
@@ -83,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urlencoded),
         cmocka_unit_test(multipart),
+        cmocka_unit_test(parts_of_doubtful_names),
         cmocka_unit_test(of_two_types_neither_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,12 @@ static void braintree_signs_a_field(void **state)
         {"bt_signature=pub1%7Ca25a63d766f6e9d7d7c142205389041b3ac6c5e9", "no bt_payload"},
         {"bt_signature=pub1%7Ca25a63d766f6e9d7d7c142205389041b3ac6c5e9&bt_payload=", "challenge"},
         {"bt_payload=PG4%2B%0A", "the signature header is missing"},
+        {"bt_signature=pub1%7Ca25a63d766f6e9d7d7c142205389041b3ac6c5e9&bt_payload=PG4%2B%0A&"
+         "bt%5Fpayload=Rk9SR0VE%0A",
+         "more than one"},
+        {"bt_signature=pub1%7Ca25a63d766f6e9d7d7c142205389041b3ac6c5e9&bt_payload=PG4%2B%0A&"
+         "bt%5Fsignature=x",
+         "the signature header is missing"},
         /* What the handshake tells anybody: its own challenge, signed. */
         {"bt_signature=pub1%7C7e4b40510fe3a0cac8895afafda3d605b27706d2&"
          "bt_payload=20f9f8ed05f77439fe955c977e4c8a53",
@@ -83,6 +89,11 @@ static void braintree_signs_a_field(void **state)
         b.body = bad[i].body;
         bench_refuses(&b, bad[i].why);
     }
+    bench_header(&b, "Content-Type", "multipart/form-data; boundary=a"); /* it sends no such */
+    b.body = "--a\r\nContent-Disposition: form-data; name=\"bt_signature\"\r\n\r\n"
+             "pub1|a25a63d766f6e9d7d7c142205389041b3ac6c5e9\r\n"
+             "--a\r\nContent-Disposition: form-data; name=\"bt_payload\"\r\n\r\nPG4+\n\r\n--a--";
+    bench_refuses(&b, "the signature header is missing");
     bench_close(&b);
     static const char *const secrets[] = {"pub1", ":priv1", "pub1:", "pub 1:priv1"};
     for (size_t i = 0; i < 4; i++) {

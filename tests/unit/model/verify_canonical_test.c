@@ -17,10 +17,15 @@ static void mercado_pago_signs_ids_and_a_time(void **state)
     b.target = "/hooks/x?type=payment&data.id=4%32";
     bench_takes(&b);
     static const char *const others[] = {
-        "/hooks/x?data.id=43",          "/hooks/x?data.id=42&data.id=42",
-        "/hooks/x?data.id=42%3B",       "/hooks/x",
-        "/hooks/x?data.id=42;a=b",      "/hooks/x?id=42",
-        "/hooks/x?data.id=%42&data.id", "/hooks/x?data.id=42%zz",
+        "/hooks/x?data.id=43",
+        "/hooks/x?data.id=42&data.id=42",
+        "/hooks/x?data.id=42%3B",
+        "/hooks/x",
+        "/hooks/x?data.id=42;a=b",
+        "/hooks/x?id=42",
+        "/hooks/x?data.id=%42&data.id",
+        "/hooks/x?data.id=42%zz",
+        "/hooks/x?data.id=42&data%2Eid=666",
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         b.target = others[i];
@@ -39,6 +44,19 @@ static void mercado_pago_signs_ids_and_a_time(void **state)
                  "v1=73aeb48c7032f36f7b8271b72c75483b52c45dd31f36101386332ae387790006");
     b.target = "/hooks/x?data.id="; /* a pair that is empty is left out */
     bench_takes(&b);
+    b.target = "/hooks/x?type=payment";
+    bench_takes(&b);
+    /* Here nobody signed an id, so there may be none, however it is written. */
+    static const char *const ids[] = {
+        "/hooks/x?data.id=7",           "/hooks/x?data%2Eid=7",
+        "/hooks/x?data.id=7&data.id=7", "/hooks/x?data.id=7&data%2eid=7",
+        "/hooks/x?data.id=7%",          "/hooks/x?data.id=7%zz",
+        "/hooks/x?data%2id=7",
+    };
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        b.target = ids[i];
+        bench_refuses(&b, i < 2 ? "no secret" : "its id is there twice");
+    }
     /* Signed in truth as id 1, request x; the library would take it for another. */
     bench_header(&b, "x-signature",
                  "ts=1704908010,"

@@ -28,6 +28,9 @@ struct yyjson_val *pick_root(const struct pick_body *b);
 /* What is at a pointer (RFC 6901) from there, or NULL; also where a name on the way occurs twice:
  * readers differ on which one counts. */
 struct yyjson_val *pick_once(struct yyjson_val *from, struct str pointer);
+/* Would any reader find the same there, from names alone? False: a name occurs twice, or it is
+ * neither text nor whole number. That it is missing, or null, is fine. */
+bool pick_is_plain(struct yyjson_val *from, struct str pointer);
 size_t pick_count(struct yyjson_val *list); /* 0: it is none, or empty */
 struct yyjson_val *pick_item(struct yyjson_val *list, size_t i);
 /* A text, or a whole number, whose digits are written there; else nothing. */

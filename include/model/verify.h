@@ -74,6 +74,7 @@ struct verify_recipe {
     enum timestamp_unit unit;
     int64_t past_s, future_s; /* tolerance; 0 = not looked at */
     struct str id_headers[VERIFY_NAMES];
+    bool repeats;      /* two events may be signed alike: what is signed is no key to them */
     bool objects_only; /* else never its event: its handshake signs what anybody asks for */
     enum verify_key key;
     struct str key_prefix; /* cut off a secret before it is decoded, where it is there */
@@ -194,8 +195,8 @@ struct str verify_public_name(const struct verify *v); /* of the first secret, i
 bool verify_learns(const struct verify *v);            /* ... and the file gave none */
 /* The same scheme with that secret. NULL, or a sentence that says why it cannot be. */
 const char *verify_with(const struct verify *v, struct str secret, struct verify **out) MUST_CHECK;
-/* Does it vouch for the event, or does it but show a token? A group: where any may, each of them
- * must; where all must, one is enough. */
+/* Is what it signs another for each event, or does it but show a token? A group: where any may,
+ * each of them must; where all must, one is enough. */
 bool verify_is_computed(const struct verify *v);
 /* A digest of all that the signature of a genuine request covers: the same for a replay, whatever
  * else of it was changed. Of "any" it is the digest of the scheme that took it: a request that two

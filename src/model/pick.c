@@ -97,6 +97,22 @@ struct str pick_value(struct yyjson_val *v, char digits[24])
     return STR_NONE;
 }
 
+/* Step by step, as a name that is there twice is to pick_once as if it were not there at all. */
+bool pick_is_plain(struct yyjson_val *from, struct str pointer)
+{
+    while (pointer.len > 0 && from != NULL && !yyjson_is_null(from)) {
+        struct str token, rest;
+        bool more = str_cut(str_from(pointer, 1), '/', &token, &rest);
+        yyjson_val *once = member_of(from, token, true);
+        if (!yyjson_is_obj(from) || once != member_of(from, token, false)) {
+            return false;
+        }
+        from = once;
+        pointer = more ? (struct str){rest.at - 1, rest.len + 1} : STR_NONE;
+    }
+    return from == NULL || yyjson_is_null(from) || yyjson_is_str(from) || yyjson_is_int(from);
+}
+
 /* Appends what is at `pointer`, behind a dot when `dotted`. */
 static bool pick_json(struct str pointer, struct str body, bool dotted, struct buf *out)
 {

@@ -951,7 +951,7 @@ static const struct provider providers[] = {
      .success = "200, and a body that says: Hello API Event Received",
      .setup = "Enter the URL of this source as the account's or the app's callback URL; the secret "
               "is the primary API key. Only the time and the type of an event are signed, to the "
-              "second: ask Dropbox Sign for the rest.",
+              "second, which is no key for dedupe: ask Dropbox Sign for the rest.",
      .body = TEXT("{\"event\":{\"event_time\":\"1735689600\",\"event_type\":"
                   "\"signature_request_sent\",\"event_hash\":\"\"}}")},
     {.name = TEXT("azure-event-grid"),

@@ -514,7 +514,7 @@ bool verify_scheme_computes(const struct verify *v)
 {
     bool shows = v->r.kind == VERIFY_TOKEN || v->r.kind == VERIFY_BASIC || v->r.kind == VERIFY_NONE;
     bool of_sender = v->r.kind == VERIFY_JWT && !v->r.jwt.in_body && v->r.jwt.body.claim.len == 0;
-    return !shows && !of_sender;
+    return !shows && !of_sender && !v->r.repeats;
 }
 
 void verify_scheme_signed(const struct verify *v, const struct verify_input *in,

@@ -11,33 +11,69 @@
 
 /* ---- in the body ---- */
 
-/* Which secret signed what is here, -1: none. */
-static int match_one(const struct verify *v, const struct verify_input *in, struct yyjson_val *from)
+static struct verify_verdict bad(const char *detail)
+{
+    return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
+}
+
+/* NULL, or why what is signed here could be read, or cut into its parts, in another way, too. */
+static const char *check_parts(const struct verify *v, struct yyjson_val *from)
+{
+    for (size_t i = 0; i < v->part_count; i++) {
+        const struct verify_part *p = &v->parts[i];
+        char digits[24];
+        uint64_t seconds;
+        if (p->kind != PART_POINTER) {
+            continue;
+        }
+        if (!pick_is_plain(from, p->literal)) {
+            return "what is signed in the body is there twice, or no text or whole number";
+        }
+        /* Before the next one there is no border: it is a time, whose length says where it ends. */
+        if (i + 1 < v->part_count && p[1].kind == PART_POINTER) {
+            struct str time = pick_value(pick_once(from, p->literal), digits);
+            if (time.len != 10 || text_u64(time, UINT64_MAX, &seconds) != NULL) {
+                return "the timestamp that is signed in the body does not have ten digits";
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Which secret signed what is here. */
+static struct verify_verdict match_one(const struct verify *v, const struct verify_input *in,
+                                       struct yyjson_val *from)
 {
     struct verify_claim c = {.n = 0};
     struct verify_values values = {.method = in->method, .body = in->body, .from = from};
     char digits[24];
+    const char *why = check_parts(v, from);
+    if (why != NULL) {
+        return bad(why);
+    }
     struct str text = pick_value(pick_once(from, v->r.sig_pointer), digits);
     if (v->r.kind == VERIFY_TOKEN) {
         c.token = text;
     } else {
         verify_claim_signature(&c, &v->r, text);
     }
-    return verify_match(v, &c, &values);
+    int matched = verify_match(v, &c, &values);
+    return matched < 0 ? bad("no secret made the signature in the body")
+                       : (struct verify_verdict){NULL, NULL, matched};
 }
 
 /* All elements must pass: one forged event among genuine ones is a forged body. */
-static int match_each(const struct verify *v, const struct verify_input *in,
-                      struct yyjson_val *list)
+static struct verify_verdict match_each(const struct verify *v, const struct verify_input *in,
+                                        struct yyjson_val *list)
 {
-    int first = -1;
+    struct verify_verdict first = bad("no secret made the signature in the body");
     size_t n = pick_count(list);
     for (size_t i = 0; i < n; i++) {
-        int matched = match_one(v, in, pick_item(list, i));
-        if (matched < 0) {
-            return -1;
+        struct verify_verdict one = match_one(v, in, pick_item(list, i));
+        if (one.reason != NULL) {
+            return one;
         }
-        first = i == 0 ? matched : first;
+        first = i == 0 ? one : first;
     }
     return first;
 }
@@ -92,18 +128,13 @@ struct verify_verdict verify_body_check(const struct verify *v, const struct ver
 {
     struct pick_body *body = open_json(v, in);
     if (body == NULL) {
-        return (struct verify_verdict){VERIFY_BAD_SIGNATURE,
-                                       "the body, where its signature would be, is no JSON", -1};
+        return bad("the body, where its signature would be, is no JSON");
     }
     struct yyjson_val *root = pick_root(body);
-    int matched =
+    struct verify_verdict verdict =
         v->r.each.len == 0 ? match_one(v, in, root) : match_each(v, in, pick_once(root, v->r.each));
     pick_close(body);
-    if (matched < 0) {
-        return (struct verify_verdict){VERIFY_BAD_SIGNATURE,
-                                       "no secret made the signature in the body", -1};
-    }
-    return (struct verify_verdict){NULL, NULL, matched};
+    return verdict;
 }
 
 /* ---- over a form ---- */

@@ -606,6 +606,7 @@ static const struct verify_recipe presets[] = {
     {.name = TEXT("dropbox-sign"),
      .digest = CRYPT_SHA256,
      .encoding = VERIFY_HEX,
+     .repeats = true,
      .json_field = TEXT("json"),
      .sig_pointer = TEXT("/event/event_hash"),
      SIGNS("{/event/event_time}{/event/event_type}"),

@@ -245,6 +245,8 @@ static void sources(void **state)
         {"sources: {s: {verify: strip}}\n", "did you mean \"stripe\"?"},
         {"sources: {s: {verify: none, dedupe: 10m}}\n",
          "\"dedupe\" does not know where the id of a delivery is\n"},
+        {"sources: {s: {verify: dropbox-sign, secret: x, dedupe: {window: 1h, key: signed}}}\n",
+         "dropbox-sign signs nothing that could tell one event from another\n"},
         {"sources: {s: {verify: github, secret: x, dedupe: {}}}\n",
          "\"dedupe\" needs a window, such as 24h\n"},
         {"sources: {s: {verify: none, dedupe: {window: 10m, key: id}}}\n",

@@ -616,19 +616,39 @@ static void mailgun_signs_a_token(void **state)
         "{\"signature\":{\"token\":\"tik\",\"timestamp\":\"1529006854\",\"signature\":\"%s\"},%s}",
         hex("key", "1529006854tok"), event);
     refused(&b, body, NOW, VERIFY_BAD_SIGNATURE, "no secret made the signature in the body");
-    refused(&b, "{\"signature\":{}}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
-    refused(&b, "{\"signature\":\"x\"}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
+    static const struct {
+        const char *time, *token;
+        bool good;
+    } cuts[] = {
+        {"1529006854", "\"tok\"", true},      {"\"152900685\"", "\"4tok\"", false},
+        {"152900685", "\"4tok\"", false},     {"\"1529006854t\"", "\"ok\"", false},
+        {"1.5", "\"1529006854tok\"", false},  {"null", "\"1529006854tok\"", false},
+        {"\"\"", "\"1529006854tok\"", false},
+    };
+    for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+        snprintf(body, sizeof body,
+                 "{\"signature\":{\"token\":%s,\"timestamp\":%s,\"signature\":\"%s\"}}",
+                 cuts[i].token, cuts[i].time, hex("key", "1529006854tok"));
+        if (cuts[i].good) {
+            genuine(&b, body, NOW, 1);
+        } else {
+            refused(&b, body, NOW, VERIFY_BAD_SIGNATURE, "signed in the body");
+        }
+    }
+    refused(&b, "{\"signature\":{}}", NOW, VERIFY_BAD_SIGNATURE, "ten digits");
+    refused(&b, "{\"signature\":\"x\"}", NOW, VERIFY_BAD_SIGNATURE, "signed in the body");
     refused(&b, "[1", NOW, VERIFY_BAD_SIGNATURE, "is no JSON");
     refused(&b, "", NOW, VERIFY_BAD_SIGNATURE, "is no JSON");
     bench_close(&b);
 }
 
-#define ADYEN_ITEM(amount, signature)                                                              \
+#define ADYEN_MORE(amount, signature, more)                                                        \
     "{\"NotificationRequestItem\":{\"additionalData\":{\"hmacSignature\":\"" signature             \
     "\"},\"amount\":{\"value\":" amount ",\"currency\":\"EUR\"},"                                  \
     "\"pspReference\":\"7914073381342284\",\"eventCode\":\"AUTHORISATION\","                       \
     "\"merchantAccountCode\":\"TestMerchant\",\"merchantReference\":"                              \
-    "\"TestPayment-1407325143704\",\"success\":\"true\"}}"
+    "\"TestPayment-1407325143704\",\"success\":\"true\"" more "}}"
+#define ADYEN_ITEM(amount, signature) ADYEN_MORE(amount, signature, "")
 
 /* The test of Adyen's own libraries. */
 static void adyen_signs_each_item(void **state)
@@ -646,6 +666,31 @@ static void adyen_signs_each_item(void **state)
     refused(&b, "{\"notificationItems\":[" BAD "]}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
     refused(&b, "{\"notificationItems\":[" BAD "],\"notificationItems\":[" GOOD "]}", NOW,
             VERIFY_BAD_SIGNATURE, "no secret");
+    static const struct {
+        const char *more, *why; /* NULL: it is genuine */
+    } mores[] = {
+        {",\"originalReference\":null", NULL},
+        {",\"originalReference\":\"\"", NULL},
+        {",\"originalReference\":\"X\"", "no secret"},
+        {",\"originalReference\":\"X\",\"originalReference\":\"X\"", "signed in the body"},
+        {",\"originalReference\":[\"X\"]", "signed in the body"},
+        {",\"originalReference\":{\"a\":1}", "signed in the body"},
+        {",\"originalReference\":true", "signed in the body"},
+        {",\"originalReference\":1.5", "signed in the body"},
+        {",\"amount\":{}", "signed in the body"}, /* twice, on the way */
+    };
+    for (size_t i = 0; i < sizeof mores / sizeof mores[0]; i++) {
+        char body[800];
+        snprintf(body, sizeof body,
+                 "{\"notificationItems\":[" ADYEN_MORE(
+                     "1130", "coqCmt/IZ4E3CzPvMY8zTjQVL5hYJUiBRg8UU+iCWo0=", "%s") "]}",
+                 mores[i].more);
+        if (mores[i].why == NULL) {
+            genuine(&b, body, NOW, 0);
+        } else {
+            refused(&b, body, NOW, VERIFY_BAD_SIGNATURE, mores[i].why);
+        }
+    }
     refused(&b, "{\"notificationItems\":[]}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
     refused(&b, "{\"notificationItems\":{}}", NOW, VERIFY_BAD_SIGNATURE, "no secret");
     refused(&b, GOOD, NOW, VERIFY_BAD_SIGNATURE, "no secret");

@@ -193,7 +193,18 @@ struct form_style {
     bool once;                   /* of equal pairs, one */
 };
 
-/* All pairs in order; how many, -1: it is not so written. */
+/* Could a name or a value be taken for more than itself, where something stands between them? */
+static bool hides_border(const struct form_field *f, const struct form_style *style)
+{
+    const char *text = f->text->at;
+    struct str name = {text + f->name, f->name_len};
+    struct str value = {text + f->name + f->name_len, f->value_len};
+    return style->of_list.len > 0 &&
+           (str_has(name, style->of_pair.at[0]) || str_has(name, style->of_list.at[0]) ||
+            str_has(value, style->of_list.at[0]));
+}
+
+/* All pairs in order; how many, -1: it is not so written, or could be another form as well. */
 static int put_sorted(struct str form, const struct form_style *style, struct buf *out)
 {
     struct buf text;
@@ -205,6 +216,10 @@ static int put_sorted(struct str form, const struct form_style *style, struct bu
     qsort(fields, n < 0 ? 0 : (size_t)n, sizeof *fields, compare);
     for (int i = 0; i < n; i++) {
         const struct form_field *f = &fields[i];
+        if (hides_border(f, style)) {
+            n = -1;
+            break;
+        }
         if (style->once && i > 0 && compare(f - 1, f) == 0) {
             continue;
         }
@@ -219,66 +234,6 @@ static int put_sorted(struct str form, const struct form_style *style, struct bu
 }
 
 static const char bad_form[] = "the form is not written as one, or has too many fields";
-
-/* Twilio's: names and values; its library takes a set of them. Of any other body nothing: then the
- * query has a hash of it. */
-const char *verify_build_form(const struct verify *v, const struct verify_input *in,
-                              const struct verify_claim *c, struct buf *out)
-{
-    (void)v, (void)c;
-    const struct form_style style = {.once = true};
-    bool is_form = form_is_urlencoded(in->fields);
-    return is_form && put_sorted(in->body, &style, out) < 0 ? bad_form : NULL;
-}
-
-/* Plivo's (plivo-node, lib/utils/v3Security.js): '?', the query's pairs, a dot if both are there,
- * and the form's. */
-const char *verify_build_params(const struct verify *v, const struct verify_input *in,
-                                const struct verify_claim *c, struct buf *out)
-{
-    (void)v, (void)c;
-    const struct form_style of_query = {STR("="), STR("&"), false}, of_form = {.once = false};
-    struct str path, query;
-    str_cut(in->target, '?', &path, &query);
-    bool has_body = in->body.len > 0;
-    if (has_body && (!form_is_urlencoded(in->fields) || !str_eq(in->method, STR("POST")))) {
-        return "the body is no form that is posted, so it is not signed";
-    }
-    if (query.len > 0 || has_body) {
-        buf_add_char(out, '?');
-    }
-    if (put_sorted(query, &of_query, out) < 0) {
-        return bad_form;
-    }
-    if (query.len > 0 && has_body) {
-        buf_add_char(out, '.');
-    }
-    return put_sorted(in->body, &of_form, out) < 0 ? bad_form : NULL;
-}
-
-static bool consists_of(struct str s, const char *characters)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.at[i] == '\0' || strchr(characters, s.at[i]) == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Braintree's (braintree_node, lib/braintree/webhook_notification_gateway.js). It signs base64 of
- * XML, and by the same key the challenges of its handshake, which anybody may have us sign: what
- * could be one of these is no event. */
-const char *verify_build_payload(const struct verify *v, const struct verify_input *in,
-                                 const struct verify_claim *c, struct buf *out)
-{
-    (void)v, (void)c;
-    if (!form_posted(in->fields, in->body, STR("bt_payload"), out)) {
-        return "the form has no bt_payload, or more than one";
-    }
-    return consists_of(buf_str(out), "0123456789abcdef") ? "the payload could be a challenge"
-                                                         : NULL;
-}
 
 /* The parameter that is the body's hash, as it came; how often it is there. */
 static size_t find_hash(const struct verify *v, const struct verify_input *in, struct str *out)
@@ -296,12 +251,91 @@ static size_t find_hash(const struct verify *v, const struct verify_input *in, s
     return found;
 }
 
-/* A form whose text would read like a query that was signed with another body. (That fields may be
- * moved into the query is Twilio's: its own library takes them there.) */
-static bool looks_like_query(const struct verify *v, const struct verify_input *in)
+static const char bad_hash[] = "the query's hash of the body is missing, or of another body";
+
+/* Does the query, and the form's text behind it, read like a query that was signed with another
+ * body? (That fields may be moved into the query is Twilio's: its own library takes them there.) */
+static bool reads_like_query(const struct verify *v, const struct verify_input *in, struct str form)
 {
-    struct str body = in->body, hash = v->r.body_hash;
-    return body.len > 0 && memmem(body.at, body.len, hash.at, hash.len) != NULL;
+    struct str path, query, hash = v->r.body_hash;
+    struct buf both;
+    buf_init(&both, in->target.len + form.len + 1);
+    str_cut(in->target, '?', &path, &query);
+    buf_add_str(&both, query);
+    buf_add_str(&both, form);
+    bool reads = both.len > 0 && memmem(both.at, both.len, hash.at, hash.len) != NULL;
+    buf_done(&both);
+    return reads;
+}
+
+/* Twilio's: names and values; its library takes a set of them. Of any other body nothing: then the
+ * query has a hash of it. */
+const char *verify_build_form(const struct verify *v, const struct verify_input *in,
+                              const struct verify_claim *c, struct buf *out)
+{
+    (void)c;
+    const struct form_style style = {.once = true};
+    struct str hash;
+    if (!form_is_urlencoded(in->fields)) {
+        return NULL;
+    }
+    if (put_sorted(in->body, &style, out) < 0) {
+        return bad_form;
+    }
+    bool hashed = find_hash(v, in, &hash) > 0; /* and is looked at */
+    return !hashed && reads_like_query(v, in, buf_str(out)) ? bad_hash : NULL;
+}
+
+static bool consists_of(struct str s, const char *characters)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] == '\0' || strchr(characters, s.at[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Plivo's (plivo-node, lib/utils/v3Security.js): '?', the query's pairs, a dot if both are there,
+ * and the form's. Behind that a dot and the nonce: one with a dot could be a part of the form. */
+const char *verify_build_params(const struct verify *v, const struct verify_input *in,
+                                const struct verify_claim *c, struct buf *out)
+{
+    (void)v;
+    const struct form_style of_query = {STR("="), STR("&"), false}, of_form = {.once = false};
+    struct str path, query;
+    str_cut(in->target, '?', &path, &query);
+    bool has_body = in->body.len > 0;
+    if (!consists_of(c->id, "-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")) {
+        return "the nonce is not of letters and digits";
+    }
+    if (has_body && (!form_is_urlencoded(in->fields) || !str_eq(in->method, STR("POST")))) {
+        return "the body is no form that is posted, so it is not signed";
+    }
+    if (query.len > 0 || has_body) {
+        buf_add_char(out, '?');
+    }
+    if (put_sorted(query, &of_query, out) < 0) {
+        return "the query is not written as one, or holds what stands between its pairs";
+    }
+    if (query.len > 0 && has_body) {
+        buf_add_char(out, '.');
+    }
+    return put_sorted(in->body, &of_form, out) < 0 ? bad_form : NULL;
+}
+
+/* Braintree's (braintree_node, lib/braintree/webhook_notification_gateway.js). It signs base64 of
+ * XML, and by the same key the challenges of its handshake, which anybody may have us sign: what
+ * could be one of these is no event. */
+const char *verify_build_payload(const struct verify *v, const struct verify_input *in,
+                                 const struct verify_claim *c, struct buf *out)
+{
+    (void)v, (void)c;
+    if (!form_posted(in->fields, in->body, STR("bt_payload"), out)) {
+        return "the form has no bt_payload, or more than one";
+    }
+    return consists_of(buf_str(out), "0123456789abcdef") ? "the payload could be a challenge"
+                                                         : NULL;
 }
 
 const char *verify_body_hash(const struct verify *v, const struct verify_input *in)
@@ -312,14 +346,13 @@ const char *verify_body_hash(const struct verify *v, const struct verify_input *
     unsigned char wanted[CRYPT_DIGEST_MAX], digest[CRYPT_DIGEST_MAX];
     struct str value = STR_NONE;
     size_t n = 0, found = find_hash(v, in, &value);
-    if (found == 0 && form_is_urlencoded(in->fields) &&
-        !looks_like_query(v, in)) { /* its fields are signed */
+    if (found == 0 && form_is_urlencoded(in->fields)) { /* its fields are signed */
         return NULL;
     }
     crypt_digest(CRYPT_SHA256, &in->body, 1, digest);
     if (found != 1 || !text_get_hex(value, wanted, sizeof wanted, &n) || n != 32 ||
         !crypt_equal(wanted, digest, n)) {
-        return "the query's hash of the body is missing, or of another body";
+        return bad_hash;
     }
     return NULL;
 }

@@ -50,6 +50,34 @@ static void plivo_signs_a_query_and_a_form(void **state)
     bench_close(&b);
 }
 
+/* What is signed ends in a dot and the nonce: no dot of a field may be taken for that one. */
+static void plivo_signs_each_text_one_way(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open(&b, "plivo", "token", "https://h.example/in");
+    bench_header(&b, "Content-Type", FORM);
+    bench_header(&b, "X-Plivo-Signature-V3", "CFWfJKl/LUWda1aVG7+YychxqP2o87yI1Xhr8R7FCrE=");
+    bench_header(&b, "X-Plivo-Signature-V3-Nonce", "n1");
+    b.body = "Cost=1.5&To=7";
+    bench_takes(&b);
+    b.body = "Cost=1";
+    bench_header(&b, "X-Plivo-Signature-V3-Nonce", "5To7.n1");
+    bench_refuses(&b, "the nonce");
+    bench_header(&b, "X-Plivo-Signature-V3", "6DRcrB6DAbEC/jldTj2+UAiNRQjC7p8OtvV7/+fp0PI=");
+    bench_header(&b, "X-Plivo-Signature-V3-Nonce", "n1");
+    b.body = "";
+    b.target = "/hooks/x?b=2&a=1";
+    bench_takes(&b);
+    static const char *const others[] = {"/hooks/x?a=1%26b%3D2", "/hooks/x?a=1%26b=2",
+                                         "/hooks/x?a%3D1%26b=2", "/hooks/x?a%3D1=&b=2"};
+    for (size_t i = 0; i < 4; i++) {
+        b.target = others[i];
+        bench_refuses(&b, "between its pairs");
+    }
+    bench_close(&b);
+}
+
 /* The key is the SHA-1 of the private one; base64 ends in a line. */
 static void braintree_signs_a_field(void **state)
 {
@@ -178,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plivo_signs_a_query_and_a_form),
+        cmocka_unit_test(plivo_signs_each_text_one_way),
         cmocka_unit_test(braintree_signs_a_field),
         cmocka_unit_test(dropbox_sign_signs_a_time_and_a_type),
         cmocka_unit_test(event_grid_shows_its_token_in_the_query),

@@ -770,6 +770,12 @@ static void twilio_signs_a_form_or_the_hash_of_a_body(void **state)
     b.target = "/hooks/twilio?foo=1&bar=2";
     refused(&b, "%26bodySHA256%3D0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620=",
             NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
+    refused(&b,
+            "%26body%53HA256%3D0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620=",
+            NOW, VERIFY_BAD_SIGNATURE, "hash of the body");
+    b.target = "/hooks/twilio?foo=1&bar=2&body"; /* nor may both together */
+    refused(&b, "SHA256%3D0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620=", NOW,
+            VERIFY_BAD_SIGNATURE, "hash of the body");
     bench_close(&b);
 }
 

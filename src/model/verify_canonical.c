@@ -220,7 +220,10 @@ static struct str relative_path(struct str path, struct str base)
         base =
             str_cut(rest, '/', &host, &rest) ? (struct str){rest.at - 1, rest.len + 1} : STR_NONE;
     }
-    path = str_starts(path, base) ? str_from(path, base.len) : path;
+    base = str_ends(base, STR("/")) ? str_head(base, base.len - 1) : base;
+    struct str behind = str_from(path, base.len);
+    bool under = str_starts(path, base) && (behind.len == 0 || behind.at[0] == '/');
+    path = under ? behind : path; /* "/base" is not the beginning of "/basement" */
     return path.len > 1 && str_ends(path, STR("/")) ? str_head(path, path.len - 1) : path;
 }
 

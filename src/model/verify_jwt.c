@@ -55,6 +55,9 @@ const char *verify_jwt_recipe(const struct verify_recipe *r)
     if (r->jwt.url.claim.len > 0 && r->public_url.len == 0) {
         return "its tokens are for one URL, so public_url must say how it is registered";
     }
+    if (r->jwt.canonical && (str_has(r->public_url, '?') || str_has(r->public_url, '#'))) {
+        return "public_url is the app's base URL, without ? and #";
+    }
     return NULL;
 }
 
@@ -105,13 +108,16 @@ static const char *find_token(const struct verify_recipe *r, const struct verify
     return out->len > 0 ? NULL : "the header of the token is missing, or empty";
 }
 
-/* The URL as its sender has it: registered up to the query, and the query of this request. */
-static struct str url_of(const struct verify_recipe *r, const struct verify_input *in,
-                         struct buf *out)
+/* The URL as its sender has it: registered up to the query, and the query of this request. NULL, or
+ * why there is none. */
+static const char *put_url(const struct verify_recipe *r, const struct verify_input *in,
+                           struct buf *out)
 {
     struct str base, query, rest;
     if (r->jwt.canonical) {
-        return verify_put_query_hash(in, r->public_url, out) ? buf_str(out) : STR_NONE;
+        return verify_put_query_hash(in, r->public_url, out)
+                   ? NULL
+                   : "the query is not written as one, or has too many parameters";
     }
     str_cut(r->public_url, '?', &base, &rest);
     bool has_query = str_cut(in->target, '?', &rest, &query);
@@ -120,7 +126,7 @@ static struct str url_of(const struct verify_recipe *r, const struct verify_inpu
         buf_add_char(out, '?');
         buf_add_str(out, query);
     }
-    return buf_str(out);
+    return NULL;
 }
 
 static bool made_by(const struct jwt *t, const struct verify_secret *s)
@@ -138,10 +144,13 @@ static struct verify_verdict check_claims(const struct verify_recipe *r, const s
                                           const struct verify_input *in, int64_t now_s)
 {
     struct buf url;
-    bool stale;
+    bool stale = false;
     buf_init(&url, SIZE_MAX / 2);
-    struct jwt_facts facts = {in->body, url_of(r, in, &url), now_s};
-    const char *why = jwt_check_claims(t->claims, &r->jwt, &facts, &stale);
+    const char *why = put_url(r, in, &url);
+    if (why == NULL) {
+        struct jwt_facts facts = {in->body, buf_str(&url), now_s};
+        why = jwt_check_claims(t->claims, &r->jwt, &facts, &stale);
+    }
     buf_done(&url);
     return (struct verify_verdict){why == NULL ? NULL
                                    : stale     ? VERIFY_STALE_TIMESTAMP
@@ -226,7 +235,8 @@ const char *verify_jwt_sign(const struct verify *v, const struct verify_signing 
     enum jwt_algorithm a = first_of(r->jwt.algorithms);
     struct buf url;
     buf_init(&url, SIZE_MAX / 2);
-    struct jwt_facts facts = {s->request.body, url_of(r, &s->request, &url), s->now_s};
+    const char *why = put_url(r, &s->request, &url);
+    struct jwt_facts facts = {s->request.body, buf_str(&url), s->now_s};
     if (r->scheme.len > 0) {
         buf_add_str(out, r->scheme);
         buf_add_char(out, ' ');
@@ -234,7 +244,7 @@ const char *verify_jwt_sign(const struct verify *v, const struct verify_signing 
     struct jwt_signer signer = {a, key == NULL ? v->secrets[0].hmac[jwt_digest(a)] : NULL, key};
     bool signs = jwt_sign(out, &r->jwt, &facts, &signer, s->delivery_id, TOKEN_LIFE_S);
     buf_done(&url);
-    return signs ? NULL : "the key does not sign";
+    return why != NULL || signs ? why : "the key does not sign";
 }
 
 struct str verify_jwt_signed(const struct verify *v, const struct verify_input *in)

@@ -142,6 +142,9 @@ static void atlassian_sorts_a_query(void **state)
     hash_of("POST", "/base", "https://h.example/base", "POST&/&");
     hash_of("GET", "/", "https://h.example", "GET&/&");
     hash_of("GET", "/x/", "https://h.example/", "GET&/x&");
+    hash_of("GET", "/basement/x", "https://h.example/base", "GET&/basement/x&");
+    hash_of("GET", "/x", "https://h.example/base", "GET&/x&");
+    hash_of("GET", "/base/x", "https://h.example/base/", "GET&/x&");
     hash_of("GET", "/x?a=%", "https://h.example", NULL);
     char many[2000] = "/x?";
     for (int i = 0; i < 300; i++) {
@@ -150,12 +153,39 @@ static void atlassian_sorts_a_query(void **state)
     hash_of("GET", many, "https://h.example", NULL);
 }
 
+/* Where the query is no good there is no hash: not even one of nothing. */
+static void atlassian_needs_a_query_to_hash(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct verify_recipe r = *verify_preset(STR("atlassian-connect"));
+    const struct str secret = STR("shared");
+    struct verify *none;
+    bench_open(&b, "atlassian-connect", "shared", "https://h.example");
+    bench_header(&b, "Authorization",
+                 "JWT eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJxc2giOiJlM2IwYzQ0Mjk4ZmMxYzE0O"
+                 "WFmYmY0Yzg5OTZmYjkyNDI3YWU0MWU0NjQ5YjkzNGNhNDk1OTkxYjc4NTJiODU1IiwiZXh"
+                 "wIjoxNzM1Njg5NzAwfQ.K6Ki41k2sLYRB0ocpd0h6KgfMOeDS9K1-1qFspsTBuE");
+    static const char *const bad[] = {"/x?a=%", "/x?%zz=1"};
+    for (size_t i = 0; i < 2; i++) {
+        b.target = bad[i];
+        bench_refuses(&b, "the query");
+    }
+    bench_close(&b);
+    static const char *const urls[] = {"https://h.example/?a=1", "https://h.example/#a"};
+    for (size_t i = 0; i < 2; i++) {
+        r.public_url = str_of(urls[i]);
+        room_holds(str_of(verify_new(&none, &r, &secret, 1, NULL)), "without ? and #");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mercado_pago_signs_ids_and_a_time),
         cmocka_unit_test(contentful_signs_what_a_list_names),
         cmocka_unit_test(atlassian_sorts_a_query),
+        cmocka_unit_test(atlassian_needs_a_query_to_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

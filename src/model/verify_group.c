@@ -98,13 +98,22 @@ static bool lends_its_secret(struct verify *const *schemes, size_t n, size_t i)
     return false;
 }
 
+/* Is it the same that a signature of either covers? A token may hold the body, or vouch for it and
+ * for the URL, or for neither. */
+static bool sign_alike(const struct verify_recipe *a, const struct verify_recipe *b)
+{
+    return str_eq(a->signed_text, b->signed_text) && a->jwt.in_body == b->jwt.in_body &&
+           (a->jwt.body.claim.len > 0) == (b->jwt.body.claim.len > 0) &&
+           (a->jwt.url.claim.len > 0) == (b->jwt.url.claim.len > 0);
+}
+
 /* Could a signature of one be taken for the other's, of another text? Then what is old or short by
  * one is new or whole by the other. */
 static bool mixes_up(const struct verify *a, const struct verify *b)
 {
-    bool alike = a->r.kind == b->r.kind && a->r.digest == b->r.digest && verify_scheme_computes(a);
-    return !str_eq(a->r.signed_text, b->r.signed_text) &&
-           (shares_a_key(a, b) || (alike && shares_a_secret(a, b)));
+    bool computes = verify_scheme_computes(a) || verify_scheme_computes(b);
+    bool one_way = a->r.kind == b->r.kind && a->r.digest == b->r.digest && computes;
+    return !sign_alike(&a->r, &b->r) && (shares_a_key(a, b) || (one_way && shares_a_secret(a, b)));
 }
 
 static bool mixes_up_with_earlier(struct verify *const *schemes, size_t i)

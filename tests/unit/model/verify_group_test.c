@@ -609,6 +609,30 @@ static struct verify_recipe varied(size_t i)
     return r;
 }
 
+/* A token that vouches for its body is none that vouches for nothing, by the same secret. */
+static void tokens_by_one_key_vouch_for_the_same(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 3; turn++) {
+        int bad;
+        struct bench b;
+        struct verify_recipe other = claims;
+        memset(&b, 0, sizeof b);
+        other.jwt.body.claim = turn == 0 ? STR("b") : STR_NONE;
+        other.jwt.in_body = turn == 1;
+        other.jwt.audience = turn == 2 ? STR("us") : STR_NONE; /* else it could not be */
+        other.headers[0] = turn == 1 ? STR_NONE : other.headers[0];
+        other.jwt.url.claim = turn == 0 ? STR("u") : STR_NONE;
+        other.public_url = turn == 0 ? STR("https://h/") : STR_NONE;
+        add(&b, &claims, "same", NULL);
+        add(&b, &other, "same", NULL);
+        room_holds(str_of(verify_group(&b.v, STR("a group"), b.schemes, b.n, false, &bad)),
+                   "give each its own secret");
+        join(&b, true);
+        close_group(&b);
+    }
+}
+
 static void secrets_of_one_type_are_told_apart(void **state)
 {
     (void)state;
@@ -776,6 +800,7 @@ int main(void)
         cmocka_unit_test(what_signs_for_anybody_shares_no_secret),
         cmocka_unit_test(one_key_signs_one_form_of_text),
         cmocka_unit_test(of_digests_and_public_keys_too),
+        cmocka_unit_test(tokens_by_one_key_vouch_for_the_same),
         cmocka_unit_test(of_secrets_there_are_sixteen),
         cmocka_unit_test(what_it_is_worth_depends_on_all),
         cmocka_unit_test(what_is_signed_is_that_of_who_took_it),

@@ -110,10 +110,11 @@ const char *verify_new(struct verify **out, const struct verify_recipe *r,
 
 /* Several schemes of one source. Either any of them may vouch for a request (while its sender
  * changes from one to another): the first that does takes it, and what is known of the event is
- * known by that one. Or all of them must (a signature and a password), and none is enough by
- * itself. Secrets are numbered through, scheme by scheme. NULL, or a sentence that says why it
- * cannot be, and `bad_scheme` (may be NULL) which one it is about, -1 when it is about all. Takes
- * the schemes over (one at least, none a group), but not when it cannot be. `name` is borrowed. */
+ * known by that one; no two may sign different texts by the same key. Or all of them must (a
+ * signature and a password), and none is enough by itself. Secrets are numbered through, scheme by
+ * scheme. NULL, or a sentence that says why it cannot be, and `bad_scheme` (may be NULL) which one
+ * it is about, -1 when it is about all. Takes the schemes over (one at least, none a group), but
+ * not when it cannot be. `name` is borrowed. */
 const char *verify_group(struct verify **out, struct str name, struct verify *const *schemes,
                          size_t n, bool all, int *bad_scheme) MUST_CHECK;
 /* The schemes of a group; any other is its own only one. */
@@ -149,6 +150,12 @@ struct verify_proof {
 struct verify_verdict verify_check_by(const struct verify *v, const struct verify_input *in,
                                       const struct jwks *keys, int64_t now_s,
                                       struct verify_proof *proof);
+/* What the others say of a request that `but` takes for a handshake. Of "any": whether one that is
+ * of another provider takes it, so it is that one's event; a scheme alone has no others, and
+ * refuses. Of "all": whether each of the others holds, without which nothing is answered. */
+struct verify_verdict verify_check_others(const struct verify *v, const struct verify *but,
+                                          const struct verify_input *in, const struct jwks *keys,
+                                          int64_t now_s);
 /* The detail of a verdict: the token may be genuine, but its key is not among them. */
 extern const char VERIFY_UNKNOWN_KEY[];
 /* The same of one whose certificate is not among the keys, by their URLs. */
@@ -230,7 +237,8 @@ const char *verify_sign_request(const struct verify *v, const struct verify_sign
 /* Is a signature of those who sign inside of the body? Then verify_seal goes first. */
 bool verify_seals(const struct verify *v);
 /* Appends the body that its provider makes of an event, which is JSON (Braintree's: XML), signed;
- * and its media type. `key` as above. NULL, or why it cannot. */
+ * and its media type. `key` as above; it may be for another of those who sign. NULL, or why it
+ * cannot. */
 const char *verify_seal(const struct verify *v, struct str event, struct str key, struct buf *out,
                         struct buf *type) MUST_CHECK;
 /* Where the secret is in the query: appends it to a target, by which the request is sent. */

@@ -98,8 +98,9 @@ size_t verify_signers(const struct verify *v); /* how many schemes, from the fir
 /* In the recipe's encoding. */
 void verify_put_bytes(const struct verify_recipe *r, const unsigned char *bytes, size_t len,
                       struct buf *out);
-/* The private key of those who have one; NULL for others. NULL, or why it is none. `out` may be
- * NULL. */
+extern const char VERIFY_NO_PRIVATE_KEY[];           /* why a key is refused */
+bool verify_has_private_key(const struct verify *v); /* does one of those sign with one? */
+/* The private key of those who have one; NULL for others. NULL, or why it is none. */
 const char *verify_private_key(const struct verify *v, struct str pem, struct crypt_private **out);
 void verify_put_escaped(struct str s, struct buf *out); /* as queries and forms write it */
 /* The least that a list of signed headers ({canonical}) holds. */

@@ -63,6 +63,7 @@ static bool read_file(const char *path, struct buf *out)
         return false;
     }
     size_t n;
+    setvbuf(f, NULL, _IONBF, 0); /* a key is nowhere but in `out` */
     do {
         char *room = buf_room(out, 64 << 10);
         n = room == NULL ? 0 : fread(room, 1, 64 << 10, f);
@@ -292,6 +293,7 @@ static int send_with(const struct args *a, const struct conf *conf)
     struct buf body, key;
     buf_init(&body, BODY_MOST);
     buf_init(&key, KEY_MOST);
+    (void)buf_room(&key, KEY_MOST); /* so it never moves, and leaves nothing behind */
     bool read = (a->key == NULL || read_file(a->key, &key)) && read_body(a, source, &body);
     int rc = read ? post(a, conf, source, buf_str(&key), buf_str(&body)) : EXIT_FAILED;
     crypt_wipe(key.at, key.len);

@@ -157,9 +157,10 @@ void conf_print_scheme(const struct conf_row *row, const struct file_verify *v, 
     struct conf_block block = *row->block;
     size_t n = 0;
     if (verify_preset(v->type) != NULL && v->public_url.len == 0 && v->tolerance_ms < 0 &&
-        v->issuer.len == 0 && v->audience.len == 0 && v->email.len == 0 && v->jwks_url.len == 0 &&
-        v->ca_file.len == 0 && v->leeway_ms < 0 && v->secret.len == 0 && v->secrets.n == 0 &&
-        v->topics.n == 0 && v->webhooks.n == 0 && v->key_hosts.n == 0 && v->client_id.len == 0) {
+        v->future_ms < 0 && v->issuer.len == 0 && v->audience.len == 0 && v->email.len == 0 &&
+        v->jwks_url.len == 0 && v->ca_file.len == 0 && v->leeway_ms < 0 && v->secret.len == 0 &&
+        v->secrets.n == 0 && v->topics.n == 0 && v->webhooks.n == 0 && v->key_hosts.n == 0 &&
+        v->client_id.len == 0) {
         buf_printf(out, " %.*s\n", STR_ARG(v->type));
         return;
     }

@@ -35,6 +35,47 @@ static bool has_id(const struct verify *s, const char *id)
     return false;
 }
 
+/* By what they compute: a key may be written in several ways, and HMAC pads it. */
+static bool is_same_key(struct crypt_key *a, struct crypt_key *b, enum crypt_digest d)
+{
+    const struct str text = STR("penstock key");
+    unsigned char of_a[CRYPT_DIGEST_MAX], of_b[CRYPT_DIGEST_MAX];
+    if (a == NULL || b == NULL) {
+        return false;
+    }
+    crypt_hmac(a, &text, 1, of_a);
+    crypt_hmac(b, &text, 1, of_b);
+    return crypt_equal(of_a, of_b, crypt_digest_len(d));
+}
+
+/* Has it this key, of HMAC by that digest? */
+static bool has_key(const struct verify *s, struct crypt_key *key, enum crypt_digest d)
+{
+    for (size_t i = 0; i < s->secret_count; i++) {
+        struct crypt_key *decoded = d == s->r.digest ? s->secrets[i].decoded : NULL;
+        if (is_same_key(key, s->secrets[i].hmac[d], d) || is_same_key(key, decoded, d)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool shares_a_key(const struct verify *a, const struct verify *b)
+{
+    for (size_t i = 0; i < a->secret_count; i++) {
+        const struct verify_secret *s = &a->secrets[i];
+        for (unsigned d = 0; d < CRYPT_DIGESTS; d++) {
+            if (has_key(b, s->hmac[d], (enum crypt_digest)d)) {
+                return true;
+            }
+        }
+        if (has_key(b, s->decoded, a->r.digest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool shares_a_secret(const struct verify *a, const struct verify *b)
 {
     for (size_t i = 0; i < a->secret_count; i++) {
@@ -49,14 +90,42 @@ static bool shares_a_secret(const struct verify *a, const struct verify *b)
 static bool lends_its_secret(struct verify *const *schemes, size_t n, size_t i)
 {
     for (size_t k = 0; k < n && schemes[i]->r.objects_only; k++) {
-        if (k != i && shares_a_secret(schemes[i], schemes[k])) {
+        if (k != i &&
+            (shares_a_secret(schemes[i], schemes[k]) || shares_a_key(schemes[i], schemes[k]))) {
             return true;
         }
     }
     return false;
 }
 
-static const char *check_schemes(struct verify *const *schemes, size_t n, int *bad)
+/* Is it the same that a signature of either covers? A token may hold the body, or vouch for it and
+ * for the URL, or for neither. */
+static bool sign_alike(const struct verify_recipe *a, const struct verify_recipe *b)
+{
+    return str_eq(a->signed_text, b->signed_text) && a->jwt.in_body == b->jwt.in_body &&
+           (a->jwt.body.claim.len > 0) == (b->jwt.body.claim.len > 0) &&
+           (a->jwt.url.claim.len > 0) == (b->jwt.url.claim.len > 0);
+}
+
+/* Could a signature of one be taken for the other's, of another text? Then what is old or short by
+ * one is new or whole by the other. */
+static bool mixes_up(const struct verify *a, const struct verify *b)
+{
+    bool computes = verify_scheme_computes(a) || verify_scheme_computes(b);
+    bool one_way = a->r.kind == b->r.kind && a->r.digest == b->r.digest && computes;
+    return !sign_alike(&a->r, &b->r) && (shares_a_key(a, b) || (one_way && shares_a_secret(a, b)));
+}
+
+static bool mixes_up_with_earlier(struct verify *const *schemes, size_t i)
+{
+    size_t k = 0;
+    while (k < i && !mixes_up(schemes[k], schemes[i])) {
+        k++;
+    }
+    return k < i;
+}
+
+static const char *check_schemes(struct verify *const *schemes, size_t n, bool all, int *bad)
 {
     const struct verify *published = NULL;
     size_t secrets = 0;
@@ -77,6 +146,10 @@ static const char *check_schemes(struct verify *const *schemes, size_t n, int *b
             return "its handshake signs a text of anybody's choice, so its secret can be no other "
                    "scheme's as well";
         }
+        if (!all && mixes_up_with_earlier(schemes, i)) {
+            return "it and another scheme sign different texts by the same secret, so a signature "
+                   "of one could be shown as the other's: give each its own secret";
+        }
         published = verify_reads_keys(s) ? s : published;
         secrets += s->secret_count;
     }
@@ -91,7 +164,7 @@ const char *verify_group(struct verify **out, struct str name, struct verify *co
     int bad = -1;
     ENSURE(n > 0);
     const char *why =
-        n > VERIFY_SCHEMES ? "at most 8 schemes are tried" : check_schemes(schemes, n, &bad);
+        n > VERIFY_SCHEMES ? "at most 8 schemes are tried" : check_schemes(schemes, n, all, &bad);
     if (bad_scheme != NULL) {
         *bad_scheme = bad;
     }
@@ -140,21 +213,53 @@ size_t verify_newest(const struct verify *v, size_t i)
     return i - place;
 }
 
+/* Each with its length, so that no two lists of them are written alike. */
+static void put_texts(struct buf *out, const struct str *texts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(out, "%zu:", texts[i].len);
+        buf_add_str(out, texts[i]);
+    }
+}
+
+/* All that two schemes with secrets can differ by. */
+static void put_recipe(const struct verify_recipe *r, struct buf *out)
+{
+    const struct jwt_rules *j = &r->jwt;
+    const struct str texts[] = {r->name,       r->sig_key,    r->ts_key,   r->signed_text,
+                                r->key_prefix, r->public_url, j->issuer,   j->audience,
+                                j->email,      j->body.claim, j->url.claim};
+    const int64_t numbers[] = {r->kind,     r->digest,     r->item_sep, r->kv_sep,
+                               r->encoding, r->unit,       r->past_s,   r->future_s,
+                               r->key,      j->algorithms, j->in_body,  j->body.form,
+                               j->url.form, j->expires,    j->leeway_s, j->max_age_s};
+    put_texts(out, texts, sizeof texts / sizeof texts[0]);
+    put_texts(out, r->headers, VERIFY_NAMES);
+    put_texts(out, r->ts_headers, VERIFY_NAMES);
+    put_texts(out, r->id_headers, VERIFY_NAMES);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        buf_printf(out, "%lld ", (long long)numbers[i]);
+    }
+}
+
 void verify_secret_id(const struct verify *v, size_t i, char out[VERIFY_SECRET_ID + 1])
 {
     const struct verify *s = owner_of(v, &i);
-    const struct verify_recipe *r = &s->r;
     size_t owners = 0;
     memcpy(out, s->secrets[i].id, VERIFY_SECRET_ID + 1);
     for (size_t k = 0; k < v->scheme_count; k++) {
         owners += has_id(v->schemes[k], out);
     }
     if (owners > 1) {
-        const struct str parts[] = {r->name,        STR("\n"), r->headers[0],           STR("\n"),
-                                    r->signed_text, STR("\n"), str_of(s->secrets[i].id)};
         unsigned char digest[CRYPT_DIGEST_MAX];
-        crypt_digest(CRYPT_SHA256, parts, sizeof parts / sizeof parts[0], digest);
+        struct buf text;
+        buf_init(&text, SIZE_MAX / 2);
+        put_recipe(&s->r, &text);
+        buf_add(&text, out, VERIFY_SECRET_ID);
+        const struct str all = buf_str(&text);
+        crypt_digest(CRYPT_SHA256, &all, 1, digest);
         out[text_put_hex(out, digest, VERIFY_SECRET_ID / 2)] = '\0';
+        buf_done(&text);
     }
 }
 
@@ -172,8 +277,8 @@ static bool has_one_of(const struct str names[VERIFY_NAMES], const struct fields
 
 /* How much a refusal says to whoever reads it. A key that is not known yet comes first: the request
  * may be genuine still. */
-static unsigned telling(const struct verify *s, const struct verify_input *in,
-                        const struct verify_verdict *verdict)
+static int telling(const struct verify *s, const struct verify_input *in,
+                   const struct verify_verdict *verdict)
 {
     return verify_lacks_key(verdict)                   ? 4
            : verdict->reason == VERIFY_STALE_TIMESTAMP ? 3
@@ -191,23 +296,27 @@ static void note_secret(struct verify_verdict *verdict, size_t first, struct ver
     }
 }
 
-static struct verify_verdict check_any(const struct verify *v, const struct verify_input *in,
-                                       const struct jwks *keys, int64_t now_s,
-                                       struct verify_proof *proof)
+/* But for those of the provider `but`, unless that is NULL; so below. */
+static struct verify_verdict check_any(const struct verify *v, const struct verify *but,
+                                       const struct verify_input *in, const struct jwks *keys,
+                                       int64_t now_s, struct verify_proof *proof)
 {
-    struct verify_verdict best = {NULL, NULL, -1};
-    unsigned most = 0;
+    struct verify_verdict best = {VERIFY_BAD_SIGNATURE, "no scheme is there to take it", -1};
+    int most = -1;
     size_t first = 0;
     for (size_t i = 0; i < verify_scheme_count(v); i++) {
         const struct verify *s = verify_scheme(v, i);
+        if (but != NULL && str_eq(s->r.name, but->r.name)) {
+            continue;
+        }
         struct verify_verdict verdict = verify_scheme_check(s, in, keys, now_s);
         if (verdict.reason == NULL) {
             proof->scheme = i;
             note_secret(&verdict, first, proof);
             return verdict;
         }
-        unsigned says = telling(s, in, &verdict);
-        if (best.reason == NULL || says > most) {
+        int says = telling(s, in, &verdict);
+        if (says > most) {
             best = verdict;
             most = says;
         }
@@ -216,13 +325,16 @@ static struct verify_verdict check_any(const struct verify *v, const struct veri
     return best;
 }
 
-static struct verify_verdict check_all(const struct verify *v, const struct verify_input *in,
-                                       const struct jwks *keys, int64_t now_s,
-                                       struct verify_proof *proof)
+static struct verify_verdict check_all(const struct verify *v, const struct verify *but,
+                                       const struct verify_input *in, const struct jwks *keys,
+                                       int64_t now_s, struct verify_proof *proof)
 {
     int secret = -1;
     size_t first = 0;
     for (size_t i = 0; i < v->scheme_count; i++) {
+        if (v->schemes[i] == but) {
+            continue;
+        }
         struct verify_verdict verdict = verify_scheme_check(v->schemes[i], in, keys, now_s);
         if (verdict.reason != NULL) {
             return verdict;
@@ -245,12 +357,21 @@ struct verify_verdict verify_check_by(const struct verify *v, const struct verif
                                       struct verify_proof *proof)
 {
     struct verify_proof found = {0, 0};
-    struct verify_verdict verdict =
-        v->all ? check_all(v, in, keys, now_s, &found) : check_any(v, in, keys, now_s, &found);
+    struct verify_verdict verdict = v->all ? check_all(v, NULL, in, keys, now_s, &found)
+                                           : check_any(v, NULL, in, keys, now_s, &found);
     if (verdict.reason == NULL && proof != NULL) {
         *proof = found;
     }
     return verdict;
+}
+
+struct verify_verdict verify_check_others(const struct verify *v, const struct verify *but,
+                                          const struct verify_input *in, const struct jwks *keys,
+                                          int64_t now_s)
+{
+    struct verify_proof proof = {0, 0};
+    return v->all ? check_all(v, but, in, keys, now_s, &proof)
+                  : check_any(v, but, in, keys, now_s, &proof);
 }
 
 /* ---- what it is worth ---- */

@@ -148,6 +148,9 @@ const char *verify_seal(const struct verify *v, struct str event, struct str key
 {
     const char *why = NULL;
     size_t n;
+    if (key.len > 0 && !verify_has_private_key(v)) {
+        return VERIFY_NO_PRIVATE_KEY;
+    }
     v = sealer_of(v, &n);
     if (n != 1) {
         return n == 0 ? "no signature of it is in the body"
@@ -156,9 +159,6 @@ const char *verify_seal(const struct verify *v, struct str event, struct str key
     if (v->r.jwt.in_body) {
         buf_add_str(type, STR("application/jwt"));
         return seal_token(v, event, key, out);
-    }
-    if (key.len > 0) {
-        return verify_private_key(v, key, NULL);
     }
     if (v->r.sig_field.len > 0) {
         buf_add_str(type, STR("application/x-www-form-urlencoded"));

@@ -1,6 +1,8 @@
 /* Signing as a provider would, for `penstock send` and tests. */
 #include "model/verify_parts.h"
 
+const char VERIFY_NO_PRIVATE_KEY[] = "its sender has no private key: leave --key out";
+
 #define SIGN_FIELDS 4 /* of one scheme */
 
 /* A field whose bytes lie in a buffer that still grows: an offset until it is done. */
@@ -161,6 +163,15 @@ static bool has_private_key(const struct verify *v)
            (r->kind == VERIFY_JWT && (r->jwt.algorithms & JWT_ALL_HMAC) == 0);
 }
 
+bool verify_has_private_key(const struct verify *v)
+{
+    size_t i = 0;
+    while (i < verify_signers(v) && !has_private_key(verify_scheme(v, i))) {
+        i++;
+    }
+    return i < verify_signers(v);
+}
+
 const char *verify_private_key(const struct verify *v, struct str pem, struct crypt_private **out)
 {
     static const char *const bad[] = {
@@ -170,8 +181,9 @@ const char *verify_private_key(const struct verify *v, struct str pem, struct cr
                        "passphrase"),
     };
     const struct verify_recipe *r = &v->r;
+    *out = NULL;
     if (!has_private_key(v)) {
-        return pem.len > 0 ? "its sender has no private key: leave --key out" : NULL;
+        return pem.len > 0 ? VERIFY_NO_PRIVATE_KEY : NULL;
     }
     if (pem.len == 0) {
         return "its sender signs with a private key, which only it has: of one of your own, whose "
@@ -244,13 +256,11 @@ const char *verify_sign_request(const struct verify *v, const struct verify_sign
 {
     struct sign_job job = {.s = s, .out = out};
     const char *why = NULL;
-    size_t n = verify_signers(v), keyed = 0;
-    for (size_t i = 0; i < n; i++) {
-        keyed += has_private_key(verify_scheme(v, i));
-    }
+    size_t n = verify_signers(v);
+    bool keyed = verify_has_private_key(v);
     for (size_t i = 0; i < n && why == NULL; i++) {
         job.v = verify_scheme(v, i);
-        bool for_it = has_private_key(job.v) || keyed == 0;
+        bool for_it = has_private_key(job.v) || !keyed;
         why = verify_seals(job.v) ? NULL : sign_by(&job, for_it ? s->key : STR_NONE);
     }
     if (why == NULL && out->failed) {

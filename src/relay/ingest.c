@@ -468,38 +468,14 @@ static void keep_secret(struct worker *w, struct httpd_request *r, const struct 
     buf_done(&secret);
 }
 
-/* Where all schemes must hold, one that is signed is shown to all of them. NULL, or why not. */
-static const char *refuses_challenge(struct worker *w, const struct conf_source *source,
-                                     const struct challenge *c, const struct verify_input *input)
+static void answer_challenge(struct worker *w, struct httpd_request *r,
+                             const struct conf_source *source, const struct challenge *c,
+                             const struct verify *scheme, const struct challenge_input *in)
 {
-    if (c->proof != CHALLENGE_SIGNED || !verify_wants_all(source->verify)) {
-        return NULL;
-    }
-    struct verify_verdict verdict =
-        verify_check_by(source->verify, input, keys_of(w, source), (int64_t)time(NULL), NULL);
-    return verdict.reason == NULL ? NULL : verdict.detail;
-}
-
-/* A provider asks whether somebody is there: answered at once, and never an event. */
-static bool is_challenge(struct worker *w, struct httpd_request *r,
-                         const struct conf_source *source, const struct verify_input *input)
-{
-    const struct challenge_input in = {*input, r->query};
-    const struct verify *scheme;
-    const struct challenge *c = challenge_among(learned_verify(w, source), &in, &scheme);
-    if (c == NULL) {
-        return false;
-    }
-    if (c->secret.name.len > 0) {
-        keep_secret(w, r, source, c, &in);
-        return true;
-    }
     struct buf body;
     buf_init(&body, HEADERS_CEILING);
-    const char *why = refuses_challenge(w, source, c, input);
-    if (why == NULL) {
-        why = challenge_answer(c, scheme, source->challenge_token, &in, (int64_t)time(NULL), &body);
-    }
+    const char *why =
+        challenge_answer(c, scheme, source->challenge_token, in, (int64_t)time(NULL), &body);
     if (why != NULL) {
         refuse(w, r, source, c->proof == CHALLENGE_SIGNED ? "bad_signature" : "bad_challenge", why);
     } else {
@@ -516,6 +492,41 @@ static bool is_challenge(struct worker *w, struct httpd_request *r,
         log_line(LOG_DEBUG, "handshake answered", "source", "%.*s", STR_ARG(source->name), NULL);
     }
     buf_done(&body);
+}
+
+static bool wait_for_keys(struct worker *w, struct httpd_request *r,
+                          const struct conf_source *source, const struct verify_input *input,
+                          unsigned waited);
+
+/* A provider asks whether somebody is there: answered at once, and never an event. What looks like
+ * it, but is signed by another scheme, is that one's event; and where all schemes must hold,
+ * nothing is said without the others. */
+static bool is_challenge(struct worker *w, struct httpd_request *r,
+                         const struct conf_source *source, const struct verify_input *input,
+                         unsigned waited)
+{
+    const struct challenge_input in = {*input, r->query};
+    const struct verify *scheme;
+    const struct challenge *c = challenge_among(learned_verify(w, source), &in, &scheme);
+    if (c == NULL) {
+        return false;
+    }
+    struct verify_verdict others =
+        verify_check_others(source->verify, scheme, input, keys_of(w, source), (int64_t)time(NULL));
+    bool hold = others.reason == NULL, all = verify_wants_all(source->verify);
+    if (verify_lacks_key(&others) && wait_for_keys(w, r, source, input, waited)) {
+        return true;
+    }
+    if (hold && !all && conf_takes_method(source, r->method)) {
+        return false;
+    }
+    if (!hold && all) {
+        refuse(w, r, source, others.reason, others.detail);
+    } else if (c->secret.name.len > 0) {
+        keep_secret(w, r, source, c, &in);
+    } else {
+        answer_challenge(w, r, source, c, scheme, &in);
+    }
     return true;
 }
 
@@ -632,7 +643,7 @@ static void take_request(struct worker *w, struct httpd_request *r, unsigned wai
 {
     const struct conf_source *source = conf_source_at(w->conf, r->path);
     struct verify_input input = {r->method, r->target, r->fields, r->body};
-    if (is_challenge(w, r, source, &input)) {
+    if (is_challenge(w, r, source, &input, waited)) {
         return;
     }
     if (!conf_takes_method(source, r->method)) { /* a handshake's method, but none */

@@ -239,3 +239,22 @@ def a_token_may_be_one_of_two_schemes(flow):
     assert p.post("/hooks/s", BODY, {**sign_github(BODY), **key.google(aud="them")}).status == 200
     assert p.post("/hooks/s", BODY, key.google(aud="them")).status == 401
     sink.wait(4)
+
+
+def a_handshake_waits_for_keys_that_may_sign_it(flow):
+    """What looks like one may be an event of the scheme with published keys: not before they are read is it known."""
+    key, other = Key(flow, "one"), Key(flow, "two")
+    publisher, sink = Publisher(flow, key), flow.sink()
+    woo = "{type: woocommerce, secret: '%s'}" % SECRET
+    source = publisher.source().replace("verify: {", "verify: [%s, {" % woo).replace("} }", "}] }")
+    publisher.special = {"status": 503}
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[source], workers=1)
+    ask = lambda headers: p.post("/hooks/s", b"webhook_id=7", {"Content-Type": "application/x-www-form-urlencoded", **headers})
+    assert ask({}).status == 200, "who shows no token does not wait"
+    assert ask(key.google()).status == 503, "it may be genuine"
+    publisher.special = {}
+    wait_for(lambda: ask(key.google()).status == 200, "the keys to be read")
+    sink.wait(1)
+    before = p.metric("penstock_handshakes_total")
+    assert ask(key.google(aud="them")).status == 200 and ask(other.google()).status == 200, "nobody's event, so a handshake"
+    assert p.metric("penstock_handshakes_total") == before + 2 and p.metric("penstock_events_accepted_total") == 1

@@ -131,7 +131,8 @@ def sends_by_a_private_key(flow):
         "sendgrid: { verify: sendgrid, secret: '%s' }" % subprocess.run(
             ["base64", "-w0"], input=public(ec, "DER"), check=True, capture_output=True).stdout.decode(),
         token % ("es", "ES256", json.dumps(public(ec).decode())), token % ("rs", "RS256", json.dumps(public(rsa).decode())),
-        "github: { verify: github, secret: s }"])
+        "github: { verify: github, secret: s }",
+        "both: { verify: {all: [{type: mailgun, secret: s}, {type: discord, secret: '%s'}]} }" % public(ed, "DER")[-32:].hex()])
 
     def send(source, *more):
         return subprocess.run([PENSTOCK, "send", "-c", p.config, "-s", source, "-u", "http://127.0.0.1:%d" % p.port, *more],
@@ -147,8 +148,12 @@ def sends_by_a_private_key(flow):
                               ("discord", None, "only it has"), ("discord", os.path.join(flow.folder, "none"), "No such file")):
         said = send(source, *(["--key", path] if path else []))
         assert said.returncode == 1 and why in said.stderr and said.stdout == "", (source, path, said.stdout, said.stderr)
+    said = send("both", "--key", ed)
+    assert said.returncode == 0, (said.stdout, said.stderr)
+    said = send("both")
+    assert said.returncode == 1 and "give --key" in said.stderr and said.stdout == "", (said.stdout, said.stderr)
     said = send("discord", "--key", other)
     assert said.returncode == 1 and said.stdout.startswith("401 "), said.stdout
-    sink.wait(8)
-    wait_for(lambda: p.metric("penstock_deliveries_total") == 8, "all of them to be delivered")
-    assert p.metric("penstock_events_accepted_total") == 8 and len(sink.requests) == 8
+    sink.wait(9)
+    wait_for(lambda: p.metric("penstock_deliveries_total") == 9, "all of them to be delivered")
+    assert p.metric("penstock_events_accepted_total") == 9 and len(sink.requests) == 9

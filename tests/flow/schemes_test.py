@@ -107,7 +107,7 @@ def a_handshake_is_answered_by_the_scheme_that_owns_it(flow):
 
     assert ask("either", "slack-key") == 200
     assert ask("either", "new-key") == 401
-    assert ask("either", "wrong", sign_github(body, "new-key")) == 401, "no other scheme speaks for slack"
+    assert ask("either", "wrong", sign_github(body, "wrong")) == 401
     query = "?hub.mode=subscribe&hub.challenge=42&hub.verify_token="
     assert p.post("/hooks/either" + query + "mine", b"", method="GET").body == b"42"
     assert p.post("/hooks/either" + query + "guessed", b"", method="GET").status == 403
@@ -116,4 +116,43 @@ def a_handshake_is_answered_by_the_scheme_that_owns_it(flow):
     assert ask("both", "slack-key") == 401
     assert ask("both", "slack-key", basic("us:past")) == 401
     assert ask("both", "wrong", basic("us:pass")) == 401
+    assert p.metric("penstock_events_accepted_total") == 0
+
+
+def an_event_of_one_scheme_is_no_handshake_of_another(flow):
+    """What another scheme takes is its event, whatever it looks like; a handshake is what nobody else has signed."""
+    url = "https://hooks.example.com/in"
+    key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    p = flow.penstock({"d": flow.sink()}, flow.redis(), sources=[
+        "shop: { verify: [woocommerce, {type: twilio, public_url: '%s', secret: tok}], secret: shop }" % url,
+        "chat: { verify: [{type: discord, secret: %s}, github], secret: new-key }" % key,
+        "crc: { verify: [x, {type: basic, secret: 'us:pass'}], secret: x-key }"])
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    mac = base64.b64encode(hmac.new(b"tok", (url + "MessageSid1webhook_id7").encode(), hashlib.sha1).digest()).decode()
+    call = lambda headers, body=b"MessageSid=1&webhook_id=7": p.post("/hooks/shop", body, {**form, **headers})
+    is_event = lambda answer: answer.status in (200, 204) and bool(answer.getheader("penstock-event-id"))
+    assert is_event(call({"X-Twilio-Signature": mac}))
+    assert not is_event(call({})) and call({}).status == 200, "WooCommerce asks, unsigned"
+    assert not is_event(call({"X-Twilio-Signature": mac}, b"MessageSid=2&webhook_id=7"))
+    ping = b'{"type":1,"n":2}'
+    assert is_event(p.post("/hooks/chat", ping, sign_github(ping, "new-key")))
+    assert p.post("/hooks/chat", ping, sign_github(ping, "wrong")).status == 401
+    answer = p.post("/hooks/crc?crc_token=abc", b"", basic("us:pass"), method="GET")
+    assert answer.status == 200 and b"response_token" in answer.body, "no event has its method"
+    assert p.metric("penstock_events_accepted_total") == 2
+
+
+def where_all_must_hold_no_handshake_is_answered_without_the_others(flow):
+    """Though it is one that its provider does not sign."""
+    p = flow.penstock({"d": flow.sink()}, flow.redis(), sources=[
+        "monday: { verify: {all: [{type: monday, public_url: 'https://h.example.com/in'}, {type: basic, secret: 'us:pass'}]}, secret: m }",
+        "x: { verify: {all: [x, {type: basic, secret: 'us:pass'}]}, secret: x-key }"])
+    ask = lambda headers: p.post("/hooks/monday", b'{"challenge":"c0ffee"}', headers)
+    crc = lambda headers: p.post("/hooks/x?crc_token=abc", b"", headers, method="GET")
+    for one in (ask, crc):
+        for headers in ({}, basic("us:past"), {"Authorization": "Basic"}):
+            answer = one(headers)
+            assert (answer.status, answer.body) == (401, b'{"error":"bad_signature"}'), (answer.status, answer.body)
+    assert ask(basic("us:pass")).body == b'{"challenge":"c0ffee"}'
+    assert b"response_token" in crc(basic("us:pass")).body
     assert p.metric("penstock_events_accepted_total") == 0

@@ -14,7 +14,7 @@ static void a_list_is_any_of_them(void **state)
                                "      - github\n"
                                "      - {type: hmac, header: X-Old, secrets: {new: n, old: o}}\n"
                                "      - {type: hmac, header: X-Older}\n"
-                               "      - stripe\n"
+                               "      - {type: stripe, secrets: [u, v]}\n"
                                "    secrets: [s, t]\n" REST);
     const struct conf_source *s = &c->sources[0];
     room_text(verify_name(s->verify), "any of github, hmac, hmac-2, stripe", "name");
@@ -58,13 +58,13 @@ static void all_of_a_list_are_asked_for(void **state)
 static void what_the_file_says_is_so_for_all(void **state)
 {
     (void)state;
-    struct conf *c = conf_good(
-        "sources:\n"
-        "  a: {verify: [github, stripe], secret: s, event: {type: header.T, id: header.I}}\n"
-        "  b: {verify: [github, {type: hmac, header: H}], secret: s,\n"
-        "      dedupe: {window: 1h, key: body./id}}\n"
-        "  c: {verify: [github, {type: hmac, header: H}], secret: s,\n"
-        "      dedupe: {window: 1h, key: signed}}\n" REST);
+    struct conf *c = conf_good("sources:\n"
+                               "  a: {verify: [github, {type: stripe, secret: t}], secret: s, "
+                               "event: {type: header.T, id: header.I}}\n"
+                               "  b: {verify: [github, {type: hmac, header: H}], secret: s,\n"
+                               "      dedupe: {window: 1h, key: body./id}}\n"
+                               "  c: {verify: [github, {type: hmac, header: H}], secret: s,\n"
+                               "      dedupe: {window: 1h, key: signed}}\n" REST);
     for (size_t i = 0; i < 2; i++) {
         room_text(c->sources[0].events[i].type.header, "T", "type");
         room_text(c->sources[0].events[i].dedupe_key.header, "I", "id");
@@ -79,14 +79,14 @@ static void what_the_file_says_is_so_for_all(void **state)
 static void the_strictest_of_their_providers_counts(void **state)
 {
     (void)state;
-    struct conf *c =
-        conf_good("sources:\n"
-                  "  slow: {verify: github, secret: s}\n"
-                  "  fast: {verify: slack, secret: s}\n"
-                  "  both: {verify: [github, {type: hmac, header: H}, slack], secret: s}\n"
-                  "  busy: {verify: [github, auth0], secret: s}\n"
-                  "  empty: {verify: [github, discord], secret: "
-                  "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a}\n" REST);
+    struct conf *c = conf_good(
+        "sources:\n"
+        "  slow: {verify: github, secret: s}\n"
+        "  fast: {verify: slack, secret: s}\n"
+        "  both: {verify: [github, {type: hmac, header: H}, {type: slack, secret: t}], secret: s}\n"
+        "  busy: {verify: [github, auth0], secret: s}\n"
+        "  empty: {verify: [github, discord], secret: "
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a}\n" REST);
     int64_t slow = conf_find_source(c, STR("slow"))->deadline_ms;
     int64_t fast = conf_find_source(c, STR("fast"))->deadline_ms;
     assert_true(fast > 0 && fast < slow);
@@ -139,7 +139,8 @@ static void lists_are_printed_as_they_are_read(void **state)
         "  b: {verify: {all: [{type: token, header: T, secrets: {n: hidden, o: hidden}}, "
         "{type: stripe, timestamp: {tolerance: 1m}}, sentry]}, secrets: [hidden, hidden]}\n"
         "  c: {verify: {type: shopify, secret: hidden}}\n"
-        "  d: {verify: [slack], secret: hidden}\n" REST);
+        "  d: {verify: [slack], secret: hidden}\n"
+        "  e: {verify: [stripe, {type: stripe, timestamp: {future: 30s}}], secret: hidden}\n" REST);
     conf_print(c, &first);
     conf_unref(c);
     room_lacks(buf_str(&first), "hidden");
@@ -165,6 +166,10 @@ static void lists_are_printed_as_they_are_read(void **state)
                                 "      type: shopify\n"
                                 "      secret: \"***\"\n");
     room_holds(buf_str(&first), "    verify:\n      - slack\n");
+    room_holds(buf_str(&first), "      - stripe\n"
+                                "      - type: stripe\n"
+                                "        timestamp:\n"
+                                "          future: 30s\n");
     c = conf_parse_with(buf_str(&first), "p.yaml", &conf_room_env, &errors);
     if (c == NULL) {
         fail_msg("%.*s", STR_ARG(buf_str(&errors)));
@@ -246,6 +251,11 @@ static void refuses_secrets_that_do_not_fit(void **state)
          "p.yaml:1:23: error: a secret is given, but \"verify: none\" looks at none"},
         {"verify: [asana, {type: github, secret: s}]",
          "p.yaml:1:24: error: its secret would come with its handshake"},
+        {"verify: [x, {type: hmac, header: H, key: base64, secret: czEyMw==}], secret: s123",
+         "p.yaml:1:24: error: its handshake signs a text of anybody's choice"},
+        {"verify: [{type: hmac, header: H, template: '{ts}.{body}', timestamp: {header: T}}, "
+         "github], secret: s",
+         "p.yaml:1:98: error: it and another scheme sign different texts by the same secret"},
         {"verify: [x, github], secret: s",
          "p.yaml:1:24: error: its handshake signs a text of anybody's choice"},
         {"verify: [{type: google-pubsub, audience: u, email: a@b}, "
@@ -255,7 +265,7 @@ static void refuses_secrets_that_do_not_fit(void **state)
          "p.yaml:1:24: error: a secret is given, but its sender publishes its keys"},
         {"verify: [{type: google-pubsub, audience: u, email: a@b}], secret: s",
          "p.yaml:1:73: error: \"secret\" is never used"},
-        {"verify: [github, stripe, slack], secrets: [a, b, c, d, e, f]",
+        {"verify: [github, shopify, sentry], secrets: [a, b, c, d, e, f]",
          "p.yaml:1:23: error: at most 16 secrets are tried, of all schemes together"},
         {"verify: [github, {type: hmac, header: H}], secret: s, dedupe: 1h",
          "\"dedupe\" does not know where the id of a delivery is"},

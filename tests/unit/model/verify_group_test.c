@@ -323,10 +323,90 @@ static void what_signs_for_anybody_shares_no_secret(void **state)
     add_preset(&b, "github", "k", NULL);
     add_preset(&b, "x", "k", NULL);
     cannot_be(&b, 1, "no other scheme's");
+    add_preset(&b, "x", "s123", NULL);
+    struct verify_recipe other = timed;
+    other.key = VERIFY_KEY_BASE64;
+    add(&b, &other, "czEyMw==", NULL); /* the same key, written in another way */
+    cannot_be(&b, 0, "no other scheme's");
+    add_preset(&b, "x", "k", NULL);
+    struct verify_recipe tokens = {.name = {"jwt", 3}, .kind = VERIFY_JWT, .headers = {{"J", 1}}};
+    tokens.jwt.algorithms = JWT_BIT(JWT_HS256);
+    tokens.jwt.body = (struct jwt_bond){STR("b"), JWT_HEX};
+    tokens.key = VERIFY_KEY_HEX;
+    add(&b, &tokens, "6b", NULL);
+    cannot_be(&b, 0, "no other scheme's");
     add_preset(&b, "x", "k", NULL);
     add_preset(&b, "github", "g1", NULL);
     join(&b, false);
     close_group(&b);
+}
+
+/* Else what one has signed would be taken by another as something else. */
+static void one_key_signs_one_form_of_text(void **state)
+{
+    (void)state;
+    struct verify_recipe other = timed;
+    for (int turn = 0; turn < 3; turn++) {
+        static const char *const keys[] = {"k", "aw==", "6b00"}; /* HMAC pads with zeros */
+        struct bench b;
+        memset(&b, 0, sizeof b);
+        int bad;
+        other.key = (enum verify_key)(VERIFY_KEY_RAW + turn);
+        add_preset(&b, "github", "g1", "k");
+        add(&b, &other, keys[turn], NULL);
+        room_holds(str_of(verify_group(&b.v, STR("a group"), b.schemes, b.n, false, &bad)),
+                   "give each its own secret");
+        assert_int_equal(bad, 1);
+        join(&b, true); /* each must hold, so the other one's is no help */
+        close_group(&b);
+    }
+    const struct verify_recipe fine[] = {
+        {.name = {"hmac", 4},
+         .digest = CRYPT_SHA256,
+         .headers = {{"A", 1}},
+         .signed_text = {"{body}", 6}},
+        {.name = {"hmac", 4},
+         .digest = CRYPT_SHA1,
+         .headers = {{"A", 1}},
+         .ts_headers = {{"T", 1}},
+         .signed_text = {"{ts}.{body}", 11}},
+        {.name = {"token", 5}, .kind = VERIFY_TOKEN, .headers = {{"A", 1}}},
+    };
+    for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
+        struct bench b;
+        memset(&b, 0, sizeof b);
+        add_preset(&b, "github", "k", NULL);
+        add(&b, &fine[i], "k", NULL);
+        join(&b, false);
+        close_group(&b);
+    }
+}
+
+/* So do a digest and a public key. */
+static void of_digests_and_public_keys_too(void **state)
+{
+    (void)state;
+    static const char *const key =
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"; /* of RFC 8032 7.1 */
+    struct verify_recipe plain = {.name = {"hash", 4}, .kind = VERIFY_HASH, .digest = CRYPT_SHA256};
+    struct verify_recipe longer;
+    for (int turn = 0; turn < 2; turn++) {
+        struct bench b;
+        int bad;
+        memset(&b, 0, sizeof b);
+        plain.kind = turn == 0 ? VERIFY_HASH : VERIFY_ED25519;
+        plain.key = turn == 0 ? VERIFY_KEY_RAW : VERIFY_KEY_HEX;
+        plain.headers[0] = STR("A");
+        plain.signed_text = turn == 0 ? STR("{secret}{body}") : STR("{body}");
+        longer = plain;
+        longer.signed_text = turn == 0 ? STR("{secret}{method}{body}") : STR("{method}{body}");
+        add(&b, &plain, key, NULL);
+        add(&b, &longer, key, NULL);
+        room_holds(str_of(verify_group(&b.v, STR("a group"), b.schemes, b.n, false, &bad)),
+                   "give each its own secret");
+        join(&b, true);
+        close_group(&b);
+    }
 }
 
 static void of_secrets_there_are_sixteen(void **state)
@@ -354,7 +434,7 @@ static void of_secrets_there_are_sixteen(void **state)
         assert_null(
             verify_new(&b.schemes[b.n++], i == 0 ? &timed : &token, secrets, VERIFY_SECRETS, NULL));
     }
-    add_preset(&b, "github", "g", NULL);
+    add_preset(&b, "github", "z", NULL);
     cannot_be(&b, -1, "at most 16 secrets");
 }
 
@@ -439,7 +519,7 @@ static void secrets_are_told_apart_by_their_scheme(void **state)
     memset(&b, 0, sizeof b);
     add_preset(&b, "github", "same", "g2");
     add(&b, &timed, "same", "h2");
-    join(&b, false);
+    join(&b, true);
     verify_secret_id(b.v, 0, a);
     verify_secret_id(b.v, 2, c);
     assert_string_not_equal(a, c);
@@ -455,10 +535,120 @@ static void secrets_are_told_apart_by_their_scheme(void **state)
     memset(&b, 0, sizeof b); /* wherever it stands */
     add(&b, &timed, "same", NULL);
     add_preset(&b, "github", "same", NULL);
-    join(&b, false);
+    join(&b, true);
     verify_secret_id(b.v, 1, again);
     assert_string_equal(a, again);
     close_group(&b);
+}
+
+/* HMAC of an old header, all in it. */
+static const struct verify_recipe in_one = {.name = {"hmac", 4},
+                                            .digest = CRYPT_SHA256,
+                                            .headers = {{"X-Sig", 5}},
+                                            .item_sep = ',',
+                                            .kv_sep = '=',
+                                            .sig_key = {"v1", 2},
+                                            .ts_key = {"t", 1},
+                                            .signed_text = {"{ts}.{body}", 11},
+                                            .past_s = 300,
+                                            .future_s = 300};
+static const struct verify_recipe claims = {
+    .name = {"jwt", 3},
+    .kind = VERIFY_JWT,
+    .headers = {{"X-Sig", 5}},
+    .jwt = {.algorithms = JWT_BIT(JWT_HS256), .body = {{"b", 1}, JWT_HEX}, .expires = true}};
+
+/* Those that differ from `in_one`, and from `claims`, in one thing each. */
+static struct verify_recipe varied(size_t i)
+{
+    struct verify_recipe r = i < 9 ? in_one : claims;
+    switch (i) {
+    case 0:
+        r.digest = CRYPT_SHA1;
+        break;
+    case 1:
+        r.encoding = VERIFY_BASE64;
+        break;
+    case 2:
+        r.sig_key = STR("v2");
+        break;
+    case 3:
+        r.ts_key = STR("u");
+        break;
+    case 4:
+        r.future_s = 30;
+        break;
+    case 5:
+        r.past_s = 30;
+        break;
+    case 6:
+        r.unit = TIMESTAMP_MILLISECONDS;
+        break;
+    case 7:
+        r.headers[1] = STR("X-Sig-2");
+        break;
+    case 8:
+        r.key = VERIFY_KEY_EITHER;
+        break;
+    case 9:
+        r.jwt.issuer = STR("i");
+        break;
+    case 10:
+        r.jwt.audience = STR("i");
+        break;
+    case 11:
+        r.jwt.body.claim = STR("c");
+        break;
+    case 12:
+        r.jwt.max_age_s = 9;
+        break;
+    default:
+        r.jwt.algorithms = JWT_BIT(JWT_HS512);
+        break;
+    }
+    return r;
+}
+
+/* A token that vouches for its body is none that vouches for nothing, by the same secret. */
+static void tokens_by_one_key_vouch_for_the_same(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 3; turn++) {
+        int bad;
+        struct bench b;
+        struct verify_recipe other = claims;
+        memset(&b, 0, sizeof b);
+        other.jwt.body.claim = turn == 0 ? STR("b") : STR_NONE;
+        other.jwt.in_body = turn == 1;
+        other.jwt.audience = turn == 2 ? STR("us") : STR_NONE; /* else it could not be */
+        other.headers[0] = turn == 1 ? STR_NONE : other.headers[0];
+        other.jwt.url.claim = turn == 0 ? STR("u") : STR_NONE;
+        other.public_url = turn == 0 ? STR("https://h/") : STR_NONE;
+        add(&b, &claims, "same", NULL);
+        add(&b, &other, "same", NULL);
+        room_holds(str_of(verify_group(&b.v, STR("a group"), b.schemes, b.n, false, &bad)),
+                   "give each its own secret");
+        join(&b, true);
+        close_group(&b);
+    }
+}
+
+static void secrets_of_one_type_are_told_apart(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 14; i++) {
+        char a[VERIFY_SECRET_ID + 1], c[VERIFY_SECRET_ID + 1];
+        struct verify_recipe other = varied(i);
+        struct bench b;
+        memset(&b, 0, sizeof b);
+        add(&b, i < 9 ? &in_one : &claims, "same", NULL);
+        add(&b, &other, "same", NULL);
+        join(&b, false);
+        verify_secret_id(b.v, 0, a);
+        verify_secret_id(b.v, 1, c);
+        assert_string_not_equal(a, c);
+        close_group(&b);
+    }
 }
 
 /* ---- signing ---- */
@@ -555,6 +745,49 @@ static void a_handshake_is_its_schemes(void **state)
     close_group(&b);
 }
 
+static struct verify_verdict others(struct bench *b, size_t but, const char *body)
+{
+    struct verify_input in = {STR("POST"), STR("/hooks/x"), &b->fields, str_of(body)};
+    return verify_check_others(b->v, verify_scheme(b->v, but), &in, NULL, NOW);
+}
+
+/* What another one takes is no handshake; and where all must hold, it is none without the rest. */
+static void the_others_are_asked_about_a_handshake(void **state)
+{
+    (void)state;
+    const char *body = "{\"type\":\"url_verification\"}";
+    for (int all = 0; all < 2; all++) {
+        struct bench b;
+        memset(&b, 0, sizeof b);
+        add_preset(&b, "slack", "s1", NULL);
+        add_preset(&b, "github", "g1", NULL);
+        join(&b, all == 1);
+        sign(&b, 0, body, NOW); /* by its own is not by another */
+        assert_ptr_equal(others(&b, 0, body).reason, VERIFY_BAD_SIGNATURE);
+        sign(&b, 1, body, NOW);
+        assert_null(others(&b, 0, body).reason);
+        assert_ptr_equal(others(&b, 0, "{}").reason, VERIFY_BAD_SIGNATURE);
+        assert_ptr_equal(others(&b, 1, "{}").reason, VERIFY_BAD_SIGNATURE);
+        close_group(&b);
+    }
+    struct bench b;
+    struct verify_recipe slower = *verify_preset(STR("slack"));
+    slower.past_s = 3600;
+    memset(&b, 0, sizeof b); /* both would answer: it is an event of neither */
+    add_preset(&b, "slack", "s1", NULL);
+    add(&b, &slower, "s2", NULL);
+    join(&b, false);
+    sign(&b, 1, body, NOW);
+    assert_ptr_equal(others(&b, 0, body).reason, VERIFY_BAD_SIGNATURE);
+    close_group(&b);
+    memset(&b, 0, sizeof b); /* and a scheme alone has no others */
+    add_preset(&b, "slack", "s1", NULL);
+    b.v = b.schemes[0];
+    sign(&b, 0, body, NOW);
+    assert_ptr_equal(others(&b, 0, body).reason, VERIFY_BAD_SIGNATURE);
+    close_group(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,13 +798,18 @@ int main(void)
         cmocka_unit_test(all_of_them_must_hold),
         cmocka_unit_test(what_would_mean_nothing_is_refused),
         cmocka_unit_test(what_signs_for_anybody_shares_no_secret),
+        cmocka_unit_test(one_key_signs_one_form_of_text),
+        cmocka_unit_test(of_digests_and_public_keys_too),
+        cmocka_unit_test(tokens_by_one_key_vouch_for_the_same),
         cmocka_unit_test(of_secrets_there_are_sixteen),
         cmocka_unit_test(what_it_is_worth_depends_on_all),
         cmocka_unit_test(what_is_signed_is_that_of_who_took_it),
         cmocka_unit_test(secrets_are_told_apart_by_their_scheme),
+        cmocka_unit_test(secrets_of_one_type_are_told_apart),
         cmocka_unit_test(any_signs_by_the_first_and_all_by_each),
         cmocka_unit_test(what_cannot_sign_says_so),
         cmocka_unit_test(a_handshake_is_its_schemes),
+        cmocka_unit_test(the_others_are_asked_about_a_handshake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

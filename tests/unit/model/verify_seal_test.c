@@ -131,6 +131,34 @@ static void where_all_must_hold_the_rest_signs_what_is_sealed(void **state)
     }
 }
 
+/* A key that another of them signs with is no reason not to seal, and one that none does, is. */
+static void a_key_may_be_for_another_of_them(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"discord", "github"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct str secret =
+            STR("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+        struct verify *group, *schemes[2] = {new_verify("mailgun", "shh")};
+        struct buf body, type;
+        buf_init(&body, 8192);
+        buf_init(&type, 200);
+        assert_null(verify_new(&schemes[1], verify_preset(str_of(others[i])), &secret, 1, NULL));
+        assert_null(verify_group(&group, STR("s"), schemes, 2, true, NULL));
+        const char *why =
+            verify_seal(group, provider_find(STR("mailgun"))->body, STR("a key"), &body, &type);
+        if (i == 0) {
+            assert_null(why);
+            room_holds(buf_str(&body), "\"signature\":\"");
+        } else {
+            room_holds(str_of(why), "leave --key out");
+        }
+        verify_free(group);
+        buf_done(&body);
+        buf_done(&type);
+    }
+}
+
 static void a_token_is_the_body(void **state)
 {
     (void)state;
@@ -177,6 +205,7 @@ int main(void)
         cmocka_unit_test(samples_are_sealed_and_taken),
         cmocka_unit_test(what_has_no_place_for_it_is_refused),
         cmocka_unit_test(where_all_must_hold_the_rest_signs_what_is_sealed),
+        cmocka_unit_test(a_key_may_be_for_another_of_them),
         cmocka_unit_test(a_token_is_the_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

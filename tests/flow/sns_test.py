@@ -412,6 +412,8 @@ def asks_plaid_for_each_key_by_its_name(flow):
         for _ in range(2):
             assert post(plaid.headers(body, kid)) == 401, kid
     assert [json.loads(r.body)["key_id"] for r in plaid.requests[2:]] == ["old", "none", "../k1", 'k"1'], "each once"
+    plaid.keys["k3"], plaid.special = plaid.keys["k1"], {"body": b'{"error_type":"INVALID_INPUT","error_code":"UNAUTHORIZED_ENVIRONMENT"}'}
+    assert post(plaid.headers(body, "k3")) == 503, "it does not say that there is no such key"
     assert [r.body for r in sink.wait(4)] == [body] * 4
     assert "kept-to-ourselves" not in p.text()
 

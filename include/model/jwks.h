@@ -15,8 +15,9 @@ struct jwks;
 /* Keys that are not for signatures of that algorithm are left out, as are those that cannot be
  * (RFC 7517 5). NULL, or a constant sentence. */
 const char *jwks_read(struct jwks **out, struct str json, enum jwt_algorithm a) MUST_CHECK;
-/* One key of a document {"key": {...}}: it must have that kid, and no time (expired_at) when it
- * expired, as Plaid says it. */
+extern const char JWKS_EXPIRED[];
+/* One key of a document {"key": {...}}: it must have that kid; JWKS_EXPIRED: it has, and a time
+ * when it expired (expired_at), as Plaid says it. */
 const char *jwks_read_one(struct crypt_public **out, struct str json, struct str kid,
                           enum jwt_algorithm a) MUST_CHECK;
 struct jwks *jwks_new(void); /* without any */

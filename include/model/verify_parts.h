@@ -160,6 +160,10 @@ const char *verify_confirm_at(const struct verify_recipe *r, struct str url,
                               struct verify_place *out);
 const char *verify_x509_place(const struct verify_recipe *r, struct str url,
                               struct verify_place *out);
+struct certificate;
+/* What is there: certificate_read, with the names that it may have. */
+const char *verify_x509_read(const struct verify_recipe *r, struct str url, struct str document,
+                             struct x509_store_st *trusted, struct certificate *out);
 bool verify_x509_name(const struct verify *v, const struct verify_input *in, struct buf *url);
 /* A digest of what its signature covers. */
 void verify_x509_signed(const struct verify *v, const struct verify_input *in,

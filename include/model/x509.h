@@ -15,12 +15,17 @@ struct x509_rules {
     bool sns; /* the body is a message of AWS SNS, and has all that is needed */
     /* Else: the headers of the certificate's URL, and of an algorithm that must be that one. */
     struct str url_header, algorithm_header, algorithm;
-    struct str path;              /* how the path of a certificate's URL begins */
-    struct str names[X509_NAMES]; /* the certificate must have one; '*' is anything */
+    /* How the path of a certificate's URL begins and ends, with one word between; after a '/' as
+     * its beginning with anything between. */
+    struct str path, end;
+    struct str names[X509_NAMES]; /* the certificate must have one; '*' is anything ... */
+    bool names_host;              /* ... or it names the host that has it, as key_hosts says it */
     struct str parties[X509_FOR]; /* whom it must be for: topics (SNS), webhooks (PayPal) */
 };
 
-/* The host where SNS has the certificates of that topic's region; false: it is no topic's ARN. */
+/* arn:PARTITION:sns:REGION:ACCOUNT:NAME, in full: an account has 12 digits. */
+bool sns_is_topic(struct str arn) MUST_CHECK;
+/* The host where SNS has the certificates of that topic's region; false: it is no topic of AWS. */
 bool sns_host(struct str topic_arn, struct buf *out) MUST_CHECK;
 
 enum sns_kind { SNS_NOTIFICATION, SNS_SUBSCRIPTION, SNS_UNSUBSCRIPTION };

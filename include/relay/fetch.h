@@ -24,7 +24,6 @@ struct fetch {
 struct fetch_result {
     const char *why; /* NULL: it is there, in full, with status 200 */
     bool cancelled;
-    bool away; /* it may be there at another time: nobody answered, or with 5xx or 429 */
     int status;
     struct str body;
     const struct fields *fields;

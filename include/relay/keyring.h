@@ -2,11 +2,13 @@
  * PayPal), Plaid's by kid; from the provider's own hosts, when one is first named, and kept while
  * it is good.
  *
- * Of made-up names no more than ten are asked for at once, and one in 3 s then, by a worker; those
- * beyond are refused with 503, as they may be genuine. A host that says that there is none is not
- * asked for the same one within 30 s, one that is away not within 5 s. What is kept is read again
- * once a day; so long as that fails it counts for another day, unless what is there says that it
- * has expired; and a certificate never beyond its own last second. */
+ * Each worker has a keyring for each source. Of made-up names it asks for no more than ten at once,
+ * and for one in 3 s then; those beyond are refused with 503, as they may be genuine. A host that
+ * says that there is none is not asked for the same one within 30 s (404, 410, Plaid's word for
+ * it); any other answer, or a document that will not do, may be better at another time: 503, and
+ * not asked for within 5 s. What is kept is read again once a day; so long as that fails it counts
+ * for another day, unless Plaid says that it has expired; and a certificate never beyond its own
+ * last second. */
 #ifndef RELAY_KEYRING_H
 #define RELAY_KEYRING_H
 
@@ -26,6 +28,7 @@ enum keyring_confirm {
     CONFIRM_WAIT,  /* it is being asked for: fetch_wait */
     CONFIRM_WRONG, /* it is no URL that confirms one, and not asked for */
     CONFIRM_AWAY,  /* it could not be asked for, or its host has refused */
+    CONFIRM_BUSY,  /* not asked for: another is, or too many were */
 };
 enum keyring_confirm keyring_confirm(struct worker *w, const struct conf_source *s, struct str url,
                                      bool again, struct fetch **asking);

@@ -1,5 +1,5 @@
-/* What the log says of requests that were refused: a line for each, but nobody outside may fill it.
- */
+/* What the log says of requests that were refused, or are no event: a line for each, but nobody
+ * outside may fill it. */
 #ifndef RELAY_REFUSAL_H
 #define RELAY_REFUSAL_H
 

@@ -143,6 +143,7 @@ struct worker {
     struct keyring **keyrings; /* keyring.c */
     struct fetch *fetches;     /* that run */
     struct log_cap refusals;   /* of refused requests: nobody outside may fill the log */
+    struct log_cap farewells;  /* of subscriptions that ended: such a word can be sent again */
     struct log_cap broken;     /* of what was no request: TLS on a plain port, and such */
     bool former_asked;         /* what a former life left was looked at */
     bool pauses_known;         /* which destinations are; until then every lane stands */

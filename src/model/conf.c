@@ -9,7 +9,7 @@
 /* What excerpts do not show: what such keys hold, and URLs with a user in them. */
 static bool is_secret(struct str key, struct str value)
 {
-    static const char *const keys[] = {"secret",   "secrets",       "token",
+    static const char *const keys[] = {"secret",   "secrets",       "client_secret",  "token",
                                        "password", "authorization", "challenge_token"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         if (str_ieq(key, str_of(keys[i]))) {

@@ -18,6 +18,32 @@ static bool say_for_whom(struct conf_reader *r, const struct file_verify *v, boo
     return false;
 }
 
+/* https://docs.paypal.ai/reference/api/rest/verify-webhook-signature/verify-webhook-signature */
+static bool is_webhook(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))) {
+            return false;
+        }
+    }
+    return s.len > 0 && s.len <= 50;
+}
+
+static bool is_party(struct conf_reader *r, const struct conf_text *t, bool sns)
+{
+    bool good = sns ? sns_is_topic(t->text) : is_webhook(t->text);
+    if (!good) {
+        report_error(r->report, &t->node->place,
+                     sns ? "\"%.*s\" is no ARN of a topic of SNS"
+                         : "\"%.*s\" is no id of a webhook of PayPal: letters and digits",
+                     STR_ARG(report_shown(t->text)));
+        report_help(r->report, sns ? "arn:aws:sns:REGION:ACCOUNT:NAME, where ACCOUNT has 12 digits"
+                                   : "PayPal shows it beside the webhook");
+    }
+    return good;
+}
+
 static bool take_parties(struct conf_reader *r, const struct file_verify *v,
                          struct x509_rules *rules)
 {
@@ -29,8 +55,7 @@ static bool take_parties(struct conf_reader *r, const struct file_verify *v,
         return false;
     }
     for (size_t i = 0; i < mine->n; i++) {
-        if (mine->v[i].text.len == 0) {
-            report_error(r->report, &mine->v[i].node->place, "it is empty");
+        if (!is_party(r, &mine->v[i], rules->sns)) {
             return false;
         }
         rules->parties[i] = mine->v[i].text;
@@ -65,10 +90,9 @@ static bool hosts_of_topics(struct conf_reader *r, const struct conf_texts *topi
             add_host(v, arena_printf(r->arena, "%.*s", STR_ARG(buf_str(&host))));
         } else {
             report_error(r->report, &topics->v[i].node->place,
-                         "\"%.*s\" is no ARN of a topic of SNS",
+                         "\"%.*s\" is no topic of a partition of AWS that is known",
                          STR_ARG(report_shown(topics->v[i].text)));
-            report_help(r->report, "arn:aws:sns:REGION:ACCOUNT:NAME; of another cloud that is "
-                                   "compatible say its key_hosts, too");
+            report_help(r->report, "of another cloud that is compatible say its key_hosts, too");
         }
     }
     buf_done(&host);
@@ -84,10 +108,37 @@ bool conf_key_rules(struct conf_reader *r, const struct file_verify *v, struct v
     if (given->n == 0) {
         return !out->x509.sns || hosts_of_topics(r, &v->topics, out);
     }
+    if (given->n > 1 && out->key_path.len > 0) {
+        report_error(r->report, &given->v[1].node->place,
+                     "each key is asked for at one host: leave the others out");
+        return false;
+    }
     for (size_t i = 0; i < VERIFY_HOSTS; i++) {
         out->key_hosts[i] = i < given->n ? given->v[i].text : STR_NONE;
     }
+    out->x509.names_host = true;
+    out->x509.path = out->x509.sns ? STR("/") : out->x509.path;
     return true;
+}
+
+/* A name, and no address, which might be one of our own network. */
+static bool is_host_name(struct str s)
+{
+    bool more = s.len <= 253, good = more, number = true;
+    while (more && good) {
+        struct str label;
+        more = str_cut(s, '.', &label, &s);
+        good = label.len > 0 && label.len <= 63 && label.at[0] != '-' &&
+               label.at[label.len - 1] != '-';
+        number = true;
+        for (size_t i = 0; i < label.len && good; i++) {
+            char c = label.at[i];
+            bool digit = c >= '0' && c <= '9';
+            number &= digit;
+            good = digit || (c >= 'a' && c <= 'z') || c == '-';
+        }
+    }
+    return good && !number;
 }
 
 /* "name", or "name:port". */
@@ -96,13 +147,10 @@ static bool read_host(struct conf_reader *r, struct str text, struct conf_addres
     struct str port;
     uint64_t number = 443;
     bool has_port = str_cut(text, ':', &out->host, &port);
-    bool good = out->host.len > 0 && (!has_port || (text_u64(port, UINT16_MAX, &number) == NULL));
+    bool good =
+        is_host_name(out->host) && (!has_port || (text_u64(port, UINT16_MAX, &number) == NULL));
     out->port = (uint16_t)number;
     out->host = arena_str(r->arena, out->host);
-    for (size_t i = 0; i < out->host.len && good; i++) {
-        char c = out->host.at[i];
-        good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-    }
     return good && number > 0;
 }
 

@@ -18,6 +18,8 @@ struct jwks {
     size_t n;
 };
 
+const char JWKS_EXPIRED[] = "the key has expired";
+
 static struct str text_at(yyjson_val *object, const char *name)
 {
     yyjson_val *v = yyjson_obj_get(object, name);
@@ -137,7 +139,7 @@ const char *jwks_read_one(struct crypt_public **out, struct str json, struct str
     yyjson_val *expired = yyjson_obj_get(key, "expired_at");
     const char *why = !yyjson_is_obj(key)                 ? "it is no JSON object with \"key\""
                       : !str_eq(text_at(key, "kid"), kid) ? "it is a key of another name"
-                      : expired != NULL && !yyjson_is_null(expired) ? "the key has expired"
+                      : expired != NULL && !yyjson_is_null(expired) ? JWKS_EXPIRED
                                                                     : NULL;
     if (why == NULL) {
         *out = is_for(key, a) ? key_of(key, a) : NULL;

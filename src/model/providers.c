@@ -977,7 +977,8 @@ static const struct provider providers[] = {
      .success = "2xx",
      .retries = "5xx and 429, by default 3 times, every 20 s; not after other 4xx",
      .setup = "Subscribe the URL of this source to the topic, protocol HTTPS, without raw message "
-              "delivery; the subscription is confirmed by itself.",
+              "delivery; the subscription is confirmed by itself. SNS signs no MessageAttributes: "
+              "do not trust them.",
      .body = TEXT("{\"Type\":\"Notification\",\"MessageId\":\"00000000-0000-4000-8000-"
                   "000000000001\",\"TopicArn\":\"arn:aws:sns:us-east-1:123456789012:sample\","
                   "\"Subject\":\"A sample\",\"Message\":\"A sample "

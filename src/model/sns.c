@@ -53,6 +53,48 @@ static size_t find_text(yyjson_val *object, struct str name, struct str *out)
     return found;
 }
 
+/* Readers of JSON that do not mind the case of a name (Go's takes even U+017F for an s, and U+212A
+ * for a k) would take either of two for the one that is signed. */
+static bool is_read_as(struct str key, struct str name)
+{
+    const struct str long_s = STR("\xc5\xbf"), kelvin = STR("\xe2\x84\xaa");
+    bool same = true;
+    for (size_t i = 0; i < name.len && same; i++) {
+        char c = (char)(name.at[i] | 0x20); /* names have letters only */
+        struct str as = c == 's' && str_starts(key, long_s)   ? long_s
+                        : c == 'k' && str_starts(key, kelvin) ? kelvin
+                                                              : str_head(key, 1);
+        same = as.len > 1 || (as.len == 1 && (as.at[0] | 0x20) == c);
+        key = str_from(key, as.len);
+    }
+    return same && key.len == 0;
+}
+
+static bool is_twin(struct str key)
+{
+    static const struct str more[] = {
+        {"Signature", 9}, {"SignatureVersion", 16}, {"SigningCertURL", 14}};
+    for (size_t i = 0; i < X509_FIELDS + sizeof more / sizeof *more; i++) {
+        struct str name = i < X509_FIELDS ? names[i] : more[i - X509_FIELDS];
+        if (is_read_as(key, name) && !str_eq(key, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *refuse_twins(yyjson_val *object)
+{
+    yyjson_val *key;
+    yyjson_obj_iter it = yyjson_obj_iter_with(object);
+    while ((key = yyjson_obj_iter_next(&it)) != NULL) {
+        if (is_twin((struct str){yyjson_get_str(key), yyjson_get_len(key)})) {
+            return "a name is one of SNS but for its case: another reader may take it for that";
+        }
+    }
+    return NULL;
+}
+
 static bool is_one_line(struct str s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -115,7 +157,10 @@ const char *sns_read(struct sns_message *m, struct str body)
     if (!yyjson_is_obj(root)) {
         return "the body is no JSON object, as each message of SNS is: leave raw delivery off";
     }
-    const char *why = read_fields(m, root);
+    const char *why = refuse_twins(root);
+    if (why == NULL) {
+        why = read_fields(m, root);
+    }
     if (why == NULL) {
         why = read_kind(m);
     }
@@ -144,30 +189,56 @@ void sns_put_signed(const struct sns_message *m, struct buf *out)
     }
 }
 
-static bool is_region(struct str s)
+/* ---- topics ---- */
+
+#define DIGITS "0123456789"
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+static bool is_made_of(struct str s, struct str letters, size_t least, size_t most)
 {
     for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) {
+        if (!str_has(letters, s.at[i])) {
             return false;
         }
     }
-    return s.len >= 3 && s.len <= 32;
+    return s.len >= least && s.len <= most;
 }
 
-/* arn:aws:sns:us-east-1:123456789012:name */
-bool sns_host(struct str topic_arn, struct buf *out)
+enum { ARN, PARTITION, SERVICE, REGION, ACCOUNT, NAME, ARN_PARTS };
+
+/* arn:aws:sns:us-east-1:123456789012:name, whose name may have ".fifo" behind it:
+ * https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html */
+static bool cut_arn(struct str arn, struct str part[ARN_PARTS])
 {
-    struct str part[6];
-    for (size_t i = 0; i < 5; i++) {
-        if (!str_cut(topic_arn, ':', &part[i], &topic_arn)) {
+    for (size_t i = 0; i < NAME; i++) {
+        if (!str_cut(arn, ':', &part[i], &arn)) {
             return false;
         }
     }
-    part[5] = topic_arn;
-    bool china = str_eq(part[1], STR("aws-cn"));
-    bool known = china || str_eq(part[1], STR("aws")) || str_eq(part[1], STR("aws-us-gov"));
-    return str_eq(part[0], STR("arn")) && known && str_eq(part[2], STR("sns")) &&
-           is_region(part[3]) && part[4].len > 0 && part[5].len > 0 && !str_has(part[5], ':') &&
-           buf_printf(out, "sns.%.*s.amazonaws.com%s", STR_ARG(part[3]), china ? ".cn" : "");
+    part[NAME] = arn;
+    return str_eq(part[ARN], STR("arn")) && is_made_of(part[PARTITION], STR(LOWER "-"), 1, 32) &&
+           str_eq(part[SERVICE], STR("sns")) &&
+           is_made_of(part[REGION], STR(LOWER DIGITS "-"), 3, 32) &&
+           is_made_of(part[ACCOUNT], STR(DIGITS), 12, 12) &&
+           is_made_of(part[NAME], STR(LOWER UPPER DIGITS "-_."), 1, 256);
+}
+
+bool sns_is_topic(struct str arn)
+{
+    struct str part[ARN_PARTS];
+    return cut_arn(arn, part);
+}
+
+bool sns_host(struct str topic_arn, struct buf *out)
+{
+    struct str part[ARN_PARTS];
+    if (!cut_arn(topic_arn, part)) {
+        return false;
+    }
+    bool china = str_eq(part[PARTITION], STR("aws-cn"));
+    bool known =
+        china || str_eq(part[PARTITION], STR("aws")) || str_eq(part[PARTITION], STR("aws-us-gov"));
+    return known &&
+           buf_printf(out, "sns.%.*s.amazonaws.com%s", STR_ARG(part[REGION]), china ? ".cn" : "");
 }

@@ -51,8 +51,8 @@ const char *verify_key_read(const struct verify *v, struct str name, struct str 
     if (s->r.kind != VERIFY_X509) {
         return jwks_read_one(&out->key, document, name, verify_algorithm(s));
     }
-    struct certificate c;
-    const char *why = certificate_read(&c, document, s->r.x509.names, trusted);
+    struct certificate c = {.key = NULL};
+    const char *why = verify_x509_read(&s->r, name, document, trusted, &c);
     *out = (struct verify_key_read){c.key, c.from_s, c.until_s};
     return why;
 }

@@ -2,6 +2,7 @@
  * where it was read: of a URL that is not of the provider's own hosts nothing is. */
 #include "model/verify_parts.h"
 
+#include "base/certificate.h"
 #include "base/crc32.h"
 #include "base/log.h"
 
@@ -64,14 +65,53 @@ static const char *find_place(const struct verify_recipe *r, struct str url, str
                : "it names a URL that is no such place of its provider's";
 }
 
+static bool is_word(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-')) {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
+/* Below its path: so nothing else of that host's is asked for. */
+static bool is_certificate(const struct x509_rules *r, struct str below)
+{
+    return str_ends(below, r->end) && below.len > r->end.len &&
+           (str_ends(r->path, STR("/")) || is_word(str_head(below, below.len - r->end.len)));
+}
+
 const char *verify_x509_place(const struct verify_recipe *r, struct str url,
                               struct verify_place *out)
 {
     const char *why = url.len > X509_URL ? "the URL of its certificate is too long"
                                          : find_place(r, url, r->x509.path, out);
-    return why != NULL || !r->x509.sns || str_ends(url, STR(".pem"))
+    return why != NULL || is_certificate(&r->x509, str_from(out->target, r->x509.path.len))
                ? why
                : "it names a URL that is no such place of its provider's";
+}
+
+const char *verify_x509_read(const struct verify_recipe *r, struct str url, struct str document,
+                             struct x509_store_st *trusted, struct certificate *out)
+{
+    struct str names[X509_NAMES + 1] = {{NULL, 0}}, port;
+    struct verify_place at;
+    const char *why = verify_x509_place(r, url, &at);
+    if (why != NULL) {
+        return why;
+    }
+    size_t n = 0;
+    for (; n < X509_NAMES && r->x509.names[n].len > 0; n++) {
+        names[n] = r->x509.names[n];
+    }
+    ENSURE(n < X509_NAMES);
+    if (r->x509.names_host) {
+        (void)str_cut(r->key_hosts[at.host], ':', &names[n], &port);
+    }
+    return certificate_read(out, document, names, trusted);
 }
 
 const char *verify_confirm_at(const struct verify_recipe *r, struct str url,
@@ -230,7 +270,7 @@ enum verify_control verify_x509_control(const struct verify *v, const struct ver
     return control;
 }
 
-/* A CRC-32 does not tell bodies apart: of those that have no more the body itself counts, too. */
+/* Of PayPal the transmission: who makes another body of the same CRC-32 has made no other event. */
 void verify_x509_signed(const struct verify *v, const struct verify_input *in,
                         unsigned char out[CRYPT_DIGEST_MAX])
 {
@@ -240,8 +280,7 @@ void verify_x509_signed(const struct verify *v, const struct verify_input *in,
     if (claim_read(&c, v, in) == NULL) {
         put_signed(&c, v, in, STR_NONE, &text);
     }
-    const struct str both[] = {buf_str(&text), in->body};
-    crypt_digest(CRYPT_SHA256, both, v->r.x509.sns ? 1 : 2, out);
+    crypt_digest(CRYPT_SHA256, &(struct str){text.at, text.len}, 1, out);
     buf_done(&text);
     sns_done(&c.sns);
 }

@@ -29,7 +29,6 @@ static void on_call(struct httpc_call *call, const struct httpc_result *r)
                : r->status != 200 ? "the answer is not 200; redirects are not followed"
                                   : NULL,
         .cancelled = r->reason == HTTPC_CANCELLED,
-        .away = r->reason != NULL || r->status >= 500 || r->status == 429,
         .status = r->status,
         .body = buf_str(&f->answer),
         .fields = r->fields,

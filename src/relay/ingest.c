@@ -611,6 +611,9 @@ static void confirm(struct worker *w, struct httpd_request *r, const struct conf
     case CONFIRM_AWAY:
         refuse(w, r, source, "unconfirmed", "its provider could not be told, or has refused");
         break;
+    case CONFIRM_BUSY:
+        refuse(w, r, source, "unconfirmed", "another is being confirmed; try again");
+        break;
     }
 }
 
@@ -625,8 +628,9 @@ static bool is_word(struct worker *w, struct httpd_request *r, const struct conf
     if (control == VERIFY_CONFIRM) {
         confirm(w, r, source, buf_str(&url), waited);
     } else if (control == VERIFY_FAREWELL) {
-        log_line(LOG_WARN, "its provider says that the subscription has ended", "source", "%.*s",
-                 STR_ARG(source->name), NULL);
+        struct address_bytes client = client_of(w->conf, r);
+        refusal_log(&w->farewells, 1, LOG_WARN, "its provider says that the subscription has ended",
+                    source->name, &client, "unsubscribed", NULL);
         answer_word(w, r, source);
     }
     buf_done(&url);

@@ -44,7 +44,9 @@ struct keyring { /* of one source */
     struct httpc_origin *origins[VERIFY_HOSTS];
     struct jwks *keys; /* by name */
     struct slot slots[SLOTS];
-    int64_t paid_until_ms; /* boot clock: what was asked for is paid for by then */
+    /* Boot clock: what was asked for is paid for by then; of names, which anybody can make up, and
+     * of confirmations, which are signed. */
+    int64_t names_paid_ms, confirms_paid_ms;
     struct fetch confirm;
     char confirm_url[CONFIRM_URL];
     size_t confirm_len;
@@ -134,13 +136,14 @@ static const char *take(struct slot *t, struct str document)
     return NULL;
 }
 
-/* Is it the configuration that is wrong, and not the name?
- * https://plaid.com/docs/errors/invalid-input */
-static bool is_of_client(const struct slot *t, const struct fetch_result *r)
+/* Does its host say that there is no such key? Whatever else is wrong may be right at another time:
+ * the provider is told to try again. https://plaid.com/docs/errors/invalid-input */
+static bool is_absent(const struct slot *t, const struct fetch_result *r)
 {
-    const struct str word = STR("INVALID_API_KEYS");
-    return t->at.posts && r->why != NULL && r->body.len > 0 &&
-           memmem(r->body.at, r->body.len, word.at, word.len) != NULL;
+    const struct str word = STR("INVALID_WEBHOOK_VERIFICATION_KEY_ID");
+    return r->status == 404 || r->status == 410 ||
+           (t->at.posts && r->status == 400 && r->body.len > 0 &&
+            memmem(r->body.at, r->body.len, word.at, word.len) != NULL);
 }
 
 static void say_failed(const struct slot *t, const char *why, int status)
@@ -160,9 +163,10 @@ static void on_read(struct fetch *f, const struct fetch_result *r)
     if (why == NULL) {
         return;
     }
-    t->away = r->away || is_of_client(t, r);
+    bool expired = why == JWKS_EXPIRED;
+    t->away = !expired && !is_absent(t, r);
     t->failed_ms = boot_ms();
-    if (t->good && r->why == NULL) { /* it is there, and no key any more */
+    if (t->good && expired) {
         drop_key(t, false);
     }
     if (!r->cancelled) {
@@ -264,14 +268,13 @@ const struct jwks *keyring_keys(struct worker *w, const struct conf_source *s)
     return h == NULL ? NULL : h->keys;
 }
 
-/* Whatever it is that outsiders can have asked for. */
-static bool may_ask(struct keyring *h, int64_t now_ms)
+static bool may_ask(int64_t *paid_until_ms, int64_t now_ms)
 {
-    int64_t paid_ms = h->paid_until_ms > now_ms ? h->paid_until_ms : now_ms;
+    int64_t paid_ms = *paid_until_ms > now_ms ? *paid_until_ms : now_ms;
     if (paid_ms - now_ms > (ASK_AT_ONCE - 1) * ASK_EVERY_MS) {
         return false;
     }
-    h->paid_until_ms = paid_ms + ASK_EVERY_MS;
+    *paid_until_ms = paid_ms + ASK_EVERY_MS;
     return true;
 }
 
@@ -321,7 +324,7 @@ static struct slot *look_for(struct keyring *h, struct str name)
         return t;
     }
     t = t != NULL ? t : free_slot(h);
-    if (t == NULL || !may_ask(h, now_ms)) {
+    if (t == NULL || !may_ask(&h->names_paid_ms, now_ms)) {
         return NULL;
     }
     name_slot(t, name);
@@ -381,7 +384,7 @@ enum keyring_confirm keyring_confirm(struct worker *w, const struct conf_source 
     if (is_asked_for(h, url) && !h->confirm.running && h->confirmed) {
         return CONFIRM_DONE;
     }
-    if (!again && !w->draining && !h->confirm.running && may_ask(h, boot_ms())) {
+    if (!again && !w->draining && !h->confirm.running && may_ask(&h->confirms_paid_ms, boot_ms())) {
         memcpy(h->confirm_url, url.at, url.len);
         h->confirm_len = url.len;
         h->confirmed = false;
@@ -397,5 +400,5 @@ enum keyring_confirm keyring_confirm(struct worker *w, const struct conf_source 
         *asking = &h->confirm;
         return CONFIRM_WAIT;
     }
-    return CONFIRM_AWAY;
+    return again && is_asked_for(h, url) && !h->confirm.running ? CONFIRM_AWAY : CONFIRM_BUSY;
 }

@@ -3,6 +3,8 @@
 
 #include "forge.h"
 
+#include <openssl/ui.h>
+
 #define DAYS (24 * 3600)
 
 static struct forged ca, stranger;
@@ -138,6 +140,38 @@ static void what_is_no_certificate_is_none(void **state)
     assert_null(c.key);
 }
 
+static unsigned asked;
+
+static int on_asked(UI *ui)
+{
+    (void)ui;
+    asked++;
+    return 0;
+}
+
+/* "Proc-Type: 4,ENCRYPTED" (RFC 1421), before whatever is there. */
+static void nobody_is_asked_for_a_passphrase(void **state)
+{
+    (void)state;
+    struct certificate c;
+    char pem[FORGE_PEM] = "", locked[FORGE_PEM + 128];
+    const char *line = "-----BEGIN CERTIFICATE-----\n";
+    forge_pem(&ca, pem);
+    assert_memory_equal(pem, line, strlen(line));
+    snprintf(locked, sizeof locked,
+             "%sProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF"
+             "\n\n%s",
+             line, pem + strlen(line));
+    UI_METHOD *method = UI_create_method("nobody");
+    UI_method_set_opener(method, on_asked);
+    UI_set_default_method(method);
+    const char *why = read_one(locked, &c);
+    UI_set_default_method(NULL);
+    UI_destroy_method(method);
+    assert_string_equal(why, "it is no certificate in PEM");
+    assert_int_equal(asked, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +180,7 @@ int main(void)
         cmocka_unit_test(leads_to_somebody_who_is_trusted_or_is_alone),
         cmocka_unit_test(has_a_key_of_rsa_that_is_long_enough),
         cmocka_unit_test(what_is_no_certificate_is_none),
+        cmocka_unit_test(nobody_is_asked_for_a_passphrase),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

@@ -387,6 +387,9 @@ static void warns_of_what_is_not_wrong(void **state)
                "      = help: chmod o-r the file, or write ${NAME} or ${file:/path}\n");
     conf_warns("sources: {s: {verify: stripe, secrets: ['${A}', abc], keep_unrouted: true}}",
                "written out");
+    conf_warns("sources: {s: {verify: {type: plaid, client_id: i, client_secret: abc},"
+               " keep_unrouted: true}}",
+               "client_id: i, client_secret: ***}");
     conf_warns("sources: {s: {verify: stripe, secret: '${A}', keep_unrouted: true}}", NULL);
     conf_room_env.others_can_read = false;
     conf_warns("sources: {s: {verify: stripe, secret: abc, keep_unrouted: true}}", NULL);
@@ -428,8 +431,8 @@ static void prints_what_it_reads_back(void **state)
         "  w: {verify: {type: jwt, algorithm: ES256, token_in_body: true, jwks_url: "
         "'https://X.example/k?a=1', max_age: 5m}}\n"
         "  x: {verify: {type: google-pubsub, audience: us, email: a@b}}\n"
-        "  y: {verify: {type: aws-sns, topic_arn: ['arn:aws:sns:us-east-1:1:a', "
-        "'arn:aws:sns:us-east-1:1:b', 'arn:aws-cn:sns:cn-north-1:1:c']}}\n"
+        "  y: {verify: {type: aws-sns, topic_arn: ['arn:aws:sns:us-east-1:123456789012:a', "
+        "'arn:aws:sns:us-east-1:123456789012:b', 'arn:aws-cn:sns:cn-north-1:123456789012:c']}}\n"
         "  z: {verify: {type: paypal, webhook_id: 8PT, key_hosts: ['x.example:8443']}}\n"
         "  p: {verify: {type: plaid, client_id: id1, client_secret: hidden}}\n"
         "destinations:\n"
@@ -472,7 +475,7 @@ static void prints_what_it_reads_back(void **state)
     room_holds(buf_str(&first), "max_age: 5m\n");
     room_holds(buf_str(&first), "jwks_url: \"https://X.example/k?a=1\"\n");
     room_holds(buf_str(&first), "type: google-pubsub\n      audience: us\n      email: a@b\n");
-    room_holds(buf_str(&first), "topic_arn: [arn:aws:sns:us-east-1:1:a, ");
+    room_holds(buf_str(&first), "topic_arn: [arn:aws:sns:us-east-1:123456789012:a, ");
     room_holds(buf_str(&first), "type: paypal\n");
     room_holds(buf_str(&first), "webhook_id: [8PT]\n      key_hosts: [x.example:8443]\n");
     room_holds(buf_str(&first), "client_id: id1\n      client_secret: \"***\"\n");

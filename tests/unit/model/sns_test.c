@@ -42,7 +42,9 @@ static void fields_are_signed_by_name(void **state)
     (void)state;
     good("{" PLAIN SIGNED "}", SNS_NOTIFICATION,
          "Message\na\nb\nMessageId\n1\nTimestamp\nt\nTopicArn\narn\nType\nNotification\n");
-    good("{\"Subject\":\"\\u00e9\",\"More\":{}," PLAIN SIGNED "}", SNS_NOTIFICATION,
+    good("{\"Subject\":\"\\u00e9\",\"More\":{},\"Messages\":1,\"Messag\":2,\"typ\":3," PLAIN SIGNED
+         "}",
+         SNS_NOTIFICATION,
          "Message\na\nb\nMessageId\n1\nSubject\n\xc3\xa9\nTimestamp\nt\nTopicArn\narn\nType\n"
          "Notification\n");
     good("{" CONFIRM SIGNED "}", SNS_SUBSCRIPTION,
@@ -82,6 +84,21 @@ static void nothing_can_be_read_in_two_ways(void **state)
     bad("{" PLAIN SIGNED ",\"Message\":\"a\\nb\"}", twice);
     bad("{" PLAIN SIGNED ",\"Subject\":\"a\",\"Subject\":\"b\"}", twice);
     bad("{" PLAIN SIGNED ",\"\\u0054ype\":\"Notification\"}", twice);
+    static const char *const twins[] = {"message",        "MESSAGE",
+                                        "messageId",      "subject",
+                                        "subscribeUrl",   "timestamp",
+                                        "token",          "To\\u212aen",
+                                        "topicarn",       "type",
+                                        "signature",      "Signatureversion",
+                                        "SigningCertUrl", "Me\\u017f\\u017fage",
+                                        "Me\xc5\xbfsage"};
+    for (size_t i = 0; i < sizeof twins / sizeof *twins; i++) {
+        char json[512];
+        snprintf(json, sizeof json, "{" PLAIN SIGNED ",\"%s\":\"forged\"}", twins[i]);
+        bad(json, "but for its case");
+        snprintf(json, sizeof json, "{\"%s\":{}," PLAIN SIGNED "}", twins[i]);
+        bad(json, "but for its case");
+    }
     bad("{" PLAIN SIGNED ",\"Signature\":\"AA\"}", "there twice");
     bad("{" PLAIN SIGNED ",\"SigningCertURL\":\"u\"}", "there twice");
     bad("{" PLAIN SIGNED ",\"Subject\":null}", line);
@@ -113,36 +130,44 @@ static void a_topic_has_its_host(void **state)
     (void)state;
     static const char *const good_ones[][2] = {
         {"arn:aws:sns:us-east-1:123456789012:a", "sns.us-east-1.amazonaws.com"},
-        {"arn:aws-us-gov:sns:us-gov-west-1:1:a.fifo", "sns.us-gov-west-1.amazonaws.com"},
-        {"arn:aws-cn:sns:cn-north-1:1:a", "sns.cn-north-1.amazonaws.com.cn"},
+        {"arn:aws-us-gov:sns:us-gov-west-1:123456789012:a-_B9.fifo",
+         "sns.us-gov-west-1.amazonaws.com"},
+        {"arn:aws-cn:sns:cn-north-1:123456789012:a", "sns.cn-north-1.amazonaws.com.cn"},
     };
     static const char *const none[] = {
         "",
         "a",
-        "arn:aws:sns:us-east-1:1",
-        "arn:aws:sns:us-east-1:1:",
+        "arn:aws:sns:us-east-1:123456789012",
+        "arn:aws:sns:us-east-1:123456789012:",
         "arn:aws:sns:us-east-1::a",
-        "arn:aws:sns:us-east-1:1:a:b",
-        "arn:aws:sqs:us-east-1:1:a",
-        "arn:aws:sns::1:a",
-        "arn:aws:sns:us.evil.example/:1:a",
-        "arn:aws:sns:US-EAST-1:1:a",
-        "arn:aws:sns:eu:1:a",
-        "arn:awsx:sns:us-east-1:1:a",
-        "ARN:aws:sns:us-east-1:1:a",
+        "arn:aws:sns:us-east-1:123456789012:a:b",
+        "arn:aws:sns:us-east-1:123456789012:*",
+        "arn:aws:sns:us-east-1:123456789012:x y",
+        "arn:aws:sns:us-east-1:123:a",
+        "arn:aws:sns:us-east-1:1234567890123:a",
+        "arn:aws:sns:us-east-1:12345678901x:a",
+        "arn:aws:sqs:us-east-1:123456789012:a",
+        "arn:aws:sns::123456789012:a",
+        "arn:aws:sns:us.evil.example/:123456789012:a",
+        "arn:aws:sns:US-EAST-1:123456789012:a",
+        "arn:aws:sns:eu:123456789012:a",
+        "ARN:aws:sns:us-east-1:123456789012:a",
     };
     struct buf out;
     buf_init(&out, 128);
     for (size_t i = 0; i < sizeof good_ones / sizeof *good_ones; i++) {
         buf_clear(&out);
+        assert_true(sns_is_topic(str_of(good_ones[i][0])));
         assert_true(sns_host(str_of(good_ones[i][0]), &out));
         room_text(buf_str(&out), good_ones[i][1], good_ones[i][0]);
     }
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        if (sns_host(str_of(none[i]), &out)) {
+        if (sns_is_topic(str_of(none[i])) || sns_host(str_of(none[i]), &out)) {
             fail_msg("taken: %s", none[i]);
         }
     }
+    const struct str other = STR("arn:awsx:sns:us-east-1:123456789012:a");
+    assert_true(sns_is_topic(other) && !sns_host(other, &out));
     buf_done(&out);
 }
 

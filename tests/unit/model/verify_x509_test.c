@@ -159,12 +159,13 @@ static void reads_from_its_provider_only(void **state)
 {
     (void)state;
     static const char *const good[] = {"https://a.example/p/x", "https://a.example/p/x-1_2.pem",
-                                       "https://a.example/p/", "https://b.example:8443/p/x"};
+                                       "https://a.example/p/Y.z", "https://b.example:8443/p/x"};
     static const char *const bad[] = {
         "",
         "a.example/p/x",
         "http://a.example/p/x",
         "https://a.example",
+        "https://a.example/p/",
         "https://a.example/q/x",
         "https://a.example/P/x",
         "https://a.example:444/p/x",
@@ -225,6 +226,77 @@ static void reads_from_its_provider_only(void **state)
     verify_free(v);
 }
 
+/* Nothing else of their hosts is asked for, whoever names it. */
+static void certificates_have_names_of_their_own(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "https://sns.us-west-2.amazonaws.com/one.pem",
+        "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-.pem",
+        "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-7506a1e3",
+        "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-7506a1e3.pem.pem",
+        "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-7506/a1e3.pem",
+        "https://sns.us-west-2.amazonaws.com/x/SimpleNotificationService-7506a1e3.pem",
+        "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-7506a1_3.pem",
+        "https://api.paypal.com/v1/notifications/certs/CERT-",
+        "https://api.paypal.com/v1/notifications/certs/360caa42",
+        "https://api.paypal.com/v1/notifications/certs/CERT-360caa42/x",
+        "https://api.paypal.com/v1/notifications/certs/CERT-360caa42.pem",
+    };
+    struct verify_place at;
+    struct verify *sns = sns_for(AWS_TOPIC), *paypal;
+    struct verify_recipe r = *verify_preset(STR("paypal"));
+    r.x509.parties[0] = STR("WH1");
+    assert_null(verify_new(&paypal, &r, NULL, 0, NULL));
+    assert_null(verify_key_place(sns, STR(AWS_URL), &at));
+    assert_null(verify_key_place(paypal,
+                                 STR("https://api.sandbox.paypal.com/v1/notifications/certs/"
+                                     "CERT-360caa42-fca2a594-a5cafa77"),
+                                 &at));
+    assert_int_equal(at.host, 1);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (verify_key_place(i < 7 ? sns : paypal, str_of(bad[i]), &at) == NULL) {
+            fail_msg("taken: %s", bad[i]);
+        }
+    }
+    verify_free(sns);
+    verify_free(paypal);
+}
+
+/* Of another cloud only: AWS has names for what signs its messages. */
+static void a_host_that_is_configured_may_be_the_name(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"DNS:a.example", "DNS:b.example", "DNS:x.a.example",
+                                        "DNS:sns.amazonaws.com"};
+    struct verify_recipe r = *verify_preset(STR("aws-sns"));
+    struct verify_key_read read;
+    X509_STORE *trusted = X509_STORE_new();
+    struct forged ca = forge("ca", NULL, -60, 3600, NULL, forge_rsa(2048));
+    assert_int_equal(X509_STORE_add_cert(trusted, ca.x), 1);
+    r.x509.parties[0] = STR(AWS_TOPIC);
+    r.x509.path = STR("/");
+    r.key_hosts[0] = STR("a.example:8443");
+    r.key_hosts[1] = STR("b.example");
+    for (size_t i = 0; i < 8; i++) {
+        char pem[FORGE_PEM] = "";
+        struct verify *v;
+        assert_int_equal(EVP_PKEY_up_ref(ca.key), 1);
+        struct forged f = forge("x", names[i % 4], -60, 3600, &ca, ca.key);
+        r.x509.names_host = i < 4;
+        assert_null(verify_new(&v, &r, NULL, 0, NULL));
+        const char *why = verify_key_read(v, STR("https://a.example:8443/one.pem"),
+                                          str_of(forge_pem(&f, pem)), trusted, &read);
+        assert_int_equal(why == NULL, i == 0 || i % 4 == 3);
+        assert_int_equal(read.key != NULL, why == NULL);
+        crypt_public_free(read.key);
+        forge_free(&f);
+        verify_free(v);
+    }
+    forge_free(&ca);
+    X509_STORE_free(trusted);
+}
+
 /* Beside another scheme: its keys are still found, and only what SNS has signed is its word. */
 static void may_stand_in_a_group(void **state)
 {
@@ -265,6 +337,7 @@ static void may_stand_in_a_group(void **state)
 
 #define PAYPAL_URL "https://api.paypal.com/v1/notifications/certs/CERT-1"
 #define PAYPAL_BODY "{\"id\":\"WH-1\"}"
+#define PAYPAL_TWIN "{\"id\":\"WH-2\",\"n\":\"gh2cp6\"}" /* of the same CRC-32 */
 
 struct paypal {
     struct verify *v;
@@ -352,7 +425,7 @@ static void each_header_of_paypal_counts_once(void **state)
     paypal_close(&p);
 }
 
-/* What dedupe takes for the same: a CRC-32 does not tell bodies apart. */
+/* What dedupe takes for the same: one transmission, though a CRC-32 does not tell bodies apart. */
 static void a_replay_is_known_by_all_that_is_signed(void **state)
 {
     (void)state;
@@ -365,7 +438,15 @@ static void a_replay_is_known_by_all_that_is_signed(void **state)
     in.target = STR("/other");
     verify_signed_digest(p.v, &proof, &in, again);
     assert_memory_equal(first, again, 32);
+    in.body = STR(PAYPAL_TWIN);
+    assert_null(check(p.v, PAYPAL_TWIN, &p.fields, p.keys).reason); /* as far as PayPal signs */
+    verify_signed_digest(p.v, &proof, &in, again);
+    assert_memory_equal(first, again, 32);
     in.body = STR("{}");
+    verify_signed_digest(p.v, &proof, &in, again);
+    assert_memory_not_equal(first, again, 32);
+    in.body = STR(PAYPAL_BODY);
+    p.fields.v[0].value = STR("70cd");
     verify_signed_digest(p.v, &proof, &in, again);
     assert_memory_not_equal(first, again, 32);
     paypal_close(&p);
@@ -452,6 +533,8 @@ int main(void)
         cmocka_unit_test(only_its_topic_may_send),
         cmocka_unit_test(names_the_certificate_and_the_url),
         cmocka_unit_test(reads_from_its_provider_only),
+        cmocka_unit_test(certificates_have_names_of_their_own),
+        cmocka_unit_test(a_host_that_is_configured_may_be_the_name),
         cmocka_unit_test(may_stand_in_a_group),
         cmocka_unit_test(takes_what_paypal_signs),
         cmocka_unit_test(each_header_of_paypal_counts_once),

@@ -3,8 +3,9 @@
  * protocol is and why: ENGINE in the design, tests/model for the proof.
  *
  * Keys of journal J, all with the hash tag {J}: owner, journal (stream), settled (hash), event:<n>
- * (hash: its head `e`, its body `b`, and a record `d:<destination>` for each), due:<destination> and dead:<destination> (sorted
- * sets), lanes (set of their names), requests (list), moved (hash), proof (for a second). */
+ * (hash: its head `e`, its body `b`, and a record `d:<destination>` for each), due:<destination>
+ * and dead:<destination> (sorted sets), lanes (set of their names), requests (list), moved (hash),
+ * proof (for a second). */
 #ifndef RELAY_JOURNAL_H
 #define RELAY_JOURNAL_H
 

@@ -54,8 +54,7 @@ bool str_istarts(struct str s, struct str prefix)
 
 bool str_ends(struct str s, struct str suffix)
 {
-    return s.len >= suffix.len &&
-           str_eq((struct str){s.at + s.len - suffix.len, suffix.len}, suffix);
+    return s.len >= suffix.len && str_eq(str_from(s, s.len - suffix.len), suffix);
 }
 
 bool str_has(struct str s, char c)

@@ -20,6 +20,7 @@ static void cuts_trims_and_compares(void **state)
     assert_true(str_ieq(STR("Content-TYPE"), STR("content-type")));
     assert_false(str_ieq(STR("a"), STR("ab")));
     assert_true(str_starts(STR("abc"), STR("ab")) && str_ends(STR("abc"), STR("bc")));
+    assert_true(str_ends(STR_NONE, STR_NONE) && str_ends(STR("a"), STR_NONE)); /* UBSan looks on */
     assert_false(str_starts(STR("a"), STR("ab")));
     assert_true(str_istarts(STR("ABC"), STR("ab")));
     struct str lines = STR("# Server\r\nredis_version:7.0.15\r\nos:Linux: 6\nlast:");

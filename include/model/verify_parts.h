@@ -65,6 +65,7 @@ struct verify_claim {
     const char *trouble; /* why it cannot be genuine, or NULL */
 };
 
+struct verify_verdict verify_bad(const char *detail); /* VERIFY_BAD_SIGNATURE, by no secret */
 /* Reads it, and NULL, or why it is not even worth a digest. */
 const char *verify_claim_read(struct verify_claim *c, const struct verify *v,
                               const struct verify_input *in);

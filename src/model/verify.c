@@ -589,7 +589,7 @@ struct verify_verdict verify_scheme_check(const struct verify *v, const struct v
         detail = "the body is no JSON object, as each event of its provider is";
     }
     if (detail != NULL) {
-        return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
+        return verify_bad(detail);
     }
     struct buf built;
     struct verify_values values;
@@ -598,7 +598,7 @@ struct verify_verdict verify_scheme_check(const struct verify *v, const struct v
     buf_done(&built);
     if (matched < 0) {
         detail = detail == NULL ? "no secret made this signature" : detail;
-        return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
+        return verify_bad(detail);
     }
     struct verify_verdict verdict = verify_claim_age(&c, v, in, now_s);
     verdict.secret = verdict.reason == NULL ? matched : -1;

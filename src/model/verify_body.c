@@ -11,11 +11,6 @@
 
 /* ---- in the body ---- */
 
-static struct verify_verdict bad(const char *detail)
-{
-    return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
-}
-
 /* NULL, or why what is signed here could be read, or cut into its parts, in another way, too. */
 static const char *check_parts(const struct verify *v, struct yyjson_val *from)
 {
@@ -49,7 +44,7 @@ static struct verify_verdict match_one(const struct verify *v, const struct veri
     char digits[24];
     const char *why = check_parts(v, from);
     if (why != NULL) {
-        return bad(why);
+        return verify_bad(why);
     }
     struct str text = pick_value(pick_once(from, v->r.sig_pointer), digits);
     if (v->r.kind == VERIFY_TOKEN) {
@@ -58,7 +53,7 @@ static struct verify_verdict match_one(const struct verify *v, const struct veri
         verify_claim_signature(&c, &v->r, text);
     }
     int matched = verify_match(v, &c, &values);
-    return matched < 0 ? bad("no secret made the signature in the body")
+    return matched < 0 ? verify_bad("no secret made the signature in the body")
                        : (struct verify_verdict){NULL, NULL, matched};
 }
 
@@ -66,7 +61,7 @@ static struct verify_verdict match_one(const struct verify *v, const struct veri
 static struct verify_verdict match_each(const struct verify *v, const struct verify_input *in,
                                         struct yyjson_val *list)
 {
-    struct verify_verdict first = bad("no secret made the signature in the body");
+    struct verify_verdict first = verify_bad("no secret made the signature in the body");
     size_t n = pick_count(list);
     for (size_t i = 0; i < n; i++) {
         struct verify_verdict one = match_one(v, in, pick_item(list, i));
@@ -128,7 +123,7 @@ struct verify_verdict verify_body_check(const struct verify *v, const struct ver
 {
     struct pick_body *body = open_json(v, in);
     if (body == NULL) {
-        return bad("the body, where its signature would be, is no JSON");
+        return verify_bad("the body, where its signature would be, is no JSON");
     }
     struct yyjson_val *root = pick_root(body);
     struct verify_verdict verdict =

@@ -150,6 +150,11 @@ static const char *read_time(struct verify_claim *c, const struct verify_recipe 
                : "the timestamp is not of the expected form";
 }
 
+struct verify_verdict verify_bad(const char *detail)
+{
+    return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
+}
+
 struct verify_verdict verify_claim_age(struct verify_claim *c, const struct verify *v,
                                        const struct verify_input *in, int64_t now_s)
 {
@@ -162,7 +167,7 @@ struct verify_verdict verify_claim_age(struct verify_claim *c, const struct veri
     }
     const char *why = read_time(c, r);
     if (why != NULL) {
-        return (struct verify_verdict){VERIFY_BAD_SIGNATURE, why, -1};
+        return verify_bad(why);
     }
     why = check_age(r, c->ts_ms, now_s);
     return (struct verify_verdict){why == NULL ? NULL : VERIFY_STALE_TIMESTAMP, why, -1};

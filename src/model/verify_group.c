@@ -301,7 +301,7 @@ static struct verify_verdict check_any(const struct verify *v, const struct veri
                                        const struct verify_input *in, const struct jwks *keys,
                                        int64_t now_s, struct verify_proof *proof)
 {
-    struct verify_verdict best = {VERIFY_BAD_SIGNATURE, "no scheme is there to take it", -1};
+    struct verify_verdict best = verify_bad("no scheme is there to take it");
     int most = -1;
     size_t first = 0;
     for (size_t i = 0; i < verify_scheme_count(v); i++) {

@@ -135,11 +135,6 @@ static bool made_by(const struct jwt *t, const struct verify_secret *s)
                              : jwt_is_by_secret(t, s->hmac[jwt_digest(t->algorithm)]);
 }
 
-static struct verify_verdict bad(const char *detail)
-{
-    return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
-}
-
 static struct verify_verdict check_claims(const struct verify_recipe *r, const struct jwt *t,
                                           const struct verify_input *in, int64_t now_s)
 {
@@ -163,12 +158,13 @@ static struct verify_verdict check_published(const struct verify *v, const struc
                                              int64_t now_s)
 {
     if (v->r.key_path.len > 0 && (t->kid.len == 0 || t->kid.len > JWKS_KID)) {
-        return bad("the token names no key, or one of a name that is too long");
+        return verify_bad("the token names no key, or one of a name that is too long");
     }
     const struct crypt_public *key = keys == NULL ? NULL : jwks_find(keys, t->kid);
-    return key == NULL          ? bad(VERIFY_UNKNOWN_KEY)
-           : !jwt_is_by(t, key) ? bad("the key that the token names did not make this signature")
-                                : check_claims(&v->r, t, in, now_s);
+    return key == NULL ? verify_bad(VERIFY_UNKNOWN_KEY)
+           : !jwt_is_by(t, key)
+               ? verify_bad("the key that the token names did not make this signature")
+               : check_claims(&v->r, t, in, now_s);
 }
 
 static struct verify_verdict check_token(const struct verify *v, const struct jwt *t,
@@ -180,7 +176,7 @@ static struct verify_verdict check_token(const struct verify *v, const struct jw
         matched = matches && matched < 0 ? (int)i : matched;
     }
     if (matched < 0) {
-        return bad("no secret made this signature");
+        return verify_bad("no secret made this signature");
     }
     struct verify_verdict verdict = check_claims(&v->r, t, in, now_s);
     verdict.secret = verdict.reason == NULL ? matched : -1;
@@ -194,10 +190,10 @@ struct verify_verdict verify_jwt_check(const struct verify *v, const struct veri
     struct jwt t;
     const char *why = find_token(&v->r, in, &text);
     if (why != NULL) {
-        return bad(why);
+        return verify_bad(why);
     }
     why = jwt_read(&t, text, v->r.jwt.algorithms);
-    struct verify_verdict verdict = why != NULL ? bad(why)
+    struct verify_verdict verdict = why != NULL ? verify_bad(why)
                                     : v->r.jwks ? check_published(v, &t, in, keys, now_s)
                                                 : check_token(v, &t, in, now_s);
     jwt_done(&t);

@@ -122,11 +122,6 @@ const char *verify_confirm_at(const struct verify_recipe *r, struct str url,
 
 /* ---- checking ---- */
 
-static struct verify_verdict bad(const char *detail)
-{
-    return (struct verify_verdict){VERIFY_BAD_SIGNATURE, detail, -1};
-}
-
 /* What a request says, whoever its sender is. */
 struct x509_claim {
     struct str url, signature;
@@ -234,11 +229,11 @@ struct verify_verdict verify_x509_check(const struct verify *v, const struct ver
     const char *why = claim_read(&c, v, in);
     const struct crypt_public *key = why != NULL || keys == NULL ? NULL : jwks_find(keys, c.url);
     struct verify_verdict verdict =
-        why != NULL   ? bad(why)
-        : key == NULL ? bad(VERIFY_UNKNOWN_CERTIFICATE)
+        why != NULL   ? verify_bad(why)
+        : key == NULL ? verify_bad(VERIFY_UNKNOWN_CERTIFICATE)
         : is_signed(v, &c, in, key)
             ? (struct verify_verdict){NULL, NULL, -1}
-            : bad("the certificate that it names did not make this signature");
+            : verify_bad("the certificate that it names did not make this signature");
     sns_done(&c.sns);
     return verdict;
 }

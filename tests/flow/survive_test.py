@@ -226,6 +226,24 @@ def an_entry_of_somebody_else_hides_no_event(flow):
     wait_for(lambda: {json.loads(r.body)["seq"] for r in a.requests[before:]} == set(range(40)), "all of them")
 
 
+def an_entry_whose_words_hold_blanks_is_nobodys(flow):
+    """In what is parked words are told apart by blanks: it would come back as another one."""
+    redis, a = flow.redis(), flow.sink(lambda r, before: {"hang": True})
+    p = flow.penstock({"a": a}, redis, workers=1)
+    for i in range(5):
+        assert p.stripe(b'{"seq":%d}' % i).status == 200
+    stream = redis.cli("KEYS", "*:journal")
+    top = int(redis.cli("XREVRANGE", stream, "+", "-", "COUNT", 1).split("-")[0])
+    for i, (source, line) in enumerate([("str ipe", "POST /"), ("stripe", "POST /a b"), ("stripe", "POST /a\nb: c")]):
+        assert redis.cli("XADD", stream, "%d-0" % (top + 1 + i), "id", "018bcfe5-6800-7000-8000-0100000000ff", "t", 1700000000000,
+                         "src", source, "to", "a", "m", line, "h", "", "b", '{"seq":"foreign"}')
+    p.kill()
+    before, a.answers = len(a.requests), lambda r, before: {}
+    p.start()
+    wait_for(lambda: p.text().count("an entry of the journal is unreadable; passed over") == 3, "them to be said")
+    wait_for(lambda: {json.loads(r.body)["seq"] for r in a.requests[before:]} == set(range(5)), "all of ours, and nothing else")
+
+
 def adopts_the_journal_of_a_node_that_died(flow):
     redis, a = flow.redis(), flow.sink()
     a.answers = lambda r, before: {"status": 503}

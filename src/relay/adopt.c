@@ -338,6 +338,13 @@ static struct history_mark *mark_at(struct journal *j, unsigned i)
     return &j->marks[(j->mark_first + i) % HISTORY_MARKS];
 }
 
+/* The last entry that is known to be there: what was appended behind it in vain is no history, and
+ * must not stand in its way. */
+static uint64_t last_n(const struct journal *j)
+{
+    return j->present_n < j->known_n ? j->present_n : j->known_n;
+}
+
 /* Once a second or so the live journal notes how far it is, so that history can be trimmed by age
  * and by bytes without reading it. */
 static void mark_history(struct journal *j, int64_t now)
@@ -359,14 +366,14 @@ static void mark_history(struct journal *j, int64_t now)
         j->mark_first = (j->mark_first + 1) % HISTORY_MARKS;
         j->mark_count--;
     }
-    *mark_at(j, j->mark_count++) = (struct history_mark){now, j->known_n, j->bytes};
+    *mark_at(j, j->mark_count++) = (struct history_mark){now, last_n(j), j->bytes};
 }
 
 /* Bytes of the entries below `n`: exact at a mark, in proportion between two. */
 static uint64_t bytes_below(struct journal *j, uint64_t n)
 {
     uint64_t from_n = j->trim_asked_n, from = j->trimmed_bytes;
-    uint64_t to_n = j->known_n + 1, to = j->bytes;
+    uint64_t to_n = last_n(j) + 1, to = j->bytes;
     for (unsigned i = 0; i < j->mark_count; i++) {
         const struct history_mark *m = mark_at(j, i);
         if (m->n + 1 > n) {

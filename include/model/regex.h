@@ -21,9 +21,10 @@ enum regex_verdict { REGEX_NO, REGEX_YES, REGEX_LIMIT };
 /* NULL: compiled. Else why not, a sentence in `why`; `at` is the byte of the pattern. */
 const char *regex_new(struct regex **out, struct str pattern, char why[256], size_t *at) MUST_CHECK;
 void regex_free(struct regex *r); /* NULL is fine */
-/* Does it match anywhere in the text? `scratch` begins as NULL and is kept for the next ones. */
+/* Does it match anywhere in the text? `scratch` begins as NULL and is kept for the next ones.
+ * `is_utf8`: the text is known to be; else that is checked, and what is none does not match. */
 enum regex_verdict regex_match(const struct regex *r, struct regex_scratch **scratch,
-                               struct str text);
+                               struct str text, bool is_utf8);
 void regex_scratch_free(struct regex_scratch *s); /* NULL is fine */
 
 #endif

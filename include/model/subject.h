@@ -8,8 +8,9 @@
 #include "model/conf.h"
 
 #define SUBJECT_BODY_MEMORY                                                                        \
-    (128u << 20) /* bytes that a parsed body may take; more is not parsed                          \
-                  */
+    (128u << 20)                     /* bytes that a parsed body may take; more is not parsed      \
+                                      */
+#define SUBJECT_SCRATCH (256u << 10) /* one a thread: bodies up to some 60 KiB are parsed there */
 #define SUBJECT_STEPS                                                                              \
     10000000 /* comparisons of one event; a rule that needs more takes nothing                     \
               */
@@ -29,6 +30,7 @@ struct route_subject {
     struct buf type_text;
     struct str type;
     struct yyjson_doc *doc; /* NULL: it is no JSON */
+    bool in_scratch;        /* where it lies */
     struct field *pairs;    /* of the query, decoded */
     size_t pair_count;
     double share;

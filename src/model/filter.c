@@ -358,7 +358,8 @@ static bool matches_regex(struct route_subject *s, const struct filter *f, const
 {
     struct str text;
     for (size_t i = 0; text_of(v, &text) && i < f->regex_count; i++) {
-        enum regex_verdict verdict = regex_match(f->regexes[i], &s->scratch, text);
+        enum regex_verdict verdict =
+            regex_match(f->regexes[i], &s->scratch, text, v->kind == SEEN_JSON);
         s->limit_met = s->limit_met || verdict == REGEX_LIMIT;
         if (verdict != REGEX_NO || !charge(s, 16 + text.len)) {
             return verdict == REGEX_YES;

@@ -9,6 +9,7 @@
 
 struct regex {
     pcre2_code *code;
+    bool is_fast; /* compiled to machine code */
 };
 
 struct regex_scratch {
@@ -34,10 +35,10 @@ const char *regex_new(struct regex **out, struct str pattern, char why[256], siz
         return why;
     }
     /* Without executable memory (MemoryDenyWriteExecute) it is interpreted. */
-    (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+    bool is_fast = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
     *out = malloc(sizeof **out);
     ENSURE(*out != NULL);
-    (*out)->code = code;
+    **out = (struct regex){code, is_fast};
     return NULL;
 }
 
@@ -79,7 +80,7 @@ static uint32_t steps_for(size_t len)
 }
 
 enum regex_verdict regex_match(const struct regex *r, struct regex_scratch **scratch,
-                               struct str text)
+                               struct str text, bool is_utf8)
 {
     if (text.len > REGEX_SUBJECT) {
         return REGEX_LIMIT;
@@ -90,7 +91,10 @@ enum regex_verdict regex_match(const struct regex *r, struct regex_scratch **scr
     struct regex_scratch *s = *scratch;
     pcre2_set_match_limit(s->context, steps_for(text.len));
     PCRE2_SPTR at = (PCRE2_SPTR)(text.len > 0 ? text.at : "");
-    int rc = pcre2_match(r->code, at, text.len, 0, 0, s->data, s->context);
+    int rc = r->is_fast && is_utf8
+                 ? pcre2_jit_match(r->code, at, text.len, 0, 0, s->data, s->context)
+                 : pcre2_match(r->code, at, text.len, 0, is_utf8 ? PCRE2_NO_UTF_CHECK : 0, s->data,
+                               s->context);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT) { /* the interpreter's is on the heap */
         rc = pcre2_match(r->code, at, text.len, 0, PCRE2_NO_JIT, s->data, s->context);
     }

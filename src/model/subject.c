@@ -11,6 +11,11 @@
 
 #define TYPE_MAX 1024 /* bytes of a type, or of an id */
 
+/* A body of the usual size would otherwise cost more for its memory's pages than for its parsing.
+ */
+static _Thread_local _Alignas(16) char scratch[SUBJECT_SCRATCH];
+static _Thread_local bool scratch_taken;
+
 void subject_init(struct route_subject *s, const struct conf_source *source, size_t scheme,
                   struct str method, struct str target, const struct fields *fields,
                   struct str body)
@@ -25,6 +30,7 @@ void subject_done(struct route_subject *s)
 {
     buf_done(&s->type_text);
     yyjson_doc_free(s->doc);
+    scratch_taken = scratch_taken && !s->in_scratch;
     free(s->pairs);
     regex_scratch_free(s->scratch);
 }
@@ -108,25 +114,49 @@ static void give(void *left, void *bytes)
     free(bytes == NULL ? NULL : piece_of(bytes));
 }
 
+/* Numbers as they are written: no rule rounds them. */
+static yyjson_doc *parse(struct str body, const yyjson_alc *alc)
+{
+    union { /* without the in-situ flag yyjson only reads it */
+        const char *from;
+        char *to;
+    } bytes = {body.at};
+    return yyjson_read_opts(bytes.to, body.len, YYJSON_READ_NUMBER_AS_RAW, alc, NULL);
+}
+
+static yyjson_doc *parse_in_scratch(struct str body)
+{
+    yyjson_alc alc;
+    yyjson_doc *doc = NULL;
+    if (!scratch_taken && body.len < sizeof scratch / 2 &&
+        yyjson_alc_pool_init(&alc, scratch, sizeof scratch)) {
+        doc = parse(body, &alc);
+    }
+    scratch_taken = scratch_taken || doc != NULL;
+    return doc;
+}
+
+/* What the scratch has no room for, or cannot be read. */
+static yyjson_doc *parse_apart(struct str body)
+{
+    size_t left = SUBJECT_BODY_MEMORY;
+    yyjson_alc alc = {take, take_more, give, &left};
+    yyjson_doc *doc = parse(body, &alc);
+    if (doc != NULL) {
+        doc->alc.ctx = NULL; /* it ends with this call, and freeing needs none */
+    }
+    return doc;
+}
+
 struct yyjson_val *subject_body(struct route_subject *s)
 {
-    if (!s->body_known) {
-        s->body_known = true;
-        size_t left = SUBJECT_BODY_MEMORY;
-        yyjson_alc alc = {take, take_more, give, &left};
-        union { /* without the in-situ flag yyjson only reads it */
-            const char *from;
-            char *to;
-        } bytes = {s->body.at};
-        if (s->body.len > 0) {
-            /* Numbers as they are written: no rule rounds them. */
-            s->doc = yyjson_read_opts(bytes.to, s->body.len, YYJSON_READ_NUMBER_AS_RAW, &alc, NULL);
-            s->unparsed = s->doc == NULL;
-        }
-        if (s->doc != NULL) {
-            s->doc->alc.ctx = NULL; /* it ends with this call, and freeing needs none */
-        }
+    if (!s->body_known && s->body.len > 0) {
+        s->doc = parse_in_scratch(s->body);
+        s->in_scratch = s->doc != NULL;
+        s->doc = s->in_scratch ? s->doc : parse_apart(s->body);
+        s->unparsed = s->doc == NULL;
     }
+    s->body_known = true;
     return yyjson_doc_get_root(s->doc);
 }
 

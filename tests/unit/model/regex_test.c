@@ -15,7 +15,7 @@ static enum regex_verdict tried(const char *pattern, struct str text)
     if (wrong != NULL) {
         fail_msg("%s: %s", pattern, wrong);
     }
-    enum regex_verdict verdict = regex_match(r, &scratch, text);
+    enum regex_verdict verdict = regex_match(r, &scratch, text, false);
     regex_scratch_free(scratch);
     regex_free(r);
     return verdict;

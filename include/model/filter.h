@@ -14,7 +14,8 @@
  *  4. Operators look into an array, too: $gt matches when any element is greater, $eq with a list
  *     when the array is equal to it.
  *  5. $neq, $nin and $not are what $eq, $in and the filter are not, of whatever type the value is,
- *     and of an array as a whole: {$nin: [a]} matches one that has no a.
+ *     and of an array as a whole: {$nin: [a]} matches one that has no a. Of what is missing they
+ *     hold no more than these.
  *  6. $eq compares objects whatever the order of their keys.
  *  7. All that stands in one object must hold: $or and operators do not hide what is beside them.
  *     $and and $not work on plain values as well, and on an array's elements.

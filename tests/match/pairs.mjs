@@ -110,7 +110,10 @@ const loose = (a, b) => (isPlain(a) ? a : JSON.stringify(a)) == (isPlain(b) ? b 
 
 function touchOp(op, given, v, set) {
   if (op === "$exist") return;
-  if (v === undefined) return;
+  if (v === undefined) {
+    if (op === "$neq") set.add(5);
+    return;
+  }
   if ((op === "$in" || op === "$nin") && Array.isArray(given) && given.some((x) => x === null || typeof x === "boolean")) set.add(9);
   if (Array.isArray(v)) set.add(op === "$neq" || op === "$nin" ? 5 : 4);
   if (op === "$eq" || op === "$neq") {

@@ -3,6 +3,13 @@
 
 #include "model/regex.h"
 
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 static enum regex_verdict tried(const char *pattern, struct str text)
@@ -83,6 +90,44 @@ static void what_would_never_end_ends_soon(void **state)
     }
 }
 
+/* As systemd's MemoryDenyWriteExecute has it: no memory becomes executable any more. */
+static bool deny_executable(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
+static void goes_on_without_executable_memory(void **state)
+{
+    (void)state;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        bool denied = deny_executable() && mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+                                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED;
+        bool good = tried("^v\\d+$", STR("v12")) == REGEX_YES &&
+                    tried("(a+)+$", STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")) != REGEX_YES;
+        _exit(!denied ? 2 : !good);
+    }
+    int status = 0;
+    assert_true(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));
+    if (WEXITSTATUS(status) == 2) {
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +135,7 @@ int main(void)
         cmocka_unit_test(a_text_that_is_no_utf8_is_no_match),
         cmocka_unit_test(says_what_is_wrong_and_where),
         cmocka_unit_test(what_would_never_end_ends_soon),
+        cmocka_unit_test(goes_on_without_executable_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

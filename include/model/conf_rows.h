@@ -18,6 +18,7 @@ struct conf_reader {
     const struct conf_env *env;
     size_t interpolated;          /* bytes so far; bounded */
     const struct filter *regexes; /* compiled so far */
+    size_t regex_bytes;           /* of them; bounded */
 };
 
 struct conf_row;

@@ -34,6 +34,7 @@
 #define FILTER_DEPTH 32
 #define FILTER_TEXT 4096 /* bytes of one text */
 #define FILTER_GLOB 256
+#define FILTER_REGEXES (512 * 1024) /* bytes of all of a configuration, compiled */
 #define FILTER_ARRAYS 64 /* so deep arrays of the event may lie directly in one another */
 
 enum filter_room {

@@ -13,6 +13,7 @@
 #define REGEX_STEPS_ALL 16000000  /* and of all places together, as far as each keeps ... */
 #define REGEX_STEPS_LEAST 1000    /* ... so many */
 #define REGEX_HEAP_KIB 1024
+#define REGEX_FAST (16 * 1024) /* bytes compiled; what is larger is interpreted */
 
 struct regex;
 struct regex_scratch;
@@ -20,7 +21,8 @@ enum regex_verdict { REGEX_NO, REGEX_YES, REGEX_LIMIT };
 
 /* NULL: compiled. Else why not, a sentence in `why`; `at` is the byte of the pattern. */
 const char *regex_new(struct regex **out, struct str pattern, char why[256], size_t *at) MUST_CHECK;
-void regex_free(struct regex *r); /* NULL is fine */
+size_t regex_bytes(const struct regex *r); /* that it takes compiled, beside machine code */
+void regex_free(struct regex *r);          /* NULL is fine */
 /* Does it match anywhere in the text? `scratch` begins as NULL and is kept for the next ones.
  * `is_utf8`: the text is known to be; else that is checked, and what is none does not match. */
 enum regex_verdict regex_match(const struct regex *r, struct regex_scratch **scratch,

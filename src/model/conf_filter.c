@@ -221,6 +221,13 @@ static bool compile_regexes(struct compiler *c, const struct node *n, struct fil
             report_help(c->r->report, "in single quotes a backslash is written as it is");
             return false;
         }
+        c->r->regex_bytes += regex_bytes(out->regexes[i]);
+        if (c->r->regex_bytes > FILTER_REGEXES) {
+            report_error(c->r->report, &where->place,
+                         "the regular expressions are too many, or too large: compiled they take "
+                         "512 KiB at most");
+            return false;
+        }
     }
     return true;
 }
@@ -349,6 +356,42 @@ static bool compile_dollar(struct compiler *c, const struct node_pair *pair, enu
 
 /* --- fields */
 
+static bool is_capital(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] >= 'a' && s.at[i] <= 'z') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What is compared as it is written, and looks like a slip: a method in small letters, a type that
+ * looks like a glob. */
+static bool check_slips(struct compiler *c, const struct node *n, enum filter_room room,
+                        const struct filter *f)
+{
+    bool good = true;
+    for (size_t i = 0; i < f->n; i++) {
+        good = check_slips(c, n, room, &f->parts[i]) && good;
+    }
+    if (f->part != FILTER_TEST || f->op != FILTER_EQ || f->value.type != FILTER_STRING) {
+        return good;
+    }
+    struct str shown = report_shown(f->value.text);
+    if (room == FILTER_METHOD && !is_capital(f->value.text)) {
+        report_error(c->r->report, &n->place, "methods are written in capitals, not \"%.*s\"",
+                     STR_ARG(shown));
+        return false;
+    }
+    if (room == FILTER_EVENT && str_has(f->value.text, '*')) {
+        report_warning(c->r->report, &n->place, "\"%.*s\" is compared as it is written",
+                       STR_ARG(shown));
+        report_help(c->r->report, "if it is a pattern, write { $glob: \"%.*s\" }", STR_ARG(shown));
+    }
+    return good;
+}
+
 static bool compile_room(struct compiler *c, const struct node_pair *pair, unsigned depth,
                          struct filter *out)
 {
@@ -361,7 +404,8 @@ static bool compile_room(struct compiler *c, const struct node_pair *pair, unsig
     for (enum filter_room room = 0; room < FILTER_ROOMS; room++) {
         if (str_eq(pair->key->text, str_of(filter_room_name(room)))) {
             *out = (struct filter){.part = FILTER_ROOM, .room = room};
-            return compile_inner(c, pair->value, ats[room], depth, out);
+            return compile_inner(c, pair->value, ats[room], depth, out) &&
+                   check_slips(c, pair->value, room, out->parts);
         }
         conf_guess_try(&g, str_of(filter_room_name(room)));
     }

@@ -130,7 +130,7 @@ static yyjson_val *member_of(struct route_subject *s, yyjson_val *object, struct
     yyjson_obj_iter it = yyjson_obj_iter_with(object);
     while ((key = yyjson_obj_iter_next(&it)) != NULL) {
         if (yyjson_get_len(key) == name.len &&
-            memcmp(yyjson_get_str(key), name.at, name.len) == 0) {
+            (name.len == 0 || memcmp(yyjson_get_str(key), name.at, name.len) == 0)) {
             found = yyjson_obj_iter_get_val(key);
         }
     }
@@ -792,7 +792,11 @@ static void explain_leaf(const struct filter *f, const struct seen *v, const str
     struct str text = buf_str(&wanted), head = whole_characters(text, 2 * SHOWN);
     buf_printf(out, "%.*s: %.*s%s; ", STR_ARG(buf_str(path)), STR_ARG(head),
                head.len < text.len ? "..." : "");
-    show(v, out);
+    if (f->part == FILTER_TEST && f->value.masked) {
+        buf_add_str(out, STR("what it is is not shown"));
+    } else {
+        show(v, out);
+    }
     buf_done(&wanted);
 }
 

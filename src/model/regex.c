@@ -9,6 +9,7 @@
 
 struct regex {
     pcre2_code *code;
+    size_t bytes;
     bool is_fast; /* compiled to machine code */
 };
 
@@ -35,11 +36,18 @@ const char *regex_new(struct regex **out, struct str pattern, char why[256], siz
         return why;
     }
     /* Without executable memory (MemoryDenyWriteExecute) it is interpreted. */
-    bool is_fast = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
+    size_t bytes = 0;
+    (void)pcre2_pattern_info(code, PCRE2_INFO_SIZE, &bytes);
+    bool is_fast = bytes <= REGEX_FAST && pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
     *out = malloc(sizeof **out);
     ENSURE(*out != NULL);
-    **out = (struct regex){code, is_fast};
+    **out = (struct regex){code, bytes, is_fast};
     return NULL;
+}
+
+size_t regex_bytes(const struct regex *r)
+{
+    return r->bytes;
 }
 
 void regex_free(struct regex *r)

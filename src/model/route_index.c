@@ -15,7 +15,7 @@
 
 enum {
     KEYS_MAX = 9,    /* of one route that are looked at: its events, and eight of its filter */
-    THINGS_MAX = 64, /* of one index that are looked at */
+    THINGS_MAX = 32, /* of one index that are looked at */
     WORTH = 4,       /* routes that differ in it; for fewer it is cheaper to try them */
     BODY_WORTH = 4   /* a text of the body must tell so many times more apart than others */
 };
@@ -418,8 +418,7 @@ static enum found find_in_body(struct route_subject *s, const struct spec *spec,
         yyjson_val *key, *found = NULL;
         yyjson_obj_iter it = yyjson_obj_iter_with(v);
         while ((key = yyjson_obj_iter_next(&it)) != NULL) {
-            if (yyjson_get_len(key) == spec->names[i].len &&
-                memcmp(yyjson_get_str(key), spec->names[i].at, spec->names[i].len) == 0) {
+            if (str_eq((struct str){yyjson_get_str(key), yyjson_get_len(key)}, spec->names[i])) {
                 found = yyjson_obj_iter_get_val(key); /* the last of duplicates */
             }
         }
@@ -465,6 +464,7 @@ size_t route_candidates(const struct conf *c, struct route_subject *s, bool othe
                         struct route_list lists[ROUTE_LISTS])
 {
     size_t source = (size_t)(s->source - c->sources);
+    ENSURE(source < c->source_count); /* of another snapshot it would be */
     size_t n = look_in(&c->table->own[otherwise][source], s, lists);
     return n + look_in(&c->table->common[otherwise], s, lists + n);
 }

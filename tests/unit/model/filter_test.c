@@ -303,6 +303,8 @@ static void misuse_is_refused(void **state)
         {"{body: {a: {$or: 1}}}", "\"$or\" takes a list of filters, not text"},
         {"{body: {a: {$or: []}}}", "\"$or\" takes a list of filters, not an empty one"},
         {"{body: {a: {$regex: 'a('}}}", "\"$regex\": missing closing parenthesis, at character 3"},
+        {"{method: post}", "methods are written in capitals, not \"post\""},
+        {"{method: {$or: [PUT, {$eq: Post}]}}", "methods are written in capitals, not \"Post\""},
         {"{body: {a: }}", "\"when\" has no value"},
         {"{body: {a: {$gt: }}}", "\"$gt\" has no value"},
         {"{body: {a: '${NOT_SET_AT_ALL}'}}", "the environment variable NOT_SET_AT_ALL is not set"},
@@ -312,6 +314,33 @@ static void misuse_is_refused(void **state)
         conf_bad(text, bad[i].want);
         free(text);
     }
+}
+
+static void a_type_that_looks_like_a_glob_earns_a_warning(void **state)
+{
+    (void)state;
+    char *text = with("{event: charge.*}");
+    conf_warns(text, "write { $glob: \"charge.*\" }");
+    free(text);
+    text = with("{event: {$glob: charge.*}}");
+    conf_warns(text, NULL);
+    free(text);
+}
+
+static void regexes_are_bounded(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    buf_add_str(&b, STR("{body: {a: {$regex: [a"));
+    for (int i = 0; i < 4000; i++) {
+        buf_add_str(&b, STR(",b"));
+    }
+    buf_add_str(&b, STR("]}}}"));
+    char *filter = buf_take(&b), *text = with(filter);
+    conf_bad(text, "the regular expressions are too many, or too large");
+    free(filter);
+    free(text);
 }
 
 static void size_and_depth_are_bounded(void **state)
@@ -446,6 +475,8 @@ int main(void)
         cmocka_unit_test(the_other_rooms_are_text),
         cmocka_unit_test(limits_end_in_no_match),
         cmocka_unit_test(misuse_is_refused),
+        cmocka_unit_test(a_type_that_looks_like_a_glob_earns_a_warning),
+        cmocka_unit_test(regexes_are_bounded),
         cmocka_unit_test(size_and_depth_are_bounded),
         cmocka_unit_test(prints_so_that_it_reads_back),
         cmocka_unit_test(what_came_from_outside_is_not_printed),

@@ -116,7 +116,6 @@ const char *filter_op_name(enum filter_op op);
 /* Does it hold? When a limit is met (a regular expression, SUBJECT_STEPS, FILTER_ARRAYS) it does
  * not, and s->limit_met says so. */
 bool filter_holds(const struct filter *f, struct route_subject *s);
-bool filter_looks_at(const struct filter *f, enum filter_room room);
 
 /* Which predicate decided, and what it saw: "body.amount: $gte 100, but it is 50". */
 void filter_explain(const struct filter *f, struct route_subject *s, struct buf *out);

@@ -90,8 +90,8 @@ yyjson_val *seen_member(struct route_subject *s, yyjson_val *object, struct str 
     }
     yyjson_obj_iter it = yyjson_obj_iter_with(object);
     while ((key = yyjson_obj_iter_next(&it)) != NULL) {
-        if (yyjson_get_len(key) == name.len &&
-            (name.len == 0 || memcmp(yyjson_get_str(key), name.at, name.len) == 0)) {
+        struct str own = {yyjson_get_str(key), yyjson_get_len(key)};
+        if (own.len == name.len && str_eq(own, name)) {
             found = yyjson_obj_iter_get_val(key);
         }
     }

@@ -13,6 +13,9 @@ struct decimal {
 };
 
 bool decimal_read(struct str s, struct decimal *out); /* false: it is no number of JSON's */
+#define DECIMAL_KEY 80
+/* A text that equal numbers share, and no others: its length, or 0 where it would not fit. */
+size_t decimal_key(const struct decimal *d, char out[DECIMAL_KEY]);
 int decimal_compare(const struct decimal *a, const struct decimal *b); /* < 0, 0, > 0 */
 
 #endif

@@ -122,12 +122,12 @@ void filter_explain(const struct filter *f, struct route_subject *s, struct buf 
 /* As the file would have it, in one line. */
 void filter_print(const struct filter *f, struct buf *out);
 
-/* What must be equal to one of some texts, or the filter cannot hold: for an index. */
+/* What must be equal to one of some texts or numbers, or the filter cannot hold: for an index. */
 struct filter_key {
     enum filter_room room; /* FILTER_BODY, FILTER_HEADERS or FILTER_EVENT */
     struct str names[8];   /* the field, and the field in it ... */
     size_t depth;
-    const struct filter_value *values; /* texts */
+    const struct filter_value *values; /* texts and numbers */
     size_t n;
 };
 size_t filter_keys(const struct filter *f, struct filter_key *out, size_t most);

@@ -199,6 +199,22 @@ static const char *value_name(const struct filter_value *v)
     return "that";
 }
 
+static bool has_null(const struct filter_value *v)
+{
+    bool found = v->type == FILTER_NULL;
+    for (size_t i = 0; i < v->n && !found; i++) {
+        found = has_null(&v->items[i]);
+    }
+    return found;
+}
+
+static bool never_null(struct compiler *c, const struct node *n)
+{
+    report_error(c->r->report, &n->place, "a text is never null");
+    report_help(c->r->report, "if it must be missing, write { $exist: false }");
+    return false;
+}
+
 /* --- operators */
 
 static bool compile_regexes(struct compiler *c, const struct node *n, struct filter *out)
@@ -252,6 +268,9 @@ static bool compile_op(struct compiler *c, const struct node_pair *pair, enum fi
         return false;
     }
     enum takes takes = ops[op].takes;
+    if (at == AT_TEXT && has_null(&out->value)) {
+        return never_null(c, n);
+    }
     if (at == AT_TEXT && takes != TAKES_BOOL) {
         as_text(&out->value, takes == TAKES_ORDERED);
     } else if (takes == TAKES_TEXTS && n->kind == NODE_TEXT) {
@@ -487,9 +506,7 @@ static bool compile_plain(struct compiler *c, const struct node *n, enum at at, 
         return false;
     }
     if (at == AT_TEXT && out->value.type == FILTER_NULL) {
-        report_error(c->r->report, &n->place, "a text is never null");
-        report_help(c->r->report, "if it must be missing, write { $exist: false }");
-        return false;
+        return never_null(c, n);
     }
     if (at == AT_TEXT) {
         as_text(&out->value, false);

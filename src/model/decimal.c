@@ -77,6 +77,22 @@ bool decimal_read(struct str s, struct decimal *out)
     return true;
 }
 
+size_t decimal_key(const struct decimal *d, char out[DECIMAL_KEY])
+{
+    size_t n = 0;
+    if (d->digits.len > DECIMAL_KEY - 24) {
+        return 0;
+    }
+    out[n++] = d->negative ? '-' : '+';
+    for (size_t i = 0; i < d->digits.len; i++) {
+        if (d->digits.at[i] != '.') {
+            out[n++] = d->digits.at[i];
+        }
+    }
+    out[n++] = d->top < 0 ? '<' : '>';
+    return n + text_put_u64(out + n, (uint64_t)(d->top < 0 ? -d->top : d->top));
+}
+
 /* What is missing at the end of the shorter one are zeros. */
 static int compare_digits(struct str a, struct str b)
 {

@@ -337,7 +337,7 @@ bool filter_holds(const struct filter *f, struct route_subject *s)
 
 /* --- what an index may go by */
 
-/* Texts of which it must be one. */
+/* Texts or numbers of which it must be one. */
 static bool wants_one_of(const struct filter *f, struct filter_key *k)
 {
     for (size_t i = 0; f->part == FILTER_ALL && i < f->n; i++) {
@@ -352,7 +352,7 @@ static bool wants_one_of(const struct filter *f, struct filter_key *k)
     }
     k->values = choices_of(&f->value, &k->n);
     for (size_t i = 0; i < k->n; i++) {
-        if (k->values[i].type != FILTER_STRING) {
+        if (k->values[i].type != FILTER_STRING && k->values[i].type != FILTER_NUMBER) {
             return false;
         }
     }

@@ -20,7 +20,7 @@ enum {
     BODY_WORTH = 4   /* a text of the body must tell so many times more apart than others */
 };
 
-/* What a route wants one of some texts of. */
+/* What a route wants one of some texts of (a number counts as one: decimal_key). */
 struct key {
     enum filter_room room;
     struct str names[8];
@@ -82,18 +82,31 @@ static void add_events(const struct conf_route *r, struct keys *out)
     }
 }
 
+/* The text that a value is found by; of a number that is too long there is none. */
+static struct str text_for(struct arena *a, const struct filter_value *v)
+{
+    char key[DECIMAL_KEY];
+    if (v->type == FILTER_STRING) {
+        return v->text;
+    }
+    return arena_str(a, (struct str){key, decimal_key(&v->number, key)});
+}
+
 static void add_filter(struct arena *a, const struct conf_route *r, struct keys *out)
 {
     struct filter_key found[KEYS_MAX - 1];
     size_t n = r->when == NULL ? 0 : filter_keys(r->when, found, KEYS_MAX - 1);
     for (size_t i = 0; i < n; i++) {
-        struct key *k = &out->v[out->n++];
+        struct key *k = &out->v[out->n];
         *k = (struct key){.room = found[i].room, .depth = found[i].depth, .n = found[i].n};
         memcpy(k->names, found[i].names, sizeof k->names);
         k->values = arena_array(a, k->n, sizeof *k->values);
-        for (size_t v = 0; v < k->n; v++) {
-            k->values[v] = found[i].values[v].text;
+        bool good = true;
+        for (size_t v = 0; v < k->n && good; v++) {
+            k->values[v] = text_for(a, &found[i].values[v]);
+            good = k->values[v].len > 0 || found[i].values[v].type == FILTER_STRING;
         }
+        out->n += good;
     }
 }
 
@@ -407,25 +420,37 @@ static enum found find_header(const struct route_subject *s, struct str name, st
     return found;
 }
 
-/* An array anywhere may have several such texts. */
-static enum found find_in_body(struct route_subject *s, const struct spec *spec, struct str *out)
+static yyjson_val *last_member(yyjson_val *object, struct str name)
 {
+    yyjson_val *key, *found = NULL;
+    yyjson_obj_iter it = yyjson_obj_iter_with(object);
+    while ((key = yyjson_obj_iter_next(&it)) != NULL) {
+        struct str own = {yyjson_get_str(key), yyjson_get_len(key)};
+        found = str_eq(own, name) ? yyjson_obj_iter_get_val(key) : found;
+    }
+    return found;
+}
+
+/* An array anywhere may have several such texts; so, for want of a text, has a number that is too
+ * long for one. */
+static enum found find_in_body(struct route_subject *s, const struct spec *spec,
+                               char digits[DECIMAL_KEY], struct str *out)
+{
+    struct decimal number;
     yyjson_val *v = subject_body(s);
     for (size_t i = 0; i < spec->depth && v != NULL; i++) {
         if (yyjson_is_arr(v)) {
             return FOUND_SEVERAL;
         }
-        yyjson_val *key, *found = NULL;
-        yyjson_obj_iter it = yyjson_obj_iter_with(v);
-        while ((key = yyjson_obj_iter_next(&it)) != NULL) {
-            if (str_eq((struct str){yyjson_get_str(key), yyjson_get_len(key)}, spec->names[i])) {
-                found = yyjson_obj_iter_get_val(key); /* the last of duplicates */
-            }
-        }
-        v = found;
+        v = last_member(v, spec->names[i]);
     }
     if (yyjson_is_arr(v)) {
         return FOUND_SEVERAL;
+    }
+    if (yyjson_is_raw(v) &&
+        decimal_read((struct str){yyjson_get_raw(v), yyjson_get_len(v)}, &number)) {
+        *out = (struct str){digits, decimal_key(&number, digits)};
+        return out->len > 0 ? FOUND_ONE : FOUND_SEVERAL;
     }
     *out = (struct str){yyjson_get_str(v), yyjson_get_len(v)};
     return yyjson_is_str(v) ? FOUND_ONE : FOUND_NONE;
@@ -433,6 +458,7 @@ static enum found find_in_body(struct route_subject *s, const struct spec *spec,
 
 static struct route_list look_up(struct route_subject *s, const struct spec *spec)
 {
+    char digits[DECIMAL_KEY];
     struct str value = STR_NONE;
     enum found found = FOUND_ONE;
     if (spec->room == FILTER_EVENT) {
@@ -440,7 +466,7 @@ static struct route_list look_up(struct route_subject *s, const struct spec *spe
     } else if (spec->room == FILTER_HEADERS) {
         found = find_header(s, spec->names[0], &value);
     } else {
-        found = find_in_body(s, spec, &value);
+        found = find_in_body(s, spec, digits, &value);
     }
     if (found == FOUND_SEVERAL) {
         return (struct route_list){spec->all, spec->n};

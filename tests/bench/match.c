@@ -154,6 +154,7 @@ int main(void)
     bool met = compare("the event's type", "events: type-%d", &fields, small);
     met = compare("a header", "when: {headers: {x-tenant: tenant-%d}}", &fields, small) && met;
     met = compare("a text of the body", "when: {body: {type: type-%d}}", &fields, small) && met;
+    met = compare("a number of the body", "when: {body: {n: %d}}", &fields, small) && met;
     met = filters(buf_str(&body), &fields) && met;
     buf_done(&body);
     return met ? 0 : 1;

@@ -9,6 +9,11 @@ static void compares(const char *a, int want, const char *b)
     if (!decimal_read(str_of(a), &x) || !decimal_read(str_of(b), &y)) {
         fail_msg("not read: %s, %s", a, b);
     }
+    char keys[2][DECIMAL_KEY];
+    struct str p = {keys[0], decimal_key(&x, keys[0])}, q = {keys[1], decimal_key(&y, keys[1])};
+    if (p.len == 0 || str_eq(p, q) != (want == 0)) {
+        fail_msg("%s and %s: keys %.*s and %.*s", a, b, STR_ARG(p), STR_ARG(q));
+    }
     int forth = decimal_compare(&x, &y), back = decimal_compare(&y, &x);
     if (forth != want || back != -want) {
         fail_msg("%s and %s: %d, and back %d; want %d", a, b, forth, back, want);

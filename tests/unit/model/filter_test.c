@@ -285,6 +285,8 @@ static void misuse_is_refused(void **state)
         {"[]", "a list has no meaning here"},
         {"{headers: push}", "name the header or the parameter"},
         {"{headers: {x: null}}", "a text is never null"},
+        {"{headers: {x: {$neq: null}}}", "a text is never null"},
+        {"{headers: {x: {$in: [a, ~]}}}", "a text is never null"},
         {"{headers: {x: {y: 1}}}", "this is one text: it has no field \"y\""},
         {"{headers: {x: [a]}}", "write $in: [...]"},
         {"{headers: {x: {$eq: [a]}}}", "\"$eq\" takes one text here"},

@@ -236,6 +236,7 @@ static void put_route(struct buf *b)
         ", when: {body: {a: {b: v%u}}}",
         ", when: {body: {a: {b: {$in: [v%u, v1]}}}}",
         ", when: {body: {n: %u}}",
+        ", when: {body: {n: {$in: [%u.0, v1, 30e-1]}}}",
         ", when: {headers: {X-H: {$eq: v%u}}, body: {a: {b: v1}}}",
         ", when: {$or: [{event: e%u}, {body: {a: {b: v2}}}]}",
         ", when: {$and: [{event: e%u}]}",
@@ -243,7 +244,7 @@ static void put_route(struct buf *b)
     };
     buf_printf(b, "  - {from: %s, to: d%u", from[roll(5)], roll(40));
     buf_printf(b, events[roll(4)], roll(6));
-    buf_printf(b, when[roll(9)], roll(6));
+    buf_printf(b, when[roll(10)], roll(6));
     buf_printf(b, "%s%s}\n", roll(20) == 0 ? ", stop: true" : "",
                roll(6) == 0 ? ", else: true" : "");
 }

@@ -106,6 +106,7 @@ enum regex_verdict regex_match(const struct regex *r, struct regex_scratch **scr
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT) { /* the interpreter's is on the heap */
         rc = pcre2_match(r->code, at, text.len, 0, PCRE2_NO_JIT, s->data, s->context);
     }
+    ENSURE(rc != PCRE2_ERROR_NOMEMORY);
     /* A text that is no UTF-8 (of a header) is no match; what else ends a try is a limit. */
     bool plain =
         rc == PCRE2_ERROR_NOMATCH || (rc <= PCRE2_ERROR_UTF8_ERR1 && rc >= PCRE2_ERROR_UTF8_ERR21);

@@ -70,7 +70,8 @@ struct str subject_type(struct route_subject *s)
 
 /* --- the body */
 
-/* malloc with a ceiling: each piece knows its size. */
+/* malloc with a ceiling: each piece knows its size. Without memory it ends here: a body that could
+ * not be parsed for that would go astray. */
 struct piece {
     size_t size;
     _Alignas(max_align_t) char bytes[];
@@ -79,10 +80,11 @@ struct piece {
 static void *take(void *left, size_t size)
 {
     size_t *rest = left;
-    struct piece *p = size > *rest ? NULL : malloc(sizeof *p + size);
-    if (p == NULL) {
+    if (size > *rest) {
         return NULL;
     }
+    struct piece *p = malloc(sizeof *p + size);
+    ENSURE(p != NULL);
     p->size = size;
     *rest -= size;
     return p->bytes;
@@ -99,13 +101,14 @@ static void *take_more(void *left, void *bytes, size_t old_size, size_t size)
     size_t *rest = left;
     struct piece *p = piece_of(bytes);
     size_t before = p->size;
-    struct piece *q = size > *rest + before ? NULL : realloc(p, sizeof *p + size);
-    if (q == NULL) {
+    if (size > *rest + before) {
         return NULL;
     }
+    p = realloc(p, sizeof *p + size);
+    ENSURE(p != NULL);
     *rest = *rest + before - size;
-    q->size = size;
-    return q->bytes;
+    p->size = size;
+    return p->bytes;
 }
 
 static void give(void *left, void *bytes)

@@ -35,7 +35,8 @@ static void on_verdict(void *user, const struct conf_route *r, enum route_reason
     }
     buf_clear(t->why);
     t->reason = reason;
-    buf_printf(t->why, "\"%.*s\" (line %u) %s: %.*s", STR_ARG(r->name), r->place->start.line,
+    buf_printf(t->why, "\"%.*s\" (%.*s:%u) %s: %.*s", STR_ARG(r->name),
+               STR_ARG(r->place->file->name), r->place->start.line,
                reason == ROUTE_TAKES ? "takes it" : "does not take it", STR_ARG(why));
 }
 

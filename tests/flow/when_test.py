@@ -110,8 +110,8 @@ def check_tries_the_tests_of_the_file(flow):
     code, text, trouble = run("check", "-c", bad)
     assert code == 1 and text == "", text
     assert 'rules.yaml:7:' in trouble and 'error: test "small": "a" does not get it' in trouble, trouble
-    assert '"great" (line 4) does not take it: body.n: $gte: 100; it is 99' in trouble, trouble
-    assert 'test "small": "b" gets it, too' in trouble and '"typed" (line 5) takes it' in trouble, trouble
+    assert '"great" (%s:4) does not take it: body.n: $gte: 100; it is 99' % bad in trouble, trouble
+    assert 'test "small": "b" gets it, too' in trouble and '"typed" (%s:5) takes it' % bad in trouble, trouble
     assert trouble.endswith("1 of 1 tests failed\n"), trouble
 
 

@@ -64,12 +64,12 @@ static void what_is_not_is_said_with_the_route_that_decided(void **state)
     fails("  - {name: n, source: s, body: {n: 99}, expect: a}\n",
           "p.yaml:8:49: error: test \"n\": \"a\" does not get it\n");
     fails("  - {name: n, source: s, body: {n: 99}, expect: a}\n",
-          "= help: \"great\" (line 4) does not take it: body.n: $gte: 100; it is 99\n");
+          "= help: \"great\" (p.yaml:4) does not take it: body.n: $gte: 100; it is 99\n");
     fails("  - {source: s, body: {n: 100}, expect: []}\n", "test \"test 1\": \"a\" gets it, too");
     fails("  - {source: s, body: {n: 100}, expect: []}\n",
-          "\"great\" (line 4) takes it: body.n: $gte: 100; it is 100");
+          "\"great\" (p.yaml:4) takes it: body.n: $gte: 100; it is 100");
     fails("  - {source: s, body: {type: y}, expect: b}\n",
-          "\"typed\" (line 5) does not take it: the event is \"y\"");
+          "\"typed\" (p.yaml:5) does not take it: the event is \"y\"");
     fails("  - {source: t, expect: a}\n", "does not take it: it is for other sources");
     fails("  - {source: t, expect: c}\n", "no route leads to it");
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "model/regex.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yyjson.h>
@@ -13,8 +14,22 @@
 
 /* A body of the usual size would otherwise cost more for its memory's pages than for its parsing.
  */
-static _Thread_local _Alignas(16) char scratch[SUBJECT_SCRATCH];
+static _Thread_local char *scratch; /* NULL until a body was parsed; freed with the thread */
 static _Thread_local bool scratch_taken;
+static pthread_key_t scratch_key;
+static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
+
+static void make_scratch_key(void)
+{
+    ENSURE(pthread_key_create(&scratch_key, free) == 0);
+}
+
+static void make_scratch(void)
+{
+    ENSURE(pthread_once(&scratch_once, make_scratch_key) == 0);
+    scratch = malloc(SUBJECT_SCRATCH);
+    ENSURE(scratch != NULL && pthread_setspecific(scratch_key, scratch) == 0);
+}
 
 void subject_init(struct route_subject *s, const struct conf_source *source, size_t scheme,
                   struct str method, struct str target, const struct fields *fields,
@@ -131,8 +146,13 @@ static yyjson_doc *parse_in_scratch(struct str body)
 {
     yyjson_alc alc;
     yyjson_doc *doc = NULL;
-    if (!scratch_taken && body.len < sizeof scratch / 2 &&
-        yyjson_alc_pool_init(&alc, scratch, sizeof scratch)) {
+    if (scratch_taken || body.len > SUBJECT_SCRATCH / 2) {
+        return NULL;
+    }
+    if (scratch == NULL) {
+        make_scratch();
+    }
+    if (yyjson_alc_pool_init(&alc, scratch, SUBJECT_SCRATCH)) {
         doc = parse(body, &alc);
     }
     scratch_taken = scratch_taken || doc != NULL;

@@ -14,9 +14,13 @@ struct map_entry {
 struct map {
     struct map_entry *v; /* open addressing, power of two */
     size_t cap, n;
+    uint64_t seed; /* 0: places are the hash's own */
 };
 
 void map_init(struct map *m);
+/* For keys that somebody outside chose: where they lie depends on the seed, which is random and not
+ * told, or all of them could be made to lie in one place. */
+void map_init_seeded(struct map *m, uint64_t seed);
 void map_done(struct map *m); /* frees keys, not values */
 void *map_find(const struct map *m, struct str key);
 /* Sets or replaces; the value must not be NULL. Returns the value it replaced, or NULL. */

@@ -7,6 +7,8 @@
 #include "io/httpc.h"
 #include "model/conf.h"
 
+#include <stdio.h>
+
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
 
 struct verb {
@@ -15,7 +17,11 @@ struct verb {
 };
 
 extern const struct verb verb_run, verb_check, verb_version, verb_health, verb_send, verb_sink,
-    verb_dead, verb_destinations, verb_doctor, verb_nodes, verb_sources, verb_providers;
+    verb_dead, verb_destinations, verb_doctor, verb_nodes, verb_sources, verb_providers, verb_help,
+    verb_schema;
+
+const struct verb *verb_named(const char *name); /* or NULL */
+void verbs_print(FILE *to);                      /* what Penstock is, and a line for each verb */
 
 /* "penstock VERB: <why>", then where help is; EXIT_USAGE. */
 int usage_error(const struct verb *v, const char *why, const char *what);

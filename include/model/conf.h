@@ -133,6 +133,11 @@ struct conf_route {
     bool stop;
 };
 
+struct conf_paths { /* each once, as it was opened */
+    struct str *v;
+    size_t n;
+};
+
 struct conf {
     unsigned refs;
     unsigned workers; /* 0: as many as cores */
@@ -187,7 +192,9 @@ struct conf {
     struct {
         int64_t delay_ms, timeout_ms;
     } shutdown;
-    struct arena *arena; /* owns every text and array above */
+    struct conf_paths files;   /* that were read: itself, what it includes, and what both name */
+    struct conf_paths folders; /* in which `include` looked for names */
+    struct arena *arena;       /* owns every text and array above */
 };
 
 /* Reads, checks and compiles a file. NULL on any error: then `errors` holds all of them (20 at
@@ -198,7 +205,7 @@ struct conf *conf_parse(struct str text, const char *name, struct buf *errors);
 /* What a configuration may ask its surroundings. */
 struct conf_env {
     const char *(*variable)(const char *name); /* NULL: unset */
-    bool opens_files; /* false: ${file:...}, *_file and ca_file are refused, nothing is opened */
+    bool opens_files;     /* false: ${file:...}, *_file, ca_file and include are refused */
     bool others_can_read; /* the file itself: then literal secrets earn a warning */
 };
 struct conf *conf_parse_with(struct str text, const char *name, const struct conf_env *env,

@@ -11,6 +11,11 @@ void map_init(struct map *m)
     *m = (struct map){0};
 }
 
+void map_init_seeded(struct map *m, uint64_t seed)
+{
+    *m = (struct map){.seed = seed};
+}
+
 void map_done(struct map *m)
 {
     for (size_t i = 0; i < m->cap; i++) {
@@ -23,7 +28,8 @@ void map_done(struct map *m)
 /* The entry with that key, or the free slot where it belongs. */
 static struct map_entry *slot_of(const struct map *m, struct str key, uint64_t hash)
 {
-    size_t i = hash & (m->cap - 1);
+    uint64_t mixed = m->seed == 0 ? hash : ((hash ^ m->seed) * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+    size_t i = mixed & (m->cap - 1);
     while (m->v[i].value != NULL) {
         const struct map_entry *e = &m->v[i];
         if (e->hash == hash && str_eq((struct str){e->key, e->key_len}, key)) {
@@ -41,7 +47,7 @@ void *map_find(const struct map *m, struct str key)
 
 static void grow(struct map *m)
 {
-    struct map bigger = {.cap = m->cap == 0 ? 8 : m->cap * 2, .n = m->n};
+    struct map bigger = {.cap = m->cap == 0 ? 8 : m->cap * 2, .n = m->n, .seed = m->seed};
     bigger.v = calloc(bigger.cap, sizeof *bigger.v);
     ENSURE(bigger.v != NULL);
     for (size_t i = 0; i < m->cap; i++) {

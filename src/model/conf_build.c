@@ -2,6 +2,7 @@
 #include "model/conf_rows.h"
 #include "model/url.h"
 
+#include "base/crypt.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -61,12 +62,14 @@ static void build_addresses(struct conf_reader *r, const struct conf_file *f)
 
 /* ---- files of TLS ---- */
 
-/* Is it there, and what it should be? What only OpenSSL can say is said at start. */
+/* Is it there, and what it should be? What only OpenSSL can say is said at start. A file that many
+ * name is read once. */
 void conf_check_pem(struct conf_reader *r, const struct node *tls, const char *key, struct str path,
                     const char *what)
 {
     const struct node_pair *at = node_find(tls, key);
-    if (path.len == 0) {
+    struct str seen = arena_printf(r->arena, "%s %.*s", what, STR_ARG(path));
+    if (path.len == 0 || map_find(&r->pems, seen) != NULL) {
         return;
     }
     struct buf text;
@@ -76,6 +79,9 @@ void conf_check_pem(struct conf_reader *r, const struct node *tls, const char *k
     if (good && !text_glob(arena_printf(r->arena, "*-----BEGIN *%s-----*", what), buf_str(&text))) {
         report_error(r->report, p, "there is no PEM %s in \"%.*s\"",
                      what[0] == 'C' ? "certificate" : "private key", STR_ARG(report_shown(path)));
+    }
+    if (good) {
+        map_set(&r->pems, seen, r);
     }
     conf_wipe(&text);
 }
@@ -420,7 +426,7 @@ static void unknown_source(struct conf_reader *r, const struct conf *c, const st
 {
     struct conf_guess g;
     conf_guess_init(&g, t->text);
-    for (size_t i = 0; i < c->source_count; i++) {
+    for (size_t i = 0; i < c->source_count && !report_full(r->report); i++) {
         conf_guess_try(&g, c->sources[i].name);
     }
     report_error(r->report, &t->node->place, "there is no source \"%.*s\"",
@@ -433,7 +439,7 @@ static void unknown_destination(struct conf_reader *r, const struct conf *c,
 {
     struct conf_guess g;
     conf_guess_init(&g, t->text);
-    for (size_t i = 0; i < c->destination_count; i++) {
+    for (size_t i = 0; i < c->destination_count && !report_full(r->report); i++) {
         conf_guess_try(&g, c->destinations[i].name);
     }
     report_error(r->report, &t->node->place, "there is no destination \"%.*s\"",
@@ -441,9 +447,11 @@ static void unknown_destination(struct conf_reader *r, const struct conf *c,
     conf_guess_help(&g, r->report);
 }
 
-/* What was named, for warnings about what was not. */
+/* Who is there, and what was named: for warnings about what was not. */
 struct used {
+    struct map by_source, by_destination; /* name -> struct conf_source, struct conf_destination */
     bool *sources, *destinations;
+    bool all_sources;
 };
 
 static void build_from(struct conf_reader *r, const struct conf *c, struct file_route *w,
@@ -452,15 +460,16 @@ static void build_from(struct conf_reader *r, const struct conf *c, struct file_
     w->r.from = arena_array(r->arena, w->from.n, sizeof *w->r.from);
     for (size_t i = 0; i < w->from.n; i++) {
         struct str name = w->from.v[i].text;
-        const struct conf_source *s = conf_find_source(c, name);
+        const struct conf_source *s = map_find(&used->by_source, name);
         bool all = str_eq(name, STR("*"));
         if (s == NULL && !all) {
             unknown_source(r, c, &w->from.v[i]);
             continue;
         }
         w->r.from[w->r.from_count++] = name;
-        for (size_t k = 0; k < c->source_count; k++) {
-            used->sources[k] = used->sources[k] || all || &c->sources[k] == s;
+        used->all_sources = used->all_sources || all;
+        if (!all) {
+            used->sources[s - c->sources] = true;
         }
     }
 }
@@ -470,7 +479,7 @@ static void build_to(struct conf_reader *r, const struct conf *c, struct file_ro
 {
     w->r.to = arena_array(r->arena, w->to.n, sizeof *w->r.to);
     for (size_t i = 0; i < w->to.n; i++) {
-        const struct conf_destination *d = conf_find_destination(c, w->to.v[i].text);
+        const struct conf_destination *d = map_find(&used->by_destination, w->to.v[i].text);
         if (d == NULL) {
             unknown_destination(r, c, &w->to.v[i]);
             continue;
@@ -485,7 +494,7 @@ static void warn_unused(struct conf_reader *r, const struct conf_file *f, const 
 {
     const struct file_source *s = f->sources.v;
     for (size_t i = 0; i < f->sources.n; i++) {
-        if (!used->sources[i] && !s[i].s.keep_unrouted) {
+        if (!used->all_sources && !used->sources[i] && !s[i].s.keep_unrouted) {
             report_warning(r->report, &s[i].item.place, "no route takes events from \"%.*s\"",
                            STR_ARG(report_shown(s[i].item.name)));
         }
@@ -499,12 +508,26 @@ static void warn_unused(struct conf_reader *r, const struct conf_file *f, const 
     }
 }
 
+static void used_init(struct used *u, struct conf_reader *r, const struct conf *c)
+{
+    *u = (struct used){.sources = arena_array(r->arena, c->source_count, sizeof(bool)),
+                       .destinations = arena_array(r->arena, c->destination_count, sizeof(bool))};
+    map_init_seeded(&u->by_source, crypt_random_u64());
+    map_init_seeded(&u->by_destination, crypt_random_u64());
+    for (size_t i = 0; i < c->source_count; i++) {
+        map_set(&u->by_source, c->sources[i].name, &c->sources[i]);
+    }
+    for (size_t i = 0; i < c->destination_count; i++) {
+        map_set(&u->by_destination, c->destinations[i].name, &c->destinations[i]);
+    }
+}
+
 static void build_routes(struct conf_reader *r, struct conf_file *f)
 {
     struct file_route *v = f->routes.v;
     size_t n = f->routes.n;
-    struct used used = {arena_array(r->arena, f->sources.n, sizeof(bool)),
-                        arena_array(r->arena, f->destinations.n, sizeof(bool))};
+    struct used used;
+    used_init(&used, r, &f->c);
     f->c.routes = arena_array(r->arena, n, sizeof *f->c.routes);
     f->c.route_count = n;
     for (size_t i = 0; i < n && !report_full(r->report); i++) {
@@ -520,6 +543,8 @@ static void build_routes(struct conf_reader *r, struct conf_file *f)
         f->c.routes[i] = v[i].r;
     }
     warn_unused(r, f, &used);
+    map_done(&used.by_source);
+    map_done(&used.by_destination);
 }
 
 void conf_build(struct conf_reader *r, struct conf_file *f)

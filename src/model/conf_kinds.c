@@ -34,6 +34,14 @@ bool conf_refuse(struct conf_reader *r, const struct conf_row *row, const struct
                  const char *why, struct str text, const char *unit)
 {
     struct str shown = report_shown(text);
+    if (!str_eq(n->text, text)) { /* what a variable or a file holds is nobody else's business */
+        shown = report_shown(n->text);
+        report_error(r->report, &n->place,
+                     text.len == 0 ? "\"%s\": %s, but \"%.*s\" is empty"
+                                   : "\"%s\": %s, but \"%.*s\" holds something else",
+                     row->key, why, STR_ARG(shown));
+        return false;
+    }
     report_error(r->report, &n->place, "\"%s\": %s, not \"%.*s\"", row->key, why, STR_ARG(shown));
     if (unit != NULL && text_is_digits(text)) {
         report_help(r->report, "a bare number has no unit; did you mean %.*s%s?", STR_ARG(shown),
@@ -159,7 +167,7 @@ static void warn_of_literal(struct conf_reader *r, const char *key, const struct
     for (size_t i = 0; i + 1 < n->text.len && literal; i++) {
         literal = n->text.at[i] != '$' || n->text.at[i + 1] != '{';
     }
-    if (literal && r->env->others_can_read) {
+    if (literal && n->place.file->others_can_read) {
         report_warning(r->report, &n->place, "\"%s\" is written out in a file that others can read",
                        key);
         report_help(r->report, "chmod o-r the file, or write ${NAME} or ${file:/path}");
@@ -313,7 +321,7 @@ static bool word_read(struct conf_reader *r, const struct conf_row *row, const s
         buf_add_str(&all, all.len == 0 ? STR_NONE : STR(", "));
         buf_add_str(&all, word);
     }
-    struct str shown = report_shown(text);
+    struct str shown = report_shown(n->text); /* not what a variable holds */
     report_error(r->report, &n->place, "\"%s\" must be one of %.*s, not \"%.*s\"", row->key,
                  STR_ARG(buf_str(&all)), STR_ARG(shown));
     conf_guess_help(&g, r->report);

@@ -12,7 +12,6 @@ static const struct {
 } later[] = {
     {"", "network"},
     {"", "tests"},
-    {"", "include"},
     {"admin", "dashboard"},
     {"defaults.destination", "on_removed"},
     {"destinations.*", "on_removed"},
@@ -113,7 +112,7 @@ static void check_key(struct conf_reader *r, const struct conf_block *b, const s
 /* A default is written as in a file; a list of them goes through the YAML layer, too. */
 static void fill(struct conf_reader *r, const struct conf_row *row, void *at)
 {
-    static const struct file_text nowhere = {{"default", 7}, {NULL, 0}};
+    static const struct file_text nowhere = {.name = {"default", 7}};
     struct node text = {.kind = NODE_TEXT, .weight = 1, .place = {.file = &nowhere}};
     struct node *items[RETRY_STEPS];
     struct str item, rest = str_of(row->fallback);

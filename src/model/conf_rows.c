@@ -533,6 +533,9 @@ static const struct conf_block spool_block = {"spool", "spool", spool_rows, 0, N
 
 static const struct conf_row top_rows[] = {
     VALUE("version", COUNT, AT(version), "1", 1, 1, "the version of this language"),
+    VALUE(
+        "include", INCLUDE, 0, NULL, 0, 32,
+        "more files, such as conf.d/*.yaml: their names and routes are added to those of this one"),
     {"workers", &KIND_COUNT, AT(c.workers), "auto", 1, 64,
      "event loops, each on a thread of its own; auto = half of the cores", .words = worker_words},
     BLOCK("listen", 0, listen, "the side of the senders"),

@@ -1,6 +1,8 @@
 /* Sources: from what the rows read to a path, and where an event's type and id are. */
 #include "model/conf_rows.h"
 
+#include "base/crypt.h"
+
 #include <string.h>
 
 static void build_path(struct conf_reader *r, struct file_source *s)
@@ -113,17 +115,20 @@ static void build_body_limit(struct conf_reader *r, const struct conf *c, struct
 
 static void check_paths(struct conf_reader *r, const struct file_source *v, size_t n)
 {
-    for (size_t i = 1; i < n; i++) {
-        for (size_t k = 0; k < i; k++) {
-            if (str_eq(v[i].s.path, v[k].s.path)) {
-                report_error(r->report, conf_place(&v[i].item, "path"),
-                             "the path %.*s belongs to the source \"%.*s\" already",
-                             STR_ARG(report_shown(v[i].s.path)),
-                             STR_ARG(report_shown(v[k].item.name)));
-                break;
-            }
+    struct map seen; /* path -> struct file_source, the first */
+    map_init_seeded(&seen, crypt_random_u64());
+    for (size_t i = 0; i < n; i++) {
+        const struct file_source *first = map_find(&seen, v[i].s.path);
+        if (first != NULL) {
+            report_error(r->report, conf_place(&v[i].item, "path"),
+                         "the path %.*s belongs to the source \"%.*s\" already",
+                         STR_ARG(report_shown(v[i].s.path)),
+                         STR_ARG(report_shown(first->item.name)));
+        } else {
+            map_set(&seen, v[i].s.path, (void *)(uintptr_t)&v[i]);
         }
     }
+    map_done(&seen);
 }
 
 void conf_build_sources(struct conf_reader *r, struct conf_file *f)

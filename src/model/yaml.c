@@ -24,6 +24,7 @@ struct loader {
     struct node **stack; /* children of the collections that are open */
     size_t n, cap;
     size_t weight; /* nodes so far, aliases followed */
+    uint64_t seed; /* of maps */
     bool failed;
 };
 
@@ -42,6 +43,51 @@ static struct node *fail(struct loader *l, const yaml_event_t *e, const char *wh
     return NULL;
 }
 
+static unsigned characters(struct str s)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        n += ((unsigned char)s.at[i] & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+/* The word that ends a text, quoted or not. */
+static struct str last_word(struct str s)
+{
+    while (s.len > 0 && strchr("\"' \t", s.at[s.len - 1]) != NULL) {
+        s.len--;
+    }
+    size_t from = s.len;
+    while (from > 0 &&
+           (s.at[from - 1] == '_' || text_is_token(str_head(str_from(s, from - 1), 1))) &&
+           s.at[from - 1] != '\'') {
+        from--;
+    }
+    return str_from(s, from);
+}
+
+/* Of a line that is no YAML nobody knows what is a secret: all that stands behind such a key, or
+ * the whole of it. */
+static void mask_line(struct loader *l, unsigned number)
+{
+    struct str line = STR_NONE, rest = l->file->text;
+    for (unsigned i = 0; i < number; i++) {
+        (void)str_cut(rest, '\n', &line, &rest);
+    }
+    bool whole = l->is_secret(STR_NONE, line);
+    size_t at = 0;
+    while (at < line.len && !whole &&
+           !(line.at[at] == ':' && l->is_secret(last_word(str_head(line, at)), STR_NONE))) {
+        at++;
+    }
+    if (at < line.len) {
+        unsigned column = whole ? 1 : characters(str_head(line, at)) + 2;
+        struct place p = {l->file, {number, column}, {number + 1, 1}};
+        report_mask(l->report, &p);
+    }
+}
+
 static bool next_event(struct loader *l, yaml_event_t *e)
 {
     if (yaml_parser_parse(&l->parser, e) == 1) {
@@ -52,6 +98,7 @@ static bool next_event(struct loader *l, yaml_event_t *e)
     if (p->error == YAML_READER_ERROR) { /* no mark then, only an offset */
         at.start = (struct mark){0, 0};
     }
+    mask_line(l, at.start.line);
     report_error(l->report, &at, "not valid YAML: %s%s%s",
                  p->problem == NULL ? "unreadable" : p->problem, p->context == NULL ? "" : " ",
                  p->context == NULL ? "" : p->context);
@@ -91,7 +138,7 @@ static bool charge(struct loader *l, const yaml_event_t *e, size_t weight)
 {
     l->weight += weight;
     if (l->weight > NODE_COUNT_MAX) {
-        fail(l, e, "the file has more than 100,000 nodes, aliases followed");
+        fail(l, e, "more than 100,000 nodes, aliases followed");
         return false;
     }
     return true;
@@ -319,7 +366,7 @@ static struct node *read_map(struct loader *l, const yaml_event_t *e, unsigned d
         return NULL;
     }
     struct pairs p = {0};
-    map_init(&p.seen);
+    map_init_seeded(&p.seen, l->seed);
     if (l->n > base) {
         collect_pairs(l, &p, l->stack + base, l->n - base, e);
     }
@@ -394,20 +441,23 @@ static struct node *read_stream(struct loader *l)
 }
 
 struct node *node_parse(const struct file_text *file, struct arena *a, struct report *r,
-                        bool (*is_secret)(struct str key, struct str value))
+                        bool (*is_secret)(struct str key, struct str value), size_t *count)
 {
     struct place whole = {.file = file};
     if (file->text.len > NODE_FILE_BYTES) {
         report_error(r, &whole, "the file is larger than 1 MiB");
         return NULL;
     }
-    struct loader l = {.file = file, .arena = a, .report = r, .is_secret = is_secret};
-    map_init(&l.anchors);
+    struct loader l = {
+        .file = file, .arena = a, .report = r, .is_secret = is_secret, .weight = *count};
+    l.seed = crypt_random_u64();
+    map_init_seeded(&l.anchors, l.seed);
     ENSURE(yaml_parser_initialize(&l.parser) == 1);
     yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
     const char *text = file->text.len == 0 ? "" : file->text.at;
     yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, file->text.len);
     struct node *root = read_stream(&l);
+    *count = l.weight;
     parser_done(&l.parser);
     map_done(&l.anchors);
     free(l.stack);

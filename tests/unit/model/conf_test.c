@@ -349,8 +349,8 @@ static void secrets_from_files(void **state)
     conf_bad(text, "the file is empty");
     room_remove(path);
     conf_bad(LEAST "admin: {token_file: /nowhere/x}", "cannot read \"/nowhere/x\": No such file");
-    conf_bad(LEAST "admin: {token_file: /tmp}", "cannot read \"/tmp\": Is a directory");
-    conf_bad(LEAST "admin: {token_file: /dev/zero}", "it is too large");
+    conf_bad(LEAST "admin: {token_file: /tmp}", "cannot read \"/tmp\": it is a folder");
+    conf_bad(LEAST "admin: {token_file: /dev/zero}", "it is no regular file");
     conf_bad(LEAST "admin: {token: '${file:/nowhere/x}'}", "cannot read \"/nowhere/x\"");
     conf_bad(LEAST "admin: {token: a, token_file: /x}",
              "\"token\" and \"token_file\" are both given");

@@ -20,8 +20,9 @@ static void tree_open(struct tree *t, struct str text)
 {
     t->arena = arena_new();
     report_init(&t->report, t->arena, "f");
-    t->file = (struct file_text){STR("f"), text};
-    t->root = node_parse(&t->file, t->arena, &t->report, is_secret);
+    t->file = (struct file_text){.name = STR("f"), .text = text};
+    size_t count = 0;
+    t->root = node_parse(&t->file, t->arena, &t->report, is_secret, &count);
 }
 
 static void tree_close(struct tree *t)
@@ -251,7 +252,7 @@ static void twenty_errors_are_enough(void **state)
     struct arena *a = arena_new();
     struct report r;
     report_init(&r, a, "f");
-    struct file_text file = {STR("f"), STR("x\n")};
+    struct file_text file = {.name = STR("f"), .text = STR("x\n")};
     for (unsigned i = 25; i > 0; i--) {
         struct place p = {&file, {i, 1}, {i, 2}};
         report_error(&r, &p, "number %u\n\x1b[31m", i);

@@ -1,11 +1,11 @@
-/* A hash map from text to pointer. Keys are copied; values stay the caller's. */
+/* A hash map from text to pointer. Keys are copied, unless it borrows; values stay the caller's. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
 #include "base/text.h"
 
 struct map_entry {
-    char *key; /* terminated; owned by the map */
+    char *key; /* terminated, and owned by the map, unless it borrows */
     size_t key_len;
     uint64_t hash;
     void *value; /* NULL = free slot */
@@ -15,6 +15,7 @@ struct map {
     struct map_entry *v; /* open addressing, power of two */
     size_t cap, n;
     uint64_t seed; /* 0: places are the hash's own */
+    bool borrows;  /* keys are not copied: whoever sets them keeps them */
 };
 
 void map_init(struct map *m);

@@ -370,7 +370,7 @@ static const char *why_not_header(struct str name, struct str value)
             return "has a line break or another control character in its value";
         }
     }
-    for (size_t i = 0; i < sizeof templates / sizeof templates[0]; i++) {
+    for (size_t i = 0; str_has(value, '{') && i < sizeof templates / sizeof templates[0]; i++) {
         if (text_glob(str_of(templates[i]), value)) {
             return "holds a template; these are not available in this version";
         }

@@ -139,6 +139,7 @@ static struct node *join_maps(struct conf_reader *r, const struct conf_block *b,
         most += maps[i]->n;
     }
     map_init_seeded(&seen, crypt_random_u64());
+    seen.borrows = true;
     *all = *maps[0];
     all->n = 0;
     all->pairs = arena_array(r->arena, most, sizeof *all->pairs);
@@ -352,6 +353,9 @@ const struct node *conf_read_files(struct conf_reader *r, const struct file_text
     }
     in.text_bytes = file->text.len;
     read_root(&in, file, true);
+    if (r->nodes > NODE_COUNT_MAX) { /* as was reported: what was read of it is too much, too */
+        return NULL;
+    }
     return in.roots_n < 2 ? in.roots[0] : join_maps(r, &CONF_TOP, in.roots, in.roots_n);
 }
 

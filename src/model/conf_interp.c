@@ -154,11 +154,11 @@ static bool add_all(struct conf_reader *r, const struct node *n, struct buf *out
     return true;
 }
 
-/* Counts what was filled in; says so when that is too much. */
-static bool charge(struct conf_reader *r, const struct place *p, const struct buf *b)
+/* Counts what is filled in, and what is looked through for it; says so when that is too much. */
+static bool charge(struct conf_reader *r, const struct place *p, size_t n)
 {
-    r->interpolated += b->len;
-    if (b->failed || r->interpolated > INTERPOLATED_MAX) {
+    r->interpolated += n;
+    if (r->interpolated > INTERPOLATED_MAX) {
         report_error(r->report, p, "the text is too large once its variables are filled in");
         return false;
     }
@@ -173,7 +173,8 @@ bool conf_interpolate(struct conf_reader *r, const struct node *n, struct str *o
     }
     struct buf b;
     buf_init(&b, VALUE_MAX);
-    bool good = add_all(r, n, &b) && charge(r, &n->place, &b);
+    bool good = charge(r, &n->place, n->text.len) && add_all(r, n, &b) &&
+                charge(r, &n->place, b.failed ? INTERPOLATED_MAX : b.len);
     if (good) {
         *out = arena_str(r->arena, buf_str(&b));
     }
@@ -186,7 +187,7 @@ bool conf_read_secret_file(struct conf_reader *r, const struct place *p, struct 
 {
     struct buf b;
     buf_init(&b, FILE_MAX);
-    bool good = add_file(r, p, path, &b) && charge(r, p, &b);
+    bool good = add_file(r, p, path, &b) && charge(r, p, b.len);
     if (good) {
         *out = arena_str(r->arena, buf_str(&b));
     }

@@ -117,6 +117,7 @@ static void check_paths(struct conf_reader *r, const struct file_source *v, size
 {
     struct map seen; /* path -> struct file_source, the first */
     map_init_seeded(&seen, crypt_random_u64());
+    seen.borrows = true;
     for (size_t i = 0; i < n; i++) {
         const struct file_source *first = map_find(&seen, v[i].s.path);
         if (first != NULL) {

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <yaml.h>
 
+#define ANCHORS_MAX 4096 /* a file */
+
 struct anchor {
     struct node *node; /* NULL while the node is being read: an alias to it would be a cycle */
 };
@@ -156,9 +158,13 @@ static struct node *node_new(struct loader *l, const yaml_event_t *e, enum node_
     return n;
 }
 
-static struct anchor *anchor_new(struct loader *l, const yaml_char_t *name)
+static struct anchor *anchor_new(struct loader *l, const yaml_event_t *e, const yaml_char_t *name)
 {
     if (name == NULL) {
+        return NULL;
+    }
+    if (l->anchors.n == ANCHORS_MAX) {
+        fail(l, e, "more than 4096 anchors");
         return NULL;
     }
     struct anchor *a = arena_take(l->arena, sizeof *a);
@@ -198,7 +204,10 @@ static struct node *read_text(struct loader *l, const yaml_event_t *e)
         struct str text = {(const char *)e->data.scalar.value, e->data.scalar.length};
         n->text = arena_str(l->arena, text);
         n->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-        struct anchor *a = anchor_new(l, e->data.scalar.anchor);
+        if (l->is_secret(STR_NONE, text)) {
+            report_mask(l->report, &n->place);
+        }
+        struct anchor *a = anchor_new(l, e, e->data.scalar.anchor);
         if (a != NULL) {
             a->node = n;
         }
@@ -234,7 +243,7 @@ static bool read_children(struct loader *l, struct node *n, yaml_event_type_t en
 static struct node *read_list(struct loader *l, const yaml_event_t *e, unsigned depth)
 {
     struct node *n = node_new(l, e, NODE_LIST);
-    struct anchor *a = anchor_new(l, e->data.sequence_start.anchor);
+    struct anchor *a = anchor_new(l, e, e->data.sequence_start.anchor);
     size_t base = l->n;
     if (n == NULL || !read_children(l, n, YAML_SEQUENCE_END_EVENT, depth)) {
         return NULL;
@@ -274,21 +283,22 @@ static bool is_merge(const struct node *key)
     return key->plain && str_eq(key->text, STR("<<"));
 }
 
+static void mask_text(struct loader *l, const struct node *n)
+{
+    if (n->kind == NODE_TEXT) {
+        report_mask(l->report, &n->place);
+    }
+}
+
+/* Of such a key: its value, each of a list, and each of those that have names. */
 static void mask_secrets(struct loader *l, struct str key, const struct node *value)
 {
-    if (value->kind == NODE_TEXT && l->is_secret(key, value->text)) {
-        report_mask(l->report, &value->place);
+    if (!l->is_secret(key, STR_NONE)) {
+        return;
     }
-    for (size_t i = 0; value->kind == NODE_LIST && i < value->n; i++) {
-        if (value->items[i]->kind == NODE_TEXT && l->is_secret(key, value->items[i]->text)) {
-            report_mask(l->report, &value->items[i]->place);
-        }
-    }
-    for (size_t i = 0; value->kind == NODE_MAP && i < value->n; i++) { /* secrets with names */
-        const struct node *one = value->pairs[i].value;
-        if (one->kind == NODE_TEXT && l->is_secret(key, STR_NONE)) {
-            report_mask(l->report, &one->place);
-        }
+    mask_text(l, value);
+    for (size_t i = 0; i < value->n; i++) {
+        mask_text(l, value->kind == NODE_LIST ? value->items[i] : value->pairs[i].value);
     }
 }
 
@@ -360,13 +370,14 @@ static void collect_pairs(struct loader *l, struct pairs *p, struct node *const 
 static struct node *read_map(struct loader *l, const yaml_event_t *e, unsigned depth)
 {
     struct node *n = node_new(l, e, NODE_MAP);
-    struct anchor *a = anchor_new(l, e->data.mapping_start.anchor);
+    struct anchor *a = anchor_new(l, e, e->data.mapping_start.anchor);
     size_t base = l->n;
     if (n == NULL || !read_children(l, n, YAML_MAPPING_END_EVENT, depth)) {
         return NULL;
     }
     struct pairs p = {0};
     map_init_seeded(&p.seen, l->seed);
+    p.seen.borrows = true; /* keys lie in the arena */
     if (l->n > base) {
         collect_pairs(l, &p, l->stack + base, l->n - base, e);
     }

@@ -25,6 +25,8 @@ struct place {
 /* Appends the file's bytes. NULL, or what kept it: the system's words, or that it is larger than
  * the buffer's ceiling. */
 const char *file_text_read(const char *path, struct buf *out) MUST_CHECK;
+/* Without the mark (U+FEFF) that some editors begin a file with. */
+struct str file_text_bare(struct str text);
 /* Can users other than owner and group read it? */
 bool file_text_is_shared(const char *path);
 /* Which file it is, whatever it is called. NULL, or why not: no such file, or no regular one. */

@@ -50,7 +50,7 @@ static struct conf *parse(struct str text, const char *name, bool is_file,
     report_init(&report, a, arena_str(a, str_of(name)).at);
     struct file_text *file = arena_take(a, sizeof *file);
     file->name = str_of(report.name);
-    file->text = arena_str(a, text);
+    file->text = arena_str(a, file_text_bare(text));
     file->others_can_read = env->others_can_read;
     struct conf_reader r = {.arena = a, .report = &report, .env = env};
     map_init_seeded(&r.paths, crypt_random_u64());

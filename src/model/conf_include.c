@@ -168,6 +168,11 @@ static struct node *join_maps(struct conf_reader *r, const struct conf_block *b,
 
 static void read_root(struct includes *in, const struct file_text *file, bool first);
 
+static bool has_wildcard(struct str s)
+{
+    return str_has(s, '*') || str_has(s, '?');
+}
+
 /* Not read before? By its number: links and other spellings lead to the same file. */
 static bool is_new(struct includes *in, const struct node *n, struct str path)
 {
@@ -177,15 +182,22 @@ static bool is_new(struct includes *in, const struct node *n, struct str path)
     if (why != NULL) {
         report_error(r->report, &n->place, "cannot include \"%.*s\": %s",
                      STR_ARG(report_shown(path)), why);
+        if (strcmp(why, "it is a folder") == 0) {
+            report_help(r->report, "for the files in it: include: %.*s/*.yaml",
+                        STR_ARG(report_shown(n->text)));
+        }
         return false;
     }
     for (size_t i = 0; i < in->n; i++) {
         if (in->seen[i].device == id.device && in->seen[i].number == id.number) {
             report_error(r->report, &n->place, "\"%.*s\" is read already",
                          STR_ARG(report_shown(path)));
-            report_help(r->report, i == 0 ? "it is the file that everything begins with: put the "
-                                            "others into a folder of their own, such as conf.d"
-                                          : "each file is included once, by one other file");
+            report_help(r->report,
+                        i > 0 ? "each file is included once, by one other file"
+                        : has_wildcard(n->text)
+                            ? "it is the file that everything begins with: put the "
+                              "others into a folder of their own, such as conf.d"
+                            : "it is the file that everything begins with: leave it out");
             return false;
         }
     }
@@ -216,8 +228,8 @@ static void read_file(struct includes *in, const struct node *n, struct str path
                      STR_ARG(report_shown(path)), why);
     } else {
         struct file_text *file = arena_take(r->arena, sizeof *file);
-        *file = (struct file_text){path, arena_str(r->arena, buf_str(&text)), (unsigned)in->n - 1,
-                                   file_text_is_shared(path.at)};
+        *file = (struct file_text){path, arena_str(r->arena, file_text_bare(buf_str(&text))),
+                                   (unsigned)in->n - 1, file_text_is_shared(path.at)};
         read_root(in, file, false);
     }
     conf_wipe(&text);
@@ -230,11 +242,6 @@ static struct str folder_of(struct str path)
         path.len--;
     }
     return path;
-}
-
-static bool has_wildcard(struct str s)
-{
-    return str_has(s, '*') || str_has(s, '?');
 }
 
 static void read_matching(struct includes *in, const struct node *n, struct str path)
@@ -294,6 +301,11 @@ static void read_includes(struct includes *in, const struct node *n)
     if (node_is_nothing(n)) {
         return;
     }
+    if (n->kind == NODE_MAP) {
+        report_error(r->report, &n->place,
+                     "\"include\" takes a path, or a list of paths, not a mapping");
+        return;
+    }
     if (!r->env->opens_files) {
         report_error(r->report, &n->place, "nothing can be included: no file is opened here");
         return;
@@ -342,6 +354,7 @@ static void read_root(struct includes *in, const struct file_text *file, bool fi
         report_error(r->report, &root->place, "expected a mapping for %s, not %s",
                      first ? CONF_TOP.what : "a file that is included",
                      node_is_nothing(root) ? "nothing" : node_kind_name(root));
+        report_help(r->report, "it holds keys such as sources:, destinations: and routes:");
     }
 }
 

@@ -124,6 +124,7 @@ static bool add_one(struct conf_reader *r, const struct node *n, struct str *res
     for (size_t i = 0; i + 1 < inside.len; i++) {
         if (inside.at[i] == '$' && inside.at[i + 1] == '{') {
             report_error(r->report, &n->place, "\"${\" inside of \"${...}\" is not taken");
+            report_help(r->report, "a default is text, and cannot be another variable");
             return false;
         }
     }

@@ -49,6 +49,16 @@ static void build_pick(struct conf_reader *r, const struct file_source *s, const
         const struct node_pair *at = pair == NULL ? NULL : node_find(pair->value, key);
         report_error(r->report, at == NULL ? &s->item.place : &at->value->place,
                      "\"%s\" must be header.NAME or body./json/pointer", key);
+        if (text_is_token(text) && !str_starts(text, STR("body")) && !str_has(text, '.')) {
+            report_help(r->report, "did you mean header.%.*s?", STR_ARG(report_shown(text)));
+        } else if (str_starts(text, STR("body.")) && !str_has(text, '/')) {
+            struct str meant = arena_str(r->arena, str_from(text, 4));
+            for (size_t i = 0; i < meant.len; i++) {
+                char *c = (char *)(uintptr_t)&meant.at[i];
+                *c = *c == '.' ? '/' : *c;
+            }
+            report_help(r->report, "did you mean body.%.*s?", STR_ARG(report_shown(meant)));
+        }
     }
 }
 
@@ -106,10 +116,11 @@ static void build_body_limit(struct conf_reader *r, const struct conf *c, struct
     if (s->s.durability == DURABILITY_INHERITED) {
         s->s.durability = c->redis.durability;
     }
-    if (s->body > c->listen.memory_bytes) {
+    if (s->body > c->listen.memory_bytes && c->listen.memory_bytes > 0) {
         report_error(r->report, conf_place(&s->item, "body"),
                      "a body of \"%.*s\" may be larger than all of listen.limits.memory",
                      STR_ARG(report_shown(s->item.name)));
+        report_help(r->report, "give it a smaller one, or raise listen.limits.memory");
     }
 }
 

@@ -54,6 +54,11 @@ const char *file_text_read(const char *path, struct buf *out)
     return why;
 }
 
+struct str file_text_bare(struct str text)
+{
+    return str_starts(text, STR("\xef\xbb\xbf")) ? str_from(text, 3) : text;
+}
+
 bool file_text_is_shared(const char *path)
 {
     struct stat st;

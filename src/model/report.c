@@ -36,6 +36,19 @@ static struct report_entry *entry_set(struct report *r, struct report_entry *e,
     return e;
 }
 
+/* A mapping that others merge is read with each of them. */
+static bool is_said(const struct report *r, const struct place *p, struct str message)
+{
+    for (size_t i = 0; p != NULL && p->file != NULL && i < r->errors; i++) {
+        const struct place *q = &r->error[i].place;
+        if (q->file == p->file && q->start.line == p->start.line &&
+            q->start.column == p->start.column && str_eq(r->error[i].message, message)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void report_error(struct report *r, const struct place *p, const char *format, ...)
 {
     r->last = NULL;
@@ -45,8 +58,12 @@ void report_error(struct report *r, const struct place *p, const char *format, .
     }
     va_list args;
     va_start(args, format);
-    r->last = entry_set(r, &r->error[r->errors++], p, format, args);
+    struct report_entry *e = entry_set(r, &r->error[r->errors], p, format, args);
     va_end(args);
+    if (!is_said(r, p, e->message)) {
+        r->last = e;
+        r->errors++;
+    }
 }
 
 void report_warning(struct report *r, const struct place *p, const char *format, ...)
@@ -217,9 +234,9 @@ void report_write(struct report *r, struct buf *out)
     for (size_t i = 0; i < r->errors; i++) {
         write_entry(r, &r->error[i], "error", out);
     }
-    if (r->more) {
-        buf_printf(out, "%s: error: there are more errors; these are the first %d\n", r->name,
-                   REPORT_ERRORS);
+    if (report_full(r)) {
+        buf_printf(out, "%s: error: there %s more errors; these are the first %d\n", r->name,
+                   r->more ? "are" : "may be", REPORT_ERRORS);
     }
     if (r->errors > 0) {
         return;

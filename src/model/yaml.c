@@ -84,9 +84,130 @@ static void mask_line(struct loader *l, unsigned number)
         at++;
     }
     if (at < line.len) {
-        unsigned column = whole ? 1 : characters(str_head(line, at)) + 2;
+        bool blank = at + 1 < line.len && line.at[at + 1] == ' ';
+        unsigned column = whole ? 1 : characters(str_head(line, at)) + (blank ? 3 : 2);
         struct place p = {l->file, {number, column}, {number + 1, 1}};
         report_mask(l->report, &p);
+    }
+}
+
+/* What libyaml says, what it says it of, and the same for operators; the sentence may stand where
+ * the trouble begins. */
+static const struct {
+    const char *problem, *context; /* the beginnings; NULL: any */
+    bool at_context;               /* is it better shown where that begins? */
+    const char *said, *help;
+} troubles[] = {
+    {"found unexpected end of stream", "while scanning a quoted", true, "this quote is not closed",
+     "a text in quotes ends with the same quote"},
+    {"did not find expected ',' or '}'", NULL, true, "this \"{\" is not closed in time",
+     "each entry ends with \",\", the last one with \"}\""},
+    {"did not find expected ',' or ']'", NULL, true, "this \"[\" is not closed in time",
+     "each entry ends with \",\", the last one with \"]\""},
+    {"did not find expected key", NULL, false,
+     "this line does not stand below the others of its block",
+     "the keys of one mapping begin in the same column"},
+    {"did not find expected '-' indicator", NULL, false,
+     "this line does not stand below the others of its list",
+     "the entries of one list begin with \"- \" in the same column"},
+    {"did not find expected <document start>", NULL, false,
+     "this line does not belong to what stands above it",
+     "the keys of one mapping begin in the same column"},
+    {"mapping values are not allowed", NULL, false, "there can be no key here",
+     "a text that holds \": \" is written in quotes; a mapping begins in a line of its own"},
+    {"block sequence entries are not allowed", NULL, false, "there can be no list entry here",
+     "a list begins in a line of its own"},
+    {"did not find expected alphabetic", "while scanning an alias", true,
+     "\"*\" begins an alias, and no name follows it", "for the text itself, write \"*\" in quotes"},
+    {"did not find expected alphabetic", "while scanning an anchor", true,
+     "\"&\" begins an anchor, and no name follows it",
+     "for the text itself, write \"&\" in quotes"},
+    {NULL, "while scanning a tag", true, "\"!\" begins a tag",
+     "for the text itself, write it in quotes"},
+    {"did not find expected node content", NULL, false, "there is no value here",
+     "a text that begins with one of [ ] { } , is written in quotes"},
+    {"could not find expected ':'", NULL, true, "this line holds neither a key nor an entry",
+     "a key is followed by \": \""},
+};
+
+/* The character that stands there, 0 at the end. */
+static char character_at(const struct loader *l, yaml_mark_t at)
+{
+    struct str line = STR_NONE, rest = l->file->text;
+    for (size_t i = 0; i <= at.line; i++) {
+        (void)str_cut(rest, '\n', &line, &rest);
+    }
+    size_t column = 0;
+    for (size_t i = 0; i < line.len; i++) {
+        bool begins = ((unsigned char)line.at[i] & 0xc0) != 0x80;
+        if (begins && column++ == at.column) {
+            return line.at[i];
+        }
+    }
+    return 0;
+}
+
+static bool begins_with(const char *text, const char *start)
+{
+    return start == NULL || (text != NULL && strncmp(text, start, strlen(start)) == 0);
+}
+
+static void report_character(struct loader *l, const struct place *at, char c)
+{
+    if (c == '\t') {
+        report_error(l->report, at, "a tab stands here");
+        report_help(l->report, "indent with spaces");
+    } else {
+        report_error(l->report, at, "no text begins with \"%c\"", c > ' ' && c < 0x7f ? c : '?');
+        report_help(l->report, "for the text itself, write it in quotes");
+    }
+}
+
+/* What the scanner or the parser stumbled over. */
+static void report_syntax(struct loader *l)
+{
+    const yaml_parser_t *p = &l->parser;
+    struct place at = place_of(l, p->problem_mark, p->problem_mark);
+    char c = character_at(l, p->problem_mark);
+    if (begins_with(p->problem, "found character that cannot start") ||
+        begins_with(p->problem, "found a tab character")) {
+        report_character(l, &at, c);
+        return;
+    }
+    for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
+        if (begins_with(p->problem, troubles[i].problem) &&
+            begins_with(p->context, troubles[i].context)) {
+            at = troubles[i].at_context ? place_of(l, p->context_mark, p->context_mark) : at;
+            mask_line(l, at.start.line);
+            report_error(l->report, &at, "%s", troubles[i].said);
+            report_help(l->report, "%s", troubles[i].help);
+            return;
+        }
+    }
+    report_error(l->report, &at, "not valid YAML: %s%s%s",
+                 p->problem == NULL ? "unreadable" : p->problem, p->context == NULL ? "" : " ",
+                 p->context == NULL ? "" : p->context);
+}
+
+/* Bytes that are no text: there is no mark then, only an offset. */
+static void report_bytes(struct loader *l)
+{
+    const yaml_parser_t *p = &l->parser;
+    size_t n = p->problem_offset < l->file->text.len ? p->problem_offset : l->file->text.len;
+    struct str line = STR_NONE, rest = str_head(l->file->text, n);
+    unsigned number = 0;
+    for (bool more = true; more; number++) {
+        more = str_cut(rest, '\n', &line, &rest);
+    }
+    struct mark mark = {number, characters(line) + 1};
+    struct place at = {l->file, mark, mark};
+    mask_line(l, number);
+    if (begins_with(p->problem, "control characters")) {
+        report_error(l->report, &at, "there is a control character (0x%02x) here",
+                     (unsigned)p->problem_value & 0xff);
+    } else {
+        report_error(l->report, &at, "this is no UTF-8");
+        report_help(l->report, "save the file as UTF-8");
     }
 }
 
@@ -95,15 +216,12 @@ static bool next_event(struct loader *l, yaml_event_t *e)
     if (yaml_parser_parse(&l->parser, e) == 1) {
         return true;
     }
-    const yaml_parser_t *p = &l->parser;
-    struct place at = place_of(l, p->problem_mark, p->problem_mark);
-    if (p->error == YAML_READER_ERROR) { /* no mark then, only an offset */
-        at.start = (struct mark){0, 0};
+    if (l->parser.error == YAML_READER_ERROR) {
+        report_bytes(l);
+    } else {
+        mask_line(l, (unsigned)l->parser.problem_mark.line + 1);
+        report_syntax(l);
     }
-    mask_line(l, at.start.line);
-    report_error(l->report, &at, "not valid YAML: %s%s%s",
-                 p->problem == NULL ? "unreadable" : p->problem, p->context == NULL ? "" : " ",
-                 p->context == NULL ? "" : p->context);
     l->failed = true;
     memset(e, 0, sizeof *e);
     return false;
@@ -140,7 +258,7 @@ static bool charge(struct loader *l, const yaml_event_t *e, size_t weight)
 {
     l->weight += weight;
     if (l->weight > NODE_COUNT_MAX) {
-        fail(l, e, "more than 100,000 nodes, aliases followed");
+        fail(l, e, "there are more than 100,000 nodes, aliases followed");
         return false;
     }
     return true;
@@ -176,7 +294,9 @@ static struct node *read_alias(struct loader *l, const yaml_event_t *e)
 {
     const struct anchor *a = map_find(&l->anchors, str_of((const char *)e->data.alias.anchor));
     if (a == NULL) {
-        return fail(l, e, "an alias without an anchor before it");
+        fail(l, e, "an alias without an anchor before it");
+        report_help(l->report, "for the text itself, write it in quotes");
+        return NULL;
     }
     if (a->node == NULL) {
         return fail(l, e, "an alias inside of what it stands for");
@@ -187,17 +307,33 @@ static struct node *read_alias(struct loader *l, const yaml_event_t *e)
 /* Tags would type a value against its field; only those that say nothing are taken. */
 static bool tag_is_core(const yaml_char_t *tag)
 {
-    static const char core[] = "tag:yaml.org,2002:";
-    return tag == NULL || strcmp((const char *)tag, "!") == 0 ||
-           strncmp((const char *)tag, core, sizeof core - 1) == 0;
+    static const char *const core[] = {"str", "map", "seq", "int", "bool", "float", "null"};
+    static const char space[] = "tag:yaml.org,2002:";
+    const char *text = (const char *)tag;
+    if (text == NULL || strcmp(text, "!") == 0) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof core / sizeof core[0]; i++) {
+        if (begins_with(text, space) && strcmp(text + sizeof space - 1, core[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static struct node *read_node(struct loader *l, const yaml_event_t *e, unsigned depth);
 
+static struct node *fail_tag(struct loader *l, const yaml_event_t *e)
+{
+    fail(l, e, "tags have no meaning here");
+    report_help(l->report, "leave it out");
+    return NULL;
+}
+
 static struct node *read_text(struct loader *l, const yaml_event_t *e)
 {
     if (!tag_is_core(e->data.scalar.tag)) {
-        return fail(l, e, "tags have no meaning here");
+        return fail_tag(l, e);
     }
     struct node *n = node_new(l, e, NODE_TEXT);
     if (n != NULL) {
@@ -283,9 +419,19 @@ static bool is_merge(const struct node *key)
     return key->plain && str_eq(key->text, STR("<<"));
 }
 
+/* "${NAME}" or "${file:/path}": it says where the secret is, and holds none. */
+static bool is_reference(struct str s)
+{
+    bool good = str_starts(s, STR("${")) && str_ends(s, STR("}"));
+    for (size_t i = 2; good && i + 1 < s.len; i++) {
+        good = s.at[i] != '}' && s.at[i] != '$' && !(s.at[i] == ':' && s.at[i + 1] == '-');
+    }
+    return good;
+}
+
 static void mask_text(struct loader *l, const struct node *n)
 {
-    if (n->kind == NODE_TEXT) {
+    if (n->kind == NODE_TEXT && !is_reference(n->text)) {
         report_mask(l->report, &n->place);
     }
 }
@@ -339,6 +485,7 @@ static void merge(struct loader *l, struct pairs *p, const struct node *from, co
     }
     if (!good) {
         report_error(l->report, &from->place, "\"<<\" takes a mapping or a list of mappings");
+        report_help(l->report, "<<: *NAME, where &NAME stands before a mapping further up");
     } else if (from->kind == NODE_MAP) {
         merge_map(l, p, from, e);
     } else {
@@ -360,6 +507,7 @@ static void collect_pairs(struct loader *l, struct pairs *p, struct node *const 
             from = children[i + 1];
         } else {
             report_error(l->report, &children[i]->place, "the key \"<<\" occurs twice");
+            report_help(l->report, "of several mappings: <<: [*a, *b]");
         }
     }
     if (from != NULL) {
@@ -411,11 +559,9 @@ static struct node *read_node(struct loader *l, const yaml_event_t *e, unsigned 
     case YAML_SCALAR_EVENT:
         return read_text(l, e);
     case YAML_SEQUENCE_START_EVENT:
-        return tag_is_core(e->data.sequence_start.tag) ? read_list(l, e, depth)
-                                                       : fail(l, e, "tags have no meaning here");
+        return tag_is_core(e->data.sequence_start.tag) ? read_list(l, e, depth) : fail_tag(l, e);
     case YAML_MAPPING_START_EVENT:
-        return tag_is_core(e->data.mapping_start.tag) ? read_map(l, e, depth)
-                                                      : fail(l, e, "tags have no meaning here");
+        return tag_is_core(e->data.mapping_start.tag) ? read_map(l, e, depth) : fail_tag(l, e);
     default:
         return fail(l, e, "not valid YAML");
     }

@@ -194,12 +194,12 @@ static void refuses_what_cannot_be_included(void **state)
         {"nowhere.yaml", "nowhere.yaml\": No such file or directory"},
         {"conf.d", "conf.d\": it is a folder"},
         {"/dev/zero", "\"/dev/zero\": it is no regular file"},
-        {"p.yaml", "help: it is the file that everything begins with"},
+        {"p.yaml", "help: it is the file that everything begins with: leave it out"},
         {"'*'", "help: it is the file that everything begins with"},
         {"nowhere.d/*.yaml", "cannot look into the folder"},
         {"'*/a'", "\"*\" and \"?\" stand in the name of a file only"},
         {"''", "the path of a file has 1 to 4000 characters"},
-        {"{a: b}", "\"include\" takes one value, not a mapping"},
+        {"{a: b}", "\"include\" takes a path, or a list of paths, not a mapping"},
         {"[[a]]", "\"include\" takes one value, not a list"},
         {"[x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, "
          "x, "

@@ -346,7 +346,7 @@ static void secrets_from_files(void **state)
     room_remove(path);
     path = room_file("\n", 1);
     snprintf(text, sizeof text, LEAST "admin: {token_file: %s}", path);
-    conf_bad(text, "the file is empty");
+    conf_bad(text, "\" is empty");
     room_remove(path);
     conf_bad(LEAST "admin: {token_file: /nowhere/x}", "cannot read \"/nowhere/x\": No such file");
     conf_bad(LEAST "admin: {token_file: /tmp}", "cannot read \"/tmp\": it is a folder");

@@ -196,6 +196,8 @@ void conf_wipe(struct buf *b); /* and buf_done: it may hold a secret */
 bool conf_read_secret_file(struct conf_reader *r, const struct place *p, struct str path,
                            struct str *out);
 size_t conf_put_size(char out[32], uint64_t bytes); /* 16KiB; no terminator */
+/* A secret that is written out in a file that others can read earns a warning. */
+void conf_warn_of_literal(struct conf_reader *r, const char *key, const struct node *n);
 /* Writes a text so that it reads back as itself: quoted unless it is plainly harmless. */
 void conf_print_text(struct str s, struct buf *out);
 void conf_print_block(const struct conf_block *b, const void *base, unsigned depth,

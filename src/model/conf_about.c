@@ -170,6 +170,11 @@ static size_t put_bound(enum about_bounds what, uint64_t v, char out[32])
 void conf_bounds(const struct conf_row *row, struct buf *out)
 {
     const struct conf_about *about = conf_about(row->kind);
+    if (row->kind == &KIND_SCHEDULE) {
+        buf_printf(out, "1 to %llu entries, each from %llums to 30d", (unsigned long long)row->most,
+                   (unsigned long long)row->least);
+        return;
+    }
     if (about == NULL || about->bounds == ABOUT_NO || row->most == 0) {
         return;
     }
@@ -179,8 +184,12 @@ void conf_bounds(const struct conf_row *row, struct buf *out)
     if (row->least == row->most) {
         buf_printf(out, "%.*s", m, most);
     } else if (about->bounds == ABOUT_LENGTH || about->bounds == ABOUT_ENTRIES) {
-        buf_printf(out, "%.*s to %.*s %s", n, least, m, most,
-                   about->bounds == ABOUT_LENGTH ? "characters" : "entries");
+        const char *what = about->bounds == ABOUT_LENGTH ? "characters" : "entries";
+        if (row->least == 0) {
+            buf_printf(out, "at most %.*s %s", m, most, what);
+        } else {
+            buf_printf(out, "%.*s to %.*s %s", n, least, m, most, what);
+        }
     } else {
         buf_printf(out, "from %.*s to %.*s", n, least, m, most);
     }

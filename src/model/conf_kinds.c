@@ -223,7 +223,7 @@ const struct conf_kind KIND_TEXTS = {texts_read, texts_print, texts_wants};
 
 /* ---- secrets: as text, but never shown ---- */
 
-static void warn_of_literal(struct conf_reader *r, const char *key, const struct node *n)
+void conf_warn_of_literal(struct conf_reader *r, const char *key, const struct node *n)
 {
     bool literal = n->kind == NODE_TEXT && n->text.len > 0;
     for (size_t i = 0; i + 1 < n->text.len && literal; i++) {
@@ -241,7 +241,7 @@ static bool secret_read(struct conf_reader *r, const struct conf_row *row, const
 {
     bool good = text_read(r, row, n, at);
     if (good) {
-        warn_of_literal(r, row->key, n);
+        conf_warn_of_literal(r, row->key, n);
     }
     return good;
 }
@@ -292,7 +292,7 @@ static bool secrets_read(struct conf_reader *r, const struct conf_row *row, cons
     size_t kept = 0;
     for (size_t i = 0; i < t.n; i++) { /* an empty one is the old secret that is no more */
         if (t.v[i].text.len > 0) {
-            warn_of_literal(r, row->key, t.v[i].node);
+            conf_warn_of_literal(r, row->key, t.v[i].node);
             t.v[kept++] = t.v[i];
         }
     }

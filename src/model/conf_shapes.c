@@ -215,8 +215,16 @@ static bool pairs_read(struct conf_reader *r, const struct conf_row *row, const 
         if (conf_read_text(r, arena_printf(r->arena, "%.*s", STR_ARG(shown)).at, pair->value,
                            &value)) {
             bool filled_in = !str_eq(value, pair->value->text);
-            p.v[p.n++] = (struct conf_pair){
-                pair->key->text, value, filled_in || name_is_sensitive(pair->key->text), pair->key};
+            bool sensitive = name_is_sensitive(pair->key->text);
+            p.v[p.n++] =
+                (struct conf_pair){pair->key->text, value, filled_in || sensitive, pair->key};
+            if (sensitive) {
+                if (!filled_in) {
+                    report_mask(r->report, &pair->value->place);
+                }
+                conf_warn_of_literal(r, arena_printf(r->arena, "%.*s", STR_ARG(shown)).at,
+                                     pair->value);
+            }
         }
     }
     *(struct conf_pairs *)at = p;
@@ -454,7 +462,11 @@ const struct conf_kind KIND_CONDITIONS = {conditions_read, conditions_print, NUL
 static bool redis_url_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
                            void *at)
 {
-    return KIND_TEXT.read(r, row, n, at);
+    bool good = KIND_TEXT.read(r, row, n, at);
+    if (good && text_glob(STR("*://*:*@*"), *(const struct str *)at)) {
+        conf_warn_of_literal(r, "password", n);
+    }
+    return good;
 }
 
 static void redis_url_print(const struct conf_row *row, const void *at, unsigned depth,

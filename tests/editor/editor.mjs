@@ -60,6 +60,9 @@ function ajv() {
     const read = (text) => yaml.parse(text, { merge: true });
     const sample = fs.readFileSync(path.join(folder, 'penstock.yaml'), 'utf8');
     check(valid(read(sample)), `the sample: ${JSON.stringify(valid.errors)}`);
+    for (const name of fs.readdirSync(folder).filter((n) => n.startsWith('warn_'))) {
+        check(valid(read(fs.readFileSync(path.join(folder, name), 'utf8'))), `ajv refuses ${name}: ${JSON.stringify(valid.errors)}`);
+    }
     for (const [name, text] of Object.entries(good)) check(valid(read(text)), `ajv refuses ${name}: ${JSON.stringify(valid.errors)}`);
     for (const [name, text] of Object.entries(wrong)) check(!valid(read(text)), `ajv takes ${name}`);
 }

@@ -391,6 +391,14 @@ static void warns_of_what_is_not_wrong(void **state)
                " keep_unrouted: true}}",
                "client_id: i, client_secret: ***}");
     conf_warns("sources: {s: {verify: stripe, secret: '${A}', keep_unrouted: true}}", NULL);
+#define SENT "sources: {s: {verify: none}}\nroutes: [{from: s, to: d}]\n"
+    conf_warns(SENT "destinations: {d: {url: 'http://d', headers: {X-Api-Key: abc, X-A: b}}}\n",
+               "p.yaml:3:58: warning: \"X-Api-Key\" is written out in a file that others can read\n"
+               "    3 | destinations: {d: {url: 'http://d', headers: {X-Api-Key: ***, X-A: b}}}\n");
+    conf_warns(SENT "destinations: {d: {url: 'http://d', headers: {X-Api-Key: '${A}'}}}\n", NULL);
+    conf_warns(SENT "destinations: {d: http://d}\nredis: {url: 'redis://u:abc@h'}\n",
+               "warning: \"password\" is written out");
+    conf_warns(SENT "destinations: {d: http://d}\nredis: {url: 'redis://h'}\n", NULL);
     conf_room_env.others_can_read = false;
     conf_warns("sources: {s: {verify: stripe, secret: abc, keep_unrouted: true}}", NULL);
     conf_warns("sources: {s: {verify: none}}", "no route takes events from \"s\"");

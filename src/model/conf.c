@@ -91,6 +91,7 @@ struct conf *conf_load(const char *path, struct buf *errors)
     struct buf text;
     buf_init(&text, NODE_FILE_BYTES);
     const char *why = file_text_read(path, &text);
+    why = text.failed ? "it is larger than 1 MiB" : why;
     struct conf *c = NULL;
     if (why != NULL) {
         buf_printf(errors, "%s: error: cannot read the file: %s\n", path, why);

@@ -44,7 +44,7 @@ static void put_noun(const struct conf_row *row, struct buf *out)
         buf_printf(out, ", or %s", row->words[0]);
     }
     const char *before = ": ";
-    bool words = row->kind == &KIND_WORD || row->kind == &KIND_METHODS;
+    bool words = row->words != NULL && row->kind != &KIND_COUNT;
     for (size_t i = 0; words && row->words[i] != NULL; i++) {
         if (row->words[i][0] != '!') {
             buf_printf(out, "%s%s", before, row->words[i]);

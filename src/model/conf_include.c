@@ -218,6 +218,7 @@ static void read_file(struct includes *in, const struct node *n, struct str path
     }
     buf_init(&text, NODE_FILE_BYTES);
     const char *why = file_text_read(path.at, &text);
+    why = text.failed ? "it is larger than 1 MiB" : why;
     in->text_bytes += text.len;
     conf_note_path(r, &r->files, path);
     if (why == NULL && in->text_bytes > TEXT_MAX) {

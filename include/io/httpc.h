@@ -74,8 +74,9 @@ struct httpc_origin_conf {
     bool tls;
     struct str host; /* name or address literal without brackets */
     uint16_t port;
-    unsigned idle;         /* connections kept idle at most */
-    bool allow_link_local; /* the operator named such an address on purpose */
+    unsigned idle;                  /* connections kept idle at most */
+    bool allow_link_local;          /* the operator named such an address on purpose */
+    const struct cidr_rules *rules; /* instead; copied. NULL: private networks are fine */
     /* Whom to trust, and a client's certificate and key; empty: the system's store, none. The files
      * of a kind of server are read once and shared. */
     struct str ca_file, cert_file, key_file;

@@ -32,7 +32,8 @@ struct httpc_origin {
     struct str host; /* owned */
     uint16_t port;
     unsigned idle_most, idle_count;
-    bool link_local;
+    bool link_local, ruled;
+    struct cidr_rules rules; /* where `ruled`; its arrays are the origin's own */
     struct tls_context *tls; /* NULL: plain */
     struct tls_session session;
     struct httpc_conn *idle; /* the latest first */

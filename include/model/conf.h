@@ -111,6 +111,7 @@ struct conf_destination {
     struct str target;     /* path and query of the URL, at least "/" */
     struct str host_field; /* what Host: says: host, and the port unless it is the default */
     bool names_link_local; /* the URL holds such an address literally */
+    const struct cidr_rules *rules; /* what its name may stand for; NULL: no rules are given */
     struct conf_tls files;
     struct str headers; /* rendered "Name: value\r\n" lines to add; may be empty */
     int64_t timeout_ms;

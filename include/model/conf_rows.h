@@ -161,6 +161,7 @@ struct conf_file {
     struct conf_share dead_bytes;
     struct file_destination defaults;
     struct conf_items sources, destinations, routes;
+    struct conf_texts network_deny, network_allow;
 };
 
 /* ---- reading ---- */
@@ -222,6 +223,8 @@ const struct place *conf_place(const struct conf_item *item, const char *key);
 /* ---- checking and compiling, after reading ---- */
 
 void conf_build(struct conf_reader *r, struct conf_file *f); /* everything but sources */
+/* conf_network.c: d->d.rules, of each; and addresses in URLs that they deny. */
+void conf_build_network(struct conf_reader *r, struct conf_file *f);
 /* Warnings of what can hardly be meant; last of all. */
 void conf_guard(struct conf_reader *r, const struct conf_file *f);
 /* conf_keys.c: what is to be said where keys are named by requests, into the preset's recipe, and

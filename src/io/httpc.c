@@ -385,7 +385,9 @@ static void connect_to(struct httpc_call *call, const struct sockaddr_storage *a
 static void dial_next(struct httpc_call *call, const struct resolve_answer *a)
 {
     for (; call->tried < a->n; call->tried++) {
-        const char *denied = resolve_denied(&a->v[call->tried], call->origin->link_local);
+        const struct httpc_origin *o = call->origin;
+        const char *denied = o->ruled ? resolve_ruled(&a->v[call->tried], &o->rules)
+                                      : resolve_denied(&a->v[call->tried], o->link_local);
         if (denied == NULL) {
             enter(call, CALL_CONNECTING);
             connect_to(call, &a->v[call->tried], a->n - call->tried);

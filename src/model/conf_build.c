@@ -428,6 +428,9 @@ static void build_destinations(struct conf_reader *r, struct conf_file *f)
         check_destination_tls(r, &v[i]);
         build_headers(r, &v[i]);
         v[i].d.buffer_bytes = share_of(&v[i].buffer, f->c.redis.max_memory);
+    }
+    conf_build_network(r, f);
+    for (size_t i = 0; i < n; i++) {
         f->c.destinations[i] = v[i].d;
     }
 }

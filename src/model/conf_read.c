@@ -10,7 +10,6 @@
 static const struct {
     const char *block, *key;
 } later[] = {
-    {"", "network"},
     {"", "tests"},
     {"admin", "dashboard"},
     {"defaults.destination", "on_removed"},

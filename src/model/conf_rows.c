@@ -531,6 +531,15 @@ static const struct conf_row spool_rows[] = {
     END};
 static const struct conf_block spool_block = {"spool", "spool", spool_rows, 0, NULL, NULL};
 
+static const struct conf_row network_rows[] = {
+    VALUE("deny", TEXTS, AT(network_deny), NULL, 1, 256,
+          "addresses that no destination may lead to, whatever its name resolves to: ranges, "
+          "\"@private\", \"@loopback\", \"@link-local\", \"@metadata\"; the last two unless given"),
+    VALUE("allow", TEXTS, AT(network_allow), NULL, 0, 256,
+          "exceptions: ranges and words as in deny, and names of hosts with * and ?"),
+    END};
+static const struct conf_block network_block = {"network", "network", network_rows, 0, NULL, NULL};
+
 static const struct conf_row top_rows[] = {
     VALUE("version", COUNT, AT(version), "1", 1, 1, "the version of this language"),
     VALUE(
@@ -544,6 +553,7 @@ static const struct conf_row top_rows[] = {
           "what is kept outside of Redis, or Penstock's own Redis"),
     BLOCK("spool", 0, spool, "takes events to the disk while Redis is away; off unless given"),
     BLOCK("redis", 0, redis, "the store"),
+    BLOCK("network", 0, network, "which addresses destinations may have"),
     {"sources", &KIND_NAMED, AT(sources), NULL, 0, CONF_SOURCES_MAX, "who sends",
      .block = &source_block},
     BLOCK("defaults", 0, defaults, "defaults of destinations"),

@@ -59,6 +59,7 @@ static const char *apply(struct lane *lane, const struct conf_destination *dest)
          * shut out by another worker's idle connection. */
         .idle = dest->concurrency / lane->w->node->worker_count,
         .allow_link_local = dest->names_link_local,
+        .rules = dest->rules,
         .ca_file = dest->files.ca_file,
         .cert_file = dest->files.cert_file,
         .key_file = dest->files.key_file,

@@ -418,3 +418,16 @@ def buries_what_is_too_old_once_it_can_be_read(flow):
     p.wait_log("parked deliveries cannot be read")
     redis.cli("RENAME", event.replace("event:", "kept:"), event)
     wait_for(lambda: redis.cli("ZRANGE", due.replace("due:d", "dead:d"), 0, -1) == n, "it to be a dead letter")
+
+
+def an_address_that_network_denies_is_not_dialled(flow):
+    """Whatever the name says: the address that it resolves to counts, at each try."""
+    sink = flow.sink()
+    url = "http://localhost:%d/" % sink.port
+    p = flow.penstock({"d": url}, flow.redis(), retry="{schedule: [100ms], jitter: 0%}", more="network: { deny: ['@loopback'] }")
+    p.stripe(b'{"n":1}')
+    wait_for(lambda: p.api("/api/v1/dead")["dead"], "a dead letter")
+    assert p.api("/api/v1/dead")["dead"][0]["reason"] == "address_denied" and sink.requests == []
+    allowed = flow.penstock({"d": url}, flow.redis(), name="other", more="network: { deny: ['@loopback'], allow: ['local*'] }")
+    allowed.stripe(b'{"n":2}')
+    assert sink.wait(1)[0].body == b'{"n":2}'

@@ -97,7 +97,6 @@ static void later_keys(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        LEAST "network: {}\n",
         LEAST "tests: []\n",
         LEAST "admin: {dashboard: true}\n",
         LEAST "destinations: {d: {url: http://d, sign: {}}}\n",

@@ -74,6 +74,11 @@ void move_start(struct worker *w, struct event *e, uint64_t from_journal, uint64
 /* An event of the spool (taken over), when the live journal takes appends. */
 void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
                   const char *dedupe);
+/* An event that no route wanted when it came (taken over): from now on it is of the live journal,
+ * unless somebody has seen to that before. `on_decided` once, never from inside: MOVE_MINE, it is
+ * delivered; MOVE_DUPLICATE, it was before; MOVE_UNKNOWN, it may be either, and goes on. */
+void move_replay(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
+                 move_on_decided on_decided, void *user);
 /* The completion of its append, which it frees. */
 void move_appended(struct journal *j, struct append *a, const char *reason);
 /* Recovery met an entry that says where it came from: whose it is must be claimed before any

@@ -468,6 +468,15 @@ void move_start(struct worker *w, struct event *e, uint64_t from_journal, uint64
     move_new(w, e, from_journal, from_n);
 }
 
+void move_replay(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
+                 move_on_decided on_decided, void *user)
+{
+    struct move *m = move_new(w, e, from_journal, from_n);
+    m->on_decided = on_decided;
+    m->user = user;
+    append_copy(m);
+}
+
 void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
                   const char *dedupe)
 {

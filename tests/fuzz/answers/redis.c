@@ -214,6 +214,7 @@ static const struct {
     {'z', "ZSCORE", NULL, NULL},
     {'Q', "ZCARD", NULL, NULL},
     {'r', "XRANGE", NULL, NULL}, /* a page; 'x' one entry */
+    {'<', "XREVRANGE", NULL, NULL},
     {'y', "HGET", NULL, NULL},
     {'w', "WAIT", NULL, NULL},
     {'W', "WAITAOF", NULL, NULL},
@@ -705,6 +706,7 @@ static void run_command(struct answering *a)
         ['v'] = "*0\r\n",
         ['r'] = "*0\r\n",
         ['x'] = "*0\r\n",
+        ['<'] = "*0\r\n",
         ['g'] = "$-1\r\n",
         ['y'] = "$-1\r\n",
         ['z'] = "$-1\r\n",

@@ -4,6 +4,7 @@
 
 #include "admin/call.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "relay/dead_page.h"
 #include "relay/delivery.h"
 #include "relay/lookup.h"
@@ -216,6 +217,7 @@ struct replaying {
     struct call call;
     bool dry;
     unsigned looked_at, unwanted, before; /* events: `before`: that were replayed already */
+    unsigned replayed;
     unsigned deciding;  /* that are on their way; and one while the page is read */
     const char *reason; /* NULL: none was refused */
     char *next;         /* of the page; NULL: it was the last; owned */
@@ -231,6 +233,10 @@ struct one { /* event of them */
 static void replaying_end(struct replaying *p)
 {
     struct buf *b = &p->call.out;
+    if (p->replayed > 0) {
+        log_line(LOG_INFO, "events that no route had wanted are replayed", "events", "%u",
+                 p->replayed, NULL);
+    }
     json_close(b, ']');
     json_number(b, "looked_at", p->looked_at);
     json_number(b, "unwanted", p->unwanted);
@@ -271,6 +277,7 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
     struct replaying *p = o->all;
     (void)j;
     (void)first_id;
+    p->replayed += verdict == MOVE_MINE;
     add_one(o, verdict == MOVE_MINE        ? "replayed"
                : verdict == MOVE_DUPLICATE ? "replayed_before"
                                            : "unknown");

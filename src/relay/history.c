@@ -8,6 +8,7 @@
 
 enum {
     COUNT_FIRST = 8,       /* of each journal, before it is known how large they are */
+    COUNT_MOST = 128,      /* the next may be larger than all before */
     PAGE_BYTES = 2 << 20,  /* about so many are read for a page */
     PLACE_BYTES = 11 << 10 /* what a request line of the admin API takes, and less */
 };
@@ -106,7 +107,7 @@ static unsigned next_count(const struct search *s, size_t journals)
 {
     size_t mean = s->entries == 0 ? 0 : s->bytes / s->entries;
     size_t count = mean == 0 ? 2 * (size_t)s->count : PAGE_BYTES / mean / journals;
-    size_t most = s->limit < 8 * s->count ? s->limit : 8 * s->count; /* the next may be larger */
+    size_t most = s->limit < COUNT_MOST ? s->limit : COUNT_MOST;
     count = count < most ? count : most;
     return count > 0 ? (unsigned)count : 1;
 }

@@ -6,9 +6,9 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
-    &verb_run,          &verb_check,  &verb_send,   &verb_sink,   &verb_dead,
-    &verb_destinations, &verb_events, &verb_replay, &verb_plan,   &verb_sources,
-    &verb_providers,    &verb_doctor, &verb_nodes,  &verb_health, &verb_version,
+    &verb_run,    &verb_check,  &verb_route,  &verb_plan,         &verb_send,    &verb_sink,
+    &verb_events, &verb_replay, &verb_dead,   &verb_destinations, &verb_sources, &verb_providers,
+    &verb_doctor, &verb_nodes,  &verb_health, &verb_version,
 };
 
 static void help(FILE *to)

@@ -14,9 +14,9 @@ struct verb {
     int (*run)(int argc, char **argv);  /* argv[0] is the verb */
 };
 
-extern const struct verb verb_run, verb_check, verb_version, verb_health, verb_send, verb_sink,
-    verb_dead, verb_destinations, verb_doctor, verb_nodes, verb_sources, verb_providers,
-    verb_events, verb_replay, verb_plan;
+extern const struct verb verb_run, verb_check, verb_route, verb_plan, verb_version, verb_health,
+    verb_send, verb_sink, verb_events, verb_replay, verb_dead, verb_destinations, verb_doctor,
+    verb_nodes, verb_sources, verb_providers;
 
 /* "penstock VERB: <why>", then where help is; EXIT_USAGE. */
 int usage_error(const struct verb *v, const char *why, const char *what);

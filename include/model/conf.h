@@ -13,9 +13,12 @@
 #include "model/retry.h"
 #include "model/verify.h"
 
+#include <stdatomic.h>
+
 #define CONF_DESTINATIONS_MAX 1024 /* a worker keeps a lane for each, and for some that went */
 #define CONF_SOURCES_MAX 4096
 #define CONF_ROUTES_MAX 4096
+#define CONF_TESTS_MAX 1000
 
 enum conf_method {
     CONF_GET = 1,
@@ -45,6 +48,10 @@ struct conf_address {
     struct str host; /* without brackets */
     uint16_t port;
 };
+
+struct place; /* model/file_text.h: where something stands in the file */
+struct filter;
+struct route_table;
 
 struct conf_cidrs {
     struct cidr *v;
@@ -124,13 +131,31 @@ struct conf_destination {
 
 struct conf_route {
     struct str name;
+    const struct place *place;
     struct str *from; /* source names, or "*" */
     size_t from_count;
     struct str *events; /* globs; none = all */
     size_t event_count;
     unsigned *to; /* indexes of destinations */
     size_t to_count;
+    const struct filter *when; /* NULL: whatever it is */
+    unsigned sample;           /* percent of what it would take */
     bool stop;
+    bool otherwise;          /* `else`: only what no other route of its source took */
+    atomic_bool *limit_said; /* that its filter met a limit; once in a snapshot's life */
+};
+
+/* One of `tests`: a request, and who must get it. */
+struct conf_test {
+    struct str name;
+    const struct place *place; /* of the test, and of what it expects */
+    const struct place *expect_place;
+    const struct conf_source *source;
+    struct str method, target, body;
+    const struct fields *fields;
+    struct str type;  /* empty: what the request says */
+    unsigned *expect; /* indexes of destinations */
+    size_t expect_count;
 };
 
 struct conf {
@@ -180,6 +205,11 @@ struct conf {
     size_t destination_count;
     struct conf_route *routes;
     size_t route_count;
+    struct route_table *table;    /* of routes, by what tells them apart (route_index.c) */
+    const struct filter *regexes; /* not the arena's: freed with the snapshot */
+    struct conf_test *tests;
+    size_t test_count;
+    struct report_mask *masks; /* what no excerpt of the file shows */
     struct {
         enum log_level level;
         enum log_format format;

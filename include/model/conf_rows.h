@@ -16,7 +16,8 @@ struct conf_reader {
     struct arena *arena;
     struct report *report;
     const struct conf_env *env;
-    size_t interpolated; /* bytes so far; bounded */
+    size_t interpolated;          /* bytes so far; bounded */
+    const struct filter *regexes; /* compiled so far */
 };
 
 struct conf_row;
@@ -56,7 +57,8 @@ struct conf_block {
 extern const struct conf_kind KIND_TEXT, KIND_TEXTS, KIND_SECRET, KIND_SECRETS, KIND_COUNT,
     KIND_BYTES, KIND_SHARE, KIND_DURATION, KIND_PERCENT, KIND_FACTOR, KIND_BOOL, KIND_WORD,
     KIND_PAIRS, KIND_METHODS, KIND_SCHEDULE, KIND_CONDITIONS, KIND_EXPONENTIAL, KIND_REDIS_URL,
-    KIND_VERIFY, KIND_CIDRS, KIND_RATE, KIND_BLOCK, KIND_NAMED, KIND_ITEMS;
+    KIND_VERIFY, KIND_CIDRS, KIND_RATE, KIND_BLOCK, KIND_NAMED, KIND_ITEMS, KIND_FILTER, KIND_BODY,
+    KIND_EXPECT;
 
 /* ---- what kinds store ---- */
 
@@ -138,6 +140,14 @@ struct file_route {
     struct conf_texts from, to, events;
 };
 
+struct file_test {
+    struct conf_item item;
+    struct conf_test t;
+    struct str source, query;
+    struct conf_pairs headers;
+    struct conf_texts expect;
+};
+
 struct file_certificate {
     struct conf_item item;
     struct conf_tls files;
@@ -155,7 +165,7 @@ struct conf_file {
     struct conf_texts sentinel_nodes;
     struct conf_share dead_bytes;
     struct file_destination defaults;
-    struct conf_items sources, destinations, routes;
+    struct conf_items sources, destinations, routes, tests;
 };
 
 /* ---- reading ---- */
@@ -206,7 +216,9 @@ const struct place *conf_place(const struct conf_item *item, const char *key);
 
 /* ---- checking and compiling, after reading ---- */
 
-void conf_build(struct conf_reader *r, struct conf_file *f); /* everything but sources */
+void conf_build(struct conf_reader *r, struct conf_file *f);       /* everything but sources */
+void conf_build_tests(struct conf_reader *r, struct conf_file *f); /* after routes */
+void conf_free_regexes(const struct filter *f); /* a list of them; NULL is fine */
 /* conf_keys.c: what is to be said where keys are named by requests, into the preset's recipe, and
  * s->s.hosts. */
 bool conf_key_rules(struct conf_reader *r, const struct file_verify *v, struct verify_recipe *out);

@@ -4,7 +4,7 @@
 #ifndef MODEL_PAST_H
 #define MODEL_PAST_H
 
-#include "model/conf.h"
+#include "model/route.h"
 
 struct past {
     struct verify_input request; /* as it was kept: without hop-by-hop fields and Host */
@@ -24,12 +24,19 @@ struct past_outcome {
     const struct conf_source *source; /* NULL: PAST_NO_SOURCE */
     const char *reason, *detail;      /* of PAST_REFUSED, as verify_check has them */
     bool unchecked;                   /* whether it is genuine, only a running node could say */
-    size_t to_count;                  /* of PAST_TAKEN, and of PAST_REFUSED if it were genuine */
+    bool scheme_known;                /* by which of the source's it is, `proof` says */
+    struct verify_proof proof;
+    size_t to_count; /* of PAST_TAKEN, and of PAST_REFUSED if it were genuine */
     unsigned to[CONF_DESTINATIONS_MAX];
 };
 
 /* At the time when it was received. */
 void past_put(const struct conf *c, const struct past *p, struct past_outcome *out);
+
+/* What each route of it says to that event, as route_explain has it; none where no source has it.
+ */
+void past_explain(const struct conf *c, const struct past *p, const struct past_outcome *o,
+                  route_on_verdict *each, void *user);
 
 /* The destinations' indexes, as route_match has them, of a request that is genuine; by which of the
  * source's schemes it was taken is found by where its type is, unless `v` and `keys` (may be NULL)

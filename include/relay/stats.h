@@ -17,7 +17,9 @@ void stats_accepted(struct worker *w, struct str source, uint64_t took_us);
 void stats_rejected(struct worker *w, struct str source, const char *reason);
 void stats_admin_refused(struct worker *w, const char *reason); /* "unauthorized", "host" */
 void stats_unrouted(struct worker *w, struct str source);
-void stats_duplicate(struct worker *w, struct str source); /* one that dedupe saw */
+void stats_unparsed(struct worker *w, struct str source);    /* no JSON, but a rule looked */
+void stats_match_limit(struct worker *w, struct str source); /* a filter gave up */
+void stats_duplicate(struct worker *w, struct str source);   /* one that dedupe saw */
 struct metric *stats_verified(struct worker *w, struct str source, struct str secret);
 void stats_late(struct worker *w, struct str source); /* an answer near its provider's deadline */
 void stats_challenge(struct worker *w, struct str source); /* a handshake answered */

@@ -1,12 +1,9 @@
 /* plan: what another configuration would make of the events that came lately. */
+#include "cli/plan.h"
+
 #include "base/log.h"
-#include "base/map.h"
-#include "cli/pages.h"
-#include "model/event.h"
-#include "model/past.h"
 
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,183 +12,52 @@
 enum { EXIT_DIFFERS = 2, EXIT_PLAN_USAGE = 64 };
 enum { EVENTS_DEFAULT = 10000, EXAMPLES_DEFAULT = 10, EXAMPLES_MOST = 1000, WORDS_MOST = 64 << 10 };
 
-struct args {
-    const char *config, *source;
-    uint64_t limit, examples;
-    bool json;
-};
+/* --- routes, told apart by their names */
 
-struct example { /* events that fare alike */
-    struct example *next;
-    char id[EVENT_ID_LEN + 1];
-    char *text; /* "stripe charge.paid: billing -> billing, ledger" */
-    uint64_t events;
-};
-
-struct change { /* of the configuration's own */
-    struct change *next;
-    char sign; /* + - ~ */
-    const char *noun;
-    struct str name;
-    char *detail;
-};
-
-struct plan {
-    const struct args *a;
-    const struct conf *old, *new;
-    int new_of[CONF_DESTINATIONS_MAX]; /* by an old destination's index; -1: it is gone */
-    uint64_t looked_at, same, rerouted, refused, taken, elsewhere, unchecked;
-    int64_t first_ms, last_ms;
-    uint64_t *fewer, *more; /* deliveries, by old and by new index */
-    struct map seen;        /* ids: an event that has moved has two entries */
-    struct map by_text;
-    struct example *examples, **examples_tail;
-    uint64_t example_count;
-    struct change *changes, **changes_tail;
-    struct past_outcome was, is;
-    struct buf headers, body; /* of the event at hand, where they came as base64 */
-};
-
-/* --- the configurations themselves */
-
-static void add_change(struct plan *p, char sign, const char *noun, struct str name,
-                       struct buf *detail)
+static int find_route(const struct conf *c, struct str name)
 {
-    struct change *c = calloc(1, sizeof *c);
-    ENSURE(c != NULL);
-    buf_add_char(detail, '\0');
-    *c = (struct change){NULL, sign, noun, name, buf_take(detail)};
-    *p->changes_tail = c;
-    p->changes_tail = &c->next;
-}
-
-static void put_url(const struct conf_destination *d, struct buf *out)
-{
-    buf_printf(out, "%s://%.*s%.*s", d->tls ? "https" : "http", STR_ARG(d->host_field),
-               STR_ARG(d->target));
-}
-
-static void compare_url(struct plan *p, const struct conf_destination *was,
-                        const struct conf_destination *is)
-{
-    struct buf text;
-    buf_init(&text, WORDS_MOST);
-    put_url(was, &text);
-    size_t n = text.len;
-    put_url(is, &text);
-    bool same = str_eq(str_head(buf_str(&text), n), str_from(buf_str(&text), n));
-    buf_clear(&text);
-    if (!same) {
-        put_url(was, &text);
-        buf_add_str(&text, STR(" -> "));
-        put_url(is, &text);
-        add_change(p, '~', "destination", is->name, &text);
+    size_t i = 0;
+    while (i < c->route_count && !str_eq(c->routes[i].name, name)) {
+        i++;
     }
-    buf_done(&text);
+    return i < c->route_count ? (int)i : -1;
 }
 
-static void compare_destinations(struct plan *p)
+static void pair_routes(struct route_side *side, const struct route_side *with)
 {
-    struct buf text;
-    buf_init(&text, WORDS_MOST);
-    for (size_t i = 0; i < p->old->destination_count; i++) {
-        const struct conf_destination *was = &p->old->destinations[i];
-        const struct conf_destination *is = conf_find_destination(p->new, was->name);
-        p->new_of[i] = is == NULL ? -1 : (int)(is - p->new->destinations);
-        if (is != NULL) {
-            compare_url(p, was, is);
-        } else {
-            put_url(was, &text);
-            add_change(p, '-', "destination", was->name, &text);
+    for (size_t i = 0; i < side->conf->route_count; i++) {
+        side->other[i] = find_route(with->conf, side->conf->routes[i].name);
+    }
+}
+
+static void on_verdict(void *user, const struct conf_route *r, enum route_reason reason,
+                       struct str why)
+{
+    struct route_side *side = user;
+    (void)why;
+    side->took[r - side->conf->routes] = reason == ROUTE_TAKES;
+}
+
+static void count_alone(struct route_side *side, const struct route_side *with)
+{
+    for (size_t i = 0; i < side->conf->route_count; i++) {
+        side->alone[i] += side->took[i] && (side->other[i] < 0 || !with->took[side->other[i]]);
+    }
+}
+
+/* Of an event that fares differently. */
+static void count_routes(struct plan *p, const struct past *past)
+{
+    for (int i = 0; i < 2; i++) {
+        struct route_side *side = &p->routes[i];
+        const struct past_outcome *o = i == 0 ? &p->was : &p->is;
+        memset(side->took, 0, sizeof side->took);
+        if (o->to_count > 0) { /* else no route has it, or it is refused */
+            past_explain(side->conf, past, o, on_verdict, side);
         }
     }
-    for (size_t i = 0; i < p->new->destination_count; i++) {
-        const struct conf_destination *is = &p->new->destinations[i];
-        if (conf_find_destination(p->old, is->name) == NULL) {
-            put_url(is, &text);
-            add_change(p, '+', "destination", is->name, &text);
-        }
-    }
-    buf_done(&text);
-}
-
-static bool same_secrets(const struct verify *a, const struct verify *b)
-{
-    size_t n = verify_secret_count(a);
-    bool same = n == verify_secret_count(b);
-    for (size_t i = 0; i < n && same; i++) {
-        char x[VERIFY_SECRET_ID + 1], y[VERIFY_SECRET_ID + 1];
-        verify_secret_id(a, i, x);
-        verify_secret_id(b, i, y);
-        same = strcmp(x, y) == 0;
-    }
-    return same;
-}
-
-static bool same_addresses(const struct conf_cidrs *a, const struct conf_cidrs *b)
-{
-    return a->n == b->n && (a->n == 0 || memcmp(a->v, b->v, a->n * sizeof *a->v) == 0);
-}
-
-static void put_part(struct buf *out, const char *what)
-{
-    buf_printf(out, "%s%s", out->len > 0 ? ", " : "", what);
-}
-
-static void compare_source(struct plan *p, const struct conf_source *was,
-                           const struct conf_source *is)
-{
-    struct buf text;
-    buf_init(&text, WORDS_MOST);
-    if (!str_eq(was->path, is->path)) {
-        buf_printf(&text, "%.*s -> %.*s", STR_ARG(was->path), STR_ARG(is->path));
-    }
-    if (!str_eq(verify_name(was->verify), verify_name(is->verify))) {
-        put_part(&text, "verify");
-    }
-    if (!same_secrets(was->verify, is->verify)) {
-        put_part(&text, "its secrets");
-    }
-    if (was->methods != is->methods) {
-        put_part(&text, "methods");
-    }
-    if (was->body_bytes != is->body_bytes) {
-        put_part(&text, "body");
-    }
-    if (was->keep_unrouted != is->keep_unrouted) {
-        put_part(&text, "keep_unrouted");
-    }
-    if (!same_addresses(&was->allow_from, &is->allow_from)) {
-        put_part(&text, "allow_from (events do not say where they came from: not checked)");
-    }
-    if (text.len > 0) {
-        add_change(p, '~', "source", is->name, &text);
-    }
-    buf_done(&text);
-}
-
-static void compare_sources(struct plan *p)
-{
-    struct buf text;
-    buf_init(&text, WORDS_MOST);
-    for (size_t i = 0; i < p->old->source_count; i++) {
-        const struct conf_source *was = &p->old->sources[i];
-        const struct conf_source *is = conf_find_source(p->new, was->name);
-        if (is != NULL) {
-            compare_source(p, was, is);
-        } else {
-            buf_add_str(&text, was->path);
-            add_change(p, '-', "source", was->name, &text);
-        }
-    }
-    for (size_t i = 0; i < p->new->source_count; i++) {
-        const struct conf_source *is = &p->new->sources[i];
-        if (conf_find_source(p->old, is->name) == NULL) {
-            buf_add_str(&text, is->path);
-            add_change(p, '+', "source", is->name, &text);
-        }
-    }
-    buf_done(&text);
+    count_alone(&p->routes[0], &p->routes[1]);
+    count_alone(&p->routes[1], &p->routes[0]);
 }
 
 /* --- one event */
@@ -341,6 +207,7 @@ static void judge(struct plan *p, struct str id, struct str source, const struct
     p->elsewhere += !fate && other_source;
     p->rerouted += !fate && !other_source && rerouted;
     if (fate || other_source || rerouted) {
+        count_routes(p, past);
         add_example(p, id, source, past, other_source);
     } else {
         p->same++;
@@ -390,152 +257,6 @@ static int read_events(struct plan *p)
     return rc;
 }
 
-/* --- what is said */
-
-static uint64_t differing(const struct plan *p)
-{
-    return p->looked_at - p->same;
-}
-
-static uint64_t fewer_of(const struct plan *p, struct str name)
-{
-    const struct conf_destination *d = conf_find_destination(p->old, name);
-    return d == NULL ? 0 : p->fewer[d - p->old->destinations];
-}
-
-static uint64_t more_of(const struct plan *p, struct str name)
-{
-    const struct conf_destination *d = conf_find_destination(p->new, name);
-    return d == NULL ? 0 : p->more[d - p->new->destinations];
-}
-
-/* Those whose deliveries differ: the old ones, then the new ones. */
-static void each_destination(const struct plan *p,
-                             void (*put)(void *user, struct str name, uint64_t more,
-                                         uint64_t fewer),
-                             void *user)
-{
-    for (size_t i = 0; i < p->old->destination_count; i++) {
-        struct str name = p->old->destinations[i].name;
-        if (p->fewer[i] + more_of(p, name) > 0) {
-            put(user, name, more_of(p, name), p->fewer[i]);
-        }
-    }
-    for (size_t i = 0; i < p->new->destination_count; i++) {
-        struct str name = p->new->destinations[i].name;
-        if (p->more[i] > 0 && conf_find_destination(p->old, name) == NULL) {
-            put(user, name, p->more[i], fewer_of(p, name));
-        }
-    }
-}
-
-static void print_destination(void *user, struct str name, uint64_t more, uint64_t fewer)
-{
-    (void)user;
-    printf("  %-24.*s +%" PRIu64 " -%" PRIu64 " deliveries\n", STR_ARG(name), more, fewer);
-}
-
-static void print_count(uint64_t n, const char *what)
-{
-    if (n > 0) {
-        printf("  %8" PRIu64 " %s\n", n, what);
-    }
-}
-
-static void print_text(const struct plan *p)
-{
-    char first[32], last[32];
-    for (const struct change *c = p->changes; c != NULL; c = c->next) {
-        printf("%c %s %.*s: %s\n", c->sign, c->noun, STR_ARG(c->name), c->detail);
-    }
-    pages_when(first, p->first_ms);
-    pages_when(last, p->last_ms);
-    if (p->looked_at == 0) {
-        printf("no events in the history to look at\n");
-        return;
-    }
-    printf("%" PRIu64 " events, %s to %s:\n", p->looked_at, first, last);
-    print_count(p->same, "fare the same");
-    print_count(p->rerouted, "are routed differently");
-    print_count(p->refused, "are refused, or for another reason");
-    print_count(p->taken, "are taken that the old file refuses");
-    print_count(p->elsewhere, "come to another source");
-    print_count(p->unchecked, "whose signature is not compared: the keys are not in the files");
-    each_destination(p, print_destination, NULL);
-    uint64_t left = p->a->examples;
-    for (const struct example *e = p->examples; e != NULL && left > 0; e = e->next, left--) {
-        printf("%s %s", e->id, e->text);
-        if (e->events > 1) {
-            printf(" (and %" PRIu64 " more)", e->events - 1);
-        }
-        printf("\n");
-    }
-}
-
-static void add_uint(yyjson_mut_doc *doc, yyjson_mut_val *o, const char *key, uint64_t n)
-{
-    yyjson_mut_obj_add_uint(doc, o, key, n);
-}
-
-struct json_list {
-    yyjson_mut_doc *doc;
-    yyjson_mut_val *list;
-};
-
-static void add_destination(void *user, struct str name, uint64_t more, uint64_t fewer)
-{
-    const struct json_list *l = user;
-    yyjson_mut_val *o = yyjson_mut_arr_add_obj(l->doc, l->list);
-    yyjson_mut_obj_add_strncpy(l->doc, o, "name", name.at, name.len);
-    add_uint(l->doc, o, "more", more);
-    add_uint(l->doc, o, "fewer", fewer);
-}
-
-static void add_lists(const struct plan *p, yyjson_mut_doc *doc, yyjson_mut_val *root)
-{
-    struct json_list l = {doc, yyjson_mut_obj_add_arr(doc, root, "destinations")};
-    each_destination(p, add_destination, &l);
-    yyjson_mut_val *list = yyjson_mut_obj_add_arr(doc, root, "configuration");
-    for (const struct change *c = p->changes; c != NULL; c = c->next) {
-        yyjson_mut_val *o = yyjson_mut_arr_add_obj(doc, list);
-        yyjson_mut_obj_add_str(doc, o, "noun", c->noun);
-        yyjson_mut_obj_add_strncpy(doc, o, "name", c->name.at, c->name.len);
-        yyjson_mut_obj_add_str(doc, o, "change",
-                               c->sign == '+'   ? "added"
-                               : c->sign == '-' ? "removed"
-                                                : "changed");
-        yyjson_mut_obj_add_str(doc, o, "detail", c->detail);
-    }
-    list = yyjson_mut_obj_add_arr(doc, root, "examples");
-    uint64_t left = p->a->examples;
-    for (const struct example *e = p->examples; e != NULL && left > 0; e = e->next, left--) {
-        yyjson_mut_val *o = yyjson_mut_arr_add_obj(doc, list);
-        yyjson_mut_obj_add_str(doc, o, "id", e->id);
-        yyjson_mut_obj_add_str(doc, o, "what", e->text);
-        add_uint(doc, o, "events", e->events);
-    }
-}
-
-static void print_json(const struct plan *p)
-{
-    yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
-    yyjson_mut_val *root = yyjson_mut_obj(doc);
-    yyjson_mut_doc_set_root(doc, root);
-    add_uint(doc, root, "looked_at", p->looked_at);
-    add_uint(doc, root, "same", p->same);
-    add_uint(doc, root, "routed_differently", p->rerouted);
-    add_uint(doc, root, "refused", p->refused);
-    add_uint(doc, root, "taken", p->taken);
-    add_uint(doc, root, "other_source", p->elsewhere);
-    add_uint(doc, root, "not_compared", p->unchecked);
-    add_lists(p, doc, root);
-    char *text = yyjson_mut_write(
-        doc, YYJSON_WRITE_PRETTY_TWO_SPACES | YYJSON_WRITE_ALLOW_INVALID_UNICODE, NULL);
-    printf("%s\n", text == NULL ? "{}" : text);
-    free(text);
-    yyjson_mut_doc_free(doc);
-}
-
 /* --- the verb */
 
 static void plan_done(struct plan *p)
@@ -554,12 +275,14 @@ static void plan_done(struct plan *p)
     map_done(&p->by_text);
     free(p->fewer);
     free(p->more);
+    free(p->routes);
     buf_done(&p->headers);
     buf_done(&p->body);
     free(p);
 }
 
-static struct plan *plan_new(const struct args *a, const struct conf *old, const struct conf *new)
+static struct plan *plan_new(const struct plan_args *a, const struct conf *old,
+                             const struct conf *new)
 {
     struct plan *p = calloc(1, sizeof *p);
     ENSURE(p != NULL);
@@ -568,7 +291,12 @@ static struct plan *plan_new(const struct args *a, const struct conf *old, const
     p->new = new;
     p->fewer = calloc(CONF_DESTINATIONS_MAX, sizeof *p->fewer);
     p->more = calloc(CONF_DESTINATIONS_MAX, sizeof *p->more);
-    ENSURE(p->fewer != NULL && p->more != NULL);
+    p->routes = calloc(2, sizeof *p->routes);
+    ENSURE(p->fewer != NULL && p->more != NULL && p->routes != NULL);
+    p->routes[0].conf = old;
+    p->routes[1].conf = new;
+    pair_routes(&p->routes[0], &p->routes[1]);
+    pair_routes(&p->routes[1], &p->routes[0]);
     p->examples_tail = &p->examples;
     p->changes_tail = &p->changes;
     map_init(&p->seen);
@@ -578,18 +306,17 @@ static struct plan *plan_new(const struct args *a, const struct conf *old, const
     return p;
 }
 
-static int compare(const struct args *a, const struct conf *old, const struct conf *new)
+static int compare(const struct plan_args *a, const struct conf *old, const struct conf *new)
 {
     struct plan *p = plan_new(a, old, new);
-    compare_sources(p);
-    compare_destinations(p);
+    plan_compare_files(p);
     int rc = read_events(p);
     if (rc == EXIT_FINE && a->json) {
-        print_json(p);
+        plan_print_json(p);
     } else if (rc == EXIT_FINE) {
-        print_text(p);
+        plan_print_text(p);
     }
-    if (rc == EXIT_FINE && (differing(p) > 0 || p->changes != NULL)) {
+    if (rc == EXIT_FINE && (p->same < p->looked_at || p->changes != NULL)) {
         rc = EXIT_DIFFERS;
     }
     plan_done(p);
@@ -603,14 +330,14 @@ static int wrong(const char *why, const char *what)
 }
 
 /* NULL, or what is wrong. */
-static const char *parse(int argc, char **argv, struct args *a)
+static const char *parse(int argc, char **argv, struct plan_args *a)
 {
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'}, {"source", required_argument, NULL, 's'},
         {"limit", required_argument, NULL, 'n'},  {"examples", required_argument, NULL, 'x'},
         {"json", no_argument, NULL, 'j'},         {NULL, 0, NULL, 0},
     };
-    *a = (struct args){.limit = EVENTS_DEFAULT, .examples = EXAMPLES_DEFAULT};
+    *a = (struct plan_args){.limit = EVENTS_DEFAULT, .examples = EXAMPLES_DEFAULT};
     const char *why = NULL;
     for (int o; why == NULL && (o = getopt_long(argc, argv, "c:s:n:x:j", options, NULL)) != -1;) {
         switch (o) {
@@ -642,7 +369,7 @@ static const char *parse(int argc, char **argv, struct args *a)
 
 static int plan(int argc, char **argv)
 {
-    struct args a;
+    struct plan_args a;
     const char *why = parse(argc, argv, &a);
     if (why != NULL) {
         return wrong(why, NULL);

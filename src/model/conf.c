@@ -19,12 +19,13 @@ static bool is_secret(struct str key, struct str value)
     return text_glob(STR("*://*@*"), value);
 }
 
-/* Keys are OpenSSL's and do not lie in the arena. */
+/* Keys are OpenSSL's, regular expressions PCRE2's: they do not lie in the arena. */
 static void free_all(struct conf *c, struct arena *a)
 {
     for (size_t i = 0; i < c->source_count; i++) {
         verify_free(c->sources[i].verify);
     }
+    conf_free_regexes(c->regexes);
     arena_free(a);
 }
 
@@ -41,6 +42,8 @@ static struct conf *build(struct conf_reader *r, const struct file_text *file)
         conf_build_sources(r, f);
         conf_build(r, f);
     }
+    f->c.regexes = r->regexes;
+    f->c.masks = r->report->masks;
     if (r->report->errors > 0) {
         free_all(&f->c, NULL);
         return NULL;

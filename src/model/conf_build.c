@@ -1,5 +1,6 @@
 /* What only shows when all values are there: addresses, URLs, files, and who is named where. */
 #include "model/conf_rows.h"
+#include "model/route_index.h"
 #include "model/url.h"
 
 #include "base/log.h"
@@ -517,9 +518,14 @@ static void build_routes(struct conf_reader *r, struct conf_file *f)
         for (size_t k = 0; k < v[i].events.n; k++) {
             v[i].r.events[v[i].r.event_count++] = v[i].events.v[k].text;
         }
+        v[i].r.place = &v[i].item.place;
+        v[i].r.limit_said = arena_take(r->arena, sizeof *v[i].r.limit_said);
         f->c.routes[i] = v[i].r;
     }
     warn_unused(r, f, &used);
+    if (r->report->errors == 0) {
+        f->c.table = route_table_new(r->arena, &f->c);
+    }
 }
 
 void conf_build(struct conf_reader *r, struct conf_file *f)
@@ -529,4 +535,5 @@ void conf_build(struct conf_reader *r, struct conf_file *f)
     build_redis(r, f);
     build_destinations(r, f);
     build_routes(r, f);
+    conf_build_tests(r, f);
 }

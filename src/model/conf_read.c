@@ -11,7 +11,6 @@ static const struct {
     const char *block, *key;
 } later[] = {
     {"", "network"},
-    {"", "tests"},
     {"", "include"},
     {"admin", "dashboard"},
     {"defaults.destination", "on_removed"},
@@ -21,7 +20,6 @@ static const struct {
     {"destinations.*", "order"},
     {"destinations.*", "order_key"},
     {"destinations.*", "transform"},
-    {"routes.*", "when"},
     {"routes.*", "transform"},
 };
 

@@ -498,10 +498,36 @@ static const struct conf_row route_rows[] = {
           "the types it takes, with * and ?; all unless given"),
     {"to", &KIND_TEXTS, AT(to), NULL, 1, CONF_DESTINATIONS_MAX, "the destinations it sends to",
      .required = true},
+    VALUE("when", FILTER, AT(r.when), NULL, 0, 0,
+          "what the request must be like: { body: ..., headers: ..., query, path, method, source, "
+          "event }"),
+    VALUE("sample", PERCENT, AT(r.sample), "100%", 0, 100,
+          "the part of it that is taken, the same for every try of an event"),
+    VALUE("else", BOOL, AT(r.otherwise), "false", 0, 0,
+          "take only what no route without else takes"),
     VALUE("stop", BOOL, AT(r.stop), "false", 0, 0, "later routes do not see what this one took"),
     END};
 static const struct conf_block route_block = {
     "routes.*", "a route", route_rows, sizeof(struct file_route), NULL, NULL};
+
+#undef AT
+#define AT(member) offsetof(struct file_test, member)
+
+static const struct conf_row test_rows[] = {
+    VALUE("name", TEXT, AT(t.name), NULL, 1, 128, "what it shows"),
+    {"source", &KIND_TEXT, AT(source), NULL, 1, 64, "the source that it comes to",
+     .required = true},
+    VALUE("method", TEXT, AT(t.method), "POST", 1, 16, "the method of the request"),
+    VALUE("query", TEXT, AT(query), NULL, 1, 4096, "its query, such as a=b&c=d"),
+    VALUE("headers", PAIRS, AT(headers), NULL, 0, 64, "its header fields"),
+    VALUE("body", BODY, AT(t.body), NULL, 0, 0,
+          "its body: a mapping or a list is written as JSON, a text is the body itself"),
+    VALUE("event", TEXT, AT(t.type), NULL, 1, 256, "the event's type, instead of what it says"),
+    {"expect", &KIND_EXPECT, AT(expect), NULL, 0, CONF_DESTINATIONS_MAX,
+     "the destinations that get it; [] for none", .required = true},
+    END};
+static const struct conf_block test_block = {
+    "tests.*", "a test", test_rows, sizeof(struct file_test), NULL, NULL};
 
 #undef AT
 #define AT(member) offsetof(struct conf_file, member)
@@ -548,6 +574,8 @@ static const struct conf_row top_rows[] = {
      .block = &destination_block, .inherits = 1 + AT(defaults)},
     {"routes", &KIND_ITEMS, AT(routes), NULL, 0, CONF_ROUTES_MAX, "which event goes where",
      .block = &route_block},
+    {"tests", &KIND_ITEMS, AT(tests), NULL, 0, CONF_TESTS_MAX,
+     "requests, and who must get them: penstock check tries them", .block = &test_block},
     BLOCK("log", 0, log, "the log"),
     BLOCK("shutdown", 0, shutdown, "the end"),
     END};

@@ -1,8 +1,6 @@
 /* Requests of the past under the rules of another time. */
 #include "model/past.h"
 
-#include "model/route.h"
-
 enum { TYPE_MOST = 1024 };
 
 static struct str path_of(struct str target)
@@ -10,13 +8,6 @@ static struct str path_of(struct str target)
     struct str path, query;
     str_cut(target, '?', &path, &query);
     return path.len > 0 ? path : STR("/");
-}
-
-/* The one place that asks for routes: what they look at is all there is of a request. */
-static size_t match(const struct conf *c, const struct conf_source *s, struct str type,
-                    unsigned *to)
-{
-    return route_match(c, s, type, to);
 }
 
 /* The first scheme that finds a type: each knows where its own provider has it. */
@@ -29,17 +20,29 @@ bool past_type(const struct conf_source *s, const struct past *p, struct buf *ou
     return found;
 }
 
+/* As rules see it. `proof`: by which scheme it was taken; NULL: that is not known, and its type is
+ * looked for by each. */
+static void as_subject(struct route_subject *subject, struct buf *type, const struct conf_source *s,
+                       const struct verify_proof *proof, const struct past *p)
+{
+    const struct verify_input *in = &p->request;
+    buf_init(type, TYPE_MOST);
+    subject_init(subject, s, proof == NULL ? 0 : proof->scheme, in->method, in->target, in->fields,
+                 in->body);
+    if (proof == NULL) {
+        (void)past_type(s, p, type);
+        subject_set_type(subject, buf_str(type));
+    }
+}
+
 static size_t route_by(const struct conf *c, const struct conf_source *s,
                        const struct verify_proof *proof, const struct past *p, unsigned *to)
 {
+    struct route_subject subject;
     struct buf type;
-    buf_init(&type, TYPE_MOST);
-    if (route_needs_type(c, s) && proof != NULL) {
-        pick_text(&s->events[proof->scheme].type, p->request.fields, p->request.body, &type);
-    } else if (route_needs_type(c, s)) {
-        (void)past_type(s, p, &type);
-    }
-    size_t n = match(c, s, buf_str(&type), to);
+    as_subject(&subject, &type, s, proof, p);
+    size_t n = route_match(c, &subject, to);
+    subject_done(&subject);
     buf_done(&type);
     return n;
 }
@@ -69,7 +72,7 @@ void past_put(const struct conf *c, const struct past *p, struct past_outcome *o
     const struct conf_source *s = conf_source_at(c, path_of(p->request.target));
     out->source = s;
     out->reason = out->detail = NULL;
-    out->unchecked = false;
+    out->unchecked = out->scheme_known = false;
     out->to_count = 0;
     out->fate = s == NULL                                  ? PAST_NO_SOURCE
                 : !conf_takes_method(s, p->request.method) ? PAST_METHOD
@@ -88,6 +91,21 @@ void past_put(const struct conf *c, const struct past *p, struct past_outcome *o
         out->reason = verdict.reason;
         out->detail = verdict.detail;
     }
-    bool known = genuine || s->event_count == 1;
-    out->to_count = route_by(c, s, known ? &proof : NULL, p, out->to);
+    out->scheme_known = genuine || s->event_count == 1;
+    out->proof = proof;
+    out->to_count = route_by(c, s, out->scheme_known ? &proof : NULL, p, out->to);
+}
+
+void past_explain(const struct conf *c, const struct past *p, const struct past_outcome *o,
+                  route_on_verdict *each, void *user)
+{
+    struct route_subject subject;
+    struct buf type;
+    if (o->source == NULL) {
+        return;
+    }
+    as_subject(&subject, &type, o->source, o->scheme_known ? &o->proof : NULL, p);
+    route_explain(c, &subject, each, user);
+    subject_done(&subject);
+    buf_done(&type);
 }

@@ -410,21 +410,35 @@ const char *ingest_refuses(const struct worker *w)
     return is_for_spool(w, reason) ? spool_refuses(w, 0) : reason;
 }
 
+/* Once a route, or a sender could fill the log. */
+static void say_limited(struct worker *w, const struct conf_source *source,
+                        const struct conf_route *route)
+{
+    stats_match_limit(w, source->name);
+    if (!atomic_exchange(route->limit_said, true)) {
+        log_line(LOG_WARN, "a filter met a limit, and counts as one that does not match", "route",
+                 "%.*s", STR_ARG(route->name), "source", "%.*s", STR_ARG(source->name), NULL);
+    }
+}
+
 static size_t find_routes(struct worker *w, struct httpd_request *r,
                           const struct conf_source *source, const struct verify_proof *proof,
                           uint16_t to[LANES_MAX])
 {
     unsigned indexes[LANES_MAX];
-    struct buf type;
-    buf_init(&type, TYPE_CEILING);
-    if (route_needs_type(w->conf, source)) {
-        pick_text(&source->events[proof->scheme].type, r->fields, r->body, &type);
-    }
-    size_t n = route_match(w->conf, source, buf_str(&type), indexes);
+    struct route_subject s;
+    subject_init(&s, source, proof->scheme, r->method, r->target, r->fields, r->body);
+    size_t n = route_match(w->conf, &s, indexes);
     for (size_t i = 0; i < n; i++) {
         to[i] = (uint16_t)indexes[i];
     }
-    buf_done(&type);
+    if (s.unparsed) {
+        stats_unparsed(w, source->name);
+    }
+    if (s.limited != NULL) {
+        say_limited(w, source, s.limited);
+    }
+    subject_done(&s);
     return n;
 }
 

@@ -9,10 +9,10 @@
 
 struct stats {
     struct metrics all;
-    struct metric_family *accepted, *rejected, *admin_refused, *unrouted, *duplicate, *challenges,
-        *late, *deadline, *verified, *accept_latency, *attempts, *delivered, *parked, *dead,
-        *dropped, *depth, *inflight, *breaker, *paused, *held, *delivery_latency, *store_errors,
-        *expiry;
+    struct metric_family *accepted, *rejected, *admin_refused, *unrouted, *unparsed, *match_limit,
+        *duplicate, *challenges, *late, *deadline, *verified, *accept_latency, *attempts,
+        *delivered, *parked, *dead, *dropped, *depth, *inflight, *breaker, *paused, *held,
+        *delivery_latency, *store_errors, *expiry;
     struct metric *redis_up, *lease_valid, *journals, *left, *moved, *lost, *recovered, *overdue,
         *memory, *connections, *waiting, *unproven, *kept, *kept_dead, *spooled, *spool_bytes;
     struct map sources; /* struct source_stats by name */
@@ -21,7 +21,8 @@ struct stats {
 };
 
 struct source_stats {
-    struct metric *accepted, *latency, *unrouted, *duplicate, *challenges, *late;
+    struct metric *accepted, *latency, *unrouted, *unparsed, *match_limit, *duplicate, *challenges,
+        *late;
 };
 
 struct lane_stats {
@@ -62,6 +63,11 @@ struct stats *stats_new(void)
                                       "Admin requests without the token, or by a strange name.");
     s->unrouted =
         metrics_family(m, count, "penstock_events_unrouted_total", "Events that no route wanted.");
+    s->unparsed =
+        metrics_family(m, count, "penstock_bodies_unparsed_total",
+                       "Events whose body a rule looked at, but which is no JSON it can read.");
+    s->match_limit = metrics_family(m, count, "penstock_match_limits_total",
+                                    "Events for which a filter met a limit: it did not match.");
     s->duplicate = metrics_family(m, count, "penstock_events_duplicate_total",
                                   "Events answered with the id of an earlier one.");
     s->challenges = metrics_family(m, count, "penstock_handshakes_total",
@@ -158,6 +164,8 @@ static struct source_stats *source_of(struct worker *w, struct str name)
         source->accepted = metric_of(s->accepted, "source", text, NULL);
         source->latency = metric_of(s->accept_latency, "source", text, NULL);
         source->unrouted = metric_of(s->unrouted, "source", text, NULL);
+        source->unparsed = metric_of(s->unparsed, "source", text, NULL);
+        source->match_limit = metric_of(s->match_limit, "source", text, NULL);
         source->duplicate = metric_of(s->duplicate, "source", text, NULL);
         source->challenges = metric_of(s->challenges, "source", text, NULL);
         source->late = metric_of(s->late, "source", text, NULL);
@@ -236,6 +244,16 @@ void stats_admin_refused(struct worker *w, const char *reason)
 void stats_unrouted(struct worker *w, struct str source)
 {
     metric_add(source_of(w, source)->unrouted, 1);
+}
+
+void stats_unparsed(struct worker *w, struct str source)
+{
+    metric_add(source_of(w, source)->unparsed, 1);
+}
+
+void stats_match_limit(struct worker *w, struct str source)
+{
+    metric_add(source_of(w, source)->match_limit, 1);
 }
 
 void stats_duplicate(struct worker *w, struct str source)

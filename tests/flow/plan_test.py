@@ -61,6 +61,7 @@ def plans_what_new_routes_would_change(flow):
                                                                           "{ from: stripe, events: ['other', 'invoice.*'], to: a }"]), 2)
     assert (got["looked_at"], got["same"], got["routed_differently"]) == (12, 3, 9), got
     assert got["destinations"] == [{"name": "a", "more": 3, "fewer": 6}], got
+    assert [(r["name"], r["more"], r["fewer"]) for r in got["routes"]] == [("route 2", 3, 0)], got
     assert {(e["what"], e["events"]) for e in got["examples"]} == {
         ("stripe charge.paid: a, b -> b", 3), ("stripe charge.failed: a, b -> b", 3), ("stripe other: nowhere -> a", 3)}, got
     assert {e["id"] for e in got["examples"]} <= set(ids.values()), "the newest of each"
@@ -68,6 +69,24 @@ def plans_what_new_routes_would_change(flow):
     assert told.returncode == 2 and "7 events, " in told.stdout and "3 are routed differently" in told.stdout, told.stdout
     assert "%s stripe invoice.paid: a -> nowhere (and 2 more)" % ids["invoice.paid"] in told.stdout, told.stdout
     assert len(a.requests) == 9 and len(b.requests) == 6, "nothing is delivered"
+
+
+def plans_what_new_filters_would_change(flow):
+    """With the route that takes more events, or fewer."""
+    a, b = flow.sink(), flow.sink()
+    p = _start(flow, {"a": a, "b": b}, flow.redis(), sources=[STRIPE], routes=["{ name: all, from: stripe, to: a }"])
+    for amount in (50, 100, 150, 200):
+        p.stripe(b'{"type":"charge.paid","amount":%d}' % amount)
+    a.wait(4)
+    same = _destinations(("a", a), ("b", b))
+    filtered = ["{ name: all, from: stripe, when: { body: { amount: { $lt: 160 } } }, to: a }",
+                "{ name: large, from: stripe, when: { body: { amount: { $gte: 100 } }, method: POST, path: /hooks/stripe }, to: b }"]
+    got = _planned(p, _candidate(flow, "new", destinations=same, routes=filtered), 2)
+    assert (got["looked_at"], got["same"], got["routed_differently"]) == (4, 1, 3), got
+    assert {r["name"]: (r["more"], r["fewer"]) for r in got["routes"]} == {"all": (0, 1), "large": (3, 0)}, got
+    assert {d["name"]: (d["more"], d["fewer"]) for d in got["destinations"]} == {"a": (0, 1), "b": (3, 0)}, got
+    assert {(e["what"], e["events"]) for e in got["examples"]} == {
+        ("stripe charge.paid: a -> a, b", 2), ("stripe charge.paid: a -> b", 1)}, got
 
 
 def plans_what_new_destinations_and_sources_would_change(flow):

@@ -99,7 +99,6 @@ static void later_keys(void **state)
     (void)state;
     static const char *const texts[] = {
         LEAST "network: {}\n",
-        LEAST "tests: []\n",
         LEAST "include: [x]\n",
         LEAST "admin: {dashboard: true}\n",
         LEAST "destinations: {d: {url: http://d, sign: {}}}\n",
@@ -109,7 +108,7 @@ static void later_keys(void **state)
         LEAST "destinations: {d: {url: http://d, on_removed: drop}}\n",
         LEAST "destinations: {d: {url: 'http://d/{source}'}}\n",
         LEAST "destinations: {d: {url: http://d, headers: {X-S: '{source}'}}}\n",
-        LEAST "routes: [{from: s, to: [], when: {}}]\n",
+        LEAST "routes: [{from: s, to: [], transform: {}}]\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         conf_bad(texts[i], "not available in this version");

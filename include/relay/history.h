@@ -5,7 +5,7 @@
 #include "relay/journal.h"
 
 #define HISTORY_LIMIT 1000   /* events of a page at most */
-#define HISTORY_JOURNALS 512 /* that are read; the first of the listing */
+#define HISTORY_JOURNALS 400 /* that are read; of more the log says so */
 
 /* One event as its entry has it. Slices are valid in the callback. */
 struct history_event {
@@ -27,7 +27,7 @@ struct history_query {
 /* on_each for every event of a page, then on_end once with NULL or a reason ("redis_down", or
  * "malformed": `after` is no page's `next`), and with what asks for the next page; empty: this was
  * the last. A page may have fewer than `limit`, or none, and yet a next one: it ends with some MiB
- * read. Pages that follow each other have each entry once; what comes in meanwhile is in none. */
+ * read, or given out. Pages that follow each other have each entry once; what comes in meanwhile is in none. */
 void history_read(struct worker *w, const struct history_query *q,
                   void (*on_each)(void *user, const struct history_event *e),
                   void (*on_end)(void *user, struct str next, const char *reason), void *user);

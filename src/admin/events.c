@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIST_DEFAULT = 100, LIST_MOST = 1000 };
+enum { LIST_DEFAULT = 100, LIST_MOST = 1000, BODY_MOST = 32 << 20 /* of a page; or without */ };
 
 /* The value of `name` in the query; percent-encoding is not undone (names and ids need none). */
 static struct str query_value(struct str query, struct str name)
@@ -125,16 +125,19 @@ static bool read_query(struct httpd_request *r, struct history_query *q)
     return true;
 }
 
-/* As text where that is exact, and no longer than as base64 by much: controls take six bytes. */
+/* As text where that is exact, and not much longer than as base64. */
 static bool is_plain(struct str s)
 {
+    size_t escaped = 0;
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.at[i];
-        if (c < 0x20 && c != '\n' && c != '\r' && c != '\t') {
+        bool short_form = c == '\n' || c == '\r' || c == '\t';
+        if (c < 0x20 && !short_form) {
             return false;
         }
+        escaped += short_form || c == '"' || c == '\\';
     }
-    return text_is_utf8(s);
+    return escaped <= s.len / 3 + 1 && text_is_utf8(s);
 }
 
 static void add_bytes(struct buf *b, const char *key, const char *key_base64, struct str bytes)
@@ -181,7 +184,9 @@ static void on_history(void *user, const struct history_event *e)
     }
     if (l->bodies) {
         add_bytes(b, "headers", "headers_base64", entry->headers);
-        add_bytes(b, "body", "body_base64", entry->body);
+        if (entry->body.len <= BODY_MOST) {
+            add_bytes(b, "body", "body_base64", entry->body);
+        }
     }
     json_close(b, '}');
 }

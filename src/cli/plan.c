@@ -223,6 +223,10 @@ static bool on_event(void *user, yyjson_val *row)
         return true;
     }
     map_set(&p->seen, id, p);
+    if (yyjson_obj_get(row, "body") == NULL && yyjson_obj_get(row, "body_base64") == NULL) {
+        p->left_out++;
+        return true;
+    }
     event_read_fields(text_or_base64(row, "headers", "headers_base64", &p->headers), &fields);
     const struct past past = {
         .request = {pages_text(row, "method"), pages_text(row, "target"), &fields,

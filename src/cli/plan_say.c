@@ -83,6 +83,9 @@ void plan_print_text(const struct plan *p)
     for (const struct change *c = p->changes; c != NULL; c = c->next) {
         printf("%c %s %.*s: %s\n", c->sign, c->noun, STR_ARG(c->name), c->detail);
     }
+    if (p->left_out > 0) {
+        printf("%" PRIu64 " events are too large to be looked at\n", p->left_out);
+    }
     pages_when(first, p->first_ms);
     pages_when(last, p->last_ms);
     if (p->looked_at == 0) {
@@ -166,6 +169,7 @@ void plan_print_json(const struct plan *p)
     add_uint(doc, root, "taken", p->taken);
     add_uint(doc, root, "other_source", p->elsewhere);
     add_uint(doc, root, "not_compared", p->unchecked);
+    add_uint(doc, root, "too_large", p->left_out);
     add_lists(p, doc, root);
     char *text = yyjson_mut_write(
         doc, YYJSON_WRITE_PRETTY_TWO_SPACES | YYJSON_WRITE_ALLOW_INVALID_UNICODE, NULL);

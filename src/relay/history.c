@@ -3,6 +3,8 @@
  */
 #include "relay/history.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@ enum {
     COUNT_FIRST = 8,       /* of each journal, before it is known how large they are */
     COUNT_MOST = 128,      /* the next may be larger than all before */
     PAGE_BYTES = 2 << 20,  /* about so many are read for a page */
+    PAGE_ENDS = 8 << 20,   /* bytes of bodies: no more goes into it */
     PLACE_BYTES = 11 << 10 /* what a request line of the admin API takes, and less */
 };
 
@@ -225,10 +228,11 @@ static struct part *newest(struct search *s)
 static void merge(struct search *s)
 {
     struct part *p;
+    size_t bytes = 0;
     s->merged = true;
     s->page = malloc(s->limit * sizeof *s->page);
     ENSURE(s->page != NULL);
-    while (s->page_count < s->limit && (p = newest(s)) != NULL) {
+    while (s->page_count < s->limit && bytes < PAGE_ENDS && (p = newest(s)) != NULL) {
         struct row *row = p->rows[p->at++];
         p->below = row->entry.n;
         if (row->received_ms < s->since_ms) { /* and so is all that is below it */
@@ -236,6 +240,7 @@ static void merge(struct search *s)
             p->at = p->count;
         } else if (is_wanted(s, row)) {
             s->page[s->page_count++] = (struct taken){row, p->number};
+            bytes += row->entry.body.len;
         }
     }
     for (size_t i = 0; i < s->page_count; i++) {
@@ -376,6 +381,10 @@ static void on_listed(void *user, const redisReply *reply)
         if (journal_number(store_text(reply->element[i]), &p->v[p->journals].number)) {
             p->v[p->journals++].below = EVENT_N_MAX;
         }
+    }
+    if (p->journals == HISTORY_JOURNALS) {
+        log_line(LOG_WARN, "there are more journals than are looked at; the history is not whole",
+                 "journals", "%u", HISTORY_JOURNALS, NULL);
     }
     read_parts(s, p);
     free(p);

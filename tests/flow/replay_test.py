@@ -5,7 +5,7 @@ import os
 import subprocess
 import threading
 
-from harness import PENSTOCK, SECRET, SLOWNESS, sequence, wait_for
+from harness import PENSTOCK, SECRET, SLOWNESS, Cluster, sequence, wait_for
 
 STRIPE = "stripe: { verify: stripe, secret: '%s', keep_unrouted: true }" % SECRET
 OPEN = "open: { verify: none, keep_unrouted: true }"
@@ -153,6 +153,51 @@ def two_nodes_replay_each_event_once(flow):
         assert "0 replayed, 60 replayed before" in _replay(p), told
     wait_for(lambda: sum(p.metric("penstock_lane_depth") for p in nodes) == 0, "nothing to be under way")
     assert max(sequence(a).values()) == 1 and len(a.requests) == 60, "none came twice"
+
+
+def replays_on_a_cluster(flow):
+    """Journals, and the places that copies claim, lie on different masters."""
+    cluster, a = Cluster(flow), flow.sink()
+    p = flow.penstock({"a": a}, cluster, sources=[OPEN], routes=[NONE % "a"], workers=4)
+    for n in range(80):
+        assert p.post("/hooks/open", b'{"seq":%d}' % n).status == 200
+    assert len(_events(p, "--unrouted")) == 80
+    _rule(p, "events: none, to: a", "to: a")
+    assert "80 looked at, 80 replayed, 0 replayed before" in _replay(p)
+    assert "80 looked at, 0 replayed, 80 replayed before" in _replay(p)
+    wait_for(lambda: len(sequence(a)) == 80, "all of them")
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be under way")
+    assert max(sequence(a).values()) == 1 and len(a.requests) == 80, "none came twice"
+
+
+def what_cannot_be_read_is_no_empty_history(flow):
+    redis = flow.redis()
+    p = flow.penstock({"a": flow.sink()}, redis, sources=[OPEN], routes=[NONE % "a"])
+    assert p.post("/hooks/open", b"{}").status == 200
+    redis.kill()
+    for verb in (["events"], ["replay", "--unrouted"], ["replay", "--unrouted", "--dry-run"]):
+        r = _cli(p, *verb)
+        assert r.returncode == 3 and "redis_down" in r.stderr, (verb, r.stdout, r.stderr)
+    redis.start()
+    wait_for(lambda: _cli(p, "replay", "--unrouted").returncode == 0, "Redis to be back")
+
+
+def large_bodies_end_a_page(flow):
+    """And one that is larger than an answer may be is listed without."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none, keep_unrouted: true, body: 64MiB }"],
+                      routes=[NONE % "a"], workers=1)
+    quotes = b'"' * (3 << 20)
+    for body in (b"x" * (34 << 20), *[quotes] * 4, b"small"):
+        assert p.post("/hooks/open", body, timeout=30).status == 200
+    pages, path = [], "/api/v1/events?bodies=1"
+    while path:
+        page = json.loads(p.admin(path, timeout=30)[1])
+        pages.append(page["events"])
+        path = "next" in page and "/api/v1/events?bodies=1&after=" + page["next"]
+    rows = [row for page in pages for row in page]
+    assert [row["bytes"] for row in rows] == [5] + [3 << 20] * 4 + [34 << 20] and len(pages) >= 2, [len(page) for page in pages]
+    assert rows[0]["body"] == "small" and all(base64.b64decode(row["body_base64"]) == quotes for row in rows[1:5])
+    assert "body" not in rows[5] and "body_base64" not in rows[5]
 
 
 def a_replay_survives_kill_9(flow):

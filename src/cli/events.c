@@ -8,7 +8,9 @@
 #include <string.h>
 
 struct args {
-    const char *config, *source, *limit, *since;
+    const char *config, *source;
+    uint64_t limit; /* 0: not given */
+    int64_t since_ms;
     bool json, unrouted, dry;
 };
 
@@ -19,10 +21,19 @@ static const struct option options[] = {
     {"json", no_argument, NULL, 'j'},         {NULL, 0, NULL, 0},
 };
 
-static bool parse(int argc, char **argv, struct args *a)
+static const char *read_limit(const char *text, uint64_t *out)
 {
+    bool bad = text_u64(str_of(text), UINT32_MAX, out) != NULL || *out == 0;
+    return bad ? "--limit is a number from 1" : NULL;
+}
+
+/* NULL, or what is wrong; `what` is how it was written, if that is not known yet. */
+static const char *parse(int argc, char **argv, struct args *a, const char **what)
+{
+    const char *why = NULL;
     *a = (struct args){0};
-    for (int o; (o = getopt_long(argc, argv, "c:s:n:t:udj", options, NULL)) != -1;) {
+    *what = NULL;
+    for (int o; why == NULL && (o = getopt_long(argc, argv, "c:s:n:t:udj", options, NULL)) != -1;) {
         switch (o) {
         case 'c':
             a->config = optarg;
@@ -31,10 +42,12 @@ static bool parse(int argc, char **argv, struct args *a)
             a->source = optarg;
             break;
         case 'n':
-            a->limit = optarg;
+            why = read_limit(optarg, &a->limit);
+            *what = optarg;
             break;
         case 't':
-            a->since = optarg;
+            why = pages_since(optarg, &a->since_ms);
+            *what = optarg;
             break;
         case 'u':
             a->unrouted = true;
@@ -46,27 +59,21 @@ static bool parse(int argc, char **argv, struct args *a)
             a->json = true;
             break;
         default:
-            return false;
+            why = "unknown option";
         }
     }
-    return true;
+    *what = why == NULL ? NULL : *what;
+    return why;
 }
 
-/* NULL, or what is wrong with what was asked for. */
-static const char *put_query(const struct args *a, struct buf *path)
+static void put_query(const struct args *a, struct buf *path)
 {
-    int64_t since_ms;
     if (a->source != NULL) {
         buf_printf(path, "&source=%s", a->source);
     }
-    if (a->since != NULL) {
-        const char *why = pages_since(a->since, &since_ms);
-        if (why != NULL) {
-            return why;
-        }
-        buf_printf(path, "&since_ms=%" PRId64, since_ms > 0 ? since_ms : 1);
+    if (a->since_ms != 0) {
+        buf_printf(path, "&since_ms=%" PRId64, a->since_ms > 0 ? a->since_ms : 1);
     }
-    return path->failed ? "the name of a source is shorter" : NULL;
 }
 
 static void print_json_line(yyjson_val *row)
@@ -119,22 +126,17 @@ static bool on_event(void *user, yyjson_val *row)
 static int list_events(const struct conf *conf, const struct args *a)
 {
     struct buf path;
-    struct ls ls = {.a = a, .left = 100};
-    if (a->limit != NULL &&
-        (text_u64(str_of(a->limit), UINT32_MAX, &ls.left) != NULL || ls.left == 0)) {
-        return usage_error(&verb_events, "--limit is a number from 1", a->limit);
-    }
+    struct ls ls = {.a = a, .left = a->limit > 0 ? a->limit : 100};
     buf_init(&path, 4096);
     buf_printf(&path, "/api/v1/events?limit=%u%s", ls.left < 1000 ? (unsigned)ls.left : 1000u,
                a->unrouted ? "&unrouted=1" : "");
-    const char *why = put_query(a, &path);
-    int rc = why != NULL ? usage_error(&verb_events, why, NULL)
-                         : pages_read(&(struct pages){.conf = conf,
-                                                      .method = "GET",
-                                                      .path = buf_str(&path),
-                                                      .list = "events",
-                                                      .on_row = on_event,
-                                                      .user = &ls});
+    put_query(a, &path);
+    int rc = pages_read(&(struct pages){.conf = conf,
+                                        .method = "GET",
+                                        .path = buf_str(&path),
+                                        .list = "events",
+                                        .on_row = on_event,
+                                        .user = &ls});
     if (rc == EXIT_FINE && !ls.any && !a->json) {
         printf("no %sevents in the history\n", a->unrouted ? "unrouted " : "");
     }
@@ -145,8 +147,9 @@ static int list_events(const struct conf *conf, const struct args *a)
 static int events(int argc, char **argv)
 {
     struct args a;
-    if (!parse(argc, argv, &a) || a.dry) {
-        return usage_error(&verb_events, "unknown option", NULL);
+    const char *what, *why = parse(argc, argv, &a, &what);
+    if (why != NULL || a.dry) {
+        return usage_error(&verb_events, why != NULL ? why : "--dry-run is of replay", what);
     }
     if (optind + 1 < argc || (optind < argc && strcmp(argv[optind], "ls") != 0)) {
         return usage_error(&verb_events, "it is ls", NULL);
@@ -216,19 +219,15 @@ static int replay_unrouted(const struct conf *conf, const struct args *a)
     struct replay r = {.a = a};
     buf_init(&path, 4096);
     buf_printf(&path, "/api/v1/events/replay?limit=100%s", a->dry ? "&dry_run=1" : "");
-    const char *why = put_query(a, &path);
-    int rc = why != NULL ? usage_error(&verb_replay, why, NULL)
-                         : pages_read(&(struct pages){.conf = conf,
-                                                      .method = "POST",
-                                                      .path = buf_str(&path),
-                                                      .list = "events",
-                                                      .on_row = on_replayed,
-                                                      .on_page = on_page,
-                                                      .user = &r});
+    put_query(a, &path);
+    int rc = pages_read(&(struct pages){.conf = conf,
+                                        .method = "POST",
+                                        .path = buf_str(&path),
+                                        .list = "events",
+                                        .on_row = on_replayed,
+                                        .on_page = on_page,
+                                        .user = &r});
     buf_done(&path);
-    if (rc == EXIT_USAGE) {
-        return rc;
-    }
     fprintf(a->json ? stderr : stdout,
             "unrouted events: %" PRIu64 " looked at, %" PRIu64 " %s, %" PRIu64
             " replayed before, %" PRIu64 " that no route wants now\n",
@@ -243,8 +242,9 @@ static int replay_unrouted(const struct conf *conf, const struct args *a)
 static int replay(int argc, char **argv)
 {
     struct args a;
-    if (!parse(argc, argv, &a) || a.limit != NULL) {
-        return usage_error(&verb_replay, "unknown option", NULL);
+    const char *what, *why = parse(argc, argv, &a, &what);
+    if (why != NULL || a.limit > 0) {
+        return usage_error(&verb_replay, why != NULL ? why : "--limit is of events", what);
     }
     if (!a.unrouted || optind < argc) {
         return usage_error(&verb_replay,

@@ -230,7 +230,7 @@ static void merge(struct search *s)
     struct part *p;
     size_t bytes = 0;
     s->merged = true;
-    s->page = malloc(s->limit * sizeof *s->page);
+    s->page = calloc(s->limit, sizeof *s->page);
     ENSURE(s->page != NULL);
     while (s->page_count < s->limit && bytes < PAGE_ENDS && (p = newest(s)) != NULL) {
         struct row *row = p->rows[p->at++];

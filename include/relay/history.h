@@ -12,6 +12,7 @@ struct history_event {
     const struct entry *entry; /* its `received_ms`: when it came to this entry */
     int64_t received_ms;       /* when it was received first, as its id says */
     uint64_t journal;
+    uint64_t body_bytes;
     bool unrouted; /* no route wanted it then */
     bool replayed; /* which was made good: another entry, of the same id, is delivered */
 };
@@ -19,6 +20,7 @@ struct history_event {
 struct history_query {
     struct str source; /* empty: all */
     bool unrouted;     /* only those */
+    bool bodies;       /* else the entries are without */
     int64_t since_ms;  /* none that was received before; 0: all */
     unsigned limit;    /* from 1 to HISTORY_LIMIT */
     struct str after;  /* the `next` of the page before; empty: from the newest */
@@ -27,15 +29,15 @@ struct history_query {
 /* on_each for every event of a page, then on_end once with NULL or a reason ("redis_down", or
  * "malformed": `after` is no page's `next`), and with what asks for the next page; empty: this was
  * the last. A page may have fewer than `limit`, or none, and yet a next one: it ends with some MiB
- * read, or given out. Pages that follow each other have each entry once; what comes in meanwhile is in none. */
+ * read, or given out. Pages that follow each other have each entry once; what comes in meanwhile is
+ * in none. */
 void history_read(struct worker *w, const struct history_query *q,
                   void (*on_each)(void *user, const struct history_event *e),
                   void (*on_end)(void *user, struct str next, const char *reason), void *user);
 
-/* Where a page ends: how many entries of each journal the next one asks for, and of which it has
- * read all down to `below`. "<count>.<J>-<below>.<J>-<below>" */
+/* Where a page ends: of which journals there is more, below which entry. "<J>-<below>.<J>-<below>"
+ */
 struct history_place {
-    unsigned count;
     size_t journals;
     struct {
         uint64_t number, below;

@@ -4,7 +4,8 @@
  *
  * Events that leave a lost journal, or the spool, for the live one are claimed in `moved` of where
  * they were: an old owner, and the adopter that had recovered it before the tail was lost, may both
- * hold one. Events of sources with `dedupe` are claimed by their delivery id,
+ * hold one. So are events that no route had wanted, when one does (relay/reroute.h). Events of
+ * sources with `dedupe` are claimed by their delivery id,
  * <prefix>{<digest>}:seen. Because the claim comes behind the append, and on a cluster behind its
  * proof, the event that holds one is durable: a duplicate can be answered with its id at once, and
  * no claim is ever left pending. */

@@ -119,6 +119,7 @@ static bool read_query(struct httpd_request *r, struct history_query *q)
     }
     *q = (struct history_query){.source = query_value(r->query, STR("source")),
                                 .unrouted = is_asked(r->query, STR("unrouted")),
+                                .bodies = is_asked(r->query, STR("bodies")),
                                 .since_ms = (int64_t)since_ms,
                                 .limit = (unsigned)limit,
                                 .after = query_value(r->query, STR("after"))};
@@ -177,7 +178,7 @@ static void on_history(void *user, const struct history_event *e)
     json_number(b, "received_ms", e->received_ms);
     json_text(b, "method", entry->method);
     json_text(b, "target", entry->target);
-    json_number(b, "bytes", (int64_t)entry->body.len);
+    json_number(b, "bytes", (int64_t)e->body_bytes);
     add_words(b, "to", entry->to);
     if (e->unrouted) {
         json_bool(b, "replayed", e->replayed);
@@ -210,7 +211,7 @@ void events_list(struct worker *w, struct httpd_request *r, struct str rest)
         return;
     }
     struct listing *l = call_new(sizeof *l, w, r);
-    l->bodies = is_asked(r->query, STR("bodies"));
+    l->bodies = q.bodies;
     json_open(&l->call.out, '{');
     json_list(&l->call.out, "events");
     history_read(w, &q, on_history, on_history_end, l);
@@ -345,7 +346,7 @@ void events_replay(struct worker *w, struct httpd_request *r, struct str rest)
     if (!read_query(r, &q)) {
         return;
     }
-    q.unrouted = true;
+    q.unrouted = q.bodies = true;
     struct replaying *p = call_new(sizeof *p, w, r);
     p->dry = is_asked(r->query, STR("dry_run"));
     p->deciding = 1;

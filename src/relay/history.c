@@ -9,11 +9,11 @@
 #include <string.h>
 
 enum {
-    COUNT_FIRST = 8,       /* of each journal, before it is known how large they are */
-    COUNT_MOST = 128,      /* the next may be larger than all before */
-    PAGE_BYTES = 2 << 20,  /* about so many are read for a page */
-    PAGE_ENDS = 8 << 20,   /* bytes of bodies: no more goes into it */
-    PLACE_BYTES = 11 << 10 /* what a request line of the admin API takes, and less */
+    COUNT_MOST = 256,       /* entries that are looked at in each journal */
+    PAGE_BYTES = 2 << 20,   /* about so many are read for a page ... */
+    PART_BYTES = 64 << 10,  /* ... but of each journal so many */
+    PAGE_ENDS = 8 << 20,    /* bytes of bodies: no more goes into it */
+    PLACE_BYTES = 11 << 10, /* what a request line of the admin API takes, and less */
 };
 
 /* --- places */
@@ -21,22 +21,16 @@ enum {
 void history_place_encode(const struct history_place *p, struct buf *out)
 {
     char name[12];
-    buf_add_u64(out, p->count);
     for (size_t i = 0; i < p->journals; i++) {
         journal_name(p->v[i].number, name);
-        buf_printf(out, ".%s-%llu", name, (unsigned long long)p->v[i].below);
+        buf_printf(out, "%s%s-%llu", i > 0 ? "." : "", name, (unsigned long long)p->v[i].below);
     }
 }
 
 bool history_place_decode(struct str text, struct history_place *p)
 {
     struct str part, name, below;
-    uint64_t count;
-    bool more = str_cut(text, '.', &part, &text);
-    if (text_u64(part, HISTORY_LIMIT, &count) != NULL || count == 0 || !more) {
-        return false;
-    }
-    p->count = (unsigned)count;
+    bool more = true;
     for (p->journals = 0; more; p->journals++) {
         more = str_cut(text, '.', &part, &text);
         if (p->journals == HISTORY_JOURNALS || !str_cut(part, '-', &name, &below) ||
@@ -53,14 +47,15 @@ bool history_place_decode(struct str text, struct history_place *p)
 struct row { /* an entry, copied; its texts lie behind it */
     struct entry entry;
     int64_t received_ms;
+    uint64_t body_bytes;
     bool replayed;
     char text[];
 };
 
 struct part { /* of one journal */
     struct search *s;
-    uint64_t number, below;
-    bool ended; /* nothing is below what was read */
+    uint64_t number, below, last; /* `last`: looked at; it is below once all rows are taken */
+    bool ended;                   /* nothing is below what was read */
     struct row **rows;
     size_t count, at; /* `at`: the first that no page has */
 };
@@ -73,14 +68,13 @@ struct taken {
 struct search {
     struct worker *w;
     char source[72];
-    bool unrouted, failed, merged;
+    bool unrouted, bodies, failed;
     int64_t since_ms;
-    unsigned limit, count;
+    unsigned limit;
     struct part *parts;
     size_t part_count;
     struct taken *page;
     size_t page_count;
-    size_t bytes, entries; /* read */
     unsigned asked;
     void (*on_each)(void *user, const struct history_event *e);
     void (*on_end)(void *user, struct str next, const char *reason);
@@ -105,16 +99,6 @@ static void search_free(struct search *s)
     free(s);
 }
 
-/* So many of each journal as make a page of about its size. */
-static unsigned next_count(const struct search *s, size_t journals)
-{
-    size_t mean = s->entries == 0 ? 0 : s->bytes / s->entries;
-    size_t count = mean == 0 ? 2 * (size_t)s->count : PAGE_BYTES / mean / journals;
-    size_t most = s->limit < COUNT_MOST ? s->limit : COUNT_MOST;
-    count = count < most ? count : most;
-    return count > 0 ? (unsigned)count : 1;
-}
-
 static void put_next(const struct search *s, struct buf *out)
 {
     struct history_place *p = malloc(sizeof *p);
@@ -126,12 +110,9 @@ static void put_next(const struct search *s, struct buf *out)
             continue;
         }
         p->v[p->journals].number = part->number;
-        p->v[p->journals++].below = part->below;
+        p->v[p->journals++].below = part->at == part->count ? part->last : part->below;
     }
-    if (p->journals > 0) {
-        p->count = next_count(s, p->journals);
-        history_place_encode(p, out);
-    }
+    history_place_encode(p, out);
     free(p);
 }
 
@@ -149,6 +130,7 @@ static void search_end(struct search *s)
         s->on_each(s->user, &(struct history_event){.entry = &row->entry,
                                                     .received_ms = row->received_ms,
                                                     .journal = s->page[i].journal,
+                                                    .body_bytes = row->body_bytes,
                                                     .unrouted = is_unrouted(&row->entry),
                                                     .replayed = row->replayed});
     }
@@ -160,50 +142,12 @@ static void search_end(struct search *s)
     search_free(s);
 }
 
-static void step_done(struct search *s);
-
-/* --- which were replayed: each has its place in `moved` of its journal */
-
-struct question {
-    struct search *s;
-    struct row *row;
-};
-
-static void on_moved(void *user, const redisReply *reply)
-{
-    struct question q = *(struct question *)user;
-    free(user);
-    enum store_error e = store_error_of(reply);
-    if (e == STORE_OK) {
-        q.row->replayed = reply->type == REDIS_REPLY_STRING;
-    } else if (e != STORE_WRONGTYPE) { /* a foreign key says nothing of any */
-        q.s->failed = true;
-    }
-    step_done(q.s);
-}
-
-static void ask_moved(struct search *s, const struct taken *t)
-{
-    struct question *q = malloc(sizeof *q);
-    struct journal_keys keys;
-    char n[20];
-    ENSURE(q != NULL);
-    *q = (struct question){s, t->row};
-    journal_keys_init(&keys, s->w->conf->redis.prefix, t->journal);
-    struct str argv[] = {STR("HGET"), keys.v[KEY_MOVED], {n, text_put_u64(n, t->row->entry.n)}};
-    if (redis_send(s->w, 3, argv, on_moved, q)) {
-        s->asked++;
-    } else {
-        s->failed = true;
-        free(q);
-    }
-}
-
 /* --- merging */
 
+/* Redis has looked at that, but what it says is not believed. */
 static bool is_wanted(const struct search *s, const struct row *row)
 {
-    return row->received_ms >= s->since_ms && (!s->unrouted || is_unrouted(&row->entry)) &&
+    return (!s->unrouted || is_unrouted(&row->entry)) &&
            (s->source[0] == '\0' || str_eq(row->entry.source, str_of(s->source)));
 }
 
@@ -229,7 +173,6 @@ static void merge(struct search *s)
 {
     struct part *p;
     size_t bytes = 0;
-    s->merged = true;
     s->page = calloc(s->limit, sizeof *s->page);
     ENSURE(s->page != NULL);
     while (s->page_count < s->limit && bytes < PAGE_ENDS && (p = newest(s)) != NULL) {
@@ -243,22 +186,14 @@ static void merge(struct search *s)
             bytes += row->entry.body.len;
         }
     }
-    for (size_t i = 0; i < s->page_count; i++) {
-        if (is_unrouted(&s->page[i].row->entry)) {
-            ask_moved(s, &s->page[i]);
-        }
-    }
 }
 
 static void step_done(struct search *s)
 {
-    if (--s->asked > 0) {
-        return;
-    }
-    if (!s->merged && !s->failed) {
-        merge(s);
-    }
-    if (s->asked == 0) {
+    if (--s->asked == 0) {
+        if (!s->failed) {
+            merge(s);
+        }
         search_end(s);
     }
 }
@@ -295,59 +230,77 @@ static struct row *row_new(const struct entry *e, int64_t received_ms)
     return row;
 }
 
-/* Markers, seals and what is foreign have no id of ours. */
-static void add_row(struct part *p, const redisReply *reply)
+/* What is foreign, or no answer to what was asked, is left out. */
+static void add_row(struct part *p, const redisReply *entry, const redisReply *moved,
+                    const redisReply *size)
 {
     struct entry e;
     uint64_t journal, n;
     int64_t received_ms;
-    bool ours = entry_read(reply, &e) && event_id_decode(e.id, &journal, &n, &received_ms);
-    if (e.n > 0 && e.n < p->below) {
-        p->below = ours ? p->below : e.n;
-        p->s->bytes += e.body.len + e.headers.len + 200;
-        p->s->entries++;
-    } else {
-        return; /* no answer to what was asked */
+    if (!entry_read(entry, &e) || e.n >= p->below ||
+        !event_id_decode(e.id, &journal, &n, &received_ms)) {
+        return;
     }
-    if (ours) {
-        p->rows[p->count++] = row_new(&e, received_ms);
-    }
+    struct row *row = row_new(&e, received_ms);
+    row->replayed = is_unrouted(&e) && moved->type == REDIS_REPLY_INTEGER && moved->integer == 1;
+    row->body_bytes =
+        size->type == REDIS_REPLY_INTEGER && size->integer > 0 ? (uint64_t)size->integer : 0;
+    p->rows[p->count++] = row;
 }
 
-/* Where what is not ours was read over, the next page goes on below it; rows set `below` when they
- * are taken. */
+/* False: it is none of ours. */
+static bool take_part(struct part *p, const redisReply *reply)
+{
+    struct answer a = answer_read(reply);
+    struct str n, rest;
+    if (a.error != STORE_OK || reply->elements < a.extra + 5) {
+        return false;
+    }
+    redisReply *const *v = reply->element + a.extra;
+    for (size_t i = 2; i < 5; i++) {
+        if (v[i]->type != REDIS_REPLY_ARRAY || v[i]->elements != v[2]->elements) {
+            return false;
+        }
+    }
+    p->rows = calloc(v[2]->elements + 1, sizeof *p->rows);
+    ENSURE(p->rows != NULL);
+    for (size_t i = 0; i < v[2]->elements; i++) {
+        add_row(p, v[2]->element[i], v[3]->element[i], v[4]->element[i]);
+    }
+    str_cut(store_text(v[0]), '-', &n, &rest);
+    bool further = text_u64(n, EVENT_N_MAX, &p->last) == NULL && p->last < p->below;
+    p->ended = !further || v[1]->type != REDIS_REPLY_INTEGER || v[1]->integer != 1;
+    return true;
+}
+
+/* Of a foreign type it hides its own events, and no others. */
 static void on_part(void *user, const redisReply *reply)
 {
     struct part *p = user;
     struct search *s = p->s;
     enum store_error e = store_error_of(reply);
-    if (e != STORE_OK && e != STORE_WRONGTYPE) {
+    p->ended = true;
+    if (e != STORE_WRONGTYPE && !take_part(p, reply)) {
         s->failed = true;
-    }
-    size_t n = e == STORE_OK && reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
-    uint64_t before = p->below;
-    p->rows = calloc(n + 1, sizeof *p->rows);
-    ENSURE(p->rows != NULL);
-    for (size_t i = 0; i < n; i++) {
-        add_row(p, reply->element[i]);
-    }
-    bool goes_on = n >= s->count && (p->count > 0 || p->below < before);
-    p->ended = !goes_on;
-    if (p->count > 0) {
-        p->below = before;
     }
     step_done(s);
 }
 
 static void ask_part(struct search *s, struct part *p)
 {
-    struct journal_keys keys;
-    char from[ENTRY_ID_MAX], count[20];
-    journal_keys_init(&keys, s->w->conf->redis.prefix, p->number);
+    char below[20], count[20], bytes[20], since[20];
+    size_t part = PAGE_BYTES / s->part_count;
     struct str argv[] = {
-        STR("XREVRANGE"), keys.v[KEY_JOURNAL], entry_id(from, p->below > 0 ? p->below - 1 : 0),
-        STR("-"),         STR("COUNT"),        {count, text_put_u64(count, s->count)}};
-    if (redis_send(s->w, 6, argv, on_part, p)) {
+        STR_NONE,
+        {below, text_put_u64(below, p->below)},
+        {count, text_put_u64(count, COUNT_MOST)},
+        {bytes, text_put_u64(bytes, part > PART_BYTES ? part : PART_BYTES)},
+        str_of(s->source),
+        {since, text_put_u64(since, (uint64_t)s->since_ms)},
+        s->unrouted ? STR("1") : STR_NONE,
+        s->bodies ? STR("1") : STR_NONE,
+    };
+    if (script_send_to(s->w, p->number, SCRIPT_HISTORY_ID, 8, argv, on_part, p)) {
         s->asked++;
     } else {
         s->failed = true;
@@ -356,12 +309,11 @@ static void ask_part(struct search *s, struct part *p)
 
 static void read_parts(struct search *s, const struct history_place *at)
 {
-    s->count = at->count < s->limit ? at->count : s->limit;
     s->parts = calloc(at->journals + 1, sizeof *s->parts);
     ENSURE(s->parts != NULL);
     s->part_count = at->journals;
     for (size_t i = 0; i < at->journals; i++) {
-        s->parts[i] = (struct part){s, at->v[i].number, at->v[i].below, false, NULL, 0, 0};
+        s->parts[i] = (struct part){.s = s, .number = at->v[i].number, .below = at->v[i].below};
     }
     for (size_t i = 0; i < s->part_count && !s->failed; i++) {
         ask_part(s, &s->parts[i]);
@@ -373,7 +325,6 @@ static void on_listed(void *user, const redisReply *reply)
     struct search *s = user;
     struct history_place *p = calloc(1, sizeof *p);
     ENSURE(p != NULL);
-    p->count = COUNT_FIRST;
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         s->failed = true;
     }
@@ -409,6 +360,7 @@ void history_read(struct worker *w, const struct history_query *q,
     ENSURE(s != NULL && q->limit > 0 && q->limit <= HISTORY_LIMIT);
     *s = (struct search){.w = w,
                          .unrouted = q->unrouted,
+                         .bodies = q->bodies,
                          .since_ms = q->since_ms,
                          .limit = q->limit,
                          .on_each = on_each,

@@ -226,7 +226,7 @@ def a_replay_needs_room(flow):
     redis, a = flow.redis(), flow.sink()
     a.down()
     p = flow.penstock({"a": a}, redis, sources=[OPEN], routes=[NONE % "a"], workers=1,
-                      destination_more=", buffer: 1MiB", retention="{ max_memory: 64MiB }")
+                      destination_more=", buffer: 1MiB, breaker: { open_after: 0 }", retention="{ max_memory: 64MiB }")
     for n in range(40):
         assert p.post("/hooks/open", b'{"seq":%d,"pad":"%s"}' % (n, b"x" * 20000)).status == 200
     _rule(p, "events: none, to: a", "to: a")

@@ -355,7 +355,7 @@ static void on_history_page(void *user, struct str next, const char *reason)
 
 static void ask_history(struct str after)
 {
-    struct history_query q = {.limit = 2, .after = after};
+    struct history_query q = {.limit = 2, .bodies = true, .after = after};
     history_read(&stage->w, &q, on_history, on_history_page, NULL);
 }
 
@@ -381,7 +381,7 @@ static void ask(char what)
         ask_history(STR_NONE);
         break;
     case 'E':
-        ask_history(STR("2.000000001-7.000000002-1099511627775"));
+        ask_history(STR("000000001-7.000000002-1099511627775"));
         break;
     case 'l':
         lookup_event(w, id, on_found, NULL);

@@ -18,7 +18,6 @@ static void a_place_reads_back_as_itself(void **state)
     struct history_place *p = place_new(), *again = place_new();
     struct buf text;
     buf_init(&text, 16 << 10);
-    p->count = HISTORY_LIMIT;
     for (p->journals = 0; p->journals < HISTORY_JOURNALS; p->journals++) {
         p->v[p->journals].number = EVENT_JOURNAL_MAX - p->journals;
         p->v[p->journals].below = p->journals % 2 == 0 ? p->journals : EVENT_N_MAX;
@@ -26,7 +25,6 @@ static void a_place_reads_back_as_itself(void **state)
     history_place_encode(p, &text);
     assert_false(text.failed);
     assert_true(history_place_decode(buf_str(&text), again));
-    assert_int_equal(again->count, p->count);
     assert_int_equal(again->journals, p->journals);
     assert_memory_equal(again->v, p->v, sizeof p->v);
     buf_add_str(&text, STR(".000000001-1"));
@@ -41,25 +39,23 @@ static void refuses_what_is_no_place(void **state)
     (void)state;
     static const char *const bad[] = {
         "",
+        ".",
         "8",
-        "8.",
-        "x.000000001-1",
-        "0.000000001-1",
-        "1001.000000001-1",
-        "8.00000001-1",
-        "8.00000000g-1",
-        "8.000000001",
-        "8.000000001-",
-        "8.000000001-x",
-        "8.000000001-1099511627776",
-        "8.000000001-1.",
-        "8.000000001-1.000000002",
+        "00000001-1",
+        "00000000g-1",
+        "000000001",
+        "000000001-",
+        "000000001-x",
+        "000000001-1099511627776",
+        "000000001-1.",
+        ".000000001-1",
+        "000000001-1.000000002",
     };
     struct history_place *p = place_new();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_false(history_place_decode(str_of(bad[i]), p));
     }
-    assert_true(history_place_decode(STR("8.000000001-0.3ffffffff-1099511627775"), p));
+    assert_true(history_place_decode(STR("000000001-0.3ffffffff-1099511627775"), p));
     free(p);
 }
 

@@ -785,7 +785,7 @@ static void answer(struct peer *p, const redisReply *r)
     if (is_replaced(&a, '*')) {
         return;
     }
-    if (memchr("ABCDEFGHIJKLMNO?", q.letter, 16) != NULL) {
+    if (q.letter == '?' || memchr(scripts, q.letter, SCRIPT_COUNT) != NULL) {
         run_script(&a);
     } else {
         run_command(&a);

@@ -35,16 +35,10 @@ const char *pages_since(const char *text, int64_t *out_ms)
 }
 
 /* `path` becomes that of the next page; empty: there is none, or enough was seen. */
-static int read_page(const struct pages *p, struct buf *path)
+static void take_page(const struct pages *p, yyjson_val *page, struct buf *path)
 {
-    struct buf body;
     size_t i, n;
     yyjson_val *row;
-    buf_init(&body, PAGE_MOST);
-    struct admin_call call = {p->conf, NULL, p->method, buf_str(path)};
-    int rc = admin_ask(&call, &body);
-    yyjson_doc *doc = rc == EXIT_FINE ? yyjson_read(body.at, body.len, 0) : NULL;
-    yyjson_val *page = doc == NULL ? NULL : yyjson_doc_get_root(doc);
     struct str next = pages_text(page, "next");
     yyjson_arr_foreach(yyjson_obj_get(page, p->list), i, n, row)
     {
@@ -53,18 +47,30 @@ static int read_page(const struct pages *p, struct buf *path)
             break;
         }
     }
-    if (page != NULL && p->on_page != NULL) {
+    if (p->on_page != NULL) {
         p->on_page(p->user, page);
-    }
-    if (rc == EXIT_FINE && page == NULL) {
-        fprintf(stderr, "penstock: the answer is no JSON; is that its admin address?\n");
-        rc = EXIT_FAILED;
     }
     buf_clear(path);
     if (next.len > 0) {
         buf_add_str(path, p->path);
         buf_add_str(path, STR("&after="));
         buf_add_str(path, next);
+    }
+}
+
+static int read_page(const struct pages *p, struct buf *path)
+{
+    struct buf body;
+    buf_init(&body, PAGE_MOST);
+    struct admin_call call = {p->conf, NULL, p->method, buf_str(path)};
+    int rc = admin_ask(&call, &body);
+    yyjson_doc *doc = rc == EXIT_FINE ? yyjson_read(body.at, body.len, 0) : NULL;
+    yyjson_val *page = yyjson_doc_get_root(doc);
+    if (page != NULL) {
+        take_page(p, page, path);
+    } else if (rc == EXIT_FINE) {
+        fprintf(stderr, "penstock: the answer is no JSON; is that its admin address?\n");
+        rc = EXIT_FAILED;
     }
     yyjson_doc_free(doc);
     buf_done(&body);

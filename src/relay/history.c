@@ -127,6 +127,7 @@ static void search_end(struct search *s)
     buf_init(&next, PLACE_BYTES);
     for (size_t i = 0; i < s->page_count && !s->failed; i++) {
         const struct row *row = s->page[i].row;
+        ENSURE(row != NULL);
         s->on_each(s->user, &(struct history_event){.entry = &row->entry,
                                                     .received_ms = row->received_ms,
                                                     .journal = s->page[i].journal,

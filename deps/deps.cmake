@@ -126,14 +126,15 @@ deps_need(llhttp "llhttp.h" "libllhttp.a;llhttp" 9.2 "LLHTTP_VERSION_MAJOR${V}"
           "LLHTTP_VERSION_MINOR${V}" "LLHTTP_VERSION_PATCH${V}")
 deps_need(yyjson "yyjson.h" "yyjson" 0.8 "YYJSON_VERSION_MAJOR${V}"
           "YYJSON_VERSION_MINOR${V}" "YYJSON_VERSION_PATCH${V}")
+deps_need(pcre2 "pcre2.h" "pcre2-8" 10.40 "PCRE2_MAJOR${V}" "PCRE2_MINOR${V}" "")
 
 if(deps_missing)
     list(JOIN deps_missing ", " deps_text)
     message(FATAL_ERROR "Libraries missing or too old: ${deps_text}\n"
-        "  Debian 13:  apt-get install libuv1-dev libssl-dev libyaml-dev libhiredis-dev libllhttp-dev libyyjson-dev\n"
-        "  Fedora:     dnf install libuv-devel openssl-devel libyaml-devel hiredis-devel llhttp-devel yyjson-devel\n"
-        "  Alpine:     apk add libuv-dev openssl-dev yaml-dev hiredis-dev llhttp-dev yyjson-dev\n"
-        "  macOS:      brew install libuv openssl@3 libyaml hiredis llhttp yyjson\n"
+        "  Debian 13:  apt-get install libuv1-dev libssl-dev libyaml-dev libhiredis-dev libllhttp-dev libpcre2-dev libyyjson-dev\n"
+        "  Fedora:     dnf install libuv-devel openssl-devel libyaml-devel hiredis-devel llhttp-devel pcre2-devel yyjson-devel\n"
+        "  Alpine:     apk add libuv-dev openssl-dev yaml-dev hiredis-dev llhttp-dev pcre2-dev yyjson-dev\n"
+        "  macOS:      brew install libuv openssl@3 libyaml hiredis llhttp pcre2 yyjson\n"
         "or, on a Debian with apt, let the build fetch them: -DPENSTOCK_DEPS=auto")
 endif()
 

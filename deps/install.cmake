@@ -19,6 +19,7 @@ install(FILES "${CMAKE_SOURCE_DIR}/LICENSE" "${CMAKE_SOURCE_DIR}/CHANGELOG.md"
               "${CMAKE_BINARY_DIR}/penstock.spdx.json" DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES "${CMAKE_SOURCE_DIR}/LICENSE" DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 install(FILES "${CMAKE_SOURCE_DIR}/docker/penstock.yaml"
+              "${CMAKE_SOURCE_DIR}/docker/penstock.schema.json" # where the sample's first line looks
         DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/penstock)
 install(FILES "${package_dir}/penstock.service" "${package_dir}/penstock.socket"
         DESTINATION lib/systemd/system)

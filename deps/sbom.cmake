@@ -8,6 +8,7 @@ set(sbom_license_hiredis BSD-3-Clause)
 set(sbom_license_hiredis_ssl BSD-3-Clause)
 set(sbom_license_llhttp MIT)
 set(sbom_license_yyjson MIT)
+set(sbom_license_pcre2 BSD-3-Clause)
 
 function(sbom_package out id name version license where)
     set(${out} "    {

@@ -4,7 +4,8 @@
 
 #include "model/conf.h"
 
-/* For this thread, those that it starts later, and redis-server. One log line says what is on. */
+/* For this thread, those that it starts later, and redis-server. One log line
+ * says what is on. */
 void confine(const struct conf *conf);
 
 #endif

@@ -12,6 +12,7 @@
 #include "relay/ingest.h"
 #include "relay/journal.h"
 #include "relay/node.h"
+#include "relay/reload.h"
 #include "relay/spool.h"
 #include "relay/stats.h"
 #include "relay/trust.h"
@@ -48,6 +49,7 @@ struct post {
 
 struct app {
     struct node node;
+    const char *path;   /* of the configuration */
     struct post *posts; /* by worker */
     struct embedded *embedded;
     struct api *api;
@@ -67,7 +69,6 @@ struct app {
 };
 
 static void close_all(struct app *a);
-static void reload(struct app *a);
 
 /* --- commands to workers; each runs on its thread */
 
@@ -230,8 +231,9 @@ static void look(struct app *a)
         } else if (a->state == APP_OPENING && all_are(a, WORKER_LISTENING)) {
             a->state = APP_RUNNING;
             announce(a);
+            reload_open(&a->node, a->path);
             if (a->reload_due) {
-                reload(a);
+                reload_start(&a->node, NULL);
             }
         } else if (a->state == APP_OPENING) {
             open_next(a);
@@ -263,14 +265,9 @@ static void on_state(struct worker *w)
     uv_async_send(&a->changed);
 }
 
-/* --- certificates: all are tried, then each worker takes the new ones for new connections */
+/* --- the configuration, read anew; and certificates near their end */
 
 enum { EXPIRY_EVERY_MS = 24 * 3600 * 1000 };
-
-struct reload {
-    struct visit visit;
-    struct tls_context *tls; /* counted */
-};
 
 static void warn_of_expiry(const struct app *a)
 {
@@ -290,59 +287,6 @@ static void on_expiry(struct wheel_timer *t)
     wheel_arm(&a->posts[0].w.wheel, t, EXPIRY_EVERY_MS, on_expiry);
 }
 
-static void say_not_reloaded(const char *why)
-{
-    log_line(LOG_ERROR, "certificates not reloaded; the old ones stay in use", "why", "%s", why,
-             NULL);
-}
-
-static void reload_at(struct worker *w, struct visit *v)
-{
-    CRASH_POINT("reload_at");
-    ingest_use_tls(w, CONTAINER_OF(v, struct reload, visit)->tls);
-    const char *why = httpc_reload_tls(w->httpc);
-    if (why != NULL) {
-        say_not_reloaded(why);
-    }
-    lanes_refresh(w);
-}
-
-static void reload_home(struct visit *v)
-{
-    struct reload *r = CONTAINER_OF(v, struct reload, visit);
-    CRASH_POINT("reloaded");
-    log_line(LOG_INFO, "certificates reloaded", NULL);
-    tls_context_unref(r->tls);
-    free(r);
-}
-
-/* Redis' files need nothing: they are read at each connect. */
-static void reload(struct app *a)
-{
-    struct tls_context *tls = NULL;
-    struct buf warning; /* said below */
-    buf_init(&warning, TRUST_WARNING);
-    const char *why = trust_check(a->node.conf, &warning);
-    buf_done(&warning);
-    if (why == NULL) {
-        why = trust_listener(a->node.conf, &tls);
-    }
-    if (why != NULL) {
-        say_not_reloaded(why);
-        return;
-    }
-    tls_context_unref(a->node.tls);
-    a->node.tls = tls;
-    warn_of_expiry(a);
-    struct reload *r = calloc(1, sizeof *r);
-    ENSURE(r != NULL);
-    r->tls = tls_context_ref(tls);
-    r->visit.at = reload_at;
-    r->visit.home = reload_home;
-    CRASH_POINT("reload");
-    node_visit(&a->node, &r->visit);
-}
-
 /* What is renewed during the start was perhaps read before: it is read again once all workers are
  * there to take it. */
 static void on_hangup(uv_signal_t *s, int number)
@@ -350,10 +294,10 @@ static void on_hangup(uv_signal_t *s, int number)
     (void)number;
     struct app *a = s->data;
     if (a->state == APP_RUNNING) {
-        reload(a);
+        reload_start(&a->node, NULL);
     } else if (a->state < APP_RUNNING) {
         a->reload_due = true;
-        log_line(LOG_INFO, "certificates will be reloaded when the start is over", NULL);
+        log_line(LOG_INFO, "the configuration will be reloaded when the start is over", NULL);
     }
 }
 
@@ -404,6 +348,10 @@ static void end_all(void *user)
     if (a->api != NULL) {
         a->closing++;
         api_close(a->api, closed_one, a);
+    }
+    if (a->node.reload != NULL) {
+        a->closing++;
+        reload_close(&a->node, closed_one, a);
     }
     worker_end(&a->posts[0].w, first_ended);
 }
@@ -643,7 +591,7 @@ static void open_loop(uv_loop_t *loop)
     }
 }
 
-int app_run(struct conf *conf)
+int app_run(struct conf *conf, const char *path)
 {
     struct app *a = calloc(1, sizeof *a);
     unsigned count = workers_of(conf);
@@ -651,6 +599,8 @@ int app_run(struct conf *conf)
     raise_limits();
     log_setup(conf->log.level, conf->log.format);
     node_init(&a->node, conf, count);
+    conf_unref(conf); /* the node has it now */
+    a->path = path;
     for (unsigned i = 0; i < count; i++) {
         struct post *p = &a->posts[i];
         open_loop(&p->loop);
@@ -677,7 +627,6 @@ int app_run(struct conf *conf)
         worker_done(&a->posts[i].w);
     }
     node_done(&a->node);
-    conf_unref(conf);
     int code = a->exit_code;
     free(a->posts);
     free(a);

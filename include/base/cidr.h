@@ -22,6 +22,13 @@ struct cidr {
 const char *cidr_parse(struct str text, struct cidr *out) MUST_CHECK;
 size_t cidr_format(const struct cidr *c, char out[CIDR_TEXT]); /* returns the length */
 bool cidr_has(const struct cidr *list, size_t n, const struct address_bytes *address);
+/* Which addresses may not be dialled; `text` is the same for the same rules. */
+struct cidr_rules {
+    const struct cidr *deny, *allow; /* `allow` wins */
+    size_t deny_n, allow_n;
+    struct str text;
+};
+bool cidr_denies(const struct cidr_rules *r, const struct address_bytes *address);
 /* Of a socket's peer; all zero for one that has no IP address (a Unix socket). */
 struct address_bytes address_of(const struct sockaddr_storage *peer);
 /* A literal, without brackets; false: it is none. */

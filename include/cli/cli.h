@@ -7,6 +7,8 @@
 #include "io/httpc.h"
 #include "model/conf.h"
 
+#include <stdio.h>
+
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
 
 struct verb {
@@ -14,8 +16,12 @@ struct verb {
     int (*run)(int argc, char **argv);  /* argv[0] is the verb */
 };
 
-extern const struct verb verb_run, verb_check, verb_version, verb_health, verb_send, verb_sink,
-    verb_dead, verb_destinations, verb_doctor, verb_nodes, verb_sources, verb_providers;
+extern const struct verb verb_run, verb_check, verb_route, verb_plan, verb_schema, verb_help,
+    verb_send, verb_sink, verb_dead, verb_destinations, verb_events, verb_replay, verb_sources,
+    verb_providers, verb_doctor, verb_nodes, verb_reload, verb_health, verb_version;
+
+const struct verb *verb_named(const char *name); /* or NULL */
+void verbs_print(FILE *to);                      /* what Penstock is, and a line for each verb */
 
 /* "penstock VERB: <why>", then where help is; EXIT_USAGE. */
 int usage_error(const struct verb *v, const char *why, const char *what);
@@ -25,6 +31,8 @@ bool usage_asked(const struct verb *v, int argc, char **argv);
 /* The file of -c, else $PENSTOCK_CONFIG, ./penstock.yaml, /etc/penstock/penstock.yaml. Prints what
  * is wrong with it to standard error; NULL on errors. */
 struct conf *conf_for(const char *path);
+const char *
+conf_chosen(const char *path); /* which file that is; NULL, and said, when there is none */
 
 /* The answer to one request; the body has a ceiling of the caller's. */
 struct http_reply {

@@ -74,8 +74,9 @@ struct httpc_origin_conf {
     bool tls;
     struct str host; /* name or address literal without brackets */
     uint16_t port;
-    unsigned idle;         /* connections kept idle at most */
-    bool allow_link_local; /* the operator named such an address on purpose */
+    unsigned idle;                  /* connections kept idle at most */
+    bool allow_link_local;          /* the operator named such an address on purpose */
+    const struct cidr_rules *rules; /* instead; copied. NULL: private networks are fine */
     /* Whom to trust, and a client's certificate and key; empty: the system's store, none. The files
      * of a kind of server are read once and shared. */
     struct str ca_file, cert_file, key_file;
@@ -83,7 +84,8 @@ struct httpc_origin_conf {
 /* NULL, or a sentence (CA file unreadable ...; static buffer until the next call). */
 const char *httpc_origin_new(struct httpc_origin **out, struct httpc *c,
                              const struct httpc_origin_conf *conf) MUST_CHECK;
-void httpc_origin_free(struct httpc_origin *o); /* idle connections close; no call may be running */
+/* Idle connections close; calls that are running finish, on their connections. */
+void httpc_origin_free(struct httpc_origin *o);
 
 /* Whom one that speaks TLS trusts (OpenSSL's X509_STORE); borrowed. */
 struct x509_store_st *httpc_origin_trust(struct httpc_origin *o);

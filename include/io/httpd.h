@@ -22,7 +22,7 @@ struct httpd_limits {
     size_t memory_bytes;        /* bodies and heads in flight over all connections; beyond: 503 */
     unsigned connections;       /* with all that joined; beyond: accepted and closed at once */
     unsigned per_address;       /* of them, one client's that is not trusted; 0: no limit */
-    const struct cidr *trusted; /* proxies; borrowed for its life */
+    const struct cidr *trusted; /* proxies; borrowed until there are other limits */
     size_t trusted_count;
     bool proxy_protocol; /* connections begin with a PROXY header, and only proxies may connect */
     unsigned handshakes; /* of TLS under way; beyond: closed, the oldest first */
@@ -82,6 +82,9 @@ const char *httpd_join(struct httpd **out, const struct httpd *first, uv_loop_t 
  * again, or to replace an earlier one: connections that began with that end behind their next
  * answer (and idle ones in their time), so that its key goes. */
 void httpd_use_tls(struct httpd *h, struct tls_context *tls);
+/* Other limits, from the next connection, request or byte on; `connections` and `per_address` are
+ * each listener's own word on what all that joined have together. */
+void httpd_use_limits(struct httpd *h, const struct httpd_limits *limits);
 /* "127.0.0.1:8080" as really bound (port 0 resolved). */
 const char *httpd_address(const struct httpd *h);
 

@@ -32,7 +32,10 @@ struct httpc_origin {
     struct str host; /* owned */
     uint16_t port;
     unsigned idle_most, idle_count;
-    bool link_local;
+    unsigned calls; /* under way */
+    bool doomed;    /* it goes with the last of them */
+    bool link_local, ruled;
+    struct cidr_rules rules; /* where `ruled`; its arrays are the origin's own */
     struct tls_context *tls; /* NULL: plain */
     struct tls_session session;
     struct httpc_conn *idle; /* the latest first */
@@ -53,5 +56,7 @@ bool origin_may_keep(const struct httpc_conn *c);
 void origin_keep(struct httpc_conn *c);                     /* c becomes idle */
 struct httpc_conn *origin_take(struct httpc_origin *o);     /* the latest idle one, or NULL */
 void origin_drop(struct httpc_conn *c, const char *reason); /* an idle one ends */
+void origin_call_begins(struct httpc_origin *o);
+void origin_call_ended(struct httpc_origin *o); /* `o` may be gone then */
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef IO_RESOLVE_H
 #define IO_RESOLVE_H
 
-#include "base/text.h"
+#include "base/cidr.h"
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <uv.h>
@@ -50,5 +50,9 @@ void resolve_text(const struct sockaddr_storage *a,
  * IPv4 inside IPv6 unwrapped (mapped, compatible, NAT64, 6to4, Teredo). Private and loopback ones
  * are fine: destinations here are internal. `link_local` allows link-local and metadata. */
 const char *resolve_denied(const struct sockaddr_storage *a, bool link_local) MUST_CHECK;
+/* The same by the operator's rules, which say themselves of link-local and metadata; what is no
+ * address of a host (multicast, unspecified) is never dialled. */
+const char *resolve_ruled(const struct sockaddr_storage *a,
+                          const struct cidr_rules *rules) MUST_CHECK;
 
 #endif

@@ -13,9 +13,12 @@
 #include "model/retry.h"
 #include "model/verify.h"
 
+#include <stdatomic.h>
+
 #define CONF_DESTINATIONS_MAX 1024 /* a worker keeps a lane for each, and for some that went */
 #define CONF_SOURCES_MAX 4096
 #define CONF_ROUTES_MAX 4096
+#define CONF_TESTS_MAX 1000
 
 enum conf_method {
     CONF_GET = 1,
@@ -35,6 +38,7 @@ enum conf_durability {
 };
 enum conf_full { FULL_REFUSE, FULL_DEAD_LETTER };
 enum conf_exhausted { EXHAUSTED_DEAD_LETTER, EXHAUSTED_DROP, EXHAUSTED_PAUSE };
+enum conf_removed { REMOVED_DEAD_LETTER, REMOVED_DROP };
 
 /* PEM files of one side of TLS; empty: none. */
 struct conf_tls {
@@ -45,6 +49,10 @@ struct conf_address {
     struct str host; /* without brackets */
     uint16_t port;
 };
+
+struct place; /* model/file_text.h: where something stands in the file */
+struct filter;
+struct route_table;
 
 struct conf_cidrs {
     struct cidr *v;
@@ -111,6 +119,7 @@ struct conf_destination {
     struct str target;     /* path and query of the URL, at least "/" */
     struct str host_field; /* what Host: says: host, and the port unless it is the default */
     bool names_link_local; /* the URL holds such an address literally */
+    const struct cidr_rules *rules; /* what its name may stand for; NULL: no rules are given */
     struct conf_tls files;
     struct str headers; /* rendered "Name: value\r\n" lines to add; may be empty */
     int64_t timeout_ms;
@@ -118,24 +127,51 @@ struct conf_destination {
     struct retry_policy retry;
     struct breaker_policy breaker;
     enum conf_exhausted on_exhausted;
-    uint64_t buffer_bytes;  /* what may wait for it in Redis ... */
-    enum conf_full on_full; /* ... and what becomes of events for it then */
+    bool mirror;                  /* a copy to look at: its failures harm and alarm nobody */
+    enum conf_removed on_removed; /* what a reload that no longer has it does with what waits */
+    uint64_t buffer_bytes;        /* what may wait for it in Redis ... */
+    enum conf_full on_full;       /* ... and what becomes of events for it then */
 };
 
 struct conf_route {
     struct str name;
+    const struct place *place;
     struct str *from; /* source names, or "*" */
     size_t from_count;
     struct str *events; /* globs; none = all */
     size_t event_count;
     unsigned *to; /* indexes of destinations */
     size_t to_count;
+    const struct filter *when; /* NULL: whatever it is */
+    unsigned sample;           /* percent of what it would take */
     bool stop;
+    bool otherwise;          /* `else`: only what no other route of its source took */
+    atomic_bool *limit_said; /* that its filter met a limit; once in a snapshot's life */
+};
+
+/* One of `tests`: a request, and who must get it. */
+struct conf_test {
+    struct str name;
+    const struct place *place; /* of the test, and of what it expects */
+    const struct place *expect_place;
+    const struct conf_source *source;
+    struct str method, target, body;
+    const struct fields *fields;
+    struct str type;  /* empty: what the request says */
+    unsigned *expect; /* indexes of destinations */
+    size_t expect_count;
+};
+
+struct conf_paths { /* each once, as it was opened */
+    struct str *v;
+    size_t n;
 };
 
 struct conf {
-    unsigned refs;
-    unsigned workers; /* 0: as many as cores */
+    atomic_uint refs;   /* any thread */
+    struct conf *first; /* the process' first one, counted: conf_keep; NULL: this is it */
+    unsigned workers;   /* 0: as many as cores */
+    bool watch;         /* its files; a change is a reload */
     struct {
         struct str address;
         struct conf_cidrs trusted_proxies;
@@ -180,6 +216,11 @@ struct conf {
     size_t destination_count;
     struct conf_route *routes;
     size_t route_count;
+    struct route_table *table;    /* of routes, by what tells them apart (route_index.c) */
+    const struct filter *regexes; /* not the arena's: freed with the snapshot */
+    struct conf_test *tests;
+    size_t test_count;
+    struct report_mask *masks; /* what no excerpt of the file shows */
     struct {
         enum log_level level;
         enum log_format format;
@@ -187,7 +228,9 @@ struct conf {
     struct {
         int64_t delay_ms, timeout_ms;
     } shutdown;
-    struct arena *arena; /* owns every text and array above */
+    struct conf_paths files;   /* that were read: itself, what it includes, and what both name */
+    struct conf_paths folders; /* in which `include` looked for names */
+    struct arena *arena;       /* owns every text and array above */
 };
 
 /* Reads, checks and compiles a file. NULL on any error: then `errors` holds all of them (20 at
@@ -198,11 +241,15 @@ struct conf *conf_parse(struct str text, const char *name, struct buf *errors);
 /* What a configuration may ask its surroundings. */
 struct conf_env {
     const char *(*variable)(const char *name); /* NULL: unset */
-    bool opens_files; /* false: ${file:...}, *_file and ca_file are refused, nothing is opened */
+    bool opens_files;     /* false: ${file:...}, *_file, ca_file and include are refused */
     bool others_can_read; /* the file itself: then literal secrets earn a warning */
 };
 struct conf *conf_parse_with(struct str text, const char *name, const struct conf_env *env,
                              struct buf *errors);
+/* `next` is to take the place of `running` in a process that goes on: what only a start can change
+ * stays as it was at the start, and what was asked for in vain is said in `said`, a line each.
+ * NULL, or why `next` cannot be used without a restart (in the arena of `next`). */
+const char *conf_keep(struct conf *next, struct conf *running, struct buf *said) MUST_CHECK;
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c);
 const struct conf_source *conf_find_source(const struct conf *c, struct str name);

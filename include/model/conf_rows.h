@@ -9,6 +9,7 @@
 #ifndef MODEL_CONF_ROWS_H
 #define MODEL_CONF_ROWS_H
 
+#include "base/map.h"
 #include "model/conf.h"
 #include "model/yaml.h"
 
@@ -16,7 +17,13 @@ struct conf_reader {
     struct arena *arena;
     struct report *report;
     const struct conf_env *env;
-    size_t interpolated; /* bytes so far; bounded */
+    size_t interpolated;          /* bytes so far; bounded */
+    const struct filter *regexes; /* compiled so far */
+    size_t regex_bytes;           /* of them; bounded */
+    size_t nodes;                 /* of all files so far; bounded */
+    struct conf_paths files, folders;
+    struct map paths; /* of both: who is there already */
+    struct map pems;  /* "CERTIFICATE /path": looked at, and good */
 };
 
 struct conf_row;
@@ -56,7 +63,8 @@ struct conf_block {
 extern const struct conf_kind KIND_TEXT, KIND_TEXTS, KIND_SECRET, KIND_SECRETS, KIND_COUNT,
     KIND_BYTES, KIND_SHARE, KIND_DURATION, KIND_PERCENT, KIND_FACTOR, KIND_BOOL, KIND_WORD,
     KIND_PAIRS, KIND_METHODS, KIND_SCHEDULE, KIND_CONDITIONS, KIND_EXPONENTIAL, KIND_REDIS_URL,
-    KIND_VERIFY, KIND_CIDRS, KIND_RATE, KIND_BLOCK, KIND_NAMED, KIND_ITEMS;
+    KIND_VERIFY, KIND_CIDRS, KIND_RATE, KIND_BLOCK, KIND_NAMED, KIND_ITEMS, KIND_FILTER, KIND_BODY,
+    KIND_EXPECT, KIND_INCLUDE;
 
 /* ---- what kinds store ---- */
 
@@ -138,6 +146,14 @@ struct file_route {
     struct conf_texts from, to, events;
 };
 
+struct file_test {
+    struct conf_item item;
+    struct conf_test t;
+    struct str source, query;
+    struct conf_pairs headers;
+    struct conf_texts expect;
+};
+
 struct file_certificate {
     struct conf_item item;
     struct conf_tls files;
@@ -155,7 +171,8 @@ struct conf_file {
     struct conf_texts sentinel_nodes;
     struct conf_share dead_bytes;
     struct file_destination defaults;
-    struct conf_items sources, destinations, routes;
+    struct conf_items sources, destinations, routes, tests;
+    struct conf_texts network_deny, network_allow;
 };
 
 /* ---- reading ---- */
@@ -164,6 +181,13 @@ extern const struct conf_block CONF_TOP;
 extern const struct conf_block CONF_TOLERANCE; /* of a timestamp: what a preset's user may say */
 #define CONF_VERIFY_ROWS 36                    /* at least as many as `verify` has */
 
+/* What excerpts do not show: what such keys hold, and URLs with a user in them. */
+bool conf_is_secret(struct str key, struct str value);
+/* The file's mapping and those of all files that it includes, as one; NULL when none can be read.
+ */
+const struct node *conf_read_files(struct conf_reader *r, const struct file_text *file);
+/* Adds to r->files or r->folders, unless it is there. */
+void conf_note_path(struct conf_reader *r, struct conf_paths *paths, struct str path);
 /* Reads a mapping (or the short form, or nothing: n may be NULL) into `base`. `fill`: rows without
  * a value get their default; inherited ones only when `inherit` is false. */
 void conf_read_block(struct conf_reader *r, const struct conf_block *b, const struct node *n,
@@ -183,6 +207,9 @@ void conf_wipe(struct buf *b); /* and buf_done: it may hold a secret */
 /* A file's text without its last newline, for a secret. Reported at `p`. */
 bool conf_read_secret_file(struct conf_reader *r, const struct place *p, struct str path,
                            struct str *out);
+size_t conf_put_size(char out[32], uint64_t bytes); /* 16KiB; no terminator */
+/* A secret that is written out in a file that others can read earns a warning. */
+void conf_warn_of_literal(struct conf_reader *r, const char *key, const struct node *n);
 /* Writes a text so that it reads back as itself: quoted unless it is plainly harmless. */
 void conf_print_text(struct str s, struct buf *out);
 void conf_print_block(const struct conf_block *b, const void *base, unsigned depth,
@@ -206,7 +233,13 @@ const struct place *conf_place(const struct conf_item *item, const char *key);
 
 /* ---- checking and compiling, after reading ---- */
 
-void conf_build(struct conf_reader *r, struct conf_file *f); /* everything but sources */
+void conf_build(struct conf_reader *r, struct conf_file *f);       /* everything but sources */
+void conf_build_tests(struct conf_reader *r, struct conf_file *f); /* after routes */
+void conf_free_regexes(const struct filter *f); /* a list of them; NULL is fine */
+/* conf_network.c: d->d.rules, of each; and addresses in URLs that they deny. */
+void conf_build_network(struct conf_reader *r, struct conf_file *f);
+/* Warnings of what can hardly be meant; last of all. */
+void conf_guard(struct conf_reader *r, const struct conf_file *f);
 /* conf_keys.c: what is to be said where keys are named by requests, into the preset's recipe, and
  * s->s.hosts. */
 bool conf_key_rules(struct conf_reader *r, const struct file_verify *v, struct verify_recipe *out);

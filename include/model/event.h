@@ -57,5 +57,8 @@ bool event_id_decode(struct str id, uint64_t *journal, uint64_t *n, int64_t *ms)
 /* Renders the end-to-end fields of a request: hop-by-hop fields, what Connection nominates, Host,
  * framing, Expect and our own penstock-* fields are left out (RFC 9110 7.6.1). */
 void event_render_fields(const struct fields *fields, struct buf *out);
+/* The same, read back: names and values point into the text. What is no such line is left out, and
+ * what is more than a request may have. */
+void event_read_fields(struct str rendered, struct fields *out);
 
 #endif

@@ -18,10 +18,14 @@ bool pick_is_set(const struct pick *p); /* does it name a place? */
 /* Appends what it finds to `out` (at most 256 bytes, printable ASCII; anything else counts as
  * absent). Duplicate JSON keys: the last wins. False when nothing was there. */
 bool pick_text(const struct pick *p, const struct fields *fields, struct str body, struct buf *out);
+struct yyjson_val;
+/* The same, of a body that was read already: `root` is its value, or NULL where it is no JSON.
+ * Numbers may be read as they are written (YYJSON_READ_NUMBER_AS_RAW). */
+bool pick_text_of(const struct pick *p, const struct fields *fields, struct str body,
+                  struct yyjson_val *root, struct buf *out);
 
 /* A JSON body that is read once, for whoever wants several texts of it. */
 struct pick_body;
-struct yyjson_val;
 struct pick_body *pick_open(struct str body); /* NULL: it is no JSON, or larger than 4 MiB */
 void pick_close(struct pick_body *b);         /* NULL is fine */
 struct yyjson_val *pick_root(const struct pick_body *b);

@@ -8,7 +8,7 @@
 #include "model/report.h"
 
 #define NODE_FILE_BYTES (1024 * 1024) /* a file */
-#define NODE_COUNT_MAX 100000         /* a file; an alias counts as all that it stands for */
+#define NODE_COUNT_MAX 100000         /* of all files; an alias counts as all it stands for */
 #define NODE_DEPTH_MAX 64
 
 enum node_kind { NODE_TEXT, NODE_LIST, NODE_MAP };
@@ -29,9 +29,10 @@ struct node_pair {
 };
 
 /* NULL when the file cannot be read; the reason is in the report. An empty file is an empty map.
- * Texts, or texts of a list, for which `is_secret` says yes are masked in excerpts. */
+ * Texts, or texts of a list, for which `is_secret` says yes are masked in excerpts. `count` holds
+ * the nodes of the files before it, and then of this one, too. */
 struct node *node_parse(const struct file_text *file, struct arena *a, struct report *r,
-                        bool (*is_secret)(struct str key, struct str value));
+                        bool (*is_secret)(struct str key, struct str value), size_t *count);
 const struct node_pair *node_find(const struct node *map, const char *key); /* or NULL */
 /* Nothing was written behind the key: empty, `~` or `null`, unquoted. */
 bool node_is_nothing(const struct node *n);

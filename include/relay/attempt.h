@@ -24,6 +24,8 @@ struct attempt {
     struct httpc_call call;
     struct attempt *next; /* while spare */
     struct delivery *delivery;
+    struct conf *conf; /* counted: a reload meanwhile changes nothing of this try */
+    const struct conf_destination *dest;
     struct buf added, target; /* what this attempt adds; keeps its memory while spare */
     struct buf fields;        /* the event's, where the destination sets some itself */
 };

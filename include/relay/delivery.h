@@ -28,7 +28,7 @@ struct delivery {
     bool body_queued; /* parked while in flight: its body may still wait to be written */
     struct record record;
     struct attempt *attempt;
-    int64_t started_boot_ms; /* of the attempt in flight */
+    int64_t started_boot_ms, timeout_ms; /* of the attempt in flight */
 };
 
 struct delivery_list {
@@ -41,7 +41,10 @@ struct lane {
     unsigned number;
     char name[72];
     const struct conf_destination *dest; /* NULL: this configuration does not know it */
+    bool removed;           /* a reload no longer had it, and `on_removed` says what then; */
+    enum conf_removed rule; /* else what waits is parked */
     struct httpc_origin *origin;
+    struct node_slots *slots; /* the node's; NULL: it was never configured */
     struct breaker breaker;
     bool paused;
     bool full;         /* beyond its buffer, and on_full says: dead letters; for the log */
@@ -68,7 +71,8 @@ void delivery_move(struct delivery *d, enum delivery_state to);
 /* Out of every list and of memory; what the journal shall know of it was said before. */
 void delivery_free(struct delivery *d);
 void delivery_load(struct delivery *d);                 /* its track's due set has it, too */
-void delivery_settle(struct delivery *d);               /* delivered, or given up without a trace */
+void delivery_settle(struct delivery *d);               /* delivered */
+void delivery_drop(struct delivery *d);                 /* given up without a trace, but counted */
 void delivery_park(struct delivery *d, int64_t due_ms); /* or buries it: see on_full */
 void delivery_bury(struct delivery *d);
 void delivery_orphan(struct delivery *d); /* in flight, but its journal is left */
@@ -80,6 +84,11 @@ unsigned lane_number(const struct lane *lane);
 struct lane *lane_find(struct worker *w, struct str name);
 const char *lane_why_none(struct str name);           /* where lane_find found none */
 const char *lanes_apply(struct worker *w) MUST_CHECK; /* gives every lane its configuration */
+/* The same when w->conf has taken the place of `before`. Whose address cannot be used keeps the old
+ * one (NULL, or the first such sentence). */
+const char *lanes_reload(struct worker *w, const struct conf *before) MUST_CHECK;
+/* Would it have room for the lanes of that configuration? */
+bool lanes_fit(const struct worker *w, const struct conf *next);
 void lanes_refresh(struct worker *w); /* after a reload of certificates: no old connection waits */
 /* Their names, a blank between them: what journal and spool keep of an event's destinations. */
 void lanes_put_names(const struct worker *w, const uint16_t *to, size_t count, struct buf *out);
@@ -90,6 +99,7 @@ void lane_pause(struct lane *lane, bool paused);
  * it, in memory and in Redis; again every 2 s. */
 void lane_drop(struct lane *lane);
 unsigned lane_depth(const struct lane *lane); /* deliveries in memory */
+bool lane_is_mirror(const struct lane *lane);
 
 /* An event is durable: one delivery to each of its lanes. */
 void dispatch_event(struct journal *j, struct event *e);
@@ -103,6 +113,7 @@ void dispatch_reserved(struct journal *j, struct event *e, struct lane *lane, ui
  * With another `seq` than TRACK_NO_SEQ its park was not written: it has its slot still. */
 void dispatch_parked(struct track *t, struct event *e, const struct record *r, uint64_t seq);
 void dispatch_expired(struct track *t, struct event *e, const struct record *r);
+#define LANE_ALL_AGES INT64_MIN /* nothing waits any more */
 int64_t lane_max_age_ms(const struct lane *lane);
 /* Where deliveries come from: each has its part of the lane. */
 enum dispatch_from {
@@ -115,8 +126,9 @@ unsigned dispatch_room(const struct lane *lane, enum dispatch_from from);
 void lane_pump(struct lane *lane); /* starts what may start */
 void lanes_pump(struct worker *w);
 void lanes_tend(struct worker *w); /* every 2 s: expiry of what stands, and a push for the rest */
-/* An attempt has ended. */
-void dispatch_outcome(struct delivery *d, const struct outcome *o);
+/* An attempt has ended; `dest` is what it began with. */
+void dispatch_outcome(struct delivery *d, const struct conf_destination *dest,
+                      const struct outcome *o);
 /* The journal is left: forget its deliveries (those in flight finish without effect). */
 void dispatch_forget(struct journal *j);
 bool dispatch_idle(const struct worker *w); /* nothing in flight */

@@ -18,7 +18,9 @@ struct fetch {
     struct buf answer;
     struct fetch_wait *waiting;
     struct fetch *next, **link; /* of those of this worker that run */
+    struct conf *conf;          /* counted, while it runs: what it was asked for is borrowed */
     void (*on_done)(struct fetch *f, const struct fetch_result *r);
+    void (*on_idle)(struct fetch *f); /* when that is over, and all were told; may free it */
 };
 
 struct fetch_result {
@@ -41,7 +43,9 @@ bool fetch_has_room(const struct fetch *f);
 void fetch_wait(struct fetch *f, struct fetch_wait *x);
 void fetch_forget(struct fetch_wait *x); /* it waits no more */
 
-/* Cuts off all of a worker's; who waits is told. Idle once that is over. */
+/* Cuts it off, if it runs; who waits is told. */
+void fetch_stop(struct fetch *f);
+/* The same for all of a worker's. Idle once that is over. */
 void fetch_stop_all(struct worker *w);
 bool fetch_all_idle(const struct worker *w);
 

@@ -11,6 +11,7 @@
 const char *ingest_start(struct worker *w) MUST_CHECK;
 /* New connections speak TLS with this context, or a newer one; NULL: nothing changes. */
 void ingest_use_tls(struct worker *w, struct tls_context *tls);
+void ingest_use_limits(struct worker *w); /* those of w->conf, from now on */
 /* Would an event be accepted now? NULL, or the reason of the refusal (closed list). */
 const char *ingest_refuses(const struct worker *w);
 /* The outcome of an append is known; NULL: durable. Takes the append over. */

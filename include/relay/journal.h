@@ -329,6 +329,7 @@ enum script_id {
     SCRIPT_WATCH_ID,
     SCRIPT_PUT_ID,
     SCRIPT_LIST_ID,
+    SCRIPT_HISTORY_ID,
     SCRIPT_COUNT
 };
 

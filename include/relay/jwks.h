@@ -9,8 +9,11 @@
 
 #include "relay/keys.h"
 
-/* Reads what the configuration names. NULL, or a sentence for the operator. */
+/* Reads what the configuration names and is not read yet. NULL, or a sentence for the operator. */
 const char *jwks_start(struct worker *w) MUST_CHECK;
+void jwks_move(const struct conf_source *s, struct inlet *to, const struct conf_source *before,
+               struct inlet *from); /* as keys_move */
+void jwks_retire(struct inlet *from);
 void jwks_stop(struct worker *w); /* reads no more; done, once all is idle, frees */
 void jwks_done(struct worker *w);
 

@@ -15,6 +15,9 @@
 #include "relay/keys.h"
 
 const char *keyring_start(struct worker *w) MUST_CHECK;
+void keyring_move(const struct conf_source *s, struct inlet *to, const struct conf_source *before,
+                  struct inlet *from); /* as keys_move */
+void keyring_retire(struct inlet *from);
 void keyring_stop(struct worker *w);
 void keyring_done(struct worker *w);
 

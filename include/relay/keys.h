@@ -4,9 +4,15 @@
 #define RELAY_KEYS_H
 
 #include "relay/fetch.h"
+#include "relay/inlet.h"
 
-/* Opens what the configuration names. NULL, or a sentence for the operator. */
+/* Opens what the configuration names and is not open yet. NULL, or a sentence for the operator. */
 const char *keys_start(struct worker *w) MUST_CHECK;
+/* After a reload: what `from` has is given to `to` where it is at the same place still; what is
+ * left is given up, once it is idle. */
+void keys_move(const struct conf_source *s, struct inlet *to, const struct conf_source *before,
+               struct inlet *from);
+void keys_retire(struct inlet *from);
 void keys_stop(struct worker *w); /* cuts off what is read; idle once fetch_all_idle */
 void keys_done(struct worker *w);
 

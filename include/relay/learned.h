@@ -5,10 +5,12 @@
 #ifndef RELAY_LEARNED_H
 #define RELAY_LEARNED_H
 
-#include "relay/worker.h"
+#include "relay/inlet.h"
 
-void learned_init(struct worker *w);
-void learned_done(struct worker *w);
+void learned_drop(struct inlet *i); /* wiped and freed */
+/* What `from` knows, under the configuration of `s`. */
+void learned_move(const struct conf_source *s, struct inlet *to, const struct inlet *from);
+bool learned_is_known(const struct worker *w, const struct conf_source *source); /* read once */
 /* What verifies that source's requests now. */
 const struct verify *learned_verify(const struct worker *w, const struct conf_source *source);
 void learned_read(struct worker *w); /* every 2 s: what other workers and nodes have learnt */

@@ -3,9 +3,12 @@
 #define RELAY_LIMITS_H
 
 #include "io/httpd.h"
-#include "model/conf.h"
+#include "relay/worker.h"
 
-/* What one process takes at most; of the memory each of its workers has a part. */
-struct httpd_limits limits_of(const struct conf *c, unsigned workers);
+/* How many connections the system has room for now: asked once, before there are any. */
+unsigned limits_room(void);
+/* What a node takes at most by this worker's configuration; of the memory each worker has a part.
+ */
+struct httpd_limits limits_of(const struct worker *w);
 
 #endif

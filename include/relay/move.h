@@ -4,7 +4,8 @@
  *
  * Events that leave a lost journal, or the spool, for the live one are claimed in `moved` of where
  * they were: an old owner, and the adopter that had recovered it before the tail was lost, may both
- * hold one. Events of sources with `dedupe` are claimed by their delivery id,
+ * hold one. So are events that no route had wanted, when one does (relay/reroute.h). Events of
+ * sources with `dedupe` are claimed by their delivery id,
  * <prefix>{<digest>}:seen. Because the claim comes behind the append, and on a cluster behind its
  * proof, the event that holds one is durable: a duplicate can be answered with its id at once, and
  * no claim is ever left pending. */
@@ -74,6 +75,11 @@ void move_start(struct worker *w, struct event *e, uint64_t from_journal, uint64
 /* An event of the spool (taken over), when the live journal takes appends. */
 void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
                   const char *dedupe);
+/* An event that no route wanted when it came (taken over): from now on it is of the live journal,
+ * unless somebody has seen to that before. `on_decided` once, never from inside: MOVE_MINE, it is
+ * delivered; MOVE_DUPLICATE, it was before; MOVE_UNKNOWN, it may be either, and goes on. */
+void move_replay(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
+                 move_on_decided on_decided, void *user);
 /* The completion of its append, which it frees. */
 void move_appended(struct journal *j, struct append *a, const char *reason);
 /* Recovery met an entry that says where it came from: whose it is must be claimed before any

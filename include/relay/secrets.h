@@ -3,10 +3,11 @@
 #ifndef RELAY_SECRETS_H
 #define RELAY_SECRETS_H
 
-#include "relay/worker.h"
+#include "relay/inlet.h"
 
-void secrets_init(struct worker *w);
-void secrets_done(struct worker *w);
+/* What is known of the secrets that both have. */
+void secrets_move(const struct conf_source *s, struct inlet *to, const struct conf_source *before,
+                  const struct inlet *from);
 /* These of its secrets (bits, as struct verify_proof has them) have verified an event. */
 void secrets_used(struct worker *w, const struct conf_source *source, unsigned which);
 void secrets_publish(struct worker *w); /* every 2 s; of each secret once a minute at most */

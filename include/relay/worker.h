@@ -22,8 +22,7 @@ struct move;
 struct op;
 struct spool;
 struct fetch;
-struct jwks_feed;
-struct keyring;
+struct inlet;
 
 #define WORKERS_MAX 64
 #define DEDUPE_KEY 32  /* hex digits of the digest that stands for a delivery id */
@@ -105,7 +104,7 @@ struct worker {
 
     uv_loop_t *loop;
     struct wheel wheel;
-    struct conf *conf;
+    struct conf *conf; /* counted; a reload takes another one */
     struct redis_side redis;
     struct httpc *httpc;
     struct httpd *listener;
@@ -115,6 +114,8 @@ struct worker {
     struct lane *lanes[LANES_MAX];
     unsigned lane_count;
     struct map lane_by_name;
+    uint16_t *lane_of;    /* by the configuration's index of a destination: its lane's number */
+    struct inlet *inlets; /* by the configuration's index of a source: relay/inlet.h */
 
     struct journal *live;             /* the one that takes appends; NULL while none does */
     int64_t live_doubted_ms;          /* boot clock: the last doubt about a live one */
@@ -134,22 +135,16 @@ struct worker {
     unsigned inflight;          /* attempts running */
     unsigned waiting;           /* senders that wait for their append */
     struct budget budget;
-    int64_t late_said_ms;           /* boot clock: the last warning of an answer that took long */
-    struct learned *learned;        /* learned.c */
-    bool learned_known;             /* it was read once */
-    struct secret_use *secret_uses; /* secrets.c */
-    /* By source, NULL for those that need none; NULL before start. */
-    struct jwks_feed **jwks;
-    struct keyring **keyrings; /* keyring.c */
-    struct fetch *fetches;     /* that run */
-    struct log_cap refusals;   /* of refused requests: nobody outside may fill the log */
-    struct log_cap farewells;  /* of subscriptions that ended: such a word can be sent again */
-    struct log_cap broken;     /* of what was no request: TLS on a plain port, and such */
-    bool former_asked;         /* what a former life left was looked at */
-    bool pauses_known;         /* which destinations are; until then every lane stands */
-    int64_t pauses_until_ms;   /* boot clock: so long that is waited for; 0: Redis is not up yet */
-    bool stopping;             /* a signal came: /readyz is red */
-    bool draining;             /* no attempt starts, no append is taken */
+    int64_t late_said_ms;     /* boot clock: the last warning of an answer that took long */
+    struct fetch *fetches;    /* that run */
+    struct log_cap refusals;  /* of refused requests: nobody outside may fill the log */
+    struct log_cap farewells; /* of subscriptions that ended: such a word can be sent again */
+    struct log_cap broken;    /* of what was no request: TLS on a plain port, and such */
+    bool former_asked;        /* what a former life left was looked at */
+    bool pauses_known;        /* which destinations are; until then every lane stands */
+    int64_t pauses_until_ms;  /* boot clock: so long that is waited for; 0: Redis is not up yet */
+    bool stopping;            /* a signal came: /readyz is red */
+    bool draining;            /* no attempt starts, no append is taken */
 };
 
 /* --- worker.c: its life; all on its own thread, but for init before that runs and done after */
@@ -158,6 +153,9 @@ void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t 
  */
 const char *worker_start(struct worker *w) MUST_CHECK;
 void worker_listen(struct worker *w); /* WORKER_LISTENING, or WORKER_FAILED */
+/* From now on `next` is in force, of which it takes a reference; what is under way finishes by the
+ * one before. NULL, or what of it could not be used, and stayed as it was. */
+const char *worker_use(struct worker *w, struct conf *next) MUST_CHECK;
 /* Takes no more, finishes what is under way, until `until_ms` (boot clock): WORKER_DRAINED. */
 void worker_drain(struct worker *w, int64_t until_ms);
 /* Cuts off what still runs, seals and frees its journals; then on_freed, from which or after which

@@ -6,6 +6,7 @@
 #include "admin/events.h"
 #include "admin/health.h"
 #include "admin/nodes.h"
+#include "admin/reload.h"
 #include "admin/sources.h"
 #include "base/crypt.h"
 #include "base/log.h"
@@ -35,6 +36,7 @@ static const struct {
     {"GET", "/healthz", false, true, health_live},
     {"GET", "/readyz", false, true, health_ready},
     {"GET", "/metrics", false, false, health_metrics},
+    {"POST", "/-/reload", false, false, reload_post},
     {"GET", "/api/v1/destinations", false, false, destinations_list},
     {"GET", "/api/v1/nodes", false, false, nodes_list},
     {"GET", "/api/v1/sources", false, false, sources_list},
@@ -43,6 +45,8 @@ static const struct {
     {"POST", "/api/v1/destinations/", true, false, destinations_post},
     {"GET", "/api/v1/dead", false, false, dead_list},
     {"POST", "/api/v1/dead/", true, false, dead_post},
+    {"GET", "/api/v1/events", false, false, events_list},
+    {"POST", "/api/v1/events/replay", false, false, events_replay},
     {"GET", "/api/v1/events/", true, false, events_show},
 };
 
@@ -158,7 +162,7 @@ const char *api_start(struct api **out, struct worker *w)
     api->w = w;
     struct httpd_limits limits = {
         .head_bytes = 16 << 10,
-        .target_bytes = 4 << 10,
+        .target_bytes = 12 << 10, /* `after` names every journal */
         .field_count = 100,
         .body_bytes = 64 << 10,
         .memory_bytes = 16 << 20,

@@ -1,12 +1,19 @@
-/* Events, and those of their deliveries that wait or gave up (dead letters). */
+/* Events, those that no route wanted, and those of their deliveries that wait or gave up (dead
+ * letters). */
 #include "admin/events.h"
 
 #include "admin/call.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "relay/dead_page.h"
+#include "relay/delivery.h"
 #include "relay/lookup.h"
+#include "relay/reroute.h"
 
-enum { LIST_DEFAULT = 100, LIST_MOST = 1000 };
+#include <stdlib.h>
+#include <string.h>
+
+enum { LIST_DEFAULT = 100, LIST_MOST = 1000, BODY_MOST = 32 << 20 /* of a page; or without */ };
 
 /* The value of `name` in the query; percent-encoding is not undone (names and ids need none). */
 static struct str query_value(struct str query, struct str name)
@@ -84,6 +91,268 @@ static void on_event(void *user, const struct found_event *e, const char *reason
 void events_show(struct worker *w, struct httpd_request *r, struct str id)
 {
     lookup_event(w, id, on_event, call_new(sizeof(struct call), w, r));
+}
+
+/* --- pages of history */
+
+struct listing {
+    struct call call;
+    bool bodies;
+};
+
+static bool is_asked(struct str query, struct str name)
+{
+    return str_eq(query_value(query, name), STR("1"));
+}
+
+/* False: it is answered here. */
+static bool read_query(struct httpd_request *r, struct history_query *q)
+{
+    uint64_t limit = LIST_DEFAULT, since_ms = 0;
+    struct str text = query_value(r->query, STR("limit"));
+    struct str since = query_value(r->query, STR("since_ms"));
+    if ((text.len > 0 && (text_u64(text, HISTORY_LIMIT, &limit) != NULL || limit == 0)) ||
+        (since.len > 0 && text_u64(since, INT64_MAX, &since_ms) != NULL)) {
+        answer_problem(r, 400, "malformed",
+                       "limit is a number from 1 to 1000, since_ms milliseconds since 1970");
+        return false;
+    }
+    *q = (struct history_query){.source = query_value(r->query, STR("source")),
+                                .unrouted = is_asked(r->query, STR("unrouted")),
+                                .bodies = is_asked(r->query, STR("bodies")),
+                                .since_ms = (int64_t)since_ms,
+                                .limit = (unsigned)limit,
+                                .after = query_value(r->query, STR("after"))};
+    return true;
+}
+
+/* As text where that is exact, and not much longer than as base64. */
+static bool is_plain(struct str s)
+{
+    size_t escaped = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.at[i];
+        bool short_form = c == '\n' || c == '\r' || c == '\t';
+        if (c < 0x20 && !short_form) {
+            return false;
+        }
+        escaped += short_form || c == '"' || c == '\\';
+    }
+    return escaped <= s.len / 3 + 1 && text_is_utf8(s);
+}
+
+static void add_bytes(struct buf *b, const char *key, const char *key_base64, struct str bytes)
+{
+    if (is_plain(bytes)) {
+        json_text(b, key, bytes);
+        return;
+    }
+    json_key(b, key_base64);
+    buf_add_char(b, '"');
+    char *to = buf_room(b, (bytes.len + 2) / 3 * 4);
+    if (to != NULL) {
+        b->len += text_put_base64(to, bytes.at, bytes.len);
+    }
+    buf_add_char(b, '"');
+}
+
+static void add_words(struct buf *b, const char *key, struct str words)
+{
+    struct str word;
+    json_list(b, key);
+    for (bool more = words.len > 0; more;) {
+        more = str_cut(words, ' ', &word, &words);
+        json_item(b, word);
+    }
+    json_close(b, ']');
+}
+
+static void on_history(void *user, const struct history_event *e)
+{
+    struct listing *l = user;
+    struct buf *b = &l->call.out;
+    const struct entry *entry = e->entry;
+    json_open(b, '{');
+    json_text(b, "id", entry->id);
+    json_text(b, "source", entry->source);
+    json_number(b, "received_ms", e->received_ms);
+    json_text(b, "method", entry->method);
+    json_text(b, "target", entry->target);
+    json_number(b, "bytes", (int64_t)e->body_bytes);
+    add_words(b, "to", entry->to);
+    if (e->unrouted) {
+        json_bool(b, "replayed", e->replayed);
+    }
+    if (l->bodies) {
+        add_bytes(b, "headers", "headers_base64", entry->headers);
+        if (entry->body.len <= BODY_MOST) {
+            add_bytes(b, "body", "body_base64", entry->body);
+        }
+    }
+    json_close(b, '}');
+}
+
+static void on_history_end(void *user, struct str next, const char *reason)
+{
+    struct listing *l = user;
+    struct buf *b = &l->call.out;
+    json_close(b, ']');
+    if (next.len > 0) {
+        json_text(b, "next", next);
+    }
+    call_end(&l->call, reason, 200, STR("}\n"));
+}
+
+void events_list(struct worker *w, struct httpd_request *r, struct str rest)
+{
+    struct history_query q;
+    (void)rest;
+    if (!read_query(r, &q)) {
+        return;
+    }
+    struct listing *l = call_new(sizeof *l, w, r);
+    l->bodies = q.bodies;
+    json_open(&l->call.out, '{');
+    json_list(&l->call.out, "events");
+    history_read(w, &q, on_history, on_history_end, l);
+}
+
+/* --- what no route wanted, once more */
+
+struct replaying {
+    struct call call;
+    bool dry;
+    unsigned looked_at, unwanted, before; /* events: `before`: that were replayed already */
+    unsigned replayed;
+    unsigned deciding;  /* that are on their way; and one while the page is read */
+    const char *reason; /* NULL: none was refused */
+    char *next;         /* of the page; NULL: it was the last; owned */
+};
+
+struct one { /* event of them */
+    struct replaying *all;
+    char id[EVENT_ID_LEN + 1], source[72];
+    size_t to_count;
+    uint16_t to[]; /* lanes */
+};
+
+static void replaying_end(struct replaying *p)
+{
+    struct buf *b = &p->call.out;
+    if (p->replayed > 0) {
+        log_line(LOG_INFO, "events that no route had wanted are replayed", "events", "%u",
+                 p->replayed, NULL);
+    }
+    json_close(b, ']');
+    json_number(b, "looked_at", p->looked_at);
+    json_number(b, "unwanted", p->unwanted);
+    json_number(b, "replayed_before", p->before);
+    if (p->next != NULL) {
+        json_text(b, "next", str_of(p->next));
+    }
+    free(p->next);
+    call_end(&p->call, p->reason, 200, STR("}\n"));
+}
+
+static void step_done(struct replaying *p)
+{
+    if (--p->deciding == 0) {
+        replaying_end(p);
+    }
+}
+
+static void add_one(const struct one *o, const char *result)
+{
+    struct buf *b = &o->all->call.out;
+    json_open(b, '{');
+    json_text(b, "id", str_of(o->id));
+    json_text(b, "source", str_of(o->source));
+    json_text(b, "result", str_of(result));
+    json_list(b, "to");
+    for (size_t i = 0; i < o->to_count; i++) {
+        json_item(b, str_of(o->all->call.w->lanes[o->to[i]]->name));
+    }
+    json_close(b, ']');
+    json_close(b, '}');
+}
+
+static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
+                       struct str first_id)
+{
+    struct one *o = user;
+    struct replaying *p = o->all;
+    (void)j;
+    (void)first_id;
+    p->replayed += verdict == MOVE_MINE;
+    add_one(o, verdict == MOVE_MINE        ? "replayed"
+               : verdict == MOVE_DUPLICATE ? "replayed_before"
+                                           : "unknown");
+    free(o);
+    step_done(p);
+}
+
+static void on_unrouted(void *user, const struct history_event *e)
+{
+    struct replaying *p = user;
+    uint16_t to[LANES_MAX];
+    size_t n;
+    p->looked_at++;
+    if (e->replayed) {
+        p->before++;
+        return;
+    }
+    n = reroute_find(p->call.w, e, to);
+    if (n == 0) {
+        p->unwanted++;
+        return;
+    }
+    if (p->reason == NULL && !p->dry) {
+        p->reason = reroute_refuses(p->call.w, e, to, n);
+    }
+    if (p->reason != NULL) {
+        return; /* the page is asked for again */
+    }
+    struct one *o = calloc(1, sizeof *o + n * sizeof *to);
+    ENSURE(o != NULL);
+    o->all = p;
+    o->to_count = n;
+    memcpy(o->to, to, n * sizeof *to);
+    text_copy(o->id, sizeof o->id, e->entry->id);
+    text_copy(o->source, sizeof o->source, e->entry->source);
+    if (p->dry) {
+        add_one(o, "would_be_replayed");
+        free(o);
+        return;
+    }
+    p->deciding++;
+    reroute_start(p->call.w, e, to, n, on_decided, o);
+}
+
+static void on_unrouted_end(void *user, struct str next, const char *reason)
+{
+    struct replaying *p = user;
+    p->reason = p->reason != NULL ? p->reason : reason;
+    if (next.len > 0) {
+        p->next = strndup(next.at, next.len);
+        ENSURE(p->next != NULL);
+    }
+    step_done(p);
+}
+
+void events_replay(struct worker *w, struct httpd_request *r, struct str rest)
+{
+    struct history_query q;
+    (void)rest;
+    if (!read_query(r, &q)) {
+        return;
+    }
+    q.unrouted = q.bodies = true;
+    struct replaying *p = call_new(sizeof *p, w, r);
+    p->dry = is_asked(r->query, STR("dry_run"));
+    p->deciding = 1;
+    json_open(&p->call.out, '{');
+    json_list(&p->call.out, "events");
+    history_read(w, &q, on_unrouted, on_unrouted_end, p);
 }
 
 /* --- dead letters */

@@ -109,3 +109,8 @@ bool cidr_has(const struct cidr *list, size_t n, const struct address_bytes *add
     }
     return false;
 }
+
+bool cidr_denies(const struct cidr_rules *r, const struct address_bytes *address)
+{
+    return cidr_has(r->deny, r->deny_n, address) && !cidr_has(r->allow, r->allow_n, address);
+}

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,20 +13,25 @@
 
 enum { LINE_MAX_BYTES = 8192, VALUE_MAX_BYTES = 1024 };
 
-static enum log_level threshold = LOG_INFO;
-static enum log_format style = LOG_TEXT;
+static atomic_int threshold = LOG_INFO; /* a reload may change both */
+static atomic_int style = LOG_TEXT;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 void log_setup(enum log_level level, enum log_format format)
 {
-    threshold = level;
-    style = format;
+    atomic_store(&threshold, (int)level);
+    atomic_store(&style, (int)format);
 }
 
 bool log_on(enum log_level level)
 {
-    return level >= threshold;
+    return (int)level >= atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
+static bool is_json(void)
+{
+    return atomic_load_explicit(&style, memory_order_relaxed) == LOG_JSON;
 }
 
 static void add_time(struct buf *b)
@@ -62,7 +68,7 @@ static bool is_bare(struct str s)
 
 static void add_pair(struct buf *b, const char *key, const char *format, struct str value)
 {
-    if (style == LOG_JSON) {
+    if (is_json()) {
         buf_printf(b, ",\"%s\":", key);
         if (is_number(format)) {
             buf_add_str(b, value);
@@ -120,7 +126,7 @@ void log_line(enum log_level level, const char *message, ...)
     }
     struct buf b;
     buf_init(&b, LINE_MAX_BYTES);
-    if (style == LOG_JSON) {
+    if (is_json()) {
         buf_add_str(&b, STR("{\"time\":\""));
         add_time(&b);
         buf_printf(&b, "\",\"level\":\"%s\",\"msg\":", level_names[level]);
@@ -143,7 +149,7 @@ void log_line(enum log_level level, const char *message, ...)
         add_pair(&b, key, format, str_head(str_of(value), n < 0 ? 0 : sizeof value - 1));
     }
     va_end(args);
-    if (style == LOG_JSON) {
+    if (is_json()) {
         buf_add_char(&b, '}');
     }
     if (!b.failed) {

@@ -11,9 +11,14 @@ void map_init(struct map *m)
     *m = (struct map){0};
 }
 
+void map_init_seeded(struct map *m, uint64_t seed)
+{
+    *m = (struct map){.seed = seed};
+}
+
 void map_done(struct map *m)
 {
-    for (size_t i = 0; i < m->cap; i++) {
+    for (size_t i = 0; i < m->cap && !m->borrows; i++) {
         free(m->v[i].key);
     }
     free(m->v);
@@ -23,7 +28,8 @@ void map_done(struct map *m)
 /* The entry with that key, or the free slot where it belongs. */
 static struct map_entry *slot_of(const struct map *m, struct str key, uint64_t hash)
 {
-    size_t i = hash & (m->cap - 1);
+    uint64_t mixed = m->seed == 0 ? hash : ((hash ^ m->seed) * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+    size_t i = mixed & (m->cap - 1);
     while (m->v[i].value != NULL) {
         const struct map_entry *e = &m->v[i];
         if (e->hash == hash && str_eq((struct str){e->key, e->key_len}, key)) {
@@ -41,7 +47,8 @@ void *map_find(const struct map *m, struct str key)
 
 static void grow(struct map *m)
 {
-    struct map bigger = {.cap = m->cap == 0 ? 8 : m->cap * 2, .n = m->n};
+    struct map bigger = {
+        .cap = m->cap == 0 ? 8 : m->cap * 2, .n = m->n, .seed = m->seed, .borrows = m->borrows};
     bigger.v = calloc(bigger.cap, sizeof *bigger.v);
     ENSURE(bigger.v != NULL);
     for (size_t i = 0; i < m->cap; i++) {
@@ -54,6 +61,17 @@ static void grow(struct map *m)
     *m = bigger;
 }
 
+static char *copy_of(struct str key)
+{
+    char *copy = malloc(key.len + 1);
+    ENSURE(copy != NULL);
+    if (key.len > 0) {
+        memcpy(copy, key.at, key.len);
+    }
+    copy[key.len] = '\0';
+    return copy;
+}
+
 void *map_set(struct map *m, struct str key, void *value)
 {
     ENSURE(value != NULL);
@@ -64,12 +82,7 @@ void *map_set(struct map *m, struct str key, void *value)
     struct map_entry *e = slot_of(m, key, hash);
     void *old = e->value;
     if (old == NULL) {
-        e->key = malloc(key.len + 1);
-        ENSURE(e->key != NULL);
-        if (key.len > 0) {
-            memcpy(e->key, key.at, key.len);
-        }
-        e->key[key.len] = '\0';
+        e->key = m->borrows ? (char *)(uintptr_t)key.at : copy_of(key);
         e->key_len = key.len;
         e->hash = hash;
         m->n++;
@@ -88,7 +101,9 @@ void *map_remove(struct map *m, struct str key)
     if (old == NULL) {
         return NULL;
     }
-    free(e->key);
+    if (!m->borrows) {
+        free(e->key);
+    }
     *e = (struct map_entry){0};
     m->n--;
     /* Whatever stood behind it in its run may now be unreachable: put it in again. */

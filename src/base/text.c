@@ -129,6 +129,13 @@ static bool take_digits(struct str *s, uint64_t *out)
     return true;
 }
 
+/* Does it begin with a number that no integer holds? */
+static bool digits_overflow(struct str s)
+{
+    uint64_t v;
+    return s.len > 0 && s.at[0] >= '0' && s.at[0] <= '9' && !take_digits(&s, &v);
+}
+
 bool text_is_digits(struct str s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -184,6 +191,9 @@ const char *text_duration(struct str s, int64_t *out_ms)
     uint64_t total = 0;
     do {
         uint64_t v, factor;
+        if (digits_overflow(s)) {
+            return "the duration is too long";
+        }
         if (!take_digits(&s, &v) || !take_unit(&s, units, &factor)) {
             return WANTED;
         }
@@ -203,6 +213,9 @@ const char *text_size(struct str s, uint64_t *out_bytes)
                                         {"GB", 1000000000}, {"KiB", 1u << 10}, {"MiB", 1u << 20},
                                         {"GiB", 1u << 30},  {NULL, 0}};
     uint64_t v, factor;
+    if (digits_overflow(s)) {
+        return "the size is too large";
+    }
     if (!take_digits(&s, &v) || !take_unit(&s, units, &factor) || s.len > 0) {
         return "expected a size with a unit, such as 16KiB, 1MiB or 2GiB";
     }

@@ -27,7 +27,7 @@ bool usage_asked(const struct verb *v, int argc, char **argv)
     return false;
 }
 
-struct conf *conf_for(const char *path)
+const char *conf_chosen(const char *path)
 {
     static const char *const places[] = {"penstock.yaml", "/etc/penstock/penstock.yaml"};
     const char *asked = path != NULL ? path : getenv("PENSTOCK_CONFIG");
@@ -37,6 +37,14 @@ struct conf *conf_for(const char *path)
     if (asked == NULL) {
         fprintf(stderr, "penstock: no configuration: neither ./penstock.yaml nor "
                         "/etc/penstock/penstock.yaml exists; name one with -c FILE\n");
+    }
+    return asked;
+}
+
+struct conf *conf_for(const char *path)
+{
+    const char *asked = conf_chosen(path);
+    if (asked == NULL) {
         return NULL;
     }
     struct buf errors;

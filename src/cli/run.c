@@ -1,12 +1,15 @@
 /* run, check, version, health. */
 #include "app.h"
 #include "cli/cli.h"
+#include "model/rehearsal.h"
 #include "relay/trust.h"
 
 #include <getopt.h>
 #include <hiredis/hiredis.h>
 #include <llhttp.h>
 #include <openssl/crypto.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
@@ -33,18 +36,33 @@ static int run(int argc, char **argv)
     if (optind < argc) {
         return usage_error(&verb_run, "unexpected argument", argv[optind]);
     }
-    struct conf *conf = conf_for(path);
-    return conf == NULL ? EXIT_FAILED : app_run(conf);
+    path = conf_chosen(path);
+    struct conf *conf = path == NULL ? NULL : conf_for(path);
+    return conf == NULL ? EXIT_FAILED : app_run(conf, path);
 }
 
 const struct verb verb_run = {
     "run", "Run the relay until SIGTERM or SIGINT.",
     "usage: penstock run [-c FILE]\n\n" CONFIG_HELP
     "\nSIGTERM drains: what is under way is finished, the rest stays in the journal.\n"
-    "SIGHUP reads the files of certificates and keys again.\n",
+    "SIGHUP reads the configuration again, and the files that it names: all or nothing.\n",
     run};
 
 /* --- check */
+
+/* `tests:` of the file. */
+static bool tests_pass(const struct conf *conf)
+{
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    size_t failed = rehearse(conf, &out);
+    if (failed > 0) {
+        fprintf(stderr, "%.*s%zu of %zu tests failed\n", STR_ARG(buf_str(&out)), failed,
+                conf->test_count);
+    }
+    buf_done(&out);
+    return failed == 0;
+}
 
 static int check(int argc, char **argv)
 {
@@ -80,6 +98,10 @@ static int check(int argc, char **argv)
         conf_unref(conf);
         return EXIT_FAILED;
     }
+    if (!tests_pass(conf)) {
+        conf_unref(conf);
+        return EXIT_FAILED;
+    }
     if (print) {
         struct buf out;
         buf_init(&out, 16 << 20);
@@ -87,15 +109,16 @@ static int check(int argc, char **argv)
         printf("%.*s", STR_ARG(buf_str(&out)));
         buf_done(&out);
     } else {
-        printf("ok: %zu sources, %zu destinations, %zu routes\n", conf->source_count,
+        printf("ok: %zu sources, %zu destinations, %zu routes", conf->source_count,
                conf->destination_count, conf->route_count);
+        printf(conf->test_count > 0 ? ", %zu tests passed\n" : "\n", conf->test_count);
     }
     conf_unref(conf);
     return EXIT_FINE;
 }
 
 const struct verb verb_check = {
-    "check", "Check a configuration: prints every error, exit 1.",
+    "check", "Check a configuration, and try its tests: prints every error, exit 1.",
     "usage: penstock check [-c FILE] [--print]\n\n" CONFIG_HELP
     "      --print         the effective configuration with defaults; secrets as ***\n",
     check};
@@ -117,6 +140,7 @@ static int version(int argc, char **argv)
     printf("libyaml %d.%d.%d\n", major, minor, patch);
     uint32_t json = yyjson_version();
     printf("yyjson %u.%u.%u\n", json >> 16, json >> 8 & 255, json & 255);
+    printf("PCRE2 %d.%d\n", PCRE2_MAJOR, PCRE2_MINOR);
     return EXIT_FINE;
 }
 

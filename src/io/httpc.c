@@ -94,6 +94,7 @@ static void finish(struct httpc_call *call, const char *reason, const char *deta
         result.fields = &reply->parser.fields;
     }
     result.took_us = uv_hrtime() / 1000 - call->began_us;
+    origin_call_ended(call->origin);
     call->on_done(call, &result); /* may free the call */
     reply_give(&h->replies, reply);
 }
@@ -385,7 +386,9 @@ static void connect_to(struct httpc_call *call, const struct sockaddr_storage *a
 static void dial_next(struct httpc_call *call, const struct resolve_answer *a)
 {
     for (; call->tried < a->n; call->tried++) {
-        const char *denied = resolve_denied(&a->v[call->tried], call->origin->link_local);
+        const struct httpc_origin *o = call->origin;
+        const char *denied = o->ruled ? resolve_ruled(&a->v[call->tried], &o->rules)
+                                      : resolve_denied(&a->v[call->tried], o->link_local);
         if (denied == NULL) {
             enter(call, CALL_CONNECTING);
             connect_to(call, &a->v[call->tried], a->n - call->tried);
@@ -433,6 +436,7 @@ void httpc_start(struct httpc_call *call, struct httpc_origin *origin,
     struct httpc *h = origin->httpc;
     memset(call, 0, sizeof *call);
     call->origin = origin;
+    origin_call_begins(origin);
     call->request = *request;
     call->timeouts = *timeouts;
     call->on_done = on_done;

@@ -352,6 +352,14 @@ static void on_exhausted(struct listener *l)
 
 /* --- life --- */
 
+void httpd_use_limits(struct httpd *h, const struct httpd_limits *limits)
+{
+    h->head_limits =
+        (struct http_limits){limits->head_bytes, limits->target_bytes, limits->field_count};
+    h->shared.limits = *limits;
+    h->shared.pool.memory_max = limits->memory_bytes;
+}
+
 static void init(struct httpd *h, uv_loop_t *loop, struct wheel *wheel,
                  const struct httpd_limits *limits, const struct httpd_handler *handler,
                  struct clients *clients)
@@ -360,13 +368,10 @@ static void init(struct httpd *h, uv_loop_t *loop, struct wheel *wheel,
     h->listener.on_exhausted = on_exhausted;
     h->wheel = wheel;
     h->youngest = &h->eldest;
-    h->head_limits =
-        (struct http_limits){limits->head_bytes, limits->target_bytes, limits->field_count};
     h->shared.loop = loop;
-    h->shared.limits = *limits;
     h->shared.handler = *handler;
     h->shared.pool.limits = &h->head_limits;
-    h->shared.pool.memory_max = limits->memory_bytes;
+    httpd_use_limits(h, limits);
     buf_init(&h->shared.out, 64 * 1024);
     buf_init(&h->shared.refusal, 256);
     h->clients = clients;

@@ -94,8 +94,9 @@ void httpd_release(struct httpd_request *r)
     struct message *m = CONTAINER_OF(r, struct message, request);
     struct httpd_conn *c = m->owner;
     ENSURE(c->state == PEER_PENDING);
-    message_release(&c->shared->pool, m);
+    /* The answer needs to know that much; its bytes are released. */
     m->parser.method = str_eq(m->parser.method, STR("HEAD")) ? STR("HEAD") : STR_NONE;
+    message_release(&c->shared->pool, m);
 }
 
 /* Our own refusal: a word of the closed list, and the end of the connection. */

@@ -17,7 +17,8 @@ static bool is_outdated(const struct httpc_conn *c)
 
 bool origin_may_keep(const struct httpc_conn *c)
 {
-    return c->origin->idle_count < c->origin->idle_most && !is_outdated(c);
+    const struct httpc_origin *o = c->origin;
+    return o->idle_count < o->idle_most && !o->doomed && !is_outdated(c);
 }
 
 static void leave(struct httpc_conn *c)
@@ -132,6 +133,25 @@ static void put_host(struct buf *b, const struct httpc_origin_conf *conf)
     buf_add(b, "\r\n", 2);
 }
 
+static const struct cidr *copy_of(const struct cidr *v, size_t n)
+{
+    struct cidr *copy = calloc(n + 1, sizeof *copy);
+    ENSURE(copy != NULL);
+    memcpy(copy, n > 0 ? v : copy, n * sizeof *copy);
+    return copy;
+}
+
+static void copy_rules(struct httpc_origin *o, const struct cidr_rules *rules)
+{
+    if (rules != NULL) {
+        o->ruled = true;
+        o->rules = (struct cidr_rules){.deny = copy_of(rules->deny, rules->deny_n),
+                                       .allow = copy_of(rules->allow, rules->allow_n),
+                                       .deny_n = rules->deny_n,
+                                       .allow_n = rules->allow_n};
+    }
+}
+
 const char *httpc_origin_new(struct httpc_origin **out, struct httpc *c,
                              const struct httpc_origin_conf *conf)
 {
@@ -150,12 +170,37 @@ const char *httpc_origin_new(struct httpc_origin **out, struct httpc *c,
     o->port = conf->port;
     o->idle_most = conf->idle;
     o->link_local = conf->allow_link_local;
+    copy_rules(o, conf->rules);
     o->tls = tls;
     buf_init(&o->host_field, 64 + conf->host.len);
     put_host(&o->host_field, conf);
     c->origin_count++;
     *out = o;
     return NULL;
+}
+
+static void end(struct httpc_origin *o)
+{
+    o->httpc->origin_count--;
+    tls_session_done(&o->session);
+    tls_context_unref(o->tls);
+    buf_done(&o->host_field);
+    free((struct cidr *)(uintptr_t)o->rules.deny);
+    free((struct cidr *)(uintptr_t)o->rules.allow);
+    free((char *)o->host.at);
+    free(o);
+}
+
+void origin_call_begins(struct httpc_origin *o)
+{
+    o->calls++;
+}
+
+void origin_call_ended(struct httpc_origin *o)
+{
+    if (--o->calls == 0 && o->doomed) {
+        end(o);
+    }
 }
 
 void httpc_origin_free(struct httpc_origin *o)
@@ -166,10 +211,8 @@ void httpc_origin_free(struct httpc_origin *o)
     while (o->idle != NULL) {
         origin_drop(o->idle, CONN_DONE);
     }
-    o->httpc->origin_count--;
-    tls_session_done(&o->session);
-    tls_context_unref(o->tls);
-    buf_done(&o->host_field);
-    free((char *)o->host.at);
-    free(o);
+    o->doomed = true;
+    if (o->calls == 0) {
+        end(o);
+    }
 }

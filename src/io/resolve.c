@@ -329,23 +329,30 @@ static const char *range_of(const unsigned char *a, const struct resolve_range *
     return NULL;
 }
 
-static const char *denied_inside_v6(const unsigned char *a, bool link_local)
+/* Does the IPv6 address carry an IPv4 one? */
+static bool unwrap(const unsigned char *a, unsigned char v4[4])
 {
     static const unsigned char loopback[16] = {[15] = 1};
     if (memcmp(a, loopback, sizeof loopback) == 0) {
-        return NULL; /* else "compatible" would read it as 0.0.0.1 */
+        return false; /* else "compatible" would read it as 0.0.0.1 */
     }
     for (size_t i = 0; i < sizeof wraps / sizeof *wraps; i++) {
         const struct resolve_wrap *w = &wraps[i];
         if (has_prefix(a, w->prefix, w->bits)) {
-            unsigned char v4[4];
-            for (size_t k = 0; k < sizeof v4; k++) {
+            for (size_t k = 0; k < 4; k++) {
                 v4[k] = a[w->at + k] ^ w->mask;
             }
-            return range_of(v4, denied_v4, sizeof denied_v4 / sizeof *denied_v4, link_local);
+            return true;
         }
     }
-    return NULL;
+    return false;
+}
+
+static const char *denied_inside_v6(const unsigned char *a, bool link_local)
+{
+    unsigned char v4[4];
+    return unwrap(a, v4) ? range_of(v4, denied_v4, sizeof denied_v4 / sizeof *denied_v4, link_local)
+                         : NULL;
 }
 
 const char *resolve_denied(const struct sockaddr_storage *a, bool link_local)
@@ -360,4 +367,22 @@ const char *resolve_denied(const struct sockaddr_storage *a, bool link_local)
     const unsigned char *v6 = ((const struct sockaddr_in6 *)a)->sin6_addr.s6_addr;
     const char *what = range_of(v6, denied_v6, sizeof denied_v6 / sizeof *denied_v6, link_local);
     return what != NULL ? what : denied_inside_v6(v6, link_local);
+}
+
+const char *resolve_ruled(const struct sockaddr_storage *a, const struct cidr_rules *rules)
+{
+    static const char why[] = "an address that network.deny names";
+    const char *never = resolve_denied(a, true);
+    const struct address_bytes own = address_of(a);
+    struct sockaddr_storage inside = {.ss_family = AF_INET};
+    unsigned char v4[4];
+    if (never != NULL || cidr_denies(rules, &own)) {
+        return never != NULL ? never : why;
+    }
+    if (a->ss_family == AF_INET6 && unwrap(own.v, v4)) {
+        memcpy(&((struct sockaddr_in *)&inside)->sin_addr, v4, sizeof v4);
+        const struct address_bytes carried = address_of(&inside);
+        return cidr_denies(rules, &carried) ? why : NULL;
+    }
+    return NULL;
 }

@@ -1,30 +1,19 @@
 /* The life of a snapshot: read, checked, compiled, counted, printed. */
 #include "model/conf_rows.h"
 
+#include "base/crypt.h"
 #include "base/log.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* What excerpts do not show: what such keys hold, and URLs with a user in them. */
-static bool is_secret(struct str key, struct str value)
-{
-    static const char *const keys[] = {"secret",   "secrets",       "client_secret",  "token",
-                                       "password", "authorization", "challenge_token"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (str_ieq(key, str_of(keys[i]))) {
-            return true;
-        }
-    }
-    return text_glob(STR("*://*@*"), value);
-}
-
-/* Keys are OpenSSL's and do not lie in the arena. */
+/* Keys are OpenSSL's, regular expressions PCRE2's: they do not lie in the arena. */
 static void free_all(struct conf *c, struct arena *a)
 {
     for (size_t i = 0; i < c->source_count; i++) {
         verify_free(c->sources[i].verify);
     }
+    conf_free_regexes(c->regexes);
     arena_free(a);
 }
 
@@ -35,37 +24,57 @@ static struct conf *build(struct conf_reader *r, const struct file_text *file)
     whole->file = file;
     struct conf_file *f = arena_take(r->arena, sizeof *f);
     f->place = whole;
-    f->root = node_parse(file, r->arena, r->report, is_secret);
+    f->root = conf_read_files(r, file);
     if (f->root != NULL) {
         conf_read_block(r, &CONF_TOP, f->root, f, false);
         conf_build_sources(r, f);
         conf_build(r, f);
+        conf_guard(r, f);
     }
+    f->c.regexes = r->regexes;
+    f->c.masks = r->report->masks;
     if (r->report->errors > 0) {
         free_all(&f->c, NULL);
         return NULL;
     }
     f->c.refs = 1;
+    f->c.files = r->files;
+    f->c.folders = r->folders;
     f->c.arena = r->arena;
     return &f->c;
 }
 
-struct conf *conf_parse_with(struct str text, const char *name, const struct conf_env *env,
-                             struct buf *errors)
+/* `is_file`: the name is a path that was opened. */
+static struct conf *parse(struct str text, const char *name, bool is_file,
+                          const struct conf_env *env, struct buf *errors)
 {
     struct arena *a = arena_new();
     struct report report;
     report_init(&report, a, arena_str(a, str_of(name)).at);
     struct file_text *file = arena_take(a, sizeof *file);
     file->name = str_of(report.name);
-    file->text = arena_str(a, text);
+    file->text = arena_str(a, file_text_bare(text));
+    file->others_can_read = env->others_can_read;
     struct conf_reader r = {.arena = a, .report = &report, .env = env};
+    map_init_seeded(&r.paths, crypt_random_u64());
+    map_init_seeded(&r.pems, crypt_random_u64());
+    if (is_file) {
+        conf_note_path(&r, &r.files, file->name);
+    }
     struct conf *c = build(&r, file);
+    map_done(&r.paths);
+    map_done(&r.pems);
     report_write(&report, errors);
     if (c == NULL) {
         arena_free(a);
     }
     return c;
+}
+
+struct conf *conf_parse_with(struct str text, const char *name, const struct conf_env *env,
+                             struct buf *errors)
+{
+    return parse(text, name, false, env, errors);
 }
 
 static const char *real_variable(const char *name)
@@ -85,11 +94,12 @@ struct conf *conf_load(const char *path, struct buf *errors)
     struct buf text;
     buf_init(&text, NODE_FILE_BYTES);
     const char *why = file_text_read(path, &text);
+    why = text.failed ? "it is larger than 1 MiB" : why;
     struct conf *c = NULL;
     if (why != NULL) {
         buf_printf(errors, "%s: error: cannot read the file: %s\n", path, why);
     } else {
-        c = conf_parse_with(buf_str(&text), path, &env, errors);
+        c = parse(buf_str(&text), path, true, &env, errors);
     }
     conf_wipe(&text);
     return c;
@@ -97,16 +107,19 @@ struct conf *conf_load(const char *path, struct buf *errors)
 
 struct conf *conf_ref(struct conf *c)
 {
-    c->refs++;
+    atomic_fetch_add(&c->refs, 1);
     return c;
 }
 
 void conf_unref(struct conf *c)
 {
     if (c != NULL) {
-        ENSURE(c->refs > 0);
-        if (--c->refs == 0) {
+        unsigned before = atomic_fetch_sub(&c->refs, 1);
+        ENSURE(before > 0);
+        if (before == 1) {
+            struct conf *first = c->first;
             free_all(c, c->arena);
+            conf_unref(first);
         }
     }
 }

@@ -1,7 +1,9 @@
 /* What only shows when all values are there: addresses, URLs, files, and who is named where. */
 #include "model/conf_rows.h"
+#include "model/route_index.h"
 #include "model/url.h"
 
+#include "base/crypt.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -55,18 +57,23 @@ static void build_addresses(struct conf_reader *r, const struct conf_file *f)
     }
     bool same = why_listen == NULL && str_eq(f->c.listen.address, f->c.admin.address);
     if (same && (listen.is_unix || listen.port != 0)) {
-        report_error(r->report, admin_at, "\"listen\" and \"admin\" have the same address");
+        report_error(r->report, admin_at == f->place ? listen_at : admin_at,
+                     "\"listen\" and \"admin\" have the same address, %.*s",
+                     STR_ARG(report_shown(f->c.admin.address)));
+        report_help(r->report, "give one of them another port");
     }
 }
 
 /* ---- files of TLS ---- */
 
-/* Is it there, and what it should be? What only OpenSSL can say is said at start. */
+/* Is it there, and what it should be? What only OpenSSL can say is said at start. A file that many
+ * name is read once. */
 void conf_check_pem(struct conf_reader *r, const struct node *tls, const char *key, struct str path,
                     const char *what)
 {
     const struct node_pair *at = node_find(tls, key);
-    if (path.len == 0) {
+    struct str seen = arena_printf(r->arena, "%s %.*s", what, STR_ARG(path));
+    if (path.len == 0 || map_find(&r->pems, seen) != NULL) {
         return;
     }
     struct buf text;
@@ -76,6 +83,9 @@ void conf_check_pem(struct conf_reader *r, const struct node *tls, const char *k
     if (good && !text_glob(arena_printf(r->arena, "*-----BEGIN *%s-----*", what), buf_str(&text))) {
         report_error(r->report, p, "there is no PEM %s in \"%.*s\"",
                      what[0] == 'C' ? "certificate" : "private key", STR_ARG(report_shown(path)));
+    }
+    if (good) {
+        map_set(&r->pems, seen, r);
     }
     conf_wipe(&text);
 }
@@ -197,7 +207,7 @@ static const char *take_redis(struct conf_reader *r, struct conf_file *f)
         return "user or password hold a broken %XX";
     }
     if (has_password && password.len > 0 && f->redis_password.len > 0) {
-        return "there is a password in the URL and another one beside it";
+        return "there is a password in it and another one beside it: leave one of them out";
     }
     if (u.rest.len > 0 && u.rest.at[0] != '/') {
         return "behind the host only /DATABASE is taken";
@@ -270,6 +280,11 @@ static void build_redis(struct conf_reader *r, struct conf_file *f)
     const char *why = f->redis_url.len == 0 ? NULL : take_redis(r, f);
     if (why != NULL) {
         report_error(r->report, p, "%s: %s", name, why);
+        if (memmem(f->redis_url.at, f->redis_url.len, "://", 3) == NULL &&
+            !str_has(f->redis_url, '@')) {
+            report_help(r->report, "did you mean redis://%.*s?",
+                        STR_ARG(report_shown(f->redis_url)));
+        }
     }
     build_sentinel(r, f);
     if (f->redis_password.len > 0) {
@@ -277,6 +292,8 @@ static void build_redis(struct conf_reader *r, struct conf_file *f)
         if (f->c.redis.embedded) {
             report_error(r->report, place_at(&nowhere, f->root, "redis", "password"),
                          "there is a password, but no \"url\" of a Redis to show it to");
+            report_help(r->report, "write its url, such as redis://redis.internal:6379/0, or leave "
+                                   "the password out");
         }
     }
     if (why == NULL && f->c.redis.user.len > 0 && f->c.redis.password.len == 0) {
@@ -286,6 +303,7 @@ static void build_redis(struct conf_reader *r, struct conf_file *f)
     const struct node *tls = tls_in(f, "redis");
     if (tls != NULL && why == NULL && !f->c.redis.tls) {
         report_error(r->report, &tls->place, "\"tls\" is given, but the URL is not rediss://");
+        report_help(r->report, "write rediss:// there, or leave \"tls\" out");
     } else if (tls != NULL) {
         check_files(r, tls, &f->c.redis.files);
     }
@@ -332,6 +350,7 @@ static void check_destination_tls(struct conf_reader *r, const struct file_desti
     const struct node *tls = tls_of(d->item.value);
     if (tls != NULL && d->d.host.len > 0 && !d->d.tls) {
         report_error(r->report, &tls->place, "\"tls\" is given, but the URL is not https");
+        report_help(r->report, "write https:// there, or leave \"tls\" out");
     } else if (tls != NULL) {
         check_files(r, tls, &d->d.files);
     }
@@ -352,11 +371,11 @@ static const char *why_not_header(struct str name, struct str value)
     }
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
         if (str_ieq(name, str_of(ours[i]))) {
-            return "is set by Penstock itself";
+            return "is set by Penstock itself: leave it out";
         }
     }
     if (str_istarts(name, STR("penstock-"))) {
-        return "is set by Penstock itself";
+        return "is set by Penstock itself: leave it out";
     }
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.at[i];
@@ -364,7 +383,7 @@ static const char *why_not_header(struct str name, struct str value)
             return "has a line break or another control character in its value";
         }
     }
-    for (size_t i = 0; i < sizeof templates / sizeof templates[0]; i++) {
+    for (size_t i = 0; str_has(value, '{') && i < sizeof templates / sizeof templates[0]; i++) {
         if (text_glob(str_of(templates[i]), value)) {
             return "holds a template; these are not available in this version";
         }
@@ -410,72 +429,97 @@ static void build_destinations(struct conf_reader *r, struct conf_file *f)
         check_destination_tls(r, &v[i]);
         build_headers(r, &v[i]);
         v[i].d.buffer_bytes = share_of(&v[i].buffer, f->c.redis.max_memory);
+    }
+    conf_build_network(r, f);
+    for (size_t i = 0; i < n; i++) {
         f->c.destinations[i] = v[i].d;
     }
 }
 
 /* ---- routes ---- */
 
-static void unknown_source(struct conf_reader *r, const struct conf *c, const struct conf_text *t)
+/* A few of the names that there are. */
+static void help_with_names(struct conf_reader *r, const struct conf_item *items, size_t n,
+                            size_t size)
 {
-    struct conf_guess g;
-    conf_guess_init(&g, t->text);
-    for (size_t i = 0; i < c->source_count; i++) {
-        conf_guess_try(&g, c->sources[i].name);
+    struct buf names;
+    buf_init(&names, 1024);
+    for (size_t i = 0; i < n && i < 8; i++) {
+        const struct conf_item *item =
+            (const struct conf_item *)(const void *)((const char *)items + i * size);
+        buf_printf(&names, "%s%.*s", i == 0 ? "" : ", ", STR_ARG(report_shown(item->name)));
     }
-    report_error(r->report, &t->node->place, "there is no source \"%.*s\"",
-                 STR_ARG(report_shown(t->text)));
-    conf_guess_help(&g, r->report);
+    buf_printf(&names, "%s", n > 8 ? ", ..." : "");
+    if (n > 0) {
+        report_help(r->report, "there are: %.*s", STR_ARG(buf_str(&names)));
+    }
+    buf_done(&names);
 }
 
-static void unknown_destination(struct conf_reader *r, const struct conf *c,
-                                const struct conf_text *t)
+/* `what`: "source", "destination"; `items` of that kind, `size` each. */
+static void unknown_name(struct conf_reader *r, const char *what, const struct conf_items *items,
+                         size_t size, const struct conf_text *t)
 {
+    report_error(r->report, &t->node->place, "there is no %s \"%.*s\"", what,
+                 STR_ARG(report_shown(t->text)));
+    if (report_full(r->report)) { /* no guess for what is hardly read */
+        return;
+    }
     struct conf_guess g;
     conf_guess_init(&g, t->text);
-    for (size_t i = 0; i < c->destination_count; i++) {
-        conf_guess_try(&g, c->destinations[i].name);
+    for (size_t i = 0; i < items->n; i++) {
+        const struct conf_item *item =
+            (const struct conf_item *)(const void *)((const char *)items->v + i * size);
+        conf_guess_try(&g, item->name);
     }
-    report_error(r->report, &t->node->place, "there is no destination \"%.*s\"",
-                 STR_ARG(report_shown(t->text)));
-    conf_guess_help(&g, r->report);
+    if (g.best.len > 0) {
+        conf_guess_help(&g, r->report);
+    } else if (memmem(t->text.at, t->text.len, "://", 3) != NULL) {
+        report_help(r->report, "give it a name in \"destinations\", and write that name here");
+    } else {
+        help_with_names(r, items->v, items->n, size);
+    }
 }
 
-/* What was named, for warnings about what was not. */
+/* Who is there, and what was named: for warnings about what was not. */
 struct used {
+    struct map by_source, by_destination; /* name -> struct conf_source, struct conf_destination */
     bool *sources, *destinations;
+    bool all_sources;
 };
 
-static void build_from(struct conf_reader *r, const struct conf *c, struct file_route *w,
+static void build_from(struct conf_reader *r, const struct conf_file *f, struct file_route *w,
                        struct used *used)
 {
     w->r.from = arena_array(r->arena, w->from.n, sizeof *w->r.from);
     for (size_t i = 0; i < w->from.n; i++) {
         struct str name = w->from.v[i].text;
-        const struct conf_source *s = conf_find_source(c, name);
+        const struct conf_source *s = map_find(&used->by_source, name);
         bool all = str_eq(name, STR("*"));
         if (s == NULL && !all) {
-            unknown_source(r, c, &w->from.v[i]);
+            unknown_name(r, "source", &f->sources, sizeof(struct file_source), &w->from.v[i]);
             continue;
         }
         w->r.from[w->r.from_count++] = name;
-        for (size_t k = 0; k < c->source_count; k++) {
-            used->sources[k] = used->sources[k] || all || &c->sources[k] == s;
+        used->all_sources = used->all_sources || all;
+        if (!all) {
+            used->sources[s - f->c.sources] = true;
         }
     }
 }
 
-static void build_to(struct conf_reader *r, const struct conf *c, struct file_route *w,
+static void build_to(struct conf_reader *r, const struct conf_file *f, struct file_route *w,
                      struct used *used)
 {
     w->r.to = arena_array(r->arena, w->to.n, sizeof *w->r.to);
     for (size_t i = 0; i < w->to.n; i++) {
-        const struct conf_destination *d = conf_find_destination(c, w->to.v[i].text);
+        const struct conf_destination *d = map_find(&used->by_destination, w->to.v[i].text);
         if (d == NULL) {
-            unknown_destination(r, c, &w->to.v[i]);
+            unknown_name(r, "destination", &f->destinations, sizeof(struct file_destination),
+                         &w->to.v[i]);
             continue;
         }
-        unsigned index = (unsigned)(d - c->destinations);
+        unsigned index = (unsigned)(d - f->c.destinations);
         w->r.to[w->r.to_count++] = index;
         used->destinations[index] = true;
     }
@@ -485,7 +529,7 @@ static void warn_unused(struct conf_reader *r, const struct conf_file *f, const 
 {
     const struct file_source *s = f->sources.v;
     for (size_t i = 0; i < f->sources.n; i++) {
-        if (!used->sources[i] && !s[i].s.keep_unrouted) {
+        if (!used->all_sources && !used->sources[i] && !s[i].s.keep_unrouted) {
             report_warning(r->report, &s[i].item.place, "no route takes events from \"%.*s\"",
                            STR_ARG(report_shown(s[i].item.name)));
         }
@@ -499,27 +543,48 @@ static void warn_unused(struct conf_reader *r, const struct conf_file *f, const 
     }
 }
 
+static void used_init(struct used *u, struct conf_reader *r, const struct conf *c)
+{
+    *u = (struct used){.sources = arena_array(r->arena, c->source_count, sizeof(bool)),
+                       .destinations = arena_array(r->arena, c->destination_count, sizeof(bool))};
+    map_init_seeded(&u->by_source, crypt_random_u64());
+    map_init_seeded(&u->by_destination, crypt_random_u64());
+    for (size_t i = 0; i < c->source_count; i++) {
+        map_set(&u->by_source, c->sources[i].name, &c->sources[i]);
+    }
+    for (size_t i = 0; i < c->destination_count; i++) {
+        map_set(&u->by_destination, c->destinations[i].name, &c->destinations[i]);
+    }
+}
+
 static void build_routes(struct conf_reader *r, struct conf_file *f)
 {
     struct file_route *v = f->routes.v;
     size_t n = f->routes.n;
-    struct used used = {arena_array(r->arena, f->sources.n, sizeof(bool)),
-                        arena_array(r->arena, f->destinations.n, sizeof(bool))};
+    struct used used;
+    used_init(&used, r, &f->c);
     f->c.routes = arena_array(r->arena, n, sizeof *f->c.routes);
     f->c.route_count = n;
     for (size_t i = 0; i < n && !report_full(r->report); i++) {
         if (v[i].r.name.len == 0) {
             v[i].r.name = arena_printf(r->arena, "route %zu", i + 1);
         }
-        build_from(r, &f->c, &v[i], &used);
-        build_to(r, &f->c, &v[i], &used);
+        build_from(r, f, &v[i], &used);
+        build_to(r, f, &v[i], &used);
         v[i].r.events = arena_array(r->arena, v[i].events.n, sizeof *v[i].r.events);
         for (size_t k = 0; k < v[i].events.n; k++) {
             v[i].r.events[v[i].r.event_count++] = v[i].events.v[k].text;
         }
+        v[i].r.place = &v[i].item.place;
+        v[i].r.limit_said = arena_take(r->arena, sizeof *v[i].r.limit_said);
         f->c.routes[i] = v[i].r;
     }
     warn_unused(r, f, &used);
+    map_done(&used.by_source);
+    map_done(&used.by_destination);
+    if (r->report->errors == 0) {
+        f->c.table = route_table_new(r->arena, &f->c);
+    }
 }
 
 void conf_build(struct conf_reader *r, struct conf_file *f)
@@ -529,4 +594,5 @@ void conf_build(struct conf_reader *r, struct conf_file *f)
     build_redis(r, f);
     build_destinations(r, f);
     build_routes(r, f);
+    conf_build_tests(r, f);
 }

@@ -37,7 +37,11 @@ bool conf_read_file(struct conf_reader *r, const struct place *p, struct str pat
         report_error(r->report, p, "cannot read \"%.*s\": no file is opened here", STR_ARG(shown));
         return false;
     }
-    const char *why = file_text_read(arena_str(r->arena, path).at, out);
+    struct str kept = arena_str(r->arena, path);
+    struct file_id id;
+    const char *why = file_text_id(kept.at, &id); /* a pipe could keep us for ever */
+    why = why == NULL ? file_text_read(kept.at, out) : why;
+    conf_note_path(r, &r->files, kept);
     if (why != NULL) {
         report_error(r->report, p, "cannot read \"%.*s\": %s", STR_ARG(shown), why);
     }
@@ -120,6 +124,7 @@ static bool add_one(struct conf_reader *r, const struct node *n, struct str *res
     for (size_t i = 0; i + 1 < inside.len; i++) {
         if (inside.at[i] == '$' && inside.at[i + 1] == '{') {
             report_error(r->report, &n->place, "\"${\" inside of \"${...}\" is not taken");
+            report_help(r->report, "a default is text, and cannot be another variable");
             return false;
         }
     }
@@ -150,6 +155,17 @@ static bool add_all(struct conf_reader *r, const struct node *n, struct buf *out
     return true;
 }
 
+/* Counts what is filled in, and what is looked through for it; says so when that is too much. */
+static bool charge(struct conf_reader *r, const struct place *p, size_t n)
+{
+    r->interpolated += n;
+    if (r->interpolated > INTERPOLATED_MAX) {
+        report_error(r->report, p, "the text is too large once its variables are filled in");
+        return false;
+    }
+    return true;
+}
+
 bool conf_interpolate(struct conf_reader *r, const struct node *n, struct str *out)
 {
     if (!str_has(n->text, '$')) {
@@ -158,13 +174,8 @@ bool conf_interpolate(struct conf_reader *r, const struct node *n, struct str *o
     }
     struct buf b;
     buf_init(&b, VALUE_MAX);
-    bool good = add_all(r, n, &b);
-    r->interpolated += b.len;
-    if (good && (b.failed || r->interpolated > INTERPOLATED_MAX)) {
-        report_error(r->report, &n->place,
-                     "the text is too large once its variables are filled in");
-        good = false;
-    }
+    bool good = charge(r, &n->place, n->text.len) && add_all(r, n, &b) &&
+                charge(r, &n->place, b.failed ? INTERPOLATED_MAX : b.len);
     if (good) {
         *out = arena_str(r->arena, buf_str(&b));
     }
@@ -177,7 +188,7 @@ bool conf_read_secret_file(struct conf_reader *r, const struct place *p, struct 
 {
     struct buf b;
     buf_init(&b, FILE_MAX);
-    bool good = add_file(r, p, path, &b);
+    bool good = add_file(r, p, path, &b) && charge(r, p, b.len);
     if (good) {
         *out = arena_str(r->arena, buf_str(&b));
     }

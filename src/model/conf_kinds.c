@@ -30,14 +30,74 @@ bool conf_read_text(struct conf_reader *r, const char *key, const struct node *n
     return true;
 }
 
+/* The unit of the row's default, or of its kind: "d" of 30d. */
+static struct str usual_unit(const struct conf_row *row, const char *unit)
+{
+    struct str usual = str_of(row->fallback);
+    while (usual.len > 0 && usual.at[0] >= '0' && usual.at[0] <= '9') {
+        usual = str_from(usual, 1);
+    }
+    bool one = usual.len > 0 && !str_has(usual, '[') && usual.len < str_of(row->fallback).len;
+    return one && !text_is_digits(usual) ? usual : str_of(unit);
+}
+
+static bool squeeze(struct str text, char out[32], struct str *squeezed)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len && n < 32; i++) {
+        if (text.at[i] != ' ') {
+            out[n++] = text.at[i];
+        }
+    }
+    *squeezed = (struct str){out, n};
+    return n < 32 && n < text.len;
+}
+
+/* What may have been meant by a number without a unit, or with a blank before it; else the units.
+ */
+static void help_with_unit(struct conf_reader *r, const struct conf_row *row, struct str text,
+                           const char *unit)
+{
+    char bytes[32], written[32];
+    struct str bare;
+    uint64_t size;
+    int64_t ms;
+    bool sizes = strstr(unit, "iB") != NULL, times = strcmp(unit, "s") == 0;
+    if (text_is_digits(text) && sizes && text_u64(text, UINT64_MAX, &size) == NULL &&
+        size >= 1024) {
+        report_help(r->report, "a bare number has no unit; did you mean %.*s?",
+                    (int)conf_put_size(written, size), written);
+    } else if (text_is_digits(text)) {
+        report_help(r->report, "a bare number has no unit; did you mean %.*s%.*s?",
+                    STR_ARG(report_shown(text)), STR_ARG(usual_unit(row, unit)));
+    } else if (squeeze(text, bytes, &bare) && ((times && text_duration(bare, &ms) == NULL) ||
+                                               (sizes && text_size(bare, &size) == NULL))) {
+        report_help(r->report, "without blanks: %.*s", STR_ARG(bare));
+    } else if (sizes || times) {
+        report_help(r->report, sizes ? "the units are B, KiB, MiB and GiB, or k, M and G of 1000"
+                                     : "the units are ms, s, m, h and d");
+    }
+}
+
 bool conf_refuse(struct conf_reader *r, const struct conf_row *row, const struct node *n,
                  const char *why, struct str text, const char *unit)
 {
     struct str shown = report_shown(text);
+    if (!str_eq(n->text, text)) { /* what a variable or a file holds is nobody else's business */
+        shown = report_shown(n->text);
+        report_error(r->report, &n->place,
+                     text.len == 0 ? "\"%s\": %s, but \"%.*s\" is empty"
+                                   : "\"%s\": %s, but \"%.*s\" holds something else",
+                     row->key, why, STR_ARG(shown));
+        return false;
+    }
+    if (strstr(why, " is too ") != NULL) {
+        report_error(r->report, &n->place, "\"%s\": %s", row->key, why);
+        return false;
+    }
     report_error(r->report, &n->place, "\"%s\": %s, not \"%.*s\"", row->key, why, STR_ARG(shown));
-    if (unit != NULL && text_is_digits(text)) {
-        report_help(r->report, "a bare number has no unit; did you mean %.*s%s?", STR_ARG(shown),
-                    unit);
+    if (unit != NULL) {
+        help_with_unit(r, row, text, unit);
     }
     return false;
 }
@@ -88,6 +148,11 @@ static bool text_read(struct conf_reader *r, const struct conf_row *row, const s
         return false;
     }
     if (text.len < row->least || (row->most > 0 && text.len > row->most)) {
+        if (row->least == 0) {
+            report_error(r->report, &n->place, "\"%s\" must have at most %llu character%s",
+                         row->key, (unsigned long long)row->most, row->most == 1 ? "" : "s");
+            return false;
+        }
         report_error(r->report, &n->place, "\"%s\" must have %llu to %llu characters", row->key,
                      (unsigned long long)row->least, (unsigned long long)row->most);
         return false;
@@ -113,6 +178,11 @@ static bool texts_read(struct conf_reader *r, const struct conf_row *row, const 
     struct node *self[] = {(struct node *)(uintptr_t)n};
     struct node *const *items = n->kind == NODE_LIST ? n->items : self;
     size_t count = n->kind == NODE_LIST ? n->n : 1;
+    if (n->kind == NODE_MAP) {
+        report_error(r->report, &n->place, "\"%s\" takes a text, or a list of texts, not a mapping",
+                     row->key);
+        return false;
+    }
     if (count < row->least || count > row->most) {
         report_error(r->report, &n->place, "\"%s\" must have %llu to %llu entries, not %zu",
                      row->key, (unsigned long long)row->least, (unsigned long long)row->most,
@@ -153,13 +223,13 @@ const struct conf_kind KIND_TEXTS = {texts_read, texts_print, texts_wants};
 
 /* ---- secrets: as text, but never shown ---- */
 
-static void warn_of_literal(struct conf_reader *r, const char *key, const struct node *n)
+void conf_warn_of_literal(struct conf_reader *r, const char *key, const struct node *n)
 {
     bool literal = n->kind == NODE_TEXT && n->text.len > 0;
     for (size_t i = 0; i + 1 < n->text.len && literal; i++) {
         literal = n->text.at[i] != '$' || n->text.at[i + 1] != '{';
     }
-    if (literal && r->env->others_can_read) {
+    if (literal && n->place.file->others_can_read) {
         report_warning(r->report, &n->place, "\"%s\" is written out in a file that others can read",
                        key);
         report_help(r->report, "chmod o-r the file, or write ${NAME} or ${file:/path}");
@@ -171,7 +241,7 @@ static bool secret_read(struct conf_reader *r, const struct conf_row *row, const
 {
     bool good = text_read(r, row, n, at);
     if (good) {
-        warn_of_literal(r, row->key, n);
+        conf_warn_of_literal(r, row->key, n);
     }
     return good;
 }
@@ -222,7 +292,7 @@ static bool secrets_read(struct conf_reader *r, const struct conf_row *row, cons
     size_t kept = 0;
     for (size_t i = 0; i < t.n; i++) { /* an empty one is the old secret that is no more */
         if (t.v[i].text.len > 0) {
-            warn_of_literal(r, row->key, t.v[i].node);
+            conf_warn_of_literal(r, row->key, t.v[i].node);
             t.v[kept++] = t.v[i];
         }
     }
@@ -313,7 +383,7 @@ static bool word_read(struct conf_reader *r, const struct conf_row *row, const s
         buf_add_str(&all, all.len == 0 ? STR_NONE : STR(", "));
         buf_add_str(&all, word);
     }
-    struct str shown = report_shown(text);
+    struct str shown = report_shown(n->text); /* not what a variable holds */
     report_error(r->report, &n->place, "\"%s\" must be one of %.*s, not \"%.*s\"", row->key,
                  STR_ARG(buf_str(&all)), STR_ARG(shown));
     conf_guess_help(&g, r->report);

@@ -59,7 +59,7 @@ static void count_print(const struct conf_row *row, const void *at, unsigned dep
 
 const struct conf_kind KIND_COUNT = {count_read, count_print, NULL};
 
-static size_t put_size(char out[32], uint64_t bytes)
+size_t conf_put_size(char out[32], uint64_t bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
     size_t unit = 0;
@@ -75,8 +75,8 @@ static bool bytes_check(struct conf_reader *r, const struct conf_row *row, const
                         uint64_t v)
 {
     char least[32], most[32];
-    return in_bounds(r, row, n, v, (struct str){least, put_size(least, row->least)},
-                     (struct str){most, put_size(most, row->most)});
+    return in_bounds(r, row, n, v, (struct str){least, conf_put_size(least, row->least)},
+                     (struct str){most, conf_put_size(most, row->most)});
 }
 
 static bool bytes_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
@@ -103,7 +103,7 @@ static void bytes_print(const struct conf_row *row, const void *at, unsigned dep
     (void)row;
     (void)depth;
     char text[32];
-    buf_printf(out, " %.*s\n", (int)put_size(text, *(const uint64_t *)at), text);
+    buf_printf(out, " %.*s\n", (int)conf_put_size(text, *(const uint64_t *)at), text);
 }
 
 static bool bytes_wants(const void *at)

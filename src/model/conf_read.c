@@ -10,18 +10,12 @@
 static const struct {
     const char *block, *key;
 } later[] = {
-    {"", "network"},
-    {"", "tests"},
-    {"", "include"},
     {"admin", "dashboard"},
-    {"defaults.destination", "on_removed"},
-    {"destinations.*", "on_removed"},
     {"destinations.*", "rate"},
     {"destinations.*", "sign"},
     {"destinations.*", "order"},
     {"destinations.*", "order_key"},
     {"destinations.*", "transform"},
-    {"routes.*", "when"},
     {"routes.*", "transform"},
 };
 
@@ -42,9 +36,16 @@ static bool swapped(struct str a, struct str b)
            str_eq(str_from(a, i + 2), str_from(b, i + 2));
 }
 
+/* "warning" for "warn", "cert" for "cert_file". */
+static bool begins_with_other(struct str a, struct str b)
+{
+    return a.len >= 3 && b.len >= 3 && (a.len < b.len ? str_starts(b, a) : str_starts(a, b));
+}
+
 void conf_guess_try(struct conf_guess *g, struct str candidate)
 {
-    size_t d = swapped(g->word, candidate) ? 1 : text_distance(g->word, candidate, g->distance);
+    bool near = swapped(g->word, candidate) || begins_with_other(g->word, candidate);
+    size_t d = near ? 1 : text_distance(g->word, candidate, g->distance);
     if (d < g->distance) {
         g->distance = d;
         g->best = candidate;
@@ -83,29 +84,116 @@ static void guess_rows(struct conf_guess *g, const struct conf_block *b, struct 
     }
 }
 
-static void check_key(struct conf_reader *r, const struct conf_block *b, const struct node *key)
+/* What others call it: block, their word, ours. */
+static const struct {
+    const char *block, *theirs, *ours;
+} words_of_others[] = {
+    {"listen", "port", "address"},
+    {"listen", "host", "address"},
+    {"listen.limits", "max_body", "body"},
+    {"listen.limits", "body_size", "body"},
+    {"redis", "host", "url"},
+    {"redis", "port", "url"},
+    {"redis", "address", "url"},
+    {"sources.*", "provider", "verify"},
+    {"sources.*", "type", "verify"},
+    {"sources.*", "signature", "verify"},
+    {"sources.*", "key", "secret"},
+    {"sources.*", "token", "secret"},
+    {"sources.*", "url", "path"},
+    {"sources.*", "rate_limit", "rate"},
+    {"destinations.*", "endpoint", "url"},
+    {"destinations.*", "target", "url"},
+    {"destinations.*", "retries", "retry"},
+    {"destinations.*.retry", "attempts", "schedule"},
+    {"destinations.*.retry", "backoff", "exponential"},
+    {"routes.*", "source", "from"},
+    {"routes.*", "sources", "from"},
+    {"routes.*", "destination", "to"},
+    {"routes.*", "destinations", "to"},
+    {"routes.*", "target", "to"},
+    {"routes.*", "types", "events"},
+    {"routes.*", "event", "events"},
+};
+
+/* Ours for the nearest of theirs, as far as `g` lets a word be. */
+static void guess_others(struct conf_guess *g, const struct conf_block *b)
+{
+    struct str ours = STR_NONE;
+    for (size_t i = 0; i < sizeof words_of_others / sizeof words_of_others[0]; i++) {
+        size_t before = g->distance;
+        if (strcmp(words_of_others[i].block, b->path) == 0) {
+            conf_guess_try(g, str_of(words_of_others[i].theirs));
+        }
+        ours = g->distance < before ? str_of(words_of_others[i].ours) : ours;
+    }
+    g->best = ours;
+}
+
+/* "destinations.retry", or nothing at the top: what `penstock help` takes. */
+static struct str help_path(struct conf_reader *r, const struct conf_block *b)
+{
+    struct buf path;
+    struct str part, rest = str_of(b->path);
+    buf_init(&path, 256);
+    for (bool more = rest.len > 0; more;) {
+        more = str_cut(rest, '.', &part, &rest);
+        if (!str_eq(part, STR("*"))) {
+            buf_printf(&path, "%s%.*s", path.len == 0 ? " " : ".", STR_ARG(part));
+        }
+    }
+    struct str kept = arena_str(r->arena, buf_str(&path));
+    buf_done(&path);
+    return kept;
+}
+
+static bool is_of_the_top(struct str key)
+{
+    for (const struct conf_row *row = CONF_TOP.rows; row->key != NULL; row++) {
+        if (row_takes(row, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The key of the block that was meant, as far as anybody can tell. */
+static struct str unknown_key(struct conf_reader *r, const struct conf_block *b,
+                              const struct node *key)
+{
+    struct conf_guess g;
+    report_error(r->report, &key->place, "unknown key \"%.*s\" in %s",
+                 STR_ARG(report_shown(key->text)), b->what);
+    conf_guess_init(&g, key->text);
+    guess_others(&g, b);
+    guess_rows(&g, b, r->arena);
+    if (g.best.len > 0) {
+        conf_guess_help(&g, r->report);
+    } else if (b != &CONF_TOP && is_of_the_top(key->text)) {
+        report_help(r->report, "it is a key of the top: it stands too deep here");
+    } else {
+        report_help(r->report, "penstock help%.*s lists the keys", STR_ARG(help_path(r, b)));
+    }
+    return g.best;
+}
+
+/* The key that was meant in place of an unknown one; empty: it is known, or nobody can tell. */
+static struct str check_key(struct conf_reader *r, const struct conf_block *b,
+                            const struct node *key)
 {
     for (const struct conf_row *row = b->rows; row->key != NULL; row++) {
         if (row_takes(row, key->text)) {
-            return;
+            return STR_NONE;
         }
     }
-    struct str shown = report_shown(key->text);
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         if (strcmp(later[i].block, b->path) == 0 && str_eq(key->text, str_of(later[i].key))) {
             report_error(r->report, &key->place, "\"%.*s\" is not available in this version",
-                         STR_ARG(shown));
-            return;
+                         STR_ARG(report_shown(key->text)));
+            return STR_NONE;
         }
     }
-    report_error(r->report, &key->place, "unknown key \"%.*s\" in %s", STR_ARG(shown), b->what);
-    struct conf_guess g;
-    conf_guess_init(&g, key->text);
-    guess_rows(&g, b, r->arena);
-    if (g.best.len == 0) { /* perhaps it only stands too deep */
-        guess_rows(&g, &CONF_TOP, r->arena);
-    }
-    conf_guess_help(&g, r->report);
+    return unknown_key(r, b, key);
 }
 
 /* ---- rows ---- */
@@ -113,7 +201,7 @@ static void check_key(struct conf_reader *r, const struct conf_block *b, const s
 /* A default is written as in a file; a list of them goes through the YAML layer, too. */
 static void fill(struct conf_reader *r, const struct conf_row *row, void *at)
 {
-    static const struct file_text nowhere = {{"default", 7}, {NULL, 0}};
+    static const struct file_text nowhere = {.name = {"default", 7}};
     struct node text = {.kind = NODE_TEXT, .weight = 1, .place = {.file = &nowhere}};
     struct node *items[RETRY_STEPS];
     struct str item, rest = str_of(row->fallback);
@@ -143,7 +231,8 @@ static void read_secret_file(struct conf_reader *r, const struct node_pair *pair
     if (conf_read_text(r, "the path", pair->value, &path) &&
         conf_read_secret_file(r, &pair->value->place, path, &secret)) {
         if (secret.len == 0) {
-            report_error(r->report, &pair->value->place, "the file is empty");
+            report_error(r->report, &pair->value->place, "the file \"%.*s\" is empty",
+                         STR_ARG(report_shown(path)));
         } else {
             *(struct str *)at = secret;
         }
@@ -176,6 +265,23 @@ static void missing(struct conf_reader *r, const struct conf_block *b, const str
     report_help(r->report, "%s", row->help);
 }
 
+/* Keys of a block that were meant by unknown ones: nobody needs to be told that they are missing.
+ */
+struct meant {
+    struct str v[8];
+    size_t n;
+};
+
+static bool is_meant(const struct meant *m, const char *key)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        if (str_eq(m->v[i], str_of(key))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* `value` NULL: not given. `p`: where the block stands, NULL when it was not given either. */
 static void read_row(struct conf_reader *r, const struct conf_block *b, const struct conf_row *row,
                      const struct node *value, const struct place *p, char *base, bool inherit)
@@ -200,9 +306,8 @@ static void read_row(struct conf_reader *r, const struct conf_block *b, const st
 }
 
 static void read_rows(struct conf_reader *r, const struct conf_block *b, const struct node *n,
-                      void *base, bool inherit)
+                      void *base, bool inherit, const struct meant *meant)
 {
-    const struct place *p = n == NULL ? NULL : &n->place;
     bool scalar = n != NULL && n->kind == NODE_TEXT;
     for (const struct conf_row *row = b->rows; row->key != NULL; row++) {
         if (has_file_form(row) && read_file_form(r, row, n, (char *)base + row->at)) {
@@ -213,7 +318,8 @@ static void read_rows(struct conf_reader *r, const struct conf_block *b, const s
         if (scalar && strcmp(row->key, b->scalar) == 0) {
             value = n;
         }
-        read_row(r, b, row, value, p, base, inherit);
+        bool said = n == NULL || is_meant(meant, row->key);
+        read_row(r, b, row, value, said ? NULL : &n->place, base, inherit);
     }
 }
 
@@ -223,14 +329,20 @@ void conf_read_block(struct conf_reader *r, const struct conf_block *b, const st
     if (n != NULL && n->kind != NODE_MAP && !(n->kind == NODE_TEXT && b->scalar != NULL)) {
         report_error(r->report, &n->place, "expected a mapping for %s, not %s", b->what,
                      node_is_nothing(n) ? "nothing" : node_kind_name(n));
+        report_help(r->report, "penstock help%.*s shows how it is written",
+                    STR_ARG(help_path(r, b)));
         n = NULL;
     }
+    struct meant meant = {.n = 0};
     for (size_t i = 0; n != NULL && n->kind == NODE_MAP && i < n->n && !report_full(r->report);
          i++) {
-        check_key(r, b, n->pairs[i].key);
+        struct str key = check_key(r, b, n->pairs[i].key);
+        if (key.len > 0 && meant.n < sizeof meant.v / sizeof meant.v[0]) {
+            meant.v[meant.n++] = key;
+        }
     }
     if (!report_full(r->report)) {
-        read_rows(r, b, n, base, inherit);
+        read_rows(r, b, n, base, inherit, &meant);
     }
     if (n != NULL && b->check != NULL) {
         b->check(r, n, base);

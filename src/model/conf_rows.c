@@ -15,6 +15,7 @@ static const char *const log_formats[] = {"json", "text", NULL};
 static const char *const durabilities[] = {"!inherited", "memory", "fsync", "replica", NULL};
 static const char *const full_words[] = {"refuse", "dead_letter_without_body", NULL};
 static const char *const exhausted_words[] = {"dead_letter", "drop", "pause", NULL};
+static const char *const removed_words[] = {"dead_letter", "drop", NULL};
 /* Of digests, in the order of their enum, and behind them of tokens: conf_verify.c. */
 static const char *const algorithm_words[] = {"sha1",  "sha256", "sha512", "sha384", "HS256",
                                               "HS384", "HS512",  "RS256",  "ES256",  NULL};
@@ -451,6 +452,15 @@ static const struct conf_block breaker_block = {
          "what becomes of an event that was tried in vain",                                         \
          .words = exhausted_words,                                                                  \
          .inherited = true},                                                                        \
+        {"on_removed",                                                                              \
+         &KIND_WORD,                                                                                \
+         AT(d.on_removed),                                                                          \
+         "dead_letter",                                                                             \
+         0,                                                                                         \
+         0,                                                                                         \
+         "what becomes of all that waits for it when a reload no longer has it",                    \
+         .words = removed_words,                                                                    \
+         .inherited = true},                                                                        \
     {                                                                                               \
         "breaker", &KIND_BLOCK, 0, NULL, 0, 0, "when a failing destination is left alone",          \
             .block = &breaker_block, .inherited = true                                              \
@@ -476,6 +486,9 @@ static const struct conf_row destination_rows[] = {
     VALUE("headers", PAIRS, AT(headers), NULL, 0, 32,
           "header fields to add, in place of the sender's of that name"),
     BLOCK("tls", 0, tls, "how its certificate is verified"),
+    VALUE("mirror", BOOL, AT(d.mirror), "false", 0, 0,
+          "a copy that may fail: what it cannot have is dropped, nobody is refused or alarmed for "
+          "it"),
     DELIVERY_ROWS,
     END};
 static const struct conf_block destination_block = {"destinations.*",
@@ -498,10 +511,36 @@ static const struct conf_row route_rows[] = {
           "the types it takes, with * and ?; all unless given"),
     {"to", &KIND_TEXTS, AT(to), NULL, 1, CONF_DESTINATIONS_MAX, "the destinations it sends to",
      .required = true},
+    VALUE("when", FILTER, AT(r.when), NULL, 0, 0,
+          "what the request must be like: { body: ..., headers: ..., query, path, method, source, "
+          "event }"),
+    VALUE("sample", PERCENT, AT(r.sample), "100%", 0, 100,
+          "the part of it that is taken, the same for every try of an event"),
+    VALUE("else", BOOL, AT(r.otherwise), "false", 0, 0,
+          "take only what no route without else takes"),
     VALUE("stop", BOOL, AT(r.stop), "false", 0, 0, "later routes do not see what this one took"),
     END};
 static const struct conf_block route_block = {
     "routes.*", "a route", route_rows, sizeof(struct file_route), NULL, NULL};
+
+#undef AT
+#define AT(member) offsetof(struct file_test, member)
+
+static const struct conf_row test_rows[] = {
+    VALUE("name", TEXT, AT(t.name), NULL, 1, 128, "what it shows"),
+    {"source", &KIND_TEXT, AT(source), NULL, 1, 64, "the source that it comes to",
+     .required = true},
+    VALUE("method", TEXT, AT(t.method), "POST", 1, 16, "the method of the request"),
+    VALUE("query", TEXT, AT(query), NULL, 1, 4096, "its query, such as a=b&c=d"),
+    VALUE("headers", PAIRS, AT(headers), NULL, 0, 64, "its header fields"),
+    VALUE("body", BODY, AT(t.body), NULL, 0, 0,
+          "its body: a mapping or a list is written as JSON, a text is the body itself"),
+    VALUE("event", TEXT, AT(t.type), NULL, 1, 256, "the event's type, instead of what it says"),
+    {"expect", &KIND_EXPECT, AT(expect), NULL, 0, CONF_DESTINATIONS_MAX,
+     "the destinations that get it; [] for none", .required = true},
+    END};
+static const struct conf_block test_block = {
+    "tests.*", "a test", test_rows, sizeof(struct file_test), NULL, NULL};
 
 #undef AT
 #define AT(member) offsetof(struct conf_file, member)
@@ -531,16 +570,31 @@ static const struct conf_row spool_rows[] = {
     END};
 static const struct conf_block spool_block = {"spool", "spool", spool_rows, 0, NULL, NULL};
 
+static const struct conf_row network_rows[] = {
+    VALUE("deny", TEXTS, AT(network_deny), NULL, 1, 256,
+          "addresses that no destination may lead to, whatever its name resolves to: ranges, "
+          "\"@private\", \"@loopback\", \"@link-local\", \"@metadata\"; the last two unless given"),
+    VALUE("allow", TEXTS, AT(network_allow), NULL, 0, 256,
+          "exceptions: ranges and words as in deny, and names of hosts with * and ?"),
+    END};
+static const struct conf_block network_block = {"network", "network", network_rows, 0, NULL, NULL};
+
 static const struct conf_row top_rows[] = {
     VALUE("version", COUNT, AT(version), "1", 1, 1, "the version of this language"),
+    VALUE(
+        "include", INCLUDE, 0, NULL, 0, 32,
+        "more files, such as conf.d/*.yaml: their names and routes are added to those of this one"),
     {"workers", &KIND_COUNT, AT(c.workers), "auto", 1, 64,
      "event loops, each on a thread of its own; auto = half of the cores", .words = worker_words},
+    VALUE("watch", BOOL, AT(c.watch), "false", 0, 0,
+          "reload when a file of the configuration changes, as after SIGHUP"),
     BLOCK("listen", 0, listen, "the side of the senders"),
     BLOCK("admin", 0, admin, "the side of the operator"),
     VALUE("data_dir", TEXT, AT(c.data_dir), "/var/lib/penstock", 1, 4000,
           "what is kept outside of Redis, or Penstock's own Redis"),
     BLOCK("spool", 0, spool, "takes events to the disk while Redis is away; off unless given"),
     BLOCK("redis", 0, redis, "the store"),
+    BLOCK("network", 0, network, "which addresses destinations may have"),
     {"sources", &KIND_NAMED, AT(sources), NULL, 0, CONF_SOURCES_MAX, "who sends",
      .block = &source_block},
     BLOCK("defaults", 0, defaults, "defaults of destinations"),
@@ -548,6 +602,8 @@ static const struct conf_row top_rows[] = {
      .block = &destination_block, .inherits = 1 + AT(defaults)},
     {"routes", &KIND_ITEMS, AT(routes), NULL, 0, CONF_ROUTES_MAX, "which event goes where",
      .block = &route_block},
+    {"tests", &KIND_ITEMS, AT(tests), NULL, 0, CONF_TESTS_MAX,
+     "requests, and who must get them: penstock check tries them", .block = &test_block},
     BLOCK("log", 0, log, "the log"),
     BLOCK("shutdown", 0, shutdown, "the end"),
     END};

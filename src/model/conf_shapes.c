@@ -99,6 +99,7 @@ static bool named_read(struct conf_reader *r, const struct conf_row *row, const 
     if (n->kind != NODE_MAP && !node_is_nothing(n)) {
         report_error(r->report, &n->place, "\"%s\" takes a mapping of names, not %s", row->key,
                      node_kind_name(n));
+        report_help(r->report, "write each as NAME: {...}, without \"- \"");
         return false;
     }
     struct conf_items *items = at;
@@ -200,6 +201,7 @@ static bool pairs_read(struct conf_reader *r, const struct conf_row *row, const 
     if (n->kind != NODE_MAP) {
         report_error(r->report, &n->place, "\"%s\" takes a mapping of names to values, not %s",
                      row->key, node_kind_name(n));
+        report_help(r->report, "write each as NAME: \"VALUE\", without \"- \"");
         return false;
     }
     if (too_many(r, row, n)) {
@@ -213,8 +215,16 @@ static bool pairs_read(struct conf_reader *r, const struct conf_row *row, const 
         if (conf_read_text(r, arena_printf(r->arena, "%.*s", STR_ARG(shown)).at, pair->value,
                            &value)) {
             bool filled_in = !str_eq(value, pair->value->text);
-            p.v[p.n++] = (struct conf_pair){
-                pair->key->text, value, filled_in || name_is_sensitive(pair->key->text), pair->key};
+            bool sensitive = name_is_sensitive(pair->key->text);
+            p.v[p.n++] =
+                (struct conf_pair){pair->key->text, value, filled_in || sensitive, pair->key};
+            if (sensitive) {
+                if (!filled_in) {
+                    report_mask(r->report, &pair->value->place);
+                }
+                conf_warn_of_literal(r, arena_printf(r->arena, "%.*s", STR_ARG(shown)).at,
+                                     pair->value);
+            }
         }
     }
     *(struct conf_pairs *)at = p;
@@ -263,9 +273,16 @@ static bool methods_read(struct conf_reader *r, const struct conf_row *row, cons
             bit |= str_eq(t.v[i].text, str_of(row->words[k])) ? 1u << k : 0;
         }
         if (bit == 0) {
-            return conf_refuse(r, row, t.v[i].node,
-                               "expected GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS",
-                               t.v[i].text, NULL);
+            struct conf_guess g;
+            conf_guess_init(&g, t.v[i].text);
+            for (unsigned k = 0; row->words[k] != NULL; k++) {
+                conf_guess_try(&g, str_of(row->words[k]));
+            }
+            (void)conf_refuse(r, row, t.v[i].node,
+                              "expected GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS",
+                              t.v[i].text, NULL);
+            conf_guess_help(&g, r->report);
+            return false;
         }
         bits |= bit;
     }
@@ -445,7 +462,11 @@ const struct conf_kind KIND_CONDITIONS = {conditions_read, conditions_print, NUL
 static bool redis_url_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
                            void *at)
 {
-    return KIND_TEXT.read(r, row, n, at);
+    bool good = KIND_TEXT.read(r, row, n, at);
+    if (good && text_glob(STR("*://*:*@*"), *(const struct str *)at)) {
+        conf_warn_of_literal(r, "password", n);
+    }
+    return good;
 }
 
 static void redis_url_print(const struct conf_row *row, const void *at, unsigned depth,
@@ -476,6 +497,27 @@ const struct conf_kind KIND_REDIS_URL = {redis_url_read, redis_url_print, redis_
 
 /* ---- ranges of addresses; one alone may stand without the list ---- */
 
+/* Of a range with bits behind its prefix: the one that its address lies in. */
+static void help_with_range(struct conf_reader *r, struct str text)
+{
+    struct str address, prefix;
+    struct cidr c;
+    uint64_t bits;
+    if (!str_cut(text, '/', &address, &prefix) || cidr_parse(address, &c) != NULL) {
+        return;
+    }
+    bool v4 = !str_has(address, ':');
+    if (text_u64(prefix, v4 ? 32 : 128, &bits) != NULL) {
+        return;
+    }
+    c.bits = (unsigned)bits + (v4 ? 96 : 0);
+    for (unsigned i = c.bits; i < 128; i++) {
+        c.address.v[i / 8] = (unsigned char)(c.address.v[i / 8] & ~(0x80u >> i % 8));
+    }
+    char range[CIDR_TEXT];
+    report_help(r->report, "did you mean %.*s?", (int)cidr_format(&c, range), range);
+}
+
 static bool cidrs_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
                        void *at)
 {
@@ -487,7 +529,10 @@ static bool cidrs_read(struct conf_reader *r, const struct conf_row *row, const 
     bool good = true;
     for (size_t i = 0; i < t.n; i++) {
         const char *why = cidr_parse(t.v[i].text, &c.v[i]);
-        good = (why == NULL || conf_refuse(r, row, t.v[i].node, why, t.v[i].text, NULL)) && good;
+        if (why != NULL) {
+            good = conf_refuse(r, row, t.v[i].node, why, t.v[i].text, NULL);
+            help_with_range(r, t.v[i].text);
+        }
     }
     if (good) {
         *(struct conf_cidrs *)at = c;

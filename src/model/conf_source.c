@@ -1,6 +1,8 @@
 /* Sources: from what the rows read to a path, and where an event's type and id are. */
 #include "model/conf_rows.h"
 
+#include "base/crypt.h"
+
 #include <string.h>
 
 static void build_path(struct conf_reader *r, struct file_source *s)
@@ -47,6 +49,16 @@ static void build_pick(struct conf_reader *r, const struct file_source *s, const
         const struct node_pair *at = pair == NULL ? NULL : node_find(pair->value, key);
         report_error(r->report, at == NULL ? &s->item.place : &at->value->place,
                      "\"%s\" must be header.NAME or body./json/pointer", key);
+        if (text_is_token(text) && !str_starts(text, STR("body")) && !str_has(text, '.')) {
+            report_help(r->report, "did you mean header.%.*s?", STR_ARG(report_shown(text)));
+        } else if (str_starts(text, STR("body.")) && !str_has(text, '/')) {
+            struct str meant = arena_str(r->arena, str_from(text, 4));
+            for (size_t i = 0; i < meant.len; i++) {
+                char *c = (char *)(uintptr_t)&meant.at[i];
+                *c = *c == '.' ? '/' : *c;
+            }
+            report_help(r->report, "did you mean body.%.*s?", STR_ARG(report_shown(meant)));
+        }
     }
 }
 
@@ -104,26 +116,31 @@ static void build_body_limit(struct conf_reader *r, const struct conf *c, struct
     if (s->s.durability == DURABILITY_INHERITED) {
         s->s.durability = c->redis.durability;
     }
-    if (s->body > c->listen.memory_bytes) {
+    if (s->body > c->listen.memory_bytes && c->listen.memory_bytes > 0) {
         report_error(r->report, conf_place(&s->item, "body"),
                      "a body of \"%.*s\" may be larger than all of listen.limits.memory",
                      STR_ARG(report_shown(s->item.name)));
+        report_help(r->report, "give it a smaller one, or raise listen.limits.memory");
     }
 }
 
 static void check_paths(struct conf_reader *r, const struct file_source *v, size_t n)
 {
-    for (size_t i = 1; i < n; i++) {
-        for (size_t k = 0; k < i; k++) {
-            if (str_eq(v[i].s.path, v[k].s.path)) {
-                report_error(r->report, conf_place(&v[i].item, "path"),
-                             "the path %.*s belongs to the source \"%.*s\" already",
-                             STR_ARG(report_shown(v[i].s.path)),
-                             STR_ARG(report_shown(v[k].item.name)));
-                break;
-            }
+    struct map seen; /* path -> struct file_source, the first */
+    map_init_seeded(&seen, crypt_random_u64());
+    seen.borrows = true;
+    for (size_t i = 0; i < n; i++) {
+        const struct file_source *first = map_find(&seen, v[i].s.path);
+        if (first != NULL) {
+            report_error(r->report, conf_place(&v[i].item, "path"),
+                         "the path %.*s belongs to the source \"%.*s\" already",
+                         STR_ARG(report_shown(v[i].s.path)),
+                         STR_ARG(report_shown(first->item.name)));
+        } else {
+            map_set(&seen, v[i].s.path, (void *)(uintptr_t)&v[i]);
         }
     }
+    map_done(&seen);
 }
 
 void conf_build_sources(struct conf_reader *r, struct conf_file *f)

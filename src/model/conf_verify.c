@@ -100,7 +100,8 @@ static void refuse_more_keys(struct conf_reader *r, const struct node *n, struct
     for (size_t i = 0; n->kind == NODE_MAP && i < n->n; i++) {
         const struct node *key = n->pairs[i].key;
         if (!is_one_of(key->text, words) && !is_one_of(key->text, secret_keys)) {
-            report_error(r->report, &key->place, "\"%.*s\" belongs to \"type: %s\", not to %.*s",
+            report_error(r->report, &key->place,
+                         "\"%.*s\" belongs to \"type: %s\", not to %.*s: leave it out",
                          STR_ARG(report_shown(key->text)),
                          is_one_of(key->text, digest) ? "hmac" : "jwt", STR_ARG(type));
             return;
@@ -125,6 +126,8 @@ static void unknown_type(struct conf_reader *r, const struct place *p, struct st
                  "\"%.*s\" is no way to verify: no provider that \"penstock "
                  "providers\" lists, nor %.*s",
                  STR_ARG(report_shown(type)), STR_ARG(buf_str(&all)));
+    report_help(r->report, "who is not listed: verify: {type: hmac, header: X-Signature}; penstock "
+                           "help sources.verify has the rest");
     conf_guess_help(&g, r->report);
     buf_done(&all);
 }
@@ -360,6 +363,9 @@ static bool check_secrets(struct conf_reader *r, const struct file_source *s,
     }
     if (h->secret.at != NULL && one != NULL) {
         report_error(r->report, &one->value->place, "\"secret\" is empty");
+        if (str_has(one->value->text, '$')) {
+            report_help(r->report, "what it names is there, but holds nothing");
+        }
     } else if (!was_given(h->map)) {
         report_error(r->report, h->place, "\"%.*s\" needs the secret that its sender signs with",
                      STR_ARG(report_shown(s->item.name)));
@@ -534,5 +540,8 @@ void conf_build_scheme(struct conf_reader *r, struct file_source *s, const struc
     const char *why = verify_new(&out->verify, recipe, secrets, n, &bad);
     if (why != NULL) {
         report_error(r->report, bad >= 0 ? secret_place(&h, bad) : p, "%s", why);
+        if (bad < 0 && preset == NULL) {
+            report_help(r->report, "penstock help sources.verify lists what it may say");
+        }
     }
 }

@@ -224,3 +224,16 @@ void event_render_fields(const struct fields *fields, struct buf *out)
         buf_add_str(out, STR("\r\n"));
     }
 }
+
+void event_read_fields(struct str rendered, struct fields *out)
+{
+    struct str line, name, value;
+    out->n = 0;
+    while (rendered.len > 0) {
+        str_cut(rendered, '\n', &line, &rendered);
+        line = str_ends(line, STR("\r")) ? str_head(line, line.len - 1) : line;
+        if (str_cut(line, ':', &name, &value) && name.len > 0) {
+            (void)fields_add(out, name, str_trim(value));
+        }
+    }
+}

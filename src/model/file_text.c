@@ -3,8 +3,10 @@
 
 #include "base/crypt.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,8 +54,55 @@ const char *file_text_read(const char *path, struct buf *out)
     return why;
 }
 
+struct str file_text_bare(struct str text)
+{
+    return str_starts(text, STR("\xef\xbb\xbf")) ? str_from(text, 3) : text;
+}
+
 bool file_text_is_shared(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
+}
+
+const char *file_text_id(const char *path, struct file_id *out)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        return strerror(errno);
+    }
+    *out = (struct file_id){st.st_dev, st.st_ino};
+    return S_ISREG(st.st_mode)   ? NULL
+           : S_ISDIR(st.st_mode) ? "it is a folder"
+                                 : "it is no regular file";
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct str *)a)->at, ((const struct str *)b)->at);
+}
+
+const char *file_text_names(const char *folder, struct str glob, size_t most, struct arena *a,
+                            struct file_names *out)
+{
+    DIR *d = opendir(folder);
+    if (d == NULL) {
+        return strerror(errno);
+    }
+    *out = (struct file_names){arena_array(a, most, sizeof *out->v), 0};
+    for (const struct dirent *e; (e = readdir(d)) != NULL;) {
+        struct str name = str_of(e->d_name);
+        if (e->d_name[0] == '.' || !text_glob(glob, name)) {
+            continue;
+        }
+        if (out->n < most) {
+            out->v[out->n] = arena_str(a, name);
+        }
+        out->n++;
+    }
+    closedir(d);
+    if (out->n <= most) {
+        qsort(out->v, out->n, sizeof *out->v, by_name);
+    }
+    return NULL;
 }

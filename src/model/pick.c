@@ -82,8 +82,20 @@ static bool printable(struct str s)
     return s.len > 0 && s.len <= PICK_MAX;
 }
 
+/* A number as it is written: a whole one of at most 64 bits. */
+static struct str whole_number(struct str s)
+{
+    uint64_t v;
+    bool negative = str_starts(s, STR("-"));
+    uint64_t most = negative ? (uint64_t)INT64_MAX + 1 : UINT64_MAX;
+    return text_u64(str_from(s, negative), most, &v) == NULL ? s : STR_NONE;
+}
+
 struct str pick_value(struct yyjson_val *v, char digits[24])
 {
+    if (yyjson_is_raw(v)) {
+        return whole_number((struct str){yyjson_get_raw(v), yyjson_get_len(v)});
+    }
     if (yyjson_is_str(v)) {
         return (struct str){yyjson_get_str(v), yyjson_get_len(v)};
     }
@@ -113,6 +125,13 @@ bool pick_is_plain(struct yyjson_val *from, struct str pointer)
     return from == NULL || yyjson_is_null(from) || yyjson_is_str(from) || yyjson_is_int(from);
 }
 
+static bool add_text(struct yyjson_val *root, struct str pointer, bool dotted, struct buf *out)
+{
+    char digits[24];
+    struct str text = pick_value(walk(root, pointer, false), digits);
+    return printable(text) && (!dotted || buf_add_char(out, '.')) && buf_add_str(out, text);
+}
+
 /* Appends what is at `pointer`, behind a dot when `dotted`. */
 static bool pick_json(struct str pointer, struct str body, bool dotted, struct buf *out)
 {
@@ -132,11 +151,7 @@ static bool pick_json(struct str pointer, struct str body, bool dotted, struct b
             char *to;
         } bytes = {body.at};
         yyjson_doc *doc = yyjson_read_opts(bytes.to, body.len, YYJSON_READ_NOFLAG, &alc, NULL);
-        char digits[24];
-        struct str text = pick_value(walk(yyjson_doc_get_root(doc), pointer, false), digits);
-        if (printable(text)) {
-            picked = (!dotted || buf_add_char(out, '.')) && buf_add_str(out, text);
-        }
+        picked = add_text(yyjson_doc_get_root(doc), pointer, dotted, out);
         yyjson_doc_free(doc);
     }
     if (pool != small) {
@@ -161,13 +176,27 @@ static bool pick_of_form(const struct pick *p, const struct fields *fields, stru
     return picked;
 }
 
-bool pick_text(const struct pick *p, const struct fields *fields, struct str body, struct buf *out)
+/* Where a text may be in the body: read for it alone, or already. */
+struct where {
+    struct str body;
+    bool is_read;
+    struct yyjson_val *root;
+};
+
+static bool pick_pointer(const struct where *w, struct str pointer, bool dotted, struct buf *out)
+{
+    return w->is_read ? add_text(w->root, pointer, dotted, out)
+                      : pick_json(pointer, w->body, dotted, out);
+}
+
+static bool pick_from(const struct pick *p, const struct fields *fields, const struct where *w,
+                      struct buf *out)
 {
     if (p->form.len > 0) {
-        return pick_of_form(p, fields, body, out);
+        return pick_of_form(p, fields, w->body, out);
     }
     if (p->header.len == 0) {
-        return p->pointer.len > 0 && pick_json(p->pointer, body, false, out);
+        return p->pointer.len > 0 && pick_pointer(w, p->pointer, false, out);
     }
     const struct str *value = fields_find(fields, p->header);
     if (value == NULL && p->or_header.len > 0) {
@@ -179,12 +208,23 @@ bool pick_text(const struct pick *p, const struct fields *fields, struct str bod
     }
     if (p->pointer.len > 0) {
         size_t alone = out->len;
-        if (!pick_json(p->pointer, body, true, out) || out->len - alone + text.len > PICK_MAX) {
+        if (!pick_pointer(w, p->pointer, true, out) || out->len - alone + text.len > PICK_MAX) {
             out->len = alone;
             out->failed = false;
         }
     }
     return true;
+}
+
+bool pick_text(const struct pick *p, const struct fields *fields, struct str body, struct buf *out)
+{
+    return pick_from(p, fields, &(struct where){.body = body}, out);
+}
+
+bool pick_text_of(const struct pick *p, const struct fields *fields, struct str body,
+                  struct yyjson_val *root, struct buf *out)
+{
+    return pick_from(p, fields, &(struct where){body, true, root}, out);
 }
 
 struct pick_body {

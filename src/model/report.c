@@ -36,6 +36,19 @@ static struct report_entry *entry_set(struct report *r, struct report_entry *e,
     return e;
 }
 
+/* A mapping that others merge is read with each of them. */
+static bool is_said(const struct report *r, const struct place *p, struct str message)
+{
+    for (size_t i = 0; p != NULL && p->file != NULL && i < r->errors; i++) {
+        const struct place *q = &r->error[i].place;
+        if (q->file == p->file && q->start.line == p->start.line &&
+            q->start.column == p->start.column && str_eq(r->error[i].message, message)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void report_error(struct report *r, const struct place *p, const char *format, ...)
 {
     r->last = NULL;
@@ -45,8 +58,12 @@ void report_error(struct report *r, const struct place *p, const char *format, .
     }
     va_list args;
     va_start(args, format);
-    r->last = entry_set(r, &r->error[r->errors++], p, format, args);
+    struct report_entry *e = entry_set(r, &r->error[r->errors], p, format, args);
     va_end(args);
+    if (!is_said(r, p, e->message)) {
+        r->last = e;
+        r->errors++;
+    }
 }
 
 void report_warning(struct report *r, const struct place *p, const char *format, ...)
@@ -92,14 +109,21 @@ static bool before(struct mark a, struct mark b)
     return a.line != b.line ? a.line < b.line : a.column < b.column;
 }
 
-static bool masked(const struct report *r, const struct file_text *f, struct mark at)
+/* Which of the characters in the window that begins at column `first` belong to a secret. */
+static void find_masked(const struct report *r, const struct place *at, unsigned first,
+                        bool hidden[EXCERPT_CHARACTERS])
 {
+    unsigned line = at->start.line;
     for (const struct report_mask *m = r->masks; m != NULL; m = m->next) {
-        if (m->place.file == f && !before(at, m->place.start) && before(at, m->place.end)) {
-            return true;
+        const struct place *p = &m->place;
+        if (p->file != at->file || p->start.line > line || p->end.line < line) {
+            continue;
+        }
+        for (unsigned i = 0; i < EXCERPT_CHARACTERS; i++) {
+            struct mark here = {line, first + i};
+            hidden[i] = hidden[i] || (!before(here, p->start) && before(here, p->end));
         }
     }
-    return false;
 }
 
 /* Bytes of the character at the front: a broken one counts as one byte. */
@@ -110,19 +134,27 @@ static size_t character_len(struct str s)
     return n > 1 && text_is_utf8(str_head(s, n)) && n <= s.len ? n : 1;
 }
 
+/* Moves to the character in that column, or to the end. */
+static struct str skip_to(struct str line, unsigned column)
+{
+    for (unsigned at = 1; at < column && line.len > 0; at++) {
+        line = str_from(line, character_len(line));
+    }
+    return line;
+}
+
 /* The part of the line around the caret. A tab is shown as one space, so that the caret stays true.
  */
 static void write_line(const struct report *r, const struct report_entry *e, unsigned first,
                        struct buf *out)
 {
-    struct str line = line_of(e->place.file, e->place.start.line);
-    struct mark at = {e->place.start.line, 1};
-    while (line.len > 0 && at.column < first + EXCERPT_CHARACTERS) {
+    struct str line = skip_to(line_of(e->place.file, e->place.start.line), first);
+    bool hidden[EXCERPT_CHARACTERS] = {false};
+    find_masked(r, &e->place, first, hidden);
+    for (unsigned i = 0; line.len > 0 && i < EXCERPT_CHARACTERS; i++) {
         size_t n = character_len(line);
         unsigned char c = (unsigned char)line.at[0];
-        if (at.column < first) {
-            /* left of the window */
-        } else if (masked(r, e->place.file, at)) {
+        if (hidden[i]) {
             buf_add_char(out, '*');
         } else if (c == '\t') {
             buf_add_char(out, ' ');
@@ -132,7 +164,6 @@ static void write_line(const struct report *r, const struct report_entry *e, uns
             buf_add_str(out, str_head(line, n));
         }
         line = str_from(line, n);
-        at.column++;
     }
 }
 
@@ -175,13 +206,21 @@ static void write_entry(const struct report *r, const struct report_entry *e, co
     }
 }
 
+/* Files in the order in which they were read; before them what has no place. */
+static bool earlier(const struct place *a, const struct place *b)
+{
+    unsigned in_a = a->file == NULL ? 0 : a->file->order + 1;
+    unsigned in_b = b->file == NULL ? 0 : b->file->order + 1;
+    return in_a != in_b ? in_a < in_b : before(a->start, b->start);
+}
+
 /* Insertion keeps those of one place in the order in which they were made. */
 static void sort_entries(struct report_entry *v, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         struct report_entry e = v[i];
         size_t k = i;
-        for (; k > 0 && before(e.place.start, v[k - 1].place.start); k--) {
+        for (; k > 0 && earlier(&e.place, &v[k - 1].place); k--) {
             v[k] = v[k - 1];
         }
         v[k] = e;
@@ -195,9 +234,9 @@ void report_write(struct report *r, struct buf *out)
     for (size_t i = 0; i < r->errors; i++) {
         write_entry(r, &r->error[i], "error", out);
     }
-    if (r->more) {
-        buf_printf(out, "%s: error: there are more errors; these are the first %d\n", r->name,
-                   REPORT_ERRORS);
+    if (report_full(r)) {
+        buf_printf(out, "%s: error: there %s more errors; these are the first %d\n", r->name,
+                   r->more ? "are" : "may be", REPORT_ERRORS);
     }
     if (r->errors > 0) {
         return;

@@ -11,14 +11,23 @@
 #define PARAMETERS 256  /* of Atlassian's query */
 #define UNRESERVED "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 
+static bool is_literal(char c, const char *literal)
+{
+    return c != '\0' && strchr(literal, c) != NULL;
+}
+
 static void put_escaped(struct str s, const char *literal, struct buf *out)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.at[i];
-        if (c != 0 && strchr(literal, c) != NULL) {
-            buf_add_char(out, (char)c);
-        } else {
-            buf_printf(out, "%%%02X", (unsigned)c);
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0, from = 0; i < s.len; from = ++i) {
+        while (i < s.len && is_literal(s.at[i], literal)) {
+            i++;
+        }
+        buf_add(out, s.at + from, i - from);
+        if (i < s.len) {
+            unsigned char c = (unsigned char)s.at[i];
+            const char escaped[] = {'%', digits[c >> 4], digits[c & 15]};
+            buf_add(out, escaped, sizeof escaped);
         }
     }
 }
@@ -34,7 +43,10 @@ void verify_put_escaped(struct str s, struct buf *out)
 static bool put_pair(const char *name, struct str value, struct buf *out)
 {
     if (value.len > 0) {
-        buf_printf(out, "%s:%.*s;", name, STR_ARG(value));
+        buf_add_str(out, str_of(name));
+        buf_add_char(out, ':');
+        buf_add_str(out, value);
+        buf_add_char(out, ';');
     }
     return !str_has(value, ';');
 }
@@ -100,7 +112,9 @@ static bool put_header(const struct fields *fields, struct str name, struct buf 
     if (value == NULL || fields_count(fields, name) > 1) {
         return false;
     }
-    buf_printf(out, "%.*s:%.*s", STR_ARG(name), STR_ARG(str_trim(*value)));
+    buf_add_str(out, name);
+    buf_add_char(out, ':');
+    buf_add_str(out, str_trim(*value));
     return true;
 }
 

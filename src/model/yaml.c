@@ -10,6 +10,8 @@
 #include <string.h>
 #include <yaml.h>
 
+#define ANCHORS_MAX 4096 /* a file */
+
 struct anchor {
     struct node *node; /* NULL while the node is being read: an alias to it would be a cycle */
 };
@@ -24,6 +26,7 @@ struct loader {
     struct node **stack; /* children of the collections that are open */
     size_t n, cap;
     size_t weight; /* nodes so far, aliases followed */
+    uint64_t seed; /* of maps */
     bool failed;
 };
 
@@ -42,19 +45,183 @@ static struct node *fail(struct loader *l, const yaml_event_t *e, const char *wh
     return NULL;
 }
 
+static unsigned characters(struct str s)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        n += ((unsigned char)s.at[i] & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+/* The word that ends a text, quoted or not. */
+static struct str last_word(struct str s)
+{
+    while (s.len > 0 && strchr("\"' \t", s.at[s.len - 1]) != NULL) {
+        s.len--;
+    }
+    size_t from = s.len;
+    while (from > 0 &&
+           (s.at[from - 1] == '_' || text_is_token(str_head(str_from(s, from - 1), 1))) &&
+           s.at[from - 1] != '\'') {
+        from--;
+    }
+    return str_from(s, from);
+}
+
+/* Of a line that is no YAML nobody knows what is a secret: all that stands behind such a key, or
+ * the whole of it. */
+static void mask_line(struct loader *l, unsigned number)
+{
+    struct str line = STR_NONE, rest = l->file->text;
+    for (unsigned i = 0; i < number; i++) {
+        (void)str_cut(rest, '\n', &line, &rest);
+    }
+    bool whole = l->is_secret(STR_NONE, line);
+    size_t at = 0;
+    while (at < line.len && !whole &&
+           !(line.at[at] == ':' && l->is_secret(last_word(str_head(line, at)), STR_NONE))) {
+        at++;
+    }
+    if (at < line.len) {
+        bool blank = at + 1 < line.len && line.at[at + 1] == ' ';
+        unsigned column = whole ? 1 : characters(str_head(line, at)) + (blank ? 3 : 2);
+        struct place p = {l->file, {number, column}, {number + 1, 1}};
+        report_mask(l->report, &p);
+    }
+}
+
+/* What libyaml says, what it says it of, and the same for operators; the sentence may stand where
+ * the trouble begins. */
+static const struct {
+    const char *problem, *context; /* the beginnings; NULL: any */
+    bool at_context;               /* is it better shown where that begins? */
+    const char *said, *help;
+} troubles[] = {
+    {"found unexpected end of stream", "while scanning a quoted", true, "this quote is not closed",
+     "a text in quotes ends with the same quote"},
+    {"did not find expected ',' or '}'", NULL, true, "this \"{\" is not closed in time",
+     "each entry ends with \",\", the last one with \"}\""},
+    {"did not find expected ',' or ']'", NULL, true, "this \"[\" is not closed in time",
+     "each entry ends with \",\", the last one with \"]\""},
+    {"did not find expected key", NULL, false,
+     "this line does not stand below the others of its block",
+     "the keys of one mapping begin in the same column"},
+    {"did not find expected '-' indicator", NULL, false,
+     "this line does not stand below the others of its list",
+     "the entries of one list begin with \"- \" in the same column"},
+    {"did not find expected <document start>", NULL, false,
+     "this line does not belong to what stands above it",
+     "the keys of one mapping begin in the same column"},
+    {"mapping values are not allowed", NULL, false, "there can be no key here",
+     "a text that holds \": \" is written in quotes; a mapping begins in a line of its own"},
+    {"block sequence entries are not allowed", NULL, false, "there can be no list entry here",
+     "a list begins in a line of its own"},
+    {"did not find expected alphabetic", "while scanning an alias", true,
+     "\"*\" begins an alias, and no name follows it", "for the text itself, write \"*\" in quotes"},
+    {"did not find expected alphabetic", "while scanning an anchor", true,
+     "\"&\" begins an anchor, and no name follows it",
+     "for the text itself, write \"&\" in quotes"},
+    {NULL, "while scanning a tag", true, "\"!\" begins a tag",
+     "for the text itself, write it in quotes"},
+    {"did not find expected node content", NULL, false, "there is no value here",
+     "a text that begins with one of [ ] { } , is written in quotes"},
+    {"could not find expected ':'", NULL, true, "this line holds neither a key nor an entry",
+     "a key is followed by \": \""},
+};
+
+/* The character that stands there, 0 at the end. */
+static char character_at(const struct loader *l, yaml_mark_t at)
+{
+    struct str line = STR_NONE, rest = l->file->text;
+    for (size_t i = 0; i <= at.line; i++) {
+        (void)str_cut(rest, '\n', &line, &rest);
+    }
+    size_t column = 0;
+    for (size_t i = 0; i < line.len; i++) {
+        bool begins = ((unsigned char)line.at[i] & 0xc0) != 0x80;
+        if (begins && column++ == at.column) {
+            return line.at[i];
+        }
+    }
+    return 0;
+}
+
+static bool begins_with(const char *text, const char *start)
+{
+    return start == NULL || (text != NULL && strncmp(text, start, strlen(start)) == 0);
+}
+
+static void report_character(struct loader *l, const struct place *at, char c)
+{
+    if (c == '\t') {
+        report_error(l->report, at, "a tab stands here");
+        report_help(l->report, "indent with spaces");
+    } else {
+        report_error(l->report, at, "no text begins with \"%c\"", c > ' ' && c < 0x7f ? c : '?');
+        report_help(l->report, "for the text itself, write it in quotes");
+    }
+}
+
+/* What the scanner or the parser stumbled over. */
+static void report_syntax(struct loader *l)
+{
+    const yaml_parser_t *p = &l->parser;
+    struct place at = place_of(l, p->problem_mark, p->problem_mark);
+    char c = character_at(l, p->problem_mark);
+    if (begins_with(p->problem, "found character that cannot start") ||
+        begins_with(p->problem, "found a tab character")) {
+        report_character(l, &at, c);
+        return;
+    }
+    for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
+        if (begins_with(p->problem, troubles[i].problem) &&
+            begins_with(p->context, troubles[i].context)) {
+            at = troubles[i].at_context ? place_of(l, p->context_mark, p->context_mark) : at;
+            mask_line(l, at.start.line);
+            report_error(l->report, &at, "%s", troubles[i].said);
+            report_help(l->report, "%s", troubles[i].help);
+            return;
+        }
+    }
+    report_error(l->report, &at, "not valid YAML: %s%s%s",
+                 p->problem == NULL ? "unreadable" : p->problem, p->context == NULL ? "" : " ",
+                 p->context == NULL ? "" : p->context);
+}
+
+/* Bytes that are no text: there is no mark then, only an offset. */
+static void report_bytes(struct loader *l)
+{
+    const yaml_parser_t *p = &l->parser;
+    size_t n = p->problem_offset < l->file->text.len ? p->problem_offset : l->file->text.len;
+    struct str line = STR_NONE, rest = str_head(l->file->text, n);
+    unsigned number = 0;
+    for (bool more = true; more; number++) {
+        more = str_cut(rest, '\n', &line, &rest);
+    }
+    struct mark mark = {number, characters(line) + 1};
+    struct place at = {l->file, mark, mark};
+    mask_line(l, number);
+    if (begins_with(p->problem, "control characters")) {
+        report_error(l->report, &at, "there is a control character (0x%02x) here",
+                     (unsigned)p->problem_value & 0xff);
+    } else {
+        report_error(l->report, &at, "this is no UTF-8");
+        report_help(l->report, "save the file as UTF-8");
+    }
+}
+
 static bool next_event(struct loader *l, yaml_event_t *e)
 {
     if (yaml_parser_parse(&l->parser, e) == 1) {
         return true;
     }
-    const yaml_parser_t *p = &l->parser;
-    struct place at = place_of(l, p->problem_mark, p->problem_mark);
-    if (p->error == YAML_READER_ERROR) { /* no mark then, only an offset */
-        at.start = (struct mark){0, 0};
+    if (l->parser.error == YAML_READER_ERROR) {
+        report_bytes(l);
+    } else {
+        mask_line(l, (unsigned)l->parser.problem_mark.line + 1);
+        report_syntax(l);
     }
-    report_error(l->report, &at, "not valid YAML: %s%s%s",
-                 p->problem == NULL ? "unreadable" : p->problem, p->context == NULL ? "" : " ",
-                 p->context == NULL ? "" : p->context);
     l->failed = true;
     memset(e, 0, sizeof *e);
     return false;
@@ -91,7 +258,7 @@ static bool charge(struct loader *l, const yaml_event_t *e, size_t weight)
 {
     l->weight += weight;
     if (l->weight > NODE_COUNT_MAX) {
-        fail(l, e, "the file has more than 100,000 nodes, aliases followed");
+        fail(l, e, "there are more than 100,000 nodes, aliases followed");
         return false;
     }
     return true;
@@ -109,9 +276,13 @@ static struct node *node_new(struct loader *l, const yaml_event_t *e, enum node_
     return n;
 }
 
-static struct anchor *anchor_new(struct loader *l, const yaml_char_t *name)
+static struct anchor *anchor_new(struct loader *l, const yaml_event_t *e, const yaml_char_t *name)
 {
     if (name == NULL) {
+        return NULL;
+    }
+    if (l->anchors.n == ANCHORS_MAX) {
+        fail(l, e, "more than 4096 anchors");
         return NULL;
     }
     struct anchor *a = arena_take(l->arena, sizeof *a);
@@ -123,7 +294,9 @@ static struct node *read_alias(struct loader *l, const yaml_event_t *e)
 {
     const struct anchor *a = map_find(&l->anchors, str_of((const char *)e->data.alias.anchor));
     if (a == NULL) {
-        return fail(l, e, "an alias without an anchor before it");
+        fail(l, e, "an alias without an anchor before it");
+        report_help(l->report, "for the text itself, write it in quotes");
+        return NULL;
     }
     if (a->node == NULL) {
         return fail(l, e, "an alias inside of what it stands for");
@@ -134,24 +307,43 @@ static struct node *read_alias(struct loader *l, const yaml_event_t *e)
 /* Tags would type a value against its field; only those that say nothing are taken. */
 static bool tag_is_core(const yaml_char_t *tag)
 {
-    static const char core[] = "tag:yaml.org,2002:";
-    return tag == NULL || strcmp((const char *)tag, "!") == 0 ||
-           strncmp((const char *)tag, core, sizeof core - 1) == 0;
+    static const char *const core[] = {"str", "map", "seq", "int", "bool", "float", "null"};
+    static const char space[] = "tag:yaml.org,2002:";
+    const char *text = (const char *)tag;
+    if (text == NULL || strcmp(text, "!") == 0) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof core / sizeof core[0]; i++) {
+        if (begins_with(text, space) && strcmp(text + sizeof space - 1, core[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static struct node *read_node(struct loader *l, const yaml_event_t *e, unsigned depth);
 
+static struct node *fail_tag(struct loader *l, const yaml_event_t *e)
+{
+    fail(l, e, "tags have no meaning here");
+    report_help(l->report, "leave it out");
+    return NULL;
+}
+
 static struct node *read_text(struct loader *l, const yaml_event_t *e)
 {
     if (!tag_is_core(e->data.scalar.tag)) {
-        return fail(l, e, "tags have no meaning here");
+        return fail_tag(l, e);
     }
     struct node *n = node_new(l, e, NODE_TEXT);
     if (n != NULL) {
         struct str text = {(const char *)e->data.scalar.value, e->data.scalar.length};
         n->text = arena_str(l->arena, text);
         n->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-        struct anchor *a = anchor_new(l, e->data.scalar.anchor);
+        if (l->is_secret(STR_NONE, text)) {
+            report_mask(l->report, &n->place);
+        }
+        struct anchor *a = anchor_new(l, e, e->data.scalar.anchor);
         if (a != NULL) {
             a->node = n;
         }
@@ -187,7 +379,7 @@ static bool read_children(struct loader *l, struct node *n, yaml_event_type_t en
 static struct node *read_list(struct loader *l, const yaml_event_t *e, unsigned depth)
 {
     struct node *n = node_new(l, e, NODE_LIST);
-    struct anchor *a = anchor_new(l, e->data.sequence_start.anchor);
+    struct anchor *a = anchor_new(l, e, e->data.sequence_start.anchor);
     size_t base = l->n;
     if (n == NULL || !read_children(l, n, YAML_SEQUENCE_END_EVENT, depth)) {
         return NULL;
@@ -227,21 +419,32 @@ static bool is_merge(const struct node *key)
     return key->plain && str_eq(key->text, STR("<<"));
 }
 
+/* "${NAME}" or "${file:/path}": it says where the secret is, and holds none. */
+static bool is_reference(struct str s)
+{
+    bool good = str_starts(s, STR("${")) && str_ends(s, STR("}"));
+    for (size_t i = 2; good && i + 1 < s.len; i++) {
+        good = s.at[i] != '}' && s.at[i] != '$' && !(s.at[i] == ':' && s.at[i + 1] == '-');
+    }
+    return good;
+}
+
+static void mask_text(struct loader *l, const struct node *n)
+{
+    if (n->kind == NODE_TEXT && !is_reference(n->text)) {
+        report_mask(l->report, &n->place);
+    }
+}
+
+/* Of such a key: its value, each of a list, and each of those that have names. */
 static void mask_secrets(struct loader *l, struct str key, const struct node *value)
 {
-    if (value->kind == NODE_TEXT && l->is_secret(key, value->text)) {
-        report_mask(l->report, &value->place);
+    if (!l->is_secret(key, STR_NONE)) {
+        return;
     }
-    for (size_t i = 0; value->kind == NODE_LIST && i < value->n; i++) {
-        if (value->items[i]->kind == NODE_TEXT && l->is_secret(key, value->items[i]->text)) {
-            report_mask(l->report, &value->items[i]->place);
-        }
-    }
-    for (size_t i = 0; value->kind == NODE_MAP && i < value->n; i++) { /* secrets with names */
-        const struct node *one = value->pairs[i].value;
-        if (one->kind == NODE_TEXT && l->is_secret(key, STR_NONE)) {
-            report_mask(l->report, &one->place);
-        }
+    mask_text(l, value);
+    for (size_t i = 0; i < value->n; i++) {
+        mask_text(l, value->kind == NODE_LIST ? value->items[i] : value->pairs[i].value);
     }
 }
 
@@ -282,6 +485,7 @@ static void merge(struct loader *l, struct pairs *p, const struct node *from, co
     }
     if (!good) {
         report_error(l->report, &from->place, "\"<<\" takes a mapping or a list of mappings");
+        report_help(l->report, "<<: *NAME, where &NAME stands before a mapping further up");
     } else if (from->kind == NODE_MAP) {
         merge_map(l, p, from, e);
     } else {
@@ -303,6 +507,7 @@ static void collect_pairs(struct loader *l, struct pairs *p, struct node *const 
             from = children[i + 1];
         } else {
             report_error(l->report, &children[i]->place, "the key \"<<\" occurs twice");
+            report_help(l->report, "of several mappings: <<: [*a, *b]");
         }
     }
     if (from != NULL) {
@@ -313,13 +518,14 @@ static void collect_pairs(struct loader *l, struct pairs *p, struct node *const 
 static struct node *read_map(struct loader *l, const yaml_event_t *e, unsigned depth)
 {
     struct node *n = node_new(l, e, NODE_MAP);
-    struct anchor *a = anchor_new(l, e->data.mapping_start.anchor);
+    struct anchor *a = anchor_new(l, e, e->data.mapping_start.anchor);
     size_t base = l->n;
     if (n == NULL || !read_children(l, n, YAML_MAPPING_END_EVENT, depth)) {
         return NULL;
     }
     struct pairs p = {0};
-    map_init(&p.seen);
+    map_init_seeded(&p.seen, l->seed);
+    p.seen.borrows = true; /* keys lie in the arena */
     if (l->n > base) {
         collect_pairs(l, &p, l->stack + base, l->n - base, e);
     }
@@ -353,11 +559,9 @@ static struct node *read_node(struct loader *l, const yaml_event_t *e, unsigned 
     case YAML_SCALAR_EVENT:
         return read_text(l, e);
     case YAML_SEQUENCE_START_EVENT:
-        return tag_is_core(e->data.sequence_start.tag) ? read_list(l, e, depth)
-                                                       : fail(l, e, "tags have no meaning here");
+        return tag_is_core(e->data.sequence_start.tag) ? read_list(l, e, depth) : fail_tag(l, e);
     case YAML_MAPPING_START_EVENT:
-        return tag_is_core(e->data.mapping_start.tag) ? read_map(l, e, depth)
-                                                      : fail(l, e, "tags have no meaning here");
+        return tag_is_core(e->data.mapping_start.tag) ? read_map(l, e, depth) : fail_tag(l, e);
     default:
         return fail(l, e, "not valid YAML");
     }
@@ -394,20 +598,23 @@ static struct node *read_stream(struct loader *l)
 }
 
 struct node *node_parse(const struct file_text *file, struct arena *a, struct report *r,
-                        bool (*is_secret)(struct str key, struct str value))
+                        bool (*is_secret)(struct str key, struct str value), size_t *count)
 {
     struct place whole = {.file = file};
     if (file->text.len > NODE_FILE_BYTES) {
         report_error(r, &whole, "the file is larger than 1 MiB");
         return NULL;
     }
-    struct loader l = {.file = file, .arena = a, .report = r, .is_secret = is_secret};
-    map_init(&l.anchors);
+    struct loader l = {
+        .file = file, .arena = a, .report = r, .is_secret = is_secret, .weight = *count};
+    l.seed = crypt_random_u64();
+    map_init_seeded(&l.anchors, l.seed);
     ENSURE(yaml_parser_initialize(&l.parser) == 1);
     yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
     const char *text = file->text.len == 0 ? "" : file->text.at;
     yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, file->text.len);
     struct node *root = read_stream(&l);
+    *count = l.weight;
     parser_done(&l.parser);
     map_done(&l.anchors);
     free(l.stack);

@@ -126,7 +126,7 @@ static void put_added(struct attempt *a, struct buf *out)
         put_trace(d, out);
     }
     buf_add_str(out, STR("\r\n"));
-    buf_add_str(out, d->lane->dest->headers);
+    buf_add_str(out, a->dest->headers);
 }
 
 static bool sets(struct str lines, struct str name)
@@ -146,7 +146,7 @@ static bool sets(struct str lines, struct str name)
  * must not stand beside one that a sender made up. */
 static struct str put_fields(struct attempt *a)
 {
-    struct str all = a->delivery->event->headers, own = a->delivery->lane->dest->headers;
+    struct str all = a->delivery->event->headers, own = a->dest->headers;
     struct str line, name, value;
     if (own.len == 0) {
         return all;
@@ -165,7 +165,7 @@ static struct str put_fields(struct attempt *a)
 /* The destination's own path and query; the request's query joins it. */
 static struct str put_target(struct attempt *a)
 {
-    struct str path, query, own = a->delivery->lane->dest->target;
+    struct str path, query, own = a->dest->target;
     if (!str_cut(a->delivery->event->target, '?', &path, &query) || query.len == 0) {
         return own;
     }
@@ -228,10 +228,13 @@ static void on_done(struct httpc_call *call, const struct httpc_result *result)
     struct attempt *a = CONTAINER_OF(call, struct attempt, call);
     struct delivery *d = a->delivery;
     struct outcome o;
-    outcome_of(result, &d->lane->dest->retry, (int64_t)time(NULL), &o);
+    struct conf *conf = a->conf;
+    const struct conf_destination *dest = a->dest;
+    outcome_of(result, &dest->retry, (int64_t)time(NULL), &o);
     d->attempt = NULL;
     recycle(d->lane, a);
-    dispatch_outcome(d, &o);
+    dispatch_outcome(d, dest, &o);
+    conf_unref(conf);
 }
 
 void attempt_start(struct delivery *d)
@@ -239,6 +242,8 @@ void attempt_start(struct delivery *d)
     struct lane *lane = d->lane;
     struct attempt *a = attempt_new(lane);
     a->delivery = d;
+    a->conf = conf_ref(lane->w->conf);
+    a->dest = lane->dest;
     d->attempt = a;
     put_added(a, &a->added);
     struct httpc_request request = {
@@ -249,6 +254,6 @@ void attempt_start(struct delivery *d)
         .body = d->event->body,
     };
     struct httpc_timeouts timeouts = {.connect_ms = 5000,
-                                      .total_ms = (uint64_t)lane->dest->timeout_ms};
+                                      .total_ms = (uint64_t)a->dest->timeout_ms};
     httpc_start(&a->call, lane->origin, &request, &timeouts, on_done);
 }

@@ -410,7 +410,7 @@ const char *budget_refuses(struct worker *w, const uint16_t *to, size_t n)
     }
     for (size_t i = 0; i < n; i++) {
         const struct lane *lane = w->lanes[to[i]];
-        if (lane->dest != NULL && lane->dest->on_full == FULL_REFUSE &&
+        if (lane->dest != NULL && lane->dest->on_full == FULL_REFUSE && !lane->dest->mirror &&
             lane->held_bytes >= budget_part(w, lane->dest->buffer_bytes)) {
             snprintf(why, sizeof why, "the buffer of destination %s is full", lane->name);
             return why;

@@ -137,12 +137,21 @@ void delivery_settle(struct delivery *d)
     delivery_free(d);
 }
 
+void delivery_drop(struct delivery *d)
+{
+    stats_dropped(d->lane);
+    delivery_settle(d);
+}
+
 /* Would parking it put one more body into Redis than its destination may have there? */
 static bool is_beyond_buffer(const struct delivery *d)
 {
     struct lane *lane = d->lane;
     bool full =
         lane->dest != NULL && lane->held_bytes >= budget_part(lane->w, lane->dest->buffer_bytes);
+    if (full && lane->dest->mirror) {
+        return !d->parked;
+    }
     bool buries = full && lane->dest->on_full == FULL_DEAD_LETTER;
     if (buries != lane->full) {
         lane->full = buries;
@@ -168,7 +177,11 @@ static void bury_bare(struct delivery *d)
 void delivery_park(struct delivery *d, int64_t due_ms)
 {
     if (is_beyond_buffer(d)) {
-        bury_bare(d);
+        if (lane_is_mirror(d->lane)) {
+            delivery_drop(d);
+        } else {
+            bury_bare(d);
+        }
         return;
     }
     d->record.next_ms = due_ms;

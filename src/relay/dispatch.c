@@ -136,10 +136,15 @@ void dispatch_parked(struct track *t, struct event *e, const struct record *r, u
 void dispatch_expired(struct track *t, struct event *e, const struct record *r)
 {
     struct delivery *d = delivery_new(t, e, TRACK_NO_SEQ, r);
-    if (r->attempts == 0) {
-        snprintf(d->record.reason, sizeof d->record.reason, "expired");
+    if (t->lane->removed || r->attempts == 0) {
+        snprintf(d->record.reason, sizeof d->record.reason, "%s",
+                 t->lane->removed ? "removed" : "expired");
     }
-    delivery_bury(d);
+    if (lane_is_mirror(t->lane)) {
+        delivery_drop(d);
+    } else {
+        delivery_bury(d);
+    }
 }
 
 /* --- what goes out */
@@ -169,6 +174,7 @@ static void start(struct delivery *d, int64_t boot)
     struct lane *lane = d->lane;
     delivery_move(d, DELIVERY_INFLIGHT);
     d->started_boot_ms = boot;
+    d->timeout_ms = lane->dest->timeout_ms;
     if (d->record.attempts == 0) {
         d->record.first_ms = worker_ms_at(lane->w, boot);
     }
@@ -274,10 +280,13 @@ void lanes_pump(struct worker *w)
 void lanes_tend(struct worker *w)
 {
     for (unsigned i = 0; i < w->lane_count; i++) {
-        if (stands(w->lanes[i])) {
-            expire(w->lanes[i]);
+        struct lane *lane = w->lanes[i];
+        if (lane->removed && lane->rule == REMOVED_DROP) {
+            lane_drop(lane);
+        } else if (stands(lane)) {
+            expire(lane);
         }
-        lane_pump(w->lanes[i]);
+        lane_pump(lane);
     }
 }
 
@@ -291,7 +300,7 @@ static void on_stuck(struct wheel_timer *t)
         if (d->track == NULL || d->parked || now - d->started_boot_ms < STUCK_MS) {
             continue;
         }
-        int64_t due = worker_now_ms(lane->w) + lane->dest->timeout_ms + STUCK_DUE_MS;
+        int64_t due = worker_now_ms(lane->w) + d->timeout_ms + STUCK_DUE_MS;
         track_slot(d->track, d->seq)->delivery = NULL;
         commit_park(d->track, d->n, d->seq, d->event, &d->record, due);
         d->seq = TRACK_NO_SEQ;
@@ -308,7 +317,7 @@ static void on_stuck(struct wheel_timer *t)
 static void log_outcome(const struct delivery *d, const struct outcome *o, const char *then,
                         int64_t delay_ms)
 {
-    enum log_level level = o->kind == OUTCOME_OK ? LOG_DEBUG : LOG_WARN;
+    enum log_level level = o->kind == OUTCOME_OK || lane_is_mirror(d->lane) ? LOG_DEBUG : LOG_WARN;
     if (!log_on(level)) {
         return;
     }
@@ -322,13 +331,14 @@ static void log_outcome(const struct delivery *d, const struct outcome *o, const
              "%s", delay, "detail", "%s", o->detail, NULL);
 }
 
-static void give_up(struct delivery *d, const struct outcome *o)
+static void give_up(struct delivery *d, const struct conf_destination *dest,
+                    const struct outcome *o)
 {
-    const struct conf_destination *dest = d->lane->dest;
-    log_outcome(d, o, dest->on_exhausted == EXHAUSTED_DROP ? "dropped" : "dead letter", -1);
-    if (dest->on_exhausted == EXHAUSTED_DROP) {
-        delivery_settle(d);
-    } else if (dest->on_exhausted == EXHAUSTED_PAUSE) {
+    bool drops = dest->mirror || dest->on_exhausted == EXHAUSTED_DROP;
+    log_outcome(d, o, drops ? "dropped" : "dead letter", -1);
+    if (drops) {
+        delivery_drop(d);
+    } else if (dest->on_exhausted == EXHAUSTED_PAUSE && d->lane->dest != NULL) {
         struct lane *lane = d->lane;
         delivery_park(d, worker_now_ms(lane->w));
         lane->pause_wanted = true;
@@ -339,7 +349,8 @@ static void give_up(struct delivery *d, const struct outcome *o)
     }
 }
 
-static void try_again(struct delivery *d, const struct outcome *o)
+static void try_again(struct delivery *d, const struct conf_destination *dest,
+                      const struct outcome *o)
 {
     struct lane *lane = d->lane;
     int64_t now = worker_now_ms(lane->w);
@@ -347,20 +358,21 @@ static void try_again(struct delivery *d, const struct outcome *o)
                             .since_ms = d->record.since_ms,
                             .now_ms = now,
                             .retry_after_ms = o->retry_after_ms};
-    int64_t delay = retry_next(&lane->dest->retry, &s, crypt_random_u64());
+    int64_t delay = retry_next(&dest->retry, &s, crypt_random_u64());
     if (delay == RETRY_GIVE_UP) {
-        give_up(d, o);
+        give_up(d, dest, o);
         return;
     }
     log_outcome(d, o, "failed, will retry", delay);
     delivery_park(d, now + delay);
 }
 
-static void note_outcome(struct lane *lane, const struct outcome *o, int64_t boot)
+static void note_outcome(struct lane *lane, const struct conf_destination *dest,
+                         const struct outcome *o, int64_t boot)
 {
     bool ok = o->kind != OUTCOME_RETRY; /* a refusal for good is an answer: the destination lives */
-    if (node_breaker_report(lane, ok, boot)) {
-        log_line(lane->breaker.state == BREAKER_OPEN ? LOG_WARN : LOG_INFO,
+    if (node_breaker_report(lane, dest, ok, boot)) {
+        log_line(lane->breaker.state == BREAKER_OPEN && !dest->mirror ? LOG_WARN : LOG_INFO,
                  lane->breaker.state == BREAKER_OPEN ? "destination is down: breaker opened"
                                                      : "destination is back: breaker closed",
                  "destination", "%s", lane->name, "reason", "%s", o->reason, NULL);
@@ -372,7 +384,8 @@ static void note_outcome(struct lane *lane, const struct outcome *o, int64_t boo
     }
 }
 
-void dispatch_outcome(struct delivery *d, const struct outcome *o)
+void dispatch_outcome(struct delivery *d, const struct conf_destination *dest,
+                      const struct outcome *o)
 {
     struct lane *lane = d->lane;
     if (o->reason == ATTEMPT_CANCELLED) {
@@ -381,7 +394,7 @@ void dispatch_outcome(struct delivery *d, const struct outcome *o)
     }
     int64_t now = boot_ms();
     CRASH_POINT("outcome");
-    note_outcome(lane, o, now);
+    note_outcome(lane, dest, o, now);
     stats_attempt(lane, o);
     d->record.attempts++;
     d->record.last_ms = worker_ms_at(lane->w, now);
@@ -396,9 +409,9 @@ void dispatch_outcome(struct delivery *d, const struct outcome *o)
         stats_delivered(lane, d->record.last_ms - d->record.since_ms);
         delivery_settle(d);
     } else if (o->kind == OUTCOME_GIVE_UP) {
-        give_up(d, o);
+        give_up(d, dest, o);
     } else {
-        try_again(d, o);
+        try_again(d, dest, o);
     }
     lane_pump(lane);
 }

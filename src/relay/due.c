@@ -305,6 +305,9 @@ static void on_numbers(struct journal *j, struct due_read *r, const redisReply *
         return;
     }
     size_t pairs = reply->elements / 2;
+    if (pairs == 0 && r->kind == READ_EXPIRED && lane_max_age_ms(t->lane) == LANE_ALL_AGES) {
+        t->next_due_ms = INT64_MAX; /* nothing is left of a destination that was removed */
+    }
     if (pairs == 0 && r->kind == READ_DUE) {
         look_for_loss(j, t);
     }
@@ -392,9 +395,10 @@ void due_look(struct track *t)
 
 void due_expire(struct track *t)
 {
-    int64_t age = lane_max_age_ms(t->lane), now = worker_now_ms(t->journal->w);
-    if (!t->due_reading && journal_may_act(t->journal) && t->next_due_ms < now - age) {
-        start_read(t, READ_EXPIRED, now - age);
+    int64_t age = lane_max_age_ms(t->lane);
+    int64_t before = age == LANE_ALL_AGES ? INT64_MAX : worker_now_ms(t->journal->w) - age;
+    if (!t->due_reading && journal_may_act(t->journal) && t->next_due_ms < before) {
+        start_read(t, READ_EXPIRED, before);
     }
 }
 

@@ -33,9 +33,15 @@ static void on_call(struct httpc_call *call, const struct httpc_result *r)
         .body = buf_str(&f->answer),
         .fields = r->fields,
     };
+    struct conf *conf = f->conf;
+    f->conf = NULL;
     f->on_done(f, &result);
     buf_clear(&f->answer);
     told(f);
+    if (f->on_idle != NULL) {
+        f->on_idle(f);
+    }
+    conf_unref(conf);
 }
 
 void fetch_init(struct fetch *f, struct worker *w, size_t bytes_most,
@@ -58,6 +64,7 @@ void fetch_start(struct fetch *f, struct httpc_origin *origin, const struct http
         return;
     }
     f->running = true;
+    f->conf = conf_ref(f->w->conf);
     f->next = f->w->fetches;
     f->link = &f->w->fetches;
     if (f->next != NULL) {
@@ -97,6 +104,13 @@ void fetch_forget(struct fetch_wait *x)
             x->next->link = x->link;
         }
         x->link = NULL;
+    }
+}
+
+void fetch_stop(struct fetch *f)
+{
+    if (f->running) {
+        httpc_cancel(&f->call);
     }
 }
 

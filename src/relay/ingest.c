@@ -12,6 +12,7 @@
 #include "model/forwarded.h"
 #include "model/route.h"
 #include "relay/delivery.h"
+#include "relay/inlet.h"
 #include "relay/keyring.h"
 #include "relay/learned.h"
 #include "relay/limits.h"
@@ -51,6 +52,7 @@ struct inbound {
     unsigned waited; /* bits of what it has waited for */
     struct worker *w;
     struct httpd_request *request; /* NULL: answered, or the sender has gone */
+    struct conf *conf; /* counted: a reload meanwhile changes nothing of what was promised */
     const struct conf_source *source;
     struct address_bytes client; /* the request's own fields are released by then */
     struct wheel_timer deadline;
@@ -233,6 +235,7 @@ static void inbound_free(struct inbound *in)
 {
     forget_sender(in);
     event_unref(in->append.event);
+    conf_unref(in->conf);
     free(in);
 }
 
@@ -349,6 +352,7 @@ static struct inbound *inbound_new(struct worker *w, struct httpd_request *r,
     in->spooling.on_spooled = on_spooled;
     in->w = w;
     in->request = r;
+    in->conf = conf_ref(w->conf);
     in->source = source;
     in->client = client_of(w->conf, r);
     in->began_us = r->began_us;
@@ -410,21 +414,35 @@ const char *ingest_refuses(const struct worker *w)
     return is_for_spool(w, reason) ? spool_refuses(w, 0) : reason;
 }
 
+/* Once a route, or a sender could fill the log. */
+static void say_limited(struct worker *w, const struct conf_source *source,
+                        const struct conf_route *route)
+{
+    stats_match_limit(w, source->name);
+    if (!atomic_exchange(route->limit_said, true)) {
+        log_line(LOG_WARN, "a filter met a limit, and counts as one that does not match", "route",
+                 "%.*s", STR_ARG(route->name), "source", "%.*s", STR_ARG(source->name), NULL);
+    }
+}
+
 static size_t find_routes(struct worker *w, struct httpd_request *r,
                           const struct conf_source *source, const struct verify_proof *proof,
                           uint16_t to[LANES_MAX])
 {
     unsigned indexes[LANES_MAX];
-    struct buf type;
-    buf_init(&type, TYPE_CEILING);
-    if (route_needs_type(w->conf, source)) {
-        pick_text(&source->events[proof->scheme].type, r->fields, r->body, &type);
-    }
-    size_t n = route_match(w->conf, source, buf_str(&type), indexes);
+    struct route_subject s;
+    subject_init(&s, source, proof->scheme, r->method, r->target, r->fields, r->body);
+    size_t n = route_match(w->conf, &s, indexes);
     for (size_t i = 0; i < n; i++) {
-        to[i] = (uint16_t)indexes[i];
+        to[i] = w->lane_of[indexes[i]];
     }
-    buf_done(&type);
+    if (s.unparsed) {
+        stats_unparsed(w, source->name);
+    }
+    if (s.limited != NULL) {
+        say_limited(w, source, s.limited);
+    }
+    subject_done(&s);
     return n;
 }
 
@@ -538,7 +556,8 @@ static void on_fetched(struct fetch_wait *x)
     struct inbound *in = CONTAINER_OF(x, struct inbound, fetched);
     struct worker *w = in->w;
     struct httpd_request *r = in->request;
-    unsigned waited = in->waited;
+    /* By another configuration it has waited for nothing yet. */
+    unsigned waited = in->conf == w->conf ? in->waited : 0;
     inbound_free(in);
     take_request(w, r, waited);
 }
@@ -643,9 +662,34 @@ static void on_request(void *user, struct httpd_request *r)
     take_request(user, r, 0);
 }
 
+/* Is the request one that this source takes at all? Asked when its head is there, and again when it
+ * is complete: meanwhile there may be another configuration. False: it was refused. */
+static bool is_let_in(struct worker *w, struct httpd_request *r, const struct conf_source *source)
+{
+    if (source == NULL) {
+        refuse(w, r, NULL, "unknown_source", NULL);
+        return false;
+    }
+    if (!conf_takes_method(source, r->method) && !challenge_may_use(source->verify, r->method)) {
+        refuse(w, r, source, "method", NULL);
+        return false;
+    }
+    if (source->allow_from.n > 0) {
+        struct address_bytes client = client_of(w->conf, r);
+        if (!cidr_has(source->allow_from.v, source->allow_from.n, &client)) {
+            refuse(w, r, source, "ip_denied", "its address is not in allow_from");
+            return false;
+        }
+    }
+    return true;
+}
+
 static void take_request(struct worker *w, struct httpd_request *r, unsigned waited)
 {
     const struct conf_source *source = conf_source_at(w->conf, r->path);
+    if (!is_let_in(w, r, source)) {
+        return;
+    }
     struct verify_input input = {r->method, r->target, r->fields, r->body};
     if (is_challenge(w, r, source, &input, waited)) {
         return;
@@ -654,7 +698,7 @@ static void take_request(struct worker *w, struct httpd_request *r, unsigned wai
         refuse(w, r, source, "method", NULL);
         return;
     }
-    if (verify_learns(source->verify) && !w->learned_known) {
+    if (verify_learns(source->verify) && !learned_is_known(w, source)) {
         refuse(w, r, source, "redis_down", "it has the secret of this source");
         return;
     }
@@ -705,7 +749,7 @@ static void take_request(struct worker *w, struct httpd_request *r, unsigned wai
         return;
     }
     if (source->rate.per_s > 0) { /* of what would be accepted only: nothing else uses it up */
-        int64_t wait_us = node_rate_wait_us(w->node, (size_t)(source - w->conf->sources),
+        int64_t wait_us = node_rate_wait_us(inlet_of(w, source)->rate, source->rate.per_s,
                                             (int64_t)(uv_hrtime() / 1000));
         if (wait_us > 0) {
             struct address_bytes client = client_of(w->conf, r);
@@ -722,22 +766,7 @@ static size_t on_head(void *user, struct httpd_request *r)
     CRASH_POINT("head");
     struct worker *w = user;
     const struct conf_source *source = conf_source_at(w->conf, r->path);
-    if (source == NULL) {
-        refuse(w, r, NULL, "unknown_source", NULL);
-        return 0;
-    }
-    if (!conf_takes_method(source, r->method) && !challenge_may_use(source->verify, r->method)) {
-        refuse(w, r, source, "method", NULL);
-        return 0;
-    }
-    if (source->allow_from.n > 0) {
-        struct address_bytes client = client_of(w->conf, r);
-        if (!cidr_has(source->allow_from.v, source->allow_from.n, &client)) {
-            refuse(w, r, source, "ip_denied", "its address is not in allow_from");
-            return 0;
-        }
-    }
-    return source->body_bytes;
+    return is_let_in(w, r, source) ? source->body_bytes : 0;
 }
 
 static void on_gone(void *user, struct httpd_request *r)
@@ -761,6 +790,14 @@ static void on_refused(void *user, const char *reason, const char *detail,
     refusal_log(&w->broken, 1, LOG_INFO, "refused", STR_NONE, &client, reason, detail);
 }
 
+void ingest_use_limits(struct worker *w)
+{
+    if (w->listener != NULL) {
+        struct httpd_limits limits = limits_of(w);
+        httpd_use_limits(w->listener, &limits);
+    }
+}
+
 void ingest_use_tls(struct worker *w, struct tls_context *tls)
 {
     if (w->listener != NULL && tls != NULL) {
@@ -777,7 +814,8 @@ const char *ingest_start(struct worker *w)
     struct httpd_handler handler = {w, on_head, on_request, on_gone, on_refused};
     const char *why;
     if (w == first) {
-        struct httpd_limits limits = limits_of(c, w->node->worker_count);
+        w->node->connections_room = limits_room();
+        struct httpd_limits limits = limits_of(w);
         why = httpd_new(&w->listener, w->loop, &w->wheel, c->listen.address, &limits, &handler);
     } else {
         why = httpd_join(&w->listener, first->listener, w->loop, &w->wheel, &handler);

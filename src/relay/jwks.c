@@ -26,7 +26,7 @@ struct jwks_feed {
 
 static struct jwks_feed *feed_of(const struct worker *w, const struct conf_source *s)
 {
-    return w->jwks == NULL ? NULL : w->jwks[s - w->conf->sources];
+    return inlet_of(w, s)->jwks;
 }
 
 /* --- reading */
@@ -99,6 +99,15 @@ static void read_keys(struct jwks_feed *f)
 
 /* --- its life */
 
+static void feed_free(struct jwks_feed *f)
+{
+    wheel_cancel(&f->w->wheel, &f->next);
+    httpc_origin_free(f->origin);
+    jwks_free(f->keys);
+    fetch_done(&f->fetch);
+    free(f);
+}
+
 static const char *open_feed(struct worker *w, const struct conf_source *s)
 {
     const struct conf_jwks *at = &s->jwks;
@@ -109,53 +118,75 @@ static const char *open_feed(struct worker *w, const struct conf_source *s)
     f->w = w;
     f->source = s;
     fetch_init(&f->fetch, w, JWKS_BYTES, on_read);
-    w->jwks[s - w->conf->sources] = f;
     const char *why = httpc_origin_new(&f->origin, w->httpc, &origin);
-    if (why == NULL) {
-        read_keys(f);
+    if (why != NULL) {
+        feed_free(f);
+        return why;
     }
-    return why;
+    inlet_of(w, s)->jwks = f;
+    read_keys(f);
+    return NULL;
 }
 
 const char *jwks_start(struct worker *w)
 {
     const char *why = NULL;
-    w->jwks = calloc(w->conf->source_count + 1, sizeof *w->jwks);
-    ENSURE(w->jwks != NULL);
     for (size_t i = 0; i < w->conf->source_count && why == NULL; i++) {
-        if (w->conf->sources[i].jwks.host.len > 0) {
+        if (w->conf->sources[i].jwks.host.len > 0 && w->inlets[i].jwks == NULL) {
             why = open_feed(w, &w->conf->sources[i]);
         }
     }
     return why;
 }
 
+static bool same_feed(const struct conf_source *a, const struct conf_source *b)
+{
+    return str_eq(a->jwks.host, b->jwks.host) && a->jwks.port == b->jwks.port &&
+           str_eq(a->jwks.target, b->jwks.target) && str_eq(a->jwks.ca_file, b->jwks.ca_file) &&
+           verify_algorithm(a->verify) == verify_algorithm(b->verify);
+}
+
+void jwks_move(const struct conf_source *s, struct inlet *to, const struct conf_source *before,
+               struct inlet *from)
+{
+    if (from->jwks != NULL && same_feed(s, before)) {
+        to->jwks = from->jwks;
+        to->jwks->source = s;
+        from->jwks = NULL;
+    }
+}
+
+static void on_idle(struct fetch *fetch)
+{
+    feed_free(CONTAINER_OF(fetch, struct jwks_feed, fetch));
+}
+
+void jwks_retire(struct inlet *from)
+{
+    struct jwks_feed *f = from->jwks;
+    from->jwks = NULL;
+    if (f != NULL && f->fetch.running) {
+        f->fetch.on_idle = on_idle;
+        fetch_stop(&f->fetch);
+    } else if (f != NULL) {
+        feed_free(f);
+    }
+}
+
 void jwks_stop(struct worker *w)
 {
-    for (size_t i = 0; w->jwks != NULL && i < w->conf->source_count; i++) {
-        struct jwks_feed *f = w->jwks[i];
-        if (f != NULL) {
-            wheel_cancel(&w->wheel, &f->next);
+    for (size_t i = 0; i < w->conf->source_count; i++) {
+        if (w->inlets[i].jwks != NULL) {
+            wheel_cancel(&w->wheel, &w->inlets[i].jwks->next);
         }
     }
 }
 
 void jwks_done(struct worker *w)
 {
-    for (size_t i = 0; w->jwks != NULL && i < w->conf->source_count; i++) {
-        struct jwks_feed *f = w->jwks[i];
-        if (f != NULL) {
-            wheel_cancel(&w->wheel, &f->next);
-            if (f->origin != NULL) {
-                httpc_origin_free(f->origin);
-            }
-            jwks_free(f->keys);
-            fetch_done(&f->fetch);
-            free(f);
-        }
+    for (size_t i = 0; i < w->conf->source_count; i++) {
+        jwks_retire(&w->inlets[i]); /* it is idle */
     }
-    free(w->jwks);
-    w->jwks = NULL;
 }
 
 /* --- what is asked of it */

@@ -55,7 +55,7 @@ struct keyring { /* of one source */
 
 static struct keyring *keyring_of(const struct worker *w, const struct conf_source *s)
 {
-    return w->keyrings == NULL ? NULL : w->keyrings[s - w->conf->sources];
+    return inlet_of(w, s)->keyring;
 }
 
 static struct str name_of(const struct slot *t)
@@ -181,51 +181,13 @@ static void on_read(struct fetch *f, const struct fetch_result *r)
 
 static void on_confirmed(struct fetch *f, const struct fetch_result *r);
 
-static const char *open_keyring(struct worker *w, const struct conf_source *s)
+static bool is_idle(const struct keyring *h)
 {
-    const char *why = NULL;
-    struct keyring *h = calloc(1, sizeof *h);
-    ENSURE(h != NULL);
-    h->w = w;
-    h->source = s;
-    h->keys = jwks_new();
-    fetch_init(&h->confirm, w, ANSWER_BYTES, on_confirmed);
+    bool idle = !h->confirm.running;
     for (size_t i = 0; i < SLOTS; i++) {
-        h->slots[i].ring = h;
-        fetch_init(&h->slots[i].fetch, w, CERTIFICATE_BYTES, on_read);
-        buf_init(&h->slots[i].body, 8 * NAME_MOST);
+        idle = idle && !h->slots[i].fetch.running;
     }
-    w->keyrings[s - w->conf->sources] = h;
-    for (size_t i = 0; i < s->hosts.n && why == NULL; i++) {
-        const struct httpc_origin_conf origin = {.tls = true,
-                                                 .host = s->hosts.v[i].host,
-                                                 .port = s->hosts.v[i].port,
-                                                 .ca_file = s->hosts.ca_file};
-        why = httpc_origin_new(&h->origins[i], w->httpc, &origin);
-    }
-    return why;
-}
-
-const char *keyring_start(struct worker *w)
-{
-    const char *why = NULL;
-    w->keyrings = calloc(w->conf->source_count + 1, sizeof(struct keyring *));
-    ENSURE(w->keyrings != NULL);
-    for (size_t i = 0; i < w->conf->source_count && why == NULL; i++) {
-        if (w->conf->sources[i].hosts.n > 0) {
-            why = open_keyring(w, &w->conf->sources[i]);
-        }
-    }
-    return why;
-}
-
-void keyring_stop(struct worker *w)
-{
-    for (size_t i = 0; w->keyrings != NULL && i < w->conf->source_count; i++) {
-        for (size_t k = 0; w->keyrings[i] != NULL && k < SLOTS; k++) {
-            wheel_cancel(&w->wheel, &w->keyrings[i]->slots[k].next);
-        }
-    }
+    return idle;
 }
 
 static void keyring_free(struct keyring *h)
@@ -243,15 +205,128 @@ static void keyring_free(struct keyring *h)
     free(h);
 }
 
-void keyring_done(struct worker *w)
+static const char *open_keyring(struct worker *w, const struct conf_source *s)
 {
-    for (size_t i = 0; w->keyrings != NULL && i < w->conf->source_count; i++) {
-        if (w->keyrings[i] != NULL) {
-            keyring_free(w->keyrings[i]);
+    const char *why = NULL;
+    struct keyring *h = calloc(1, sizeof *h);
+    ENSURE(h != NULL);
+    h->w = w;
+    h->source = s;
+    h->keys = jwks_new();
+    fetch_init(&h->confirm, w, ANSWER_BYTES, on_confirmed);
+    for (size_t i = 0; i < SLOTS; i++) {
+        h->slots[i].ring = h;
+        fetch_init(&h->slots[i].fetch, w, CERTIFICATE_BYTES, on_read);
+        buf_init(&h->slots[i].body, 8 * NAME_MOST);
+    }
+    for (size_t i = 0; i < s->hosts.n && why == NULL; i++) {
+        const struct httpc_origin_conf origin = {.tls = true,
+                                                 .host = s->hosts.v[i].host,
+                                                 .port = s->hosts.v[i].port,
+                                                 .ca_file = s->hosts.ca_file};
+        why = httpc_origin_new(&h->origins[i], w->httpc, &origin);
+    }
+    if (why != NULL) {
+        keyring_free(h);
+        return why;
+    }
+    inlet_of(w, s)->keyring = h;
+    return NULL;
+}
+
+const char *keyring_start(struct worker *w)
+{
+    const char *why = NULL;
+    for (size_t i = 0; i < w->conf->source_count && why == NULL; i++) {
+        if (w->conf->sources[i].hosts.n > 0 && w->inlets[i].keyring == NULL) {
+            why = open_keyring(w, &w->conf->sources[i]);
         }
     }
-    free(w->keyrings);
-    w->keyrings = NULL;
+    return why;
+}
+
+static bool same_hosts(const struct conf_source *a, const struct conf_source *b)
+{
+    bool same = a->hosts.n == b->hosts.n && str_eq(a->hosts.ca_file, b->hosts.ca_file) &&
+                str_eq(a->hosts.fields, b->hosts.fields) &&
+                str_eq(verify_name(a->verify), verify_name(b->verify));
+    for (size_t i = 0; same && i < a->hosts.n; i++) {
+        same = str_eq(a->hosts.v[i].host, b->hosts.v[i].host) &&
+               a->hosts.v[i].port == b->hosts.v[i].port;
+    }
+    return same;
+}
+
+/* Where its keys are lies in the configuration, in part. False: not there, by the new one. */
+static bool place_slots(struct keyring *h, const struct conf_source *s)
+{
+    bool good = true;
+    for (size_t i = 0; i < SLOTS && good; i++) {
+        struct slot *t = &h->slots[i];
+        good = t->name_len == 0 || verify_key_place(s->verify, name_of(t), &t->at) == NULL;
+    }
+    return good;
+}
+
+void keyring_move(const struct conf_source *s, struct inlet *to, const struct conf_source *before,
+                  struct inlet *from)
+{
+    struct keyring *h = from->keyring;
+    if (h != NULL && same_hosts(s, before) && place_slots(h, s)) {
+        h->source = s;
+        to->keyring = h;
+        from->keyring = NULL;
+    }
+}
+
+static void retire(struct keyring *h)
+{
+    if (is_idle(h)) {
+        keyring_free(h);
+    }
+}
+
+static void on_slot_idle(struct fetch *f)
+{
+    retire(CONTAINER_OF(f, struct slot, fetch)->ring);
+}
+
+static void on_confirm_idle(struct fetch *f)
+{
+    retire(CONTAINER_OF(f, struct keyring, confirm));
+}
+
+void keyring_retire(struct inlet *from)
+{
+    struct keyring *h = from->keyring;
+    from->keyring = NULL;
+    if (h == NULL) {
+        return;
+    }
+    h->confirm.on_idle = on_confirm_idle;
+    fetch_stop(&h->confirm);
+    for (size_t i = 0; i < SLOTS; i++) {
+        wheel_cancel(&h->w->wheel, &h->slots[i].next);
+        h->slots[i].fetch.on_idle = on_slot_idle;
+        fetch_stop(&h->slots[i].fetch);
+    }
+    retire(h);
+}
+
+void keyring_stop(struct worker *w)
+{
+    for (size_t i = 0; i < w->conf->source_count; i++) {
+        for (size_t k = 0; w->inlets[i].keyring != NULL && k < SLOTS; k++) {
+            wheel_cancel(&w->wheel, &w->inlets[i].keyring->slots[k].next);
+        }
+    }
+}
+
+void keyring_done(struct worker *w)
+{
+    for (size_t i = 0; i < w->conf->source_count; i++) {
+        keyring_retire(&w->inlets[i]); /* it is idle */
+    }
 }
 
 /* ---- what is asked of it ---- */

@@ -10,6 +10,19 @@ const char *keys_start(struct worker *w)
     return why != NULL ? why : keyring_start(w);
 }
 
+void keys_move(const struct conf_source *s, struct inlet *to, const struct conf_source *before,
+               struct inlet *from)
+{
+    jwks_move(s, to, before, from);
+    keyring_move(s, to, before, from);
+}
+
+void keys_retire(struct inlet *from)
+{
+    jwks_retire(from);
+    keyring_retire(from);
+}
+
 void keys_stop(struct worker *w)
 {
     jwks_stop(w);

@@ -49,37 +49,119 @@ const char *lane_why_none(struct str name)
     return is_name(name) ? "more names than one process can hold" : "it is no name";
 }
 
-static const char *apply(struct lane *lane, const struct conf_destination *dest)
+static struct httpc_origin_conf origin_of(const struct worker *w,
+                                          const struct conf_destination *dest)
 {
-    struct httpc_origin_conf origin = {
+    return (struct httpc_origin_conf){
         .tls = dest->tls,
         .host = dest->host,
         .port = dest->port,
         /* What all workers keep is within the node's limit: one that is served one by one is never
          * shut out by another worker's idle connection. */
-        .idle = dest->concurrency / lane->w->node->worker_count,
+        .idle = dest->concurrency / w->node->worker_count,
         .allow_link_local = dest->names_link_local,
+        .rules = dest->rules,
         .ca_file = dest->files.ca_file,
         .cert_file = dest->files.cert_file,
         .key_file = dest->files.key_file,
     };
+}
+
+static bool same_rules(const struct cidr_rules *a, const struct cidr_rules *b)
+{
+    return a == NULL || b == NULL ? a == b : str_eq(a->text, b->text);
+}
+
+static bool same_origin(const struct conf_destination *a, const struct conf_destination *b)
+{
+    return a->tls == b->tls && str_eq(a->host, b->host) && a->port == b->port &&
+           a->concurrency == b->concurrency && a->names_link_local == b->names_link_local &&
+           same_rules(a->rules, b->rules) && str_eq(a->files.ca_file, b->files.ca_file) &&
+           str_eq(a->files.cert_file, b->files.cert_file) &&
+           str_eq(a->files.key_file, b->files.key_file);
+}
+
+/* Where its connections are, of the same address, goes on. */
+static const char *apply(struct lane *lane, const struct conf_destination *dest)
+{
+    const char *why = NULL;
+    if (lane->origin == NULL || lane->dest == NULL || !same_origin(lane->dest, dest)) {
+        const struct httpc_origin_conf conf = origin_of(lane->w, dest);
+        struct httpc_origin *origin;
+        why = httpc_origin_new(&origin, lane->w->httpc, &conf);
+        if (why != NULL && lane->origin == NULL) {
+            return why;
+        }
+        if (why == NULL) {
+            httpc_origin_free(lane->origin);
+            lane->origin = origin;
+        }
+    }
+    bool elsewhere = lane->dest == NULL || lane->dest->port != dest->port ||
+                     !str_eq(lane->dest->host, dest->host);
     lane->dest = dest;
-    return httpc_origin_new(&lane->origin, lane->w->httpc, &origin);
+    lane->removed = false;
+    lane->slots = node_slots_of(lane->w->node, dest->name);
+    atomic_store(&lane->slots->most, dest->concurrency);
+    if (elsewhere) { /* what was seen of it was another one's */
+        node_breaker_reset(lane);
+    }
+    return why;
+}
+
+/* Whatever is tried now finishes; the rest waits, or follows its rule. */
+static void remove_lane(struct lane *lane, enum conf_removed rule)
+{
+    httpc_origin_free(lane->origin);
+    lane->origin = NULL;
+    lane->dest = NULL;
+    lane->removed = true;
+    lane->rule = rule;
+}
+
+/* Lanes of what this configuration has, and by its indexes which those are. */
+static const char *apply_all(struct worker *w)
+{
+    const char *first = NULL;
+    free(w->lane_of);
+    w->lane_of = calloc(w->conf->destination_count + 1, sizeof *w->lane_of);
+    ENSURE(w->lane_of != NULL);
+    for (size_t i = 0; i < w->conf->destination_count; i++) {
+        const struct conf_destination *dest = &w->conf->destinations[i];
+        struct lane *lane = lane_find(w, dest->name);
+        ENSURE(lane != NULL); /* lanes_fit; and at the start there is room for all */
+        const char *why = apply(lane, dest);
+        first = first == NULL ? why : first;
+        w->lane_of[i] = (uint16_t)lane->number;
+    }
+    return first;
 }
 
 const char *lanes_apply(struct worker *w)
 {
-    for (size_t i = 0; i < w->conf->destination_count; i++) {
-        const struct conf_destination *dest = &w->conf->destinations[i];
-        struct lane *lane = lane_find(w, dest->name);
-        ENSURE(lane != NULL &&
-               lane->number == i); /* the first ones: conf's indexes are lane numbers */
-        const char *why = apply(lane, dest);
-        if (why != NULL) {
-            return why;
+    return apply_all(w);
+}
+
+const char *lanes_reload(struct worker *w, const struct conf *before)
+{
+    for (size_t i = 0; i < before->destination_count; i++) {
+        const struct conf_destination *dest = &before->destinations[i];
+        if (conf_find_destination(w->conf, dest->name) == NULL) {
+            remove_lane(lane_find(w, dest->name), dest->on_removed);
         }
     }
-    return NULL;
+    const char *why = apply_all(w);
+    lanes_tend(w);
+    return why;
+}
+
+bool lanes_fit(const struct worker *w, const struct conf *next)
+{
+    size_t n = w->lane_count;
+    for (size_t i = 0; i < next->destination_count; i++) {
+        n += map_find(&w->lane_by_name, next->destinations[i].name) == NULL;
+    }
+    return n <= LANES_MAX;
 }
 
 void lanes_refresh(struct worker *w)
@@ -120,18 +202,25 @@ void lanes_free(struct worker *w)
         wheel_cancel(&w->wheel, &lane->probe);
         wheel_cancel(&w->wheel, &lane->stuck);
         attempts_free(lane);
-        if (lane->origin != NULL) {
-            httpc_origin_free(lane->origin);
-        }
+        httpc_origin_free(lane->origin);
         free(lane);
     }
     w->lane_count = 0;
+    free(w->lane_of);
+    w->lane_of = NULL;
     map_done(&w->lane_by_name);
 }
 
 int64_t lane_max_age_ms(const struct lane *lane)
 {
-    return lane->dest == NULL ? UNKNOWN_MAX_AGE_MS : lane->dest->retry.max_age_ms;
+    return lane->removed        ? LANE_ALL_AGES
+           : lane->dest == NULL ? UNKNOWN_MAX_AGE_MS
+                                : lane->dest->retry.max_age_ms;
+}
+
+bool lane_is_mirror(const struct lane *lane)
+{
+    return lane->dest != NULL && lane->dest->mirror;
 }
 
 unsigned lane_depth(const struct lane *lane)

@@ -8,60 +8,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct learned { /* of one source, in this worker */
-    struct verify *verify;
-    char *secret;
-};
-
-void learned_init(struct worker *w)
+void learned_drop(struct inlet *i)
 {
-    w->learned = calloc(w->conf->source_count + 1, sizeof *w->learned);
-    ENSURE(w->learned != NULL);
-}
-
-static void drop(struct learned *l)
-{
+    struct learned *l = &i->learned;
     verify_free(l->verify);
     if (l->secret != NULL) {
         crypt_wipe(l->secret, strlen(l->secret));
         free(l->secret);
     }
-    *l = (struct learned){NULL, NULL};
+    *l = (struct learned){.known = l->known};
 }
 
-void learned_done(struct worker *w)
+bool learned_is_known(const struct worker *w, const struct conf_source *source)
 {
-    for (size_t i = 0; i < w->conf->source_count; i++) {
-        drop(&w->learned[i]);
-    }
-    free(w->learned);
-}
-
-static struct learned *of(const struct worker *w, const struct conf_source *s)
-{
-    return &w->learned[s - w->conf->sources];
+    return inlet_of(w, source)->learned.known;
 }
 
 const struct verify *learned_verify(const struct worker *w, const struct conf_source *source)
 {
-    const struct learned *l = of(w, source);
+    const struct learned *l = &inlet_of(w, source)->learned;
     return l->verify != NULL ? l->verify : source->verify;
+}
+
+static struct str secret_of(const struct inlet *i)
+{
+    return i == NULL || i->learned.secret == NULL ? STR_NONE : str_of(i->learned.secret);
 }
 
 struct str learned_secret(const struct worker *w, struct str source)
 {
-    const struct conf_source *s = conf_find_source(w->conf, source);
-    return s == NULL || of(w, s)->secret == NULL ? STR_NONE : str_of(of(w, s)->secret);
+    return secret_of(inlet_named(w, source));
 }
 
 /* Empty: it was forgotten. */
-static void use(struct worker *w, const struct conf_source *s, struct str secret)
+static void use(const struct conf_source *s, struct inlet *i, struct str secret)
 {
-    struct learned *l = of(w, s);
-    if (str_eq(secret, l->secret == NULL ? STR_NONE : str_of(l->secret))) {
+    struct learned *l = &i->learned;
+    if (str_eq(secret, secret_of(i))) {
         return;
     }
-    drop(l);
+    learned_drop(i);
     if (secret.len > 0) {
         l->secret = calloc(1, secret.len + 1);
         ENSURE(l->secret != NULL);
@@ -74,13 +60,20 @@ static void use(struct worker *w, const struct conf_source *s, struct str secret
     }
 }
 
+void learned_move(const struct conf_source *s, struct inlet *to, const struct inlet *from)
+{
+    if (verify_learns(s->verify)) {
+        to->learned.known = from->learned.known;
+        use(s, to, secret_of(from));
+    }
+}
+
 static void on_read(void *user, const redisReply *reply)
 {
     struct worker *w = user;
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         return;
     }
-    w->learned_known = true;
     for (size_t i = 0; i < w->conf->source_count; i++) {
         const struct conf_source *s = &w->conf->sources[i];
         struct str secret = STR_NONE;
@@ -90,7 +83,8 @@ static void on_read(void *user, const redisReply *reply)
             }
         }
         if (verify_learns(s->verify)) {
-            use(w, s, secret);
+            use(s, &w->inlets[i], secret);
+            w->inlets[i].learned.known = true;
         }
     }
 }
@@ -111,7 +105,8 @@ void learned_read(struct worker *w)
 
 struct keeping {
     struct worker *w;
-    const struct conf_source *source; /* NULL: it is forgotten */
+    struct conf *conf; /* counted, for the source; NULL: it is forgotten */
+    const struct conf_source *source;
     char *secret;
     void (*on_end)(void *user, const char *reason);
     void *user;
@@ -124,6 +119,7 @@ static void end(struct keeping *k, const char *reason)
         crypt_wipe(k->secret, strlen(k->secret));
         free(k->secret);
     }
+    conf_unref(k->conf);
     free(k);
 }
 
@@ -138,8 +134,11 @@ static void on_kept(void *user, const redisReply *reply)
     }
     struct str own = str_of(k->secret);
     bool same = kept.len == own.len && crypt_equal(kept.at, own.at, own.len);
-    bool first = of(k->w, k->source)->secret == NULL;
-    use(k->w, k->source, kept);
+    const struct conf_source *now = conf_find_source(k->w->conf, k->source->name);
+    bool first = now != NULL && secret_of(inlet_of(k->w, now)).len == 0;
+    if (now != NULL && verify_learns(now->verify)) { /* a reload may have taken it away */
+        use(now, inlet_of(k->w, now), kept);
+    }
     if (same && first) {
         log_line(LOG_WARN,
                  "a handshake has left its secret; if it was not yours: penstock sources forget",
@@ -172,6 +171,7 @@ void learned_keep(struct worker *w, const struct conf_source *source, struct str
                   void (*on_end)(void *user, const char *reason), void *user)
 {
     struct keeping *k = keeping_new(w, on_end, user);
+    k->conf = conf_ref(w->conf);
     k->source = source;
     k->secret = calloc(1, secret.len + 1);
     ENSURE(k->secret != NULL);

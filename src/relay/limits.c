@@ -1,7 +1,10 @@
 /* What a process has to give to senders, by its configuration and by the system. */
 #include "relay/limits.h"
 
+#include "relay/node.h"
+
 #include <dirent.h>
+#include <limits.h>
 #include <sys/resource.h>
 
 #define HEAD_MS 10000u /* for a whole head, unless the whole request has less */
@@ -21,20 +24,22 @@ static unsigned open_files(void)
 
 /* Of the descriptors, senders get nine tenths of what is free now; the rest is for the admin API
  * and for destinations, which must go on when they are all taken. */
-static unsigned connections_of(const struct conf *c)
+unsigned limits_room(void)
 {
     struct rlimit files;
     unsigned used = open_files();
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY ||
         files.rlim_cur <= used) {
-        return c->listen.connections;
+        return UINT_MAX;
     }
     rlim_t most = (files.rlim_cur - used) / 10 * 9;
-    return most < c->listen.connections ? (unsigned)most : c->listen.connections;
+    return most < UINT_MAX ? (unsigned)most : UINT_MAX;
 }
 
-struct httpd_limits limits_of(const struct conf *c, unsigned workers)
+struct httpd_limits limits_of(const struct worker *w)
 {
+    const struct conf *c = w->conf;
+    unsigned workers = w->node->worker_count, room = w->node->connections_room;
     size_t body = c->listen.body_bytes;
     for (size_t i = 0; i < c->source_count; i++) {
         body = c->sources[i].body_bytes > body ? c->sources[i].body_bytes : body;
@@ -48,7 +53,7 @@ struct httpd_limits limits_of(const struct conf *c, unsigned workers)
         .field_count = 100,
         .body_bytes = body,
         .memory_bytes = memory > least || workers == 1 ? memory : least,
-        .connections = connections_of(c),
+        .connections = room < c->listen.connections ? room : c->listen.connections,
         .per_address = c->listen.per_address,
         .trusted = c->listen.trusted_proxies.v,
         .trusted_count = c->listen.trusted_proxies.n,

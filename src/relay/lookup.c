@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- one event: its hash (parked or dead), else its entry in the journal */
+/* --- one event: its hash (parked or dead), else where it moved to, else its entry in the journal
+ */
 
 struct event_search {
     struct worker *w;
@@ -45,8 +46,33 @@ static void take_field(struct found_event *e, struct str name, struct str value)
     }
 }
 
+static void on_entry(void *user, const redisReply *reply)
+{
+    struct event_search *s = user;
+    struct entry entry;
+    if (reply == NULL) {
+        event_end(s, NULL, "redis_down");
+        return;
+    }
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 ||
+        !entry_read(reply->element[0], &entry) || !str_eq(entry.id, str_of(s->id))) {
+        event_end(s, NULL, NULL);
+        return;
+    }
+    struct found_event e = {.id = entry.id,
+                            .source = entry.source,
+                            .method = entry.method,
+                            .target = entry.target,
+                            .headers = entry.headers,
+                            .body = entry.body,
+                            .has_body = true,
+                            .received_ms = (int64_t)entry.received_ms};
+    event_end(s, &e, NULL);
+}
+
 static void search_hash(struct event_search *s);
 
+/* It may be here yet, too, where no route had wanted it; but what becomes of it is known there. */
 static void on_moved(void *user, const redisReply *reply)
 {
     struct event_search *s = user;
@@ -58,40 +84,17 @@ static void on_moved(void *user, const redisReply *reply)
         text_copy(s->journal, sizeof s->journal, journal);
         search_hash(s);
     } else {
-        event_end(s, NULL, NULL);
+        struct buf key;
+        char id[ENTRY_ID_MAX];
+        struct str entry = entry_id(id, s->n);
+        struct str argv[] = {STR("XRANGE"),
+                             journal_key_of(s->w, &key, str_of(s->journal), "journal", STR_NONE),
+                             entry, entry};
+        if (!redis_send(s->w, 4, argv, on_entry, s)) {
+            event_end(s, NULL, "redis_down");
+        }
+        buf_done(&key);
     }
-}
-
-static void on_entry(void *user, const redisReply *reply)
-{
-    struct event_search *s = user;
-    struct entry entry;
-    if (reply == NULL) {
-        event_end(s, NULL, "redis_down");
-        return;
-    }
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 &&
-        entry_read(reply->element[0], &entry) && str_eq(entry.id, str_of(s->id))) {
-        struct found_event e = {.id = entry.id,
-                                .source = entry.source,
-                                .method = entry.method,
-                                .target = entry.target,
-                                .headers = entry.headers,
-                                .body = entry.body,
-                                .has_body = true,
-                                .received_ms = (int64_t)entry.received_ms};
-        event_end(s, &e, NULL);
-        return;
-    }
-    struct buf key;
-    char n[20];
-    struct str argv[] = {STR("HGET"),
-                         journal_key_of(s->w, &key, str_of(s->journal), "moved", STR_NONE),
-                         {n, text_put_u64(n, s->n)}};
-    if (!redis_send(s->w, 3, argv, on_moved, s)) {
-        event_end(s, NULL, "redis_down");
-    }
-    buf_done(&key);
 }
 
 static void on_hash(void *user, const redisReply *reply)
@@ -111,12 +114,11 @@ static void on_hash(void *user, const redisReply *reply)
         return;
     }
     struct buf key;
-    char id[ENTRY_ID_MAX];
-    struct str entry = entry_id(id, s->n);
-    struct str argv[] = {STR("XRANGE"),
-                         journal_key_of(s->w, &key, str_of(s->journal), "journal", STR_NONE), entry,
-                         entry};
-    if (!redis_send(s->w, 4, argv, on_entry, s)) {
+    char n[20];
+    struct str argv[] = {STR("HGET"),
+                         journal_key_of(s->w, &key, str_of(s->journal), "moved", STR_NONE),
+                         {n, text_put_u64(n, s->n)}};
+    if (!redis_send(s->w, 3, argv, on_moved, s)) {
         event_end(s, NULL, "redis_down");
     }
     buf_done(&key);

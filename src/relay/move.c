@@ -12,6 +12,10 @@
 
 enum { UNDECIDED_MOST = 1024, UNDECIDED_BYTES = 32 << 20 };
 
+/* So long it is known where an entry moved to, at least; and as long as history may hold it: what
+ * no route had wanted would be replayed again. */
+#define MOVED_LEAST_S (30 * 24 * 3600)
+
 #define DEDUPE_WINDOW_MS (24 * 3600 * 1000) /* of a source that is not configured any more */
 
 /* --- what it is doing */
@@ -350,11 +354,13 @@ static bool claim_id(struct move *m)
 
 static bool claim_place(struct move *m)
 {
-    char n[20], place[MOVE_PLACE_MAX];
+    char n[20], place[MOVE_PLACE_MAX], seconds[20];
+    int64_t history_s = m->w->conf->redis.history_ms / 1000;
     struct str argv[] = {STR_NONE,
                          {n, text_put_u64(n, m->from_n)},
-                         {place, move_place(m->copy_number, m->copy->n, place)}};
-    return script_send_to(m->w, m->from_journal, SCRIPT_CLAIM_ID, 3, argv, on_claimed, m);
+                         {place, move_place(m->copy_number, m->copy->n, place)},
+                         {seconds, text_put_u64(seconds, (uint64_t)(MOVED_LEAST_S + history_s))}};
+    return script_send_to(m->w, m->from_journal, SCRIPT_CLAIM_ID, 4, argv, on_claimed, m);
 }
 
 /* It looks, or it claims. If that cannot be sent, moves_pump comes back to it. */
@@ -466,6 +472,15 @@ void move_appended(struct journal *j, struct append *a, const char *reason)
 void move_start(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n)
 {
     move_new(w, e, from_journal, from_n);
+}
+
+void move_replay(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
+                 move_on_decided on_decided, void *user)
+{
+    struct move *m = move_new(w, e, from_journal, from_n);
+    m->on_decided = on_decided;
+    m->user = user;
+    append_copy(m);
 }
 
 void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,

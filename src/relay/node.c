@@ -5,32 +5,71 @@
 #include "base/log.h"
 #include "relay/delivery.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 void node_init(struct node *n, struct conf *conf, unsigned worker_count)
 {
     snprintf(n->id, sizeof n->id, "%08x", (unsigned)(crypt_random_u64() >> 32));
-    n->conf = conf;
+    n->conf = conf_ref(conf);
     n->worker_count = worker_count;
-    n->slots = calloc(conf->destination_count + 1, sizeof *n->slots);
-    n->rates = calloc(conf->source_count + 1, sizeof *n->rates);
-    ENSURE(n->slots != NULL && n->rates != NULL && worker_count > 0 && worker_count <= WORKERS_MAX);
-    for (size_t i = 0; i < conf->destination_count; i++) {
-        n->slots[i].most = conf->destinations[i].concurrency;
-        breaker_init(&n->slots[i].breaker);
-        ENSURE(uv_mutex_init(&n->slots[i].lock) == 0);
-    }
+    map_init(&n->slots);
+    map_init(&n->rates);
+    ENSURE(uv_mutex_init(&n->lock) == 0 && worker_count > 0 && worker_count <= WORKERS_MAX);
 }
 
 void node_done(struct node *n)
 {
-    for (size_t i = 0; i < n->conf->destination_count; i++) {
-        uv_mutex_destroy(&n->slots[i].lock);
+    const struct map_entry *e;
+    for (size_t i = 0; (e = map_next(&n->slots, &i)) != NULL;) {
+        struct node_slots *s = e->value;
+        uv_mutex_destroy(&s->lock);
+        free(s);
     }
-    free(n->slots);
-    free(n->rates);
+    for (size_t i = 0; (e = map_next(&n->rates, &i)) != NULL;) {
+        free(e->value);
+    }
+    map_done(&n->slots);
+    map_done(&n->rates);
+    uv_mutex_destroy(&n->lock);
     tls_context_unref(n->tls);
+    conf_unref(n->conf);
+}
+
+/* --- by name */
+
+static struct node_slots *slots_new(void)
+{
+    struct node_slots *s = calloc(1, sizeof *s);
+    ENSURE(s != NULL && uv_mutex_init(&s->lock) == 0);
+    breaker_init(&s->breaker);
+    return s;
+}
+
+struct node_slots *node_slots_of(struct node *n, struct str destination)
+{
+    uv_mutex_lock(&n->lock);
+    struct node_slots *s = map_find(&n->slots, destination);
+    if (s == NULL) {
+        s = slots_new();
+        map_set(&n->slots, destination, s);
+    }
+    uv_mutex_unlock(&n->lock);
+    return s;
+}
+
+_Atomic int64_t *node_rate_of(struct node *n, struct str source)
+{
+    uv_mutex_lock(&n->lock);
+    _Atomic int64_t *due = map_find(&n->rates, source);
+    if (due == NULL) {
+        due = calloc(1, sizeof *due);
+        ENSURE(due != NULL);
+        map_set(&n->rates, source, (void *)due);
+    }
+    uv_mutex_unlock(&n->lock);
+    return due;
 }
 
 /* --- slots */
@@ -38,7 +77,7 @@ void node_done(struct node *n)
 static bool take_one(struct node_slots *s, unsigned allowed)
 {
     unsigned taken = atomic_load(&s->taken);
-    while (taken < s->most && taken < allowed) {
+    while (taken < atomic_load(&s->most) && taken < allowed) {
         if (atomic_compare_exchange_weak(&s->taken, &taken, taken + 1)) {
             return true;
         }
@@ -61,7 +100,7 @@ bool node_slot_take(struct lane *lane, unsigned allowed)
     if (w->node->worker_count == 1) {
         return true; /* its own count is the node's */
     }
-    struct node_slots *s = &w->node->slots[lane->number];
+    struct node_slots *s = lane->slots;
     uint64_t me = UINT64_C(1) << w->index;
     if (take_handed_over(s, w->index)) {
         if (atomic_load(&s->taken) <= allowed) {
@@ -113,7 +152,7 @@ static void give(struct worker *w, struct node_slots *s)
         unsigned k = next_waiting(waiting, w->index, w->node->worker_count);
         if (k == WORKERS_MAX) { /* leave it first, then look who came meanwhile */
             atomic_fetch_sub(&s->taken, 1);
-            if (atomic_load(&s->waiting) == 0 || !take_one(s, s->most)) {
+            if (atomic_load(&s->waiting) == 0 || !take_one(s, UINT_MAX)) {
                 return;
             }
             continue;
@@ -132,16 +171,16 @@ static void give(struct worker *w, struct node_slots *s)
 void node_slot_give(struct lane *lane)
 {
     if (lane->w->node->worker_count > 1) {
-        give(lane->w, &lane->w->node->slots[lane->number]);
+        give(lane->w, lane->slots);
     }
 }
 
 /* Lanes that were given slots use them, or pass them on. */
 static void use_slots(struct worker *w)
 {
-    for (size_t i = 0; i < w->conf->destination_count; i++) {
-        struct node_slots *s = &w->node->slots[i];
-        if (atomic_load(&s->handed_over[w->index]) > 0) {
+    for (unsigned i = 0; i < w->lane_count; i++) {
+        struct node_slots *s = w->lanes[i]->slots;
+        if (s != NULL && atomic_load(&s->handed_over[w->index]) > 0) {
             lane_pump(w->lanes[i]);
             if (take_handed_over(s, w->index)) {
                 do {
@@ -162,15 +201,15 @@ static struct breaker *hold_breaker(struct lane *lane)
     if (n->worker_count == 1) {
         return &lane->breaker;
     }
-    uv_mutex_lock(&n->slots[lane->number].lock);
-    return &n->slots[lane->number].breaker;
+    uv_mutex_lock(&lane->slots->lock);
+    return &lane->slots->breaker;
 }
 
 static void release_breaker(struct lane *lane, const struct breaker *b)
 {
     if (b != &lane->breaker) {
         lane->breaker = *b;
-        uv_mutex_unlock(&lane->w->node->slots[lane->number].lock);
+        uv_mutex_unlock(&lane->slots->lock);
     }
 }
 
@@ -182,11 +221,19 @@ unsigned node_breaker_allows(struct lane *lane, int64_t now_ms)
     return n;
 }
 
-bool node_breaker_report(struct lane *lane, bool ok, int64_t now_ms)
+void node_breaker_reset(struct lane *lane)
+{
+    struct breaker *b = hold_breaker(lane);
+    breaker_init(b);
+    release_breaker(lane, b);
+}
+
+bool node_breaker_report(struct lane *lane, const struct conf_destination *dest, bool ok,
+                         int64_t now_ms)
 {
     struct breaker *b = hold_breaker(lane);
     enum breaker_state before = b->state;
-    breaker_report(b, &lane->dest->breaker, lane->dest->concurrency, ok, now_ms);
+    breaker_report(b, &dest->breaker, dest->concurrency, ok, now_ms);
     bool changed = b->state != before;
     release_breaker(lane, b);
     return changed;
@@ -194,17 +241,17 @@ bool node_breaker_report(struct lane *lane, bool ok, int64_t now_ms)
 
 /* --- rates: a bucket of a second's worth, as the one time at which it would be empty (GCRA) */
 
-int64_t node_rate_wait_us(struct node *n, size_t source, int64_t now_us)
+int64_t node_rate_wait_us(_Atomic int64_t *due, double per_s, int64_t now_us)
 {
-    int64_t step = (int64_t)(1e6 / n->conf->sources[source].rate.per_s);
+    int64_t step = (int64_t)(1e6 / per_s);
     int64_t ahead = step < 1000000 ? 1000000 - step : 0;
-    int64_t due = atomic_load(&n->rates[source]);
+    int64_t before = atomic_load(due);
     for (;;) {
-        int64_t from = due > now_us ? due : now_us;
+        int64_t from = before > now_us ? before : now_us;
         if (from - now_us > ahead) {
             return from - now_us - ahead;
         }
-        if (atomic_compare_exchange_weak(&n->rates[source], &due, from + step)) {
+        if (atomic_compare_exchange_weak(due, &before, from + step)) {
             return 0;
         }
     }

@@ -7,6 +7,7 @@
 #include "relay/stats.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     TELL_EVERY_MS = 60 * 1000,
@@ -14,26 +15,28 @@ enum {
     FIELD_CEILING = 256, /* of a source's name and an id */
 };
 
-struct secret_use {
-    int64_t last_ms, told_ms; /* Redis' clock; 0: never */
-    int64_t warned_ms;        /* boot clock */
-    struct metric *events;    /* NULL until the first */
-};
-
-void secrets_init(struct worker *w)
-{
-    w->secret_uses = calloc(w->conf->source_count * VERIFY_SECRETS_ALL + 1, sizeof *w->secret_uses);
-    ENSURE(w->secret_uses != NULL);
-}
-
-void secrets_done(struct worker *w)
-{
-    free(w->secret_uses);
-}
-
 static struct secret_use *use_of(const struct worker *w, const struct conf_source *s, size_t which)
 {
-    return &w->secret_uses[(size_t)(s - w->conf->sources) * VERIFY_SECRETS_ALL + which];
+    return &inlet_of(w, s)->uses[which];
+}
+
+void secrets_move(const struct conf_source *s, struct inlet *to, const struct conf_source *before,
+                  const struct inlet *from)
+{
+    char old[VERIFY_SECRETS_ALL][VERIFY_SECRET_ID + 1], id[VERIFY_SECRET_ID + 1];
+    size_t n = verify_secret_count(before->verify);
+    for (size_t k = 0; k < n; k++) {
+        verify_secret_id(before->verify, k, old[k]);
+    }
+    for (size_t i = 0; i < verify_secret_count(s->verify); i++) {
+        verify_secret_id(s->verify, i, id);
+        for (size_t k = 0; k < n; k++) {
+            if (strcmp(id, old[k]) == 0) {
+                to->uses[i] = from->uses[k];
+                to->uses[i].events = NULL; /* it may have another name */
+            }
+        }
+    }
 }
 
 /* Somebody who rotates is to see that it is not over yet. */

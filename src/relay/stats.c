@@ -9,19 +9,21 @@
 
 struct stats {
     struct metrics all;
-    struct metric_family *accepted, *rejected, *admin_refused, *unrouted, *duplicate, *challenges,
-        *late, *deadline, *verified, *accept_latency, *attempts, *delivered, *parked, *dead,
-        *dropped, *depth, *inflight, *breaker, *paused, *held, *delivery_latency, *store_errors,
-        *expiry;
+    struct metric_family *accepted, *rejected, *admin_refused, *unrouted, *unparsed, *match_limit,
+        *duplicate, *challenges, *late, *deadline, *verified, *accept_latency, *attempts,
+        *delivered, *parked, *dead, *dropped, *depth, *inflight, *breaker, *paused, *held,
+        *delivery_latency, *store_errors, *expiry, *given_up;
     struct metric *redis_up, *lease_valid, *journals, *left, *moved, *lost, *recovered, *overdue,
-        *memory, *connections, *waiting, *unproven, *kept, *kept_dead, *spooled, *spool_bytes;
+        *memory, *connections, *waiting, *unproven, *kept, *kept_dead, *spooled, *spool_bytes,
+        *reloaded, *reloaded_at;
     struct map sources; /* struct source_stats by name */
     struct map lanes;   /* struct lane_stats by name */
     uint64_t accepted_total;
 };
 
 struct source_stats {
-    struct metric *accepted, *latency, *unrouted, *duplicate, *challenges, *late;
+    struct metric *accepted, *latency, *unrouted, *unparsed, *match_limit, *duplicate, *challenges,
+        *late;
 };
 
 struct lane_stats {
@@ -62,6 +64,11 @@ struct stats *stats_new(void)
                                       "Admin requests without the token, or by a strange name.");
     s->unrouted =
         metrics_family(m, count, "penstock_events_unrouted_total", "Events that no route wanted.");
+    s->unparsed =
+        metrics_family(m, count, "penstock_bodies_unparsed_total",
+                       "Events whose body a rule looked at, but which is no JSON it can read.");
+    s->match_limit = metrics_family(m, count, "penstock_match_limits_total",
+                                    "Events for which a filter met a limit: it did not match.");
     s->duplicate = metrics_family(m, count, "penstock_events_duplicate_total",
                                   "Events answered with the id of an earlier one.");
     s->challenges = metrics_family(m, count, "penstock_handshakes_total",
@@ -84,6 +91,9 @@ struct stats *stats_new(void)
                        "Receipt of an event (or the call for its replay) to its delivery.");
     s->parked = metrics_family(m, count, "penstock_parked_total", "Deliveries parked in Redis.");
     s->dead = metrics_family(m, count, "penstock_dead_letters_total", "Deliveries given up.");
+    s->given_up = metrics_family(m, count, "penstock_deliveries_dropped_total",
+                                 "Deliveries given up without a dead letter: of a mirror, or by "
+                                 "on_exhausted.");
     s->dropped = metrics_family(
         m, count, "penstock_dead_letters_dropped_total",
         "Dead letters that had to go: by age, for their share, or with a dropped destination.");
@@ -122,6 +132,11 @@ struct stats *stats_new(void)
                         "Events written to the spool while Redis was away.");
     s->spool_bytes =
         single(s, gauge, "penstock_spool_bytes", "Bytes of the spool that wait for Redis.");
+    s->reloaded = single_of(s, METRIC_GREATEST, "penstock_config_last_reload_successful",
+                            "1 unless the last reload of the configuration was refused.");
+    s->reloaded_at =
+        single_of(s, METRIC_GREATEST, "penstock_config_last_reload_success_timestamp_seconds",
+                  "When the configuration in force was loaded, Unix time.");
     s->expiry = metrics_family(m, gauge, "penstock_tls_certificate_expiry_seconds",
                                "When the listener's first certificate to expire does, Unix time.");
     s->expiry->sum = METRIC_LEAST;
@@ -158,6 +173,8 @@ static struct source_stats *source_of(struct worker *w, struct str name)
         source->accepted = metric_of(s->accepted, "source", text, NULL);
         source->latency = metric_of(s->accept_latency, "source", text, NULL);
         source->unrouted = metric_of(s->unrouted, "source", text, NULL);
+        source->unparsed = metric_of(s->unparsed, "source", text, NULL);
+        source->match_limit = metric_of(s->match_limit, "source", text, NULL);
         source->duplicate = metric_of(s->duplicate, "source", text, NULL);
         source->challenges = metric_of(s->challenges, "source", text, NULL);
         source->late = metric_of(s->late, "source", text, NULL);
@@ -220,6 +237,24 @@ void stats_rejected(struct worker *w, struct str source, const char *reason)
     metric_add(metric_of(w->stats->rejected, "source", name, "reason", reason, NULL), 1);
 }
 
+void stats_deadline(struct worker *w, const struct conf_source *source)
+{
+    if (map_find(&w->stats->sources, source->name) != NULL) {
+        char text[80];
+        text_copy(text, sizeof text, source->name);
+        metric_set(metric_of(w->stats->deadline, "source", text, NULL),
+                   (uint64_t)source->deadline_ms / 1000);
+    }
+}
+
+void stats_config(struct worker *w, bool reloaded, int64_t now_s)
+{
+    metric_set(w->stats->reloaded, reloaded);
+    if (reloaded) {
+        metric_set(w->stats->reloaded_at, now_s > 0 ? (uint64_t)now_s : 0);
+    }
+}
+
 struct metric *stats_verified(struct worker *w, struct str source, struct str secret)
 {
     char names[2][80];
@@ -236,6 +271,16 @@ void stats_admin_refused(struct worker *w, const char *reason)
 void stats_unrouted(struct worker *w, struct str source)
 {
     metric_add(source_of(w, source)->unrouted, 1);
+}
+
+void stats_unparsed(struct worker *w, struct str source)
+{
+    metric_add(source_of(w, source)->unparsed, 1);
+}
+
+void stats_match_limit(struct worker *w, struct str source)
+{
+    metric_add(source_of(w, source)->match_limit, 1);
 }
 
 void stats_duplicate(struct worker *w, struct str source)
@@ -273,6 +318,11 @@ void stats_delivered(struct lane *lane, int64_t took_ms)
 {
     metric_add(lane->stats->ok, 1);
     metric_observe_us(lane->stats->latency, took_ms < 0 ? 0 : (uint64_t)took_ms * 1000);
+}
+
+void stats_dropped(struct lane *lane)
+{
+    metric_add(metric_of(lane->w->stats->given_up, "destination", lane->name, NULL), 1);
 }
 
 void stats_parked(struct worker *w, struct lane *lane)
@@ -339,7 +389,8 @@ static int64_t oldest_overdue_ms(const struct worker *w, int64_t now)
     for (const struct journal *j = w->journals; j != NULL; j = j->next) {
         for (unsigned i = 0; i < w->lane_count; i++) {
             const struct track *t = j->tracks[i];
-            if (t != NULL && t->next_due_ms < now && now - t->next_due_ms > oldest) {
+            if (t != NULL && !lane_is_mirror(t->lane) && t->next_due_ms < now &&
+                now - t->next_due_ms > oldest) {
                 oldest = now - t->next_due_ms;
             }
         }
@@ -358,7 +409,8 @@ void stats_sum(struct worker *w, struct metrics *sum)
         const struct lane *lane = w->lanes[i];
         metric_set(lane->stats->depth, lane_depth(lane));
         metric_set(lane->stats->inflight, lane->lists[DELIVERY_INFLIGHT].n);
-        metric_set(lane->stats->breaker, lane->breaker.state == BREAKER_OPEN);
+        metric_set(lane->stats->breaker,
+                   lane->breaker.state == BREAKER_OPEN && !lane_is_mirror(lane));
         metric_set(lane->stats->paused, lane->paused);
         metric_set(lane->stats->held, lane->held_bytes);
     }

@@ -2,6 +2,7 @@
 #include "relay/trust.h"
 
 #include "base/log.h"
+#include "base/map.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -60,33 +61,38 @@ void trust_warn(const struct conf *c, const struct tls_context *listener, int64_
     }
 }
 
-/* A client's files; the context is made only to see whether it can be. */
-static const char *try_client(const struct conf_tls *t)
+/* A client's files; the context is made only to see whether it can be. Those that many have are
+ * tried once: `tried` holds what was good. */
+static const char *try_client(struct map *tried, const struct conf_tls *t)
 {
-    struct tls_context *context;
-    const struct tls_files files = files_of(t);
-    const char *why = tls_client_new(&context, &files);
-    tls_context_unref(context);
+    struct buf key;
+    buf_init(&key, 3 * 4096 + 2);
+    buf_printf(&key, "%.*s\n%.*s\n%.*s", STR_ARG(t->ca_file), STR_ARG(t->cert_file),
+               STR_ARG(t->key_file));
+    const char *why = NULL;
+    if (map_find(tried, buf_str(&key)) == NULL) {
+        struct tls_context *context;
+        const struct tls_files files = files_of(t);
+        why = tls_client_new(&context, &files);
+        tls_context_unref(context);
+    }
+    if (why == NULL) {
+        map_set(tried, buf_str(&key), tried);
+    }
+    buf_done(&key);
     return why;
 }
 
-const char *trust_check(const struct conf *c, struct buf *warning)
+static const char *try_clients(struct map *tried, const struct conf *c)
 {
-    struct tls_context *listener;
-    const char *why = trust_listener(c, &listener);
-    trust_warn(c, listener, (int64_t)time(NULL), warning);
-    tls_context_unref(listener);
-    if (why != NULL) {
-        return why;
-    }
-    why = c->redis.tls ? try_client(&c->redis.files) : NULL;
+    const char *why = c->redis.tls ? try_client(tried, &c->redis.files) : NULL;
     if (why != NULL) {
         return say("redis.tls", STR_NONE, why);
     }
     for (size_t i = 0; i < c->destination_count; i++) {
         const struct conf_destination *d = &c->destinations[i];
         bool own = d->files.ca_file.len > 0 || d->files.cert_file.len > 0;
-        why = own ? try_client(&d->files) : NULL;
+        why = own ? try_client(tried, &d->files) : NULL;
         if (why != NULL) {
             return say("destination ", d->name, why);
         }
@@ -95,10 +101,26 @@ const char *trust_check(const struct conf *c, struct buf *warning)
         const struct conf_source *s = &c->sources[i];
         const struct conf_tls files = {.ca_file =
                                            s->hosts.n > 0 ? s->hosts.ca_file : s->jwks.ca_file};
-        why = files.ca_file.len > 0 ? try_client(&files) : NULL;
+        why = files.ca_file.len > 0 ? try_client(tried, &files) : NULL;
         if (why != NULL) {
             return say("source ", s->name, why);
         }
     }
     return NULL;
+}
+
+const char *trust_check(const struct conf *c, struct buf *warning)
+{
+    struct tls_context *listener;
+    struct map tried;
+    const char *why = trust_listener(c, &listener);
+    trust_warn(c, listener, (int64_t)time(NULL), warning);
+    tls_context_unref(listener);
+    if (why != NULL) {
+        return why;
+    }
+    map_init(&tried);
+    why = try_clients(&tried, c);
+    map_done(&tried);
+    return why;
 }

@@ -7,6 +7,7 @@
 #include "relay/delivery.h"
 #include "relay/embedded.h"
 #include "relay/ingest.h"
+#include "relay/inlet.h"
 #include "relay/keys.h"
 #include "relay/learned.h"
 #include "relay/lookup.h"
@@ -205,11 +206,10 @@ void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t 
     w->node = node;
     w->index = index;
     w->loop = loop;
-    w->conf = node->conf;
+    w->conf = conf_ref(node->conf);
     w->budget.limit = w->conf->redis.max_memory;
     w->stats = stats_new();
-    secrets_init(w);
-    learned_init(w);
+    inlets_init(w);
     w->moves_tail = &w->moves;
     name_keys(w);
     map_init(&w->lane_by_name);
@@ -245,6 +245,21 @@ void worker_listen(struct worker *w)
         roster_publish(w);
         set_state(w, WORKER_LISTENING);
     }
+}
+
+/* --- another configuration */
+
+const char *worker_use(struct worker *w, struct conf *next)
+{
+    struct conf *before = w->conf;
+    w->conf = conf_ref(next);
+    const char *why = httpc_reload_tls(w->httpc);
+    const char *why_lane = lanes_reload(w, before);
+    lanes_refresh(w);
+    inlets_reload(w, before);
+    ingest_use_limits(w);
+    conf_unref(before);
+    return why != NULL ? why : why_lane;
 }
 
 /* --- draining */
@@ -376,6 +391,6 @@ void worker_done(struct worker *w)
     spool_free(w);
     uv_mutex_destroy(&w->mail.lock);
     stats_free(w->stats);
-    secrets_done(w);
-    learned_done(w);
+    inlets_done(w);
+    conf_unref(w->conf);
 }

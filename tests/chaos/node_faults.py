@@ -221,8 +221,44 @@ def certificates_are_reloaded_under_load(room):
         node.signal(signal.SIGHUP)
     room.healed()
     room.more(200)
-    if "certificates reloaded" not in node.text():
+    if "configuration reloaded" not in node.text():
         raise Broken("SIGHUP did nothing")
+
+
+def configuration_is_reloaded_500_times(room):
+    """Other configurations, wrong ones and the first again: sources, destinations and routes come and go beside the load's."""
+    node = room.node()
+    with open(node.config) as f:
+        text = f.read()
+    more = text.replace("sources:", "sources:\n  more: { verify: github, secret: x }").replace(
+        "destinations:", "destinations:\n  more: 'http://127.0.0.1:9/'").replace("routes:", "routes:\n  - { from: more, to: more }")
+    moved = text.replace("/a\"", "/other\"")
+    texts = [more, "routes: [", moved, text + "nonsense: 1\n", text]
+    room.begin()
+    room.refuses_nothing = True
+    room.errors_expected = True  # the wrong ones are said
+    memory = 0
+    for n in range(500):
+        with open(node.config + ".new", "w") as f:
+            f.write(texts[n % 5])
+        os.replace(node.config + ".new", node.config)
+        r = subprocess.run([PENSTOCK, "reload", "--url", "http://127.0.0.1:%d" % node.admin_port], capture_output=True, text=True,
+                           timeout=60)
+        if r.returncode != (1 if n % 5 in (1, 3) else 0):
+            raise Broken("reload %d ended with %d: %s" % (n, r.returncode, r.stderr))
+        if n == 99:
+            memory = _resident(node)
+    grown = _resident(node) - memory
+    room.note("%d KiB more than after the first 100" % (grown >> 10))
+    if grown > 4 << 20:
+        raise Broken("its memory grew by %d KiB in 400 reloads" % (grown >> 10))
+    room.healed()
+    room.more(200)
+
+
+def _resident(node):
+    with open("/proc/%d/statm" % node.process.pid) as f:
+        return int(f.read().split()[1]) * 4096
 
 
 def two_nodes_with_one_data_directory(room):

@@ -283,6 +283,30 @@ def keeps_the_secret_that_a_handshake_leaves(flow):
     assert sorted(json.loads(r.body)["n"] for r in sink.requests if r.body != b"{}")[:1] == [1]
 
 
+def answers_503_before_a_learned_secret_was_read(flow):
+    """With a spool it takes events though Redis was never there; but not those whose secret only Redis has."""
+    redis, sink = flow.redis(), flow.sink()
+    p = flow.penstock({"d": sink}, redis, start=False, workers=1, more="spool: { size: 1MiB }",
+                      sources=["asana: { verify: asana }", "fixed: { verify: asana, secret: configured }"])
+
+    def event(source, secret):
+        mac = hmac.new(secret.encode(), b"{}", hashlib.sha256).hexdigest()
+        return p.post("/hooks/" + source, b"{}", {"X-Hook-Signature": mac})
+
+    p.start()
+    assert p.post("/hooks/asana", b"", {"X-Hook-Secret": "left-here"}).status == 200
+    p.kill()
+    redis.kill()
+    p.start()
+    answer = event("asana", "left-here")
+    assert answer.status == 503 and json.loads(answer.body) == {"error": "redis_down"} and answer.getheader("retry-after") == "1"
+    answer = event("fixed", "configured")
+    assert (answer.status, answer.getheader("penstock-durability")) == (200, "spool")
+    redis.start()
+    wait_for(lambda: event("asana", "left-here").status == 200, "the secret to be read")
+    sink.wait(2)
+
+
 def a_sender_that_goes_behind_its_first_answer_gets_no_second(flow):
     """Two requests in one packet: the second takes the place of the first in memory, and its append is under way."""
     sink, held, events = flow.sink(), threading.Event(), []

@@ -51,7 +51,7 @@ def buried(p, n):
 def every_verb_explains_itself(flow):
     code, text, _ = run("--help")
     verbs = re.findall(r"^  ([a-z]+) ", text, re.M)
-    assert code == 0 and len(verbs) == 12, text
+    assert code == 0 and len(verbs) == 19, text
     for verb in verbs:
         for ask in ("--help", "-h"):
             code, text, trouble = run(verb, ask)
@@ -68,13 +68,14 @@ def what_is_typed_wrong_is_usage_and_named(flow):
     assert code == 2 and '"reply"' in trouble
     for verb in re.findall(r"^  ([a-z]+) ", run("--help")[1], re.M):
         code, text, trouble = run(verb, "--bogus")
-        assert code == 2 and "--bogus" in trouble and text == "", (verb, trouble)
+        assert code == (64 if verb == "plan" else 2) and "--bogus" in trouble and text == "", (verb, trouble)
         assert "penstock %s --help" % verb in trouble, trouble
     for args, named in ((("run", "--print"), "--print"), (("check", "--url", "x"), "--url"),
                         (("health", "--print"), "--print"), (("run", "extra"), "extra"),
                         (("doctor", "extra"), "extra"), (("providers", "stripe", "extra"), "extra"), (("sink", "extra"), "extra"), (("version", "extra"), "extra"),
                         (("health", "--config"), "--config"), (("sink", "--status", "700"), "700"),
-                        (("sink", "--status", "199"), "199"), (("sink", "--delay", "3"), "3"), (("send",), "--source"),
+                        (("sink", "--status", "199"), "199"), (("sink", "--delay", "3"), "3"), (("send",), "--source"), (("route",), "--source"),
+                        (("events", "extra"), "ls"), (("events", "--limit", "x"), "x"), (("replay",), "--unrouted"),
                         (("send", "--source", "s", "--header", "no colon"), "--header")):
         code, text, trouble = run(*args)
         assert code == 2 and named in trouble and text == "", (args, code, trouble)
@@ -83,7 +84,7 @@ def what_is_typed_wrong_is_usage_and_named(flow):
 def a_configuration_that_is_missing_or_wrong_is_exit_1(flow):
     path = os.path.join(flow.folder, "penstock.yaml")
     for verb in (("check",), ("run",), ("health",), ("dead", "ls"), ("destinations", "ls"), ("nodes",), ("doctor",),
-                 ("send", "--source", "stripe")):
+                 ("send", "--source", "stripe"), ("route", "--source", "stripe"), ("events",), ("replay", "--unrouted")):
         code, text, trouble = run(*verb, "-c", path)
         assert code == 1 and "penstock.yaml" in trouble and text == "", (verb, code, trouble)
     p = flow.penstock({"d": "http://127.0.0.1:9/"}, start=False)
@@ -459,3 +460,42 @@ def says_when_which_secret_was_used_last(flow):
     p.start()
     assert shown()[1:3] == ["  secret new last used 3 h ago", "  secret y2024 last used 26 h ago: safe to remove"]
     assert verb("sources", "show", "nobody")[0] == 1
+
+
+def a_configuration_may_be_in_several_files(flow):
+    """Routes and destinations of their own files; a name that two have is refused with both places."""
+    sink = flow.sink()
+    p = flow.penstock({"d": sink}, flow.redis(), start=False)
+    with open(p.config) as f:
+        head, rest = f.read().split("destinations:\n")
+    parts = os.path.join(os.path.dirname(p.config), "conf.d")
+    os.mkdir(parts)
+    for path, text in ((p.config, "include: conf.d/*.yaml\n" + head), (os.path.join(parts, "d.yaml"), "destinations:\n" + rest)):
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, 0o600)
+    code, text, trouble = run("check", "-c", p.config)
+    assert code == 0 and text == "ok: 1 sources, 1 destinations, 1 routes\n" and trouble == "", (text, trouble)
+    code, text, _ = run("check", "--print", "-c", p.config)
+    assert code == 0 and "include" not in text and "destinations:\n  d:\n" in text, text
+    p.start()
+    p.stripe(b'{"n":1}')
+    assert sink.wait(1)[0].body == b'{"n":1}'
+    with open(os.path.join(parts, "e.yaml"), "w") as f:
+        f.write("destinations:\n  d: http://127.0.0.1:1/\n")
+    code, text, trouble = run("check", "-c", p.config)
+    assert code == 1 and text == "" and "conf.d/e.yaml:2:3: error: the key \"d\" occurs twice" in trouble, trouble
+    assert "it is first in line 2 of %s/d.yaml" % parts in trouble, trouble
+
+
+def says_what_a_key_is_for(flow):
+    code, text, _ = run("help", "destinations.retry.schedule")
+    assert code == 0 and "default   [5s, 1m, 5m, 30m, 2h, 5h, 10h, ...]" in text, text
+    code, text, trouble = run("help", "destinations.retry.shedule")
+    assert code == 1 and text == "" and 'did you mean "destinations.retry.schedule"?' in trouble, trouble
+    code, text, _ = run("help", "check")
+    assert code == 0 and "usage: penstock check" in text
+    code, text, _ = run("help")
+    assert code == 0 and "\n  destinations   who receives\n" in text and "\n  doctor " in text, text
+    schema = json.loads(run("schema")[1])
+    assert "stripe" in json.dumps(schema["definitions"]["scheme"]) and set(schema["properties"]) >= {"sources", "routes"}

@@ -418,3 +418,35 @@ def buries_what_is_too_old_once_it_can_be_read(flow):
     p.wait_log("parked deliveries cannot be read")
     redis.cli("RENAME", event.replace("event:", "kept:"), event)
     wait_for(lambda: redis.cli("ZRANGE", due.replace("due:d", "dead:d"), 0, -1) == n, "it to be a dead letter")
+
+
+def a_mirror_harms_and_alarms_nobody(flow):
+    """It fails for good, then its buffer is full: senders and the other destination notice nothing, no dead letter is left."""
+    a, shadow = flow.sink(), flow.sink(lambda request, before: {"status": 503})
+    p = flow.penstock({"a": a, "shadow": "{ url: 'http://127.0.0.1:%d/', mirror: true, buffer: 1MiB, breaker: {open_after: 5, "
+                       "probe_every: 1h}, retry: {schedule: [100ms]} }" % shadow.port}, flow.redis())
+    for _ in range(2):
+        assert p.stripe(b'{"type":"x"}').status == 200
+    dropped = 'penstock_deliveries_dropped_total{destination="shadow"}'
+    wait_for(lambda: p.metric(dropped) == 2, "what was tried in vain to be dropped")
+    for _ in range(60):  # the breaker opens: the rest is for its buffer
+        assert p.stripe(b'{"type":"x","pad":"%s"}' % (b"x" * 60000)).status == 200
+    a.wait(62)
+    wait_for(lambda: p.metric(dropped) > 10, "what its buffer has no room for to be dropped")
+    assert p.metric("penstock_dead_letters_total") == 0 and p.metric("penstock_breaker_open") == 0
+    assert p.metric("penstock_destination_redis_bytes") < 2 << 20
+    loud = [line for line in p.text().splitlines() if '"shadow"' in line and ('"warn"' in line or '"error"' in line)]
+    assert not loud, loud[:3]
+
+
+def an_address_that_network_denies_is_not_dialled(flow):
+    """Whatever the name says: the address that it resolves to counts, at each try."""
+    sink = flow.sink()
+    url = "http://localhost:%d/" % sink.port
+    p = flow.penstock({"d": url}, flow.redis(), retry="{schedule: [100ms], jitter: 0%}", more="network: { deny: ['@loopback'] }")
+    p.stripe(b'{"n":1}')
+    wait_for(lambda: p.api("/api/v1/dead")["dead"], "a dead letter")
+    assert p.api("/api/v1/dead")["dead"][0]["reason"] == "address_denied" and sink.requests == []
+    allowed = flow.penstock({"d": url}, flow.redis(), name="other", more="network: { deny: ['@loopback'], allow: ['local*'] }")
+    allowed.stripe(b'{"n":2}')
+    assert sink.wait(1)[0].body == b'{"n":2}'

@@ -231,16 +231,17 @@ class NoClock(Exception):
 
 
 def wrong_clock(folder):
-    """The environment of a process whose wall clock obeys turn(seconds); its other clocks stay true (chaos/clock.c)."""
+    """The environment of a process whose wall clock obeys turn(seconds); its other clocks stay true (chaos/clock.c), unless
+    turn(seconds, passed) lets them run ahead, too, as after so long a sleep."""
     library = os.path.join(os.path.dirname(os.path.abspath(PENSTOCK)), "tests", "libchaos_clock.so")
     if not os.path.exists(library):
         raise NoClock("%s was not built, as under sanitizers, which want to be loaded first" % library)
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, "offset")
 
-    def turn(seconds):
+    def turn(seconds, passed=0):
         with open(path, "r+b" if os.path.exists(path) else "w+b") as f:  # in place: it is mapped
-            f.write(struct.pack("=q", seconds))
+            f.write(struct.pack("=qq", seconds, passed))
     turn(0)
     return {"LD_PRELOAD": library, "CHAOS_CLOCK": path}, turn
 

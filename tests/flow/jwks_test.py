@@ -8,7 +8,7 @@ import threading
 import time
 
 from certificates import Authority
-from harness import PENSTOCK, SECRET, Sink, sign_github, wait_for
+from harness import PENSTOCK, SECRET, NoClock, Sink, sign_github, wait_for, wrong_clock
 
 EMAIL = "pusher@sample.iam.gserviceaccount.com"
 BODY = b'{"message":{"messageId":"1"}}'
@@ -117,6 +117,37 @@ def a_new_key_is_taken_at_once(flow):
     assert len(publisher.requests) == 2
     assert p.post("/hooks/s", BODY, old.google()).status == 401, "what is not published any more counts no more"
     sink.wait(6)
+
+
+def keys_are_read_again_when_their_time_is_over(flow):
+    """By themselves: as often as their host has said, and what it publishes no more counts no more. While it is away they
+    count for another day."""
+    old, new = Key(flow, "old"), Key(flow, "new")
+    publisher, sink = Publisher(flow, old), flow.sink()
+    try:
+        env, turn = wrong_clock(os.path.join(flow.folder, "clock"))
+    except NoClock:
+        raise SystemExit(77)
+    p = flow.penstock({"d": sink}, flow.redis(), sources=[publisher.source()], workers=1, start=False)
+    p.env = env
+    p.start()
+    post = lambda key: p.post("/hooks/s", BODY, key.google(exp=int(time.time()) + 10 * 86400)).status
+    _wait_read(p)
+    assert post(old) == 200
+    publisher.keys = [new]
+    turn(3500, 3500)
+    wait_for(lambda: post(old) == 200, "the node to be awake")
+    assert len(publisher.requests) == 1, "not yet"
+    turn(3700, 3700)
+    _wait_read(p, 2)
+    wait_for(lambda: post(new) == 200, "the node to be awake")
+    assert post(old) == 401 and len(publisher.requests) == 3, "once for its time, and once for a name that is not there"
+    publisher.special = {"status": 500}
+    turn(3700 + 86400, 3700 + 86400)
+    p.wait_log("public keys cannot be read; the last ones stay in use")
+    wait_for(lambda: post(new) == 200, "the node to be awake")
+    turn(3700 + 91000, 3700 + 91000)
+    wait_for(lambda: post(new) == 503 and "its events are refused with 503" in p.text(), "them to count no more")
 
 
 def unknown_keys_in_a_loop_are_asked_for_once(flow):

@@ -3,6 +3,8 @@ import base64
 import hashlib
 import json
 import os
+import selectors
+import socket
 import ssl
 import subprocess
 import threading
@@ -10,7 +12,7 @@ import time
 import zlib
 
 from certificates import RSA, Authority
-from harness import PENSTOCK, Sink, wait_for
+from harness import PENSTOCK, NoClock, Sink, wait_for, wrong_clock
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:pipes"
 SIGNED = ("Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
@@ -203,6 +205,83 @@ def answers_503_until_the_certificate_can_be_read(flow):
     began = time.monotonic()
     assert _post(p, amazon.message(name="four")) == 503 and time.monotonic() - began < 7
     sink.wait(5)
+
+
+def _start_asleep(flow, amazon):
+    """And what lets days pass for it."""
+    try:
+        env, turn = wrong_clock(os.path.join(flow.folder, "clock"))
+    except NoClock:
+        raise SystemExit(77)
+    p, _ = _start(flow, amazon, start=False)
+    p.env = env
+    p.start()
+    return p, lambda seconds: turn(seconds, seconds)
+
+
+def a_certificate_that_was_replaced_is_taken_within_a_day(flow):
+    """It is read again without being asked for; the one that stood there before counts no more then."""
+    amazon = Amazon(flow)
+    p, sleep = _start_asleep(flow, amazon)
+    before = amazon.message()
+    assert _post(p, before) == 200
+    amazon.publish("one")
+    after = amazon.message()
+    assert _post(p, after) == 401 and len(amazon.requests) == 1
+    sleep(23 * 3600)
+    wait_for(lambda: _post(p, before) == 200, "the node to be awake")
+    assert len(amazon.requests) == 1, "not yet"
+    sleep(24 * 3600 + 60)
+    wait_for(lambda: p.text().count('"msg":"key read"') == 2, "it to be read again")
+    wait_for(lambda: _post(p, after) == 200, "the node to be awake")
+    assert _post(p, before) == 401 and [r.target for r in amazon.requests] == ["/one.pem"] * 2
+
+
+def a_certificate_that_cannot_be_read_again_stays_in_use_for_a_day(flow):
+    amazon = Amazon(flow)
+    p, sleep = _start_asleep(flow, amazon)
+    body = amazon.message()
+    assert _post(p, body) == 200
+    amazon.special = {"status": 404}
+    sleep(24 * 3600 + 60)
+    p.wait_log("a key cannot be read again; it stays in use")
+    wait_for(lambda: _post(p, body) == 200, "the node to be awake")
+    sleep(47 * 3600)
+    wait_for(lambda: p.text().count("it stays in use") >= 2, "it to be tried again")
+    wait_for(lambda: _post(p, body) == 200, "the node to be awake")
+    amazon.special = {"status": 500}
+    sleep(48 * 3600 + 60)
+    refused = lambda: json.loads(p.post("/hooks/s", body).body) == {"error": "keys_unavailable"}
+    wait_for(refused, "it to count no more")
+    sleep(48 * 3600 + 120)
+    wait_for(lambda: refused() and "a key cannot be read; what it signs is refused with 503" in p.text(), "it to be asked for")
+    amazon.special = {}
+    sleep(48 * 3600 + 180)
+    wait_for(lambda: _post(p, body) == 200, "it to be read once more")
+
+
+def no_more_than_1024_wait_for_one_certificate(flow):
+    """Whoever comes then is told at once to try again: it may be genuine."""
+    amazon = Amazon(flow)
+    amazon.special = {"delay": 4}
+    p, _ = _start(flow, amazon, listen_more=", limits: { per_address: 2000 }")
+    body = amazon.message()
+    request = b"POST /hooks/s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    clients = selectors.DefaultSelector()
+    for _ in range(1030):
+        s = socket.create_connection(("127.0.0.1", p.port), 10)
+        s.sendall(request)
+        clients.register(s, selectors.EVENT_READ)
+    statuses = []
+    while len(statuses) < 1030:
+        ready = clients.select(10)
+        assert ready, "the others to be answered; so far %r" % statuses[-10:]
+        for key, _ in ready:
+            clients.unregister(key.fileobj)
+            with key.fileobj as s:
+                statuses.append(int(s.recv(4096)[9:12]))
+    assert statuses == [503] * 6 + [200] * 1024, (statuses[:8], statuses.count(200))
+    assert len(amazon.requests) == 1
 
 
 def confirms_a_subscription(flow):

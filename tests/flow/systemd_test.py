@@ -35,7 +35,7 @@ def reloads_as_its_unit_says(flow):
     p = flow.penstock({"billing": flow.sink()}, flow.redis())
     command = re.search(r"^ExecReload=(.*)$", _unit("penstock.service"), re.M).group(1)
     subprocess.run(["sh", "-c", command], env={**os.environ, "MAINPID": str(p.process.pid)}, check=True)
-    p.wait_log('"certificates reloaded"')
+    p.wait_log('"configuration reloaded"')
     assert p.stripe(b"{}").status == 200
 
 

@@ -181,7 +181,7 @@ def reloads_the_certificate_without_a_dropped_connection(flow):
     shutil.copy(renewed, cert)
     shutil.copy(renewed_key, key)
     p.signal(signal.SIGHUP)
-    p.wait_log('"certificates reloaded"')
+    p.wait_log('"configuration reloaded"')
     for _ in range(8):
         assert _shown(p, "localhost") == _der(cert) != before
     assert p.metric("penstock_tls_certificate_expiry_seconds") > time.time() + 58 * 86400
@@ -211,7 +211,7 @@ def takes_a_certificate_that_is_renewed_during_the_start(flow):
     p.signal(signal.SIGHUP)
     p.wait_log("when the start is over")
     redis.process.send_signal(signal.SIGCONT)
-    p.wait_log('"certificates reloaded"')
+    p.wait_log('"configuration reloaded"')
     assert p._look_ready()
     assert _shown(p, "localhost") == _der(cert) != before
 
@@ -249,7 +249,7 @@ def wipes_the_old_keys_on_reload(flow):
         shutil.copy(renewed[name][0], cert)
         shutil.copy(renewed[name][1], key)
     p.signal(signal.SIGHUP)
-    p.wait_log('"certificates reloaded"')
+    p.wait_log('"configuration reloaded"')
     kept.sendall(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
     answer = kept.makefile("rb").read()  # to its end: it began with the old ones
     assert answer.startswith(b"HTTP/1.1 404 ") and b"Connection: close" in answer, answer
@@ -270,7 +270,7 @@ def keeps_the_old_certificate_when_the_new_one_is_broken(flow):
     before = _der(cert)
     shutil.copy(ca.make("another")[0], cert)  # its key is still the old one
     p.signal(signal.SIGHUP)
-    p.wait_log("the old ones stay in use")
+    p.wait_log("the old one stays in force")
     assert "does not belong to the certificate" in p.text()
     assert _shown(p, "localhost") == before and _post(p, _client(ca))[0] == 200
 
@@ -519,7 +519,7 @@ def reloads_what_it_shows_to_destinations(flow):
     p.wait_log("does not belong to the certificate")  # half of it is there
     shutil.copy(good_key, key)
     p.signal(signal.SIGHUP)
-    p.wait_log('"certificates reloaded"')
+    p.wait_log('"configuration reloaded"')
     assert [r.body for r in strict.wait(1)] == [BODY]
 
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "relay/dead_page.h"
 #include "relay/delivery.h"
+#include "relay/history.h"
 #include "relay/ingest.h"
 #include "relay/lookup.h"
 #include "relay/move.h"
@@ -151,7 +152,8 @@ static bool end_attempts(void)
     };
     unsigned n = stage->hold ? 0 : stage->running_count;
     for (unsigned i = 0; i < n; i++) {
-        dispatch_outcome(stage->running[i], &outcomes[stage->outcome]);
+        dispatch_outcome(stage->running[i], stage->running[i]->lane->dest,
+                         &outcomes[stage->outcome]);
     }
     stage->running_count -= n;
     memmove(stage->running, stage->running + n, stage->running_count * sizeof *stage->running);
@@ -336,6 +338,28 @@ static void ask_page(struct str after)
     dead_page_read(&stage->w, &q, on_dead, on_page, NULL);
 }
 
+static void on_history(void *user, const struct history_event *e)
+{
+    (void)user;
+    ENSURE(redis_said(e->entry->id) && redis_said(e->entry->source) && redis_said(e->entry->body));
+    ENSURE(e->received_ms >= 0 && (e->unrouted || !e->replayed));
+}
+
+static void on_history_page(void *user, struct str next, const char *reason)
+{
+    static struct history_place place;
+    (void)user;
+    ENSURE(next.len == 0 || (reason == NULL && history_place_decode(next, &place)));
+    ENSURE(stage->asked > 0);
+    stage->asked--;
+}
+
+static void ask_history(struct str after)
+{
+    struct history_query q = {.limit = 2, .bodies = true, .after = after};
+    history_read(&stage->w, &q, on_history, on_history_page, NULL);
+}
+
 static void list_nodes(void)
 {
     buf_clear(&stage->json);
@@ -353,6 +377,12 @@ static void ask(char what)
         break;
     case 'P':
         ask_page(STR("1700000000000-000000001-7-a"));
+        break;
+    case 'e':
+        ask_history(STR_NONE);
+        break;
+    case 'E':
+        ask_history(STR("000000001-7.000000002-1099511627775"));
         break;
     case 'l':
         lookup_event(w, id, on_found, NULL);

@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const struct fields fields = {0};
     static const struct conf_env env = {variable, false, true};
     struct buf errors, printed;
     buf_init(&errors, 256 * 1024);
@@ -29,7 +30,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (to == NULL || printed.len == 0 || c->source_count == 0) {
             abort();
         }
-        route_match(c, &c->sources[0], STR("charge.succeeded"), to);
+        struct route_subject s;
+        subject_init(&s, &c->sources[0], 0, STR("POST"), STR("/hooks/s?a=b"), &fields,
+                     STR("{\"type\":\"charge.succeeded\",\"n\":[1,2.5,{\"a\":null}]}"));
+        subject_set_type(&s, STR("charge.succeeded"));
+        route_match(c, &s, to);
+        subject_done(&s);
         free(to);
         conf_unref(c);
     }

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "relay/delivery.h"
+#include "relay/history.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,45 @@ static void check_place(struct str text)
     }
 }
 
+static void check_history(struct str text)
+{
+    static struct history_place p, again;
+    struct buf out;
+    if (!history_place_decode(text, &p)) {
+        return;
+    }
+    ENSURE(p.journals > 0 && p.journals <= HISTORY_JOURNALS);
+    buf_init(&out, 16 << 10);
+    history_place_encode(&p, &out);
+    ENSURE(!out.failed && history_place_decode(buf_str(&out), &again));
+    ENSURE(again.journals == p.journals);
+    for (size_t i = 0; i < p.journals; i++) {
+        ENSURE(again.v[i].number == p.v[i].number && again.v[i].below == p.v[i].below);
+    }
+    buf_done(&out);
+}
+
+static void check_fields(struct str text)
+{
+    static struct fields f, again;
+    struct buf out;
+    event_read_fields(text, &f);
+    buf_init(&out, 2 * text.len + 4 * FIELDS_MAX);
+    for (size_t i = 0; i < f.n; i++) {
+        ENSURE(f.v[i].name.len > 0 && !str_has(f.v[i].name, ':'));
+        buf_add_str(&out, f.v[i].name);
+        buf_add_str(&out, STR(": "));
+        buf_add_str(&out, f.v[i].value);
+        buf_add_str(&out, STR("\r\n"));
+    }
+    event_read_fields(buf_str(&out), &again);
+    ENSURE(!out.failed && again.n == f.n);
+    for (size_t i = 0; i < f.n; i++) {
+        ENSURE(str_eq(again.v[i].name, f.v[i].name) && str_eq(again.v[i].value, f.v[i].value));
+    }
+    buf_done(&out);
+}
+
 static void check_id(struct str text)
 {
     uint64_t journal, n;
@@ -166,6 +206,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     check_settled(text);
     check_place(text);
     check_head(text);
+    check_history(text);
+    check_fields(text);
     check_id(text);
     check_track(data, n);
     free(bytes);

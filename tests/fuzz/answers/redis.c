@@ -229,7 +229,7 @@ static const struct {
 };
 
 /* In the order of enum script_id. */
-static const char scripts[] = "ABCDEFGHIJKLMNO";
+static const char scripts[] = "ABCDEFGHIJKLMNO<";
 _Static_assert(sizeof scripts - 1 == SCRIPT_COUNT, "a letter each");
 
 static char letter_of_script(const struct question *q)
@@ -602,6 +602,14 @@ static void run_script(struct answering *a)
     case 'M':
         say_text(a, b->owner);
         break;
+    case '<':
+        say_state(a, "ok", 5);
+        say_text(a, "");
+        say_wire(a, ":0\r\n");
+        for (int i = 0; i < 3; i++) {
+            say_wire(a, "*0\r\n");
+        }
+        break;
     case 'I':
     case 'J':
         say_state(a, "ok", 0);
@@ -777,7 +785,7 @@ static void answer(struct peer *p, const redisReply *r)
     if (is_replaced(&a, '*')) {
         return;
     }
-    if (memchr("ABCDEFGHIJKLMNO?", q.letter, 16) != NULL) {
+    if (q.letter == '?' || memchr(scripts, q.letter, SCRIPT_COUNT) != NULL) {
         run_script(&a);
     } else {
         run_command(&a);

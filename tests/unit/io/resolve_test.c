@@ -73,6 +73,35 @@ static void ranges(void **state)
     assert_non_null(resolve_denied(&nothing, true));
 }
 
+static void rules_are_the_operators(void **state)
+{
+    (void)state;
+    struct cidr deny[2], allow[1];
+    assert_null(cidr_parse(STR("10.0.0.0/8"), &deny[0]));
+    assert_null(cidr_parse(STR("fd00::/8"), &deny[1]));
+    assert_null(cidr_parse(STR("10.20.0.0/16"), &allow[0]));
+    const struct cidr_rules rules = {.deny = deny, .allow = allow, .deny_n = 2, .allow_n = 1};
+    static const struct {
+        const char *address;
+        bool denied;
+    } cases[] = {
+        {"10.1.2.3", true},          {"10.20.2.3", false},
+        {"::ffff:10.1.2.3", true},   {"64:ff9b::10.1.2.3", true},
+        {"2002:0a01:0203::1", true}, {"64:ff9b::10.20.2.3", false},
+        {"fd00::1", true},           {"fc00::1", false},
+        {"127.0.0.1", false},        {"::1", false},
+        {"169.254.1.1", false}, /* the rules say nothing of it */
+        {"224.0.0.1", true},         {"0.0.0.0", true},
+        {"ff02::1", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sockaddr_storage a = address(cases[i].address);
+        if ((resolve_ruled(&a, &rules) != NULL) != cases[i].denied) {
+            fail_msg("address %s", cases[i].address);
+        }
+    }
+}
+
 static void literals_and_text(void **state)
 {
     (void)state;
@@ -184,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranges),
+        cmocka_unit_test(rules_are_the_operators),
         cmocka_unit_test(literals_and_text),
         cmocka_unit_test(names_are_looked_up_once_and_kept),
         cmocka_unit_test(failures_are_told_and_not_kept),

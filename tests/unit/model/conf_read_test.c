@@ -10,7 +10,7 @@ static void says_it_as_documented(void **state)
              "p.yaml:3:5: error: unknown key \"destinaton\" in a route\n"
              "    3 |     destinaton: [a]\n"
              "      |     ^\n"
-             "      = help: did you mean \"destinations\"?\n");
+             "      = help: did you mean \"to\"?\n");
 }
 
 static void all_of_it_in_one_run(void **state)
@@ -72,7 +72,6 @@ static void keys(void **state)
         {LEAST "listen: {limits: {Body: 1MiB}}\n", "did you mean \"body\"?"},
         {LEAST "redis: {pasword_file: x}\n", "did you mean \"password_file\"?"},
         {LEAST "destinations: {d: {ulr: http://x}}\n", "did you mean \"url\"?"},
-        {LEAST "destinations: {d: {ulr: http://x}}\n", "\"url\" is missing in a destination"},
         {LEAST "destinations: {d: {ur: http://x}}\n", "did you mean \"url\"?"},
         {LEAST "destinations: {d: {url: http://x, retry: {shedule: [1s]}}}\n",
          "unknown key \"shedule\" in retry"},
@@ -98,18 +97,14 @@ static void later_keys(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        LEAST "network: {}\n",
-        LEAST "tests: []\n",
-        LEAST "include: [x]\n",
         LEAST "admin: {dashboard: true}\n",
         LEAST "destinations: {d: {url: http://d, sign: {}}}\n",
         LEAST "destinations: {d: {url: http://d, rate: 1/s}}\n",
         LEAST "destinations: {d: {url: http://d, order: key}}\n",
         LEAST "destinations: {d: {url: http://d, transform: []}}\n",
-        LEAST "destinations: {d: {url: http://d, on_removed: drop}}\n",
         LEAST "destinations: {d: {url: 'http://d/{source}'}}\n",
         LEAST "destinations: {d: {url: http://d, headers: {X-S: '{source}'}}}\n",
-        LEAST "routes: [{from: s, to: [], when: {}}]\n",
+        LEAST "routes: [{from: s, to: [], transform: {}}]\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         conf_bad(texts[i], "not available in this version");
@@ -154,15 +149,17 @@ static void values(void **state)
         {LEAST "listen: {limits: {lane: 99999999999999999999999}}\n", "expected a whole number"},
         {LEAST "listen: {limits: {lane: [1]}}\n", "\"lane\" takes one value, not a list"},
         {LEAST "listen: {limits: {lane: }}\n", "\"lane\" has no value"},
-        {LEAST "listen: {limits: {body: 64}}\n", "did you mean 64KiB?"},
+        {LEAST "listen: {limits: {body: 64}}\n", "did you mean 64MiB?"},
         {LEAST "listen: {limits: {body: 1 MiB}}\n", "expected a size with a unit"},
         {LEAST "listen: {limits: {body: 1B}}\n", "\"body\" must be from 1KiB to 1GiB"},
         {LEAST "listen: {limits: {body: 2GiB}}\n", "\"body\" must be from 1KiB to 1GiB"},
-        {LEAST "listen: {limits: {memory: 99999999999999999999GiB}}\n", "expected a size"},
+        {LEAST "listen: {limits: {memory: 99999999999999999999GiB}}\n",
+         "\"memory\": the size is too large\n"},
         {LEAST "listen: {limits: {idle_timeout: 60}}\n", "did you mean 60s?"},
         {LEAST "listen: {limits: {idle_timeout: 1ms}}\n", "must be from 100ms to 1h"},
         {LEAST "listen: {limits: {idle_timeout: 1w}}\n", "expected a duration"},
-        {LEAST "listen: {limits: {idle_timeout: 99999999999999999999d}}\n", "expected a duration"},
+        {LEAST "listen: {limits: {idle_timeout: 99999999999999999999d}}\n",
+         "the duration is too long\n"},
         {LEAST "spool: {}\n", "\"size\" is missing in spool"},
         {LEAST "spool: 1GiB\n", "expected a mapping for spool, not text"},
         {LEAST "spool: {size: 1}\n", "expected a size with a unit"},
@@ -206,7 +203,8 @@ static void interpolations(void **state)
         {LEAST "data_dir: ${A:-${B}}\n", "inside of \"${...}\" is not taken"},
         {LEAST "data_dir: ${file:}\n", "the path of a file is empty"},
         {LEAST "data_dir: ${file:/nowhere}\n", "cannot read \"/nowhere\": No such file"},
-        {LEAST "listen: {limits: {lane: '${EMPTY}'}}\n", "expected a whole number, not \"\""},
+        {LEAST "listen: {limits: {lane: '${EMPTY}'}}\n",
+         "expected a whole number, but \"${EMPTY}\" is empty"},
     };
     EACH(rows);
     conf_room_variables = NULL;
@@ -282,7 +280,7 @@ static void sources(void **state)
         {"sources: {s: {verify: {type: hmac, header: X, extract: {kv_sep: x}}, secret: a}}\n",
          "\"kv_sep\" must be one of"},
         {"sources: {s: {verify: {type: hmac, header: X, extract: {kv_sep: '::'}}, secret: a}}\n",
-         "\"kv_sep\" must have 0 to 1 characters"},
+         "\"kv_sep\" must have at most 1 character"},
         {"sources: {s: {verify: {type: hmac, header: X, algorithm: md5}, secret: a}}\n",
          "must be one of sha1, sha256, sha512"},
         {"sources: {s: {verify: {type: hmac, header: [A, B, C, D, E, F, G, H, I]}, secret: a}}\n",
@@ -300,7 +298,7 @@ static void sources(void **state)
         {"sources: {s: {verify: {type: token}, secret: x}}\n",
          "the header of the signature is not named\n"},
         {"sources: {s: {verify: {type: basic, header: X}, secret: 'x:y'}}\n",
-         "\"header\" belongs to \"type: hmac\", not to basic\n"},
+         "\"header\" belongs to \"type: hmac\", not to basic: leave it out\n"},
         {"sources: {s: {verify: postmark, secret: x}}\n",
          "the secret of basic authentication is user:password\n"},
         {"sources: {s: {verify: discord, secret: 00ff}}\n",
@@ -412,7 +410,7 @@ static void destinations(void **state)
         {D("url: http://d, headers: {X: [a]}"), "\"X\" takes one value, not a list"},
         {D("url: https://d, tls: {ca_file: /nowhere}"), "cannot read \"/nowhere\": No such file"},
         {D("url: https://d, tls: {ca_file: /etc/passwd}"), "there is no PEM certificate in"},
-        {D("url: https://d, tls: {ca_file: /dev/zero}"), "it is too large"},
+        {D("url: https://d, tls: {ca_file: /dev/zero}"), "it is no regular file"},
         {D("url: https://d, tls: {cert_file: /x}"), "must be given together"},
         {D("url: http://d, tls: {ca_file: /x}"), "\"tls\" is given, but the URL is not https"},
     };
@@ -513,6 +511,8 @@ static void consequences_are_not_said(void **state)
         LEAST "destinations: {d: {url: ftp://d}}\nroutes: [{from: s, to: d}]\n",
         LEAST "redis: {url: 'http://u@h'}\n",
         LEAST "redis: {durability: fsynk}\n",
+        LEAST "destinations: {d: {ulr: http://x}}\n",
+        LEAST "listen: {limits: {memory: 1}}\n",
         "a: b: c\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

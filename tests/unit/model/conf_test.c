@@ -346,11 +346,11 @@ static void secrets_from_files(void **state)
     room_remove(path);
     path = room_file("\n", 1);
     snprintf(text, sizeof text, LEAST "admin: {token_file: %s}", path);
-    conf_bad(text, "the file is empty");
+    conf_bad(text, "\" is empty");
     room_remove(path);
     conf_bad(LEAST "admin: {token_file: /nowhere/x}", "cannot read \"/nowhere/x\": No such file");
-    conf_bad(LEAST "admin: {token_file: /tmp}", "cannot read \"/tmp\": Is a directory");
-    conf_bad(LEAST "admin: {token_file: /dev/zero}", "it is too large");
+    conf_bad(LEAST "admin: {token_file: /tmp}", "cannot read \"/tmp\": it is a folder");
+    conf_bad(LEAST "admin: {token_file: /dev/zero}", "it is no regular file");
     conf_bad(LEAST "admin: {token: '${file:/nowhere/x}'}", "cannot read \"/nowhere/x\"");
     conf_bad(LEAST "admin: {token: a, token_file: /x}",
              "\"token\" and \"token_file\" are both given");
@@ -391,6 +391,14 @@ static void warns_of_what_is_not_wrong(void **state)
                " keep_unrouted: true}}",
                "client_id: i, client_secret: ***}");
     conf_warns("sources: {s: {verify: stripe, secret: '${A}', keep_unrouted: true}}", NULL);
+#define SENT "sources: {s: {verify: none}}\nroutes: [{from: s, to: d}]\n"
+    conf_warns(SENT "destinations: {d: {url: 'http://d', headers: {X-Api-Key: abc, X-A: b}}}\n",
+               "p.yaml:3:58: warning: \"X-Api-Key\" is written out in a file that others can read\n"
+               "    3 | destinations: {d: {url: 'http://d', headers: {X-Api-Key: ***, X-A: b}}}\n");
+    conf_warns(SENT "destinations: {d: {url: 'http://d', headers: {X-Api-Key: '${A}'}}}\n", NULL);
+    conf_warns(SENT "destinations: {d: http://d}\nredis: {url: 'redis://u:abc@h'}\n",
+               "warning: \"password\" is written out");
+    conf_warns(SENT "destinations: {d: http://d}\nredis: {url: 'redis://h'}\n", NULL);
     conf_room_env.others_can_read = false;
     conf_warns("sources: {s: {verify: stripe, secret: abc, keep_unrouted: true}}", NULL);
     conf_warns("sources: {s: {verify: none}}", "no route takes events from \"s\"");
@@ -528,7 +536,7 @@ static void loads_a_file(void **state)
     conf_unref(c);
     assert_int_equal(truncate(path, 1024 * 1024 + 1), 0);
     assert_null(conf_load(path, &errors));
-    room_holds(buf_str(&errors), "too large");
+    room_holds(buf_str(&errors), "error: cannot read the file: it is larger than 1 MiB\n");
     room_remove(path);
     buf_done(&errors);
 }

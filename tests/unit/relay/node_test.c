@@ -42,6 +42,9 @@ static void open_fixture(struct fixture *f, const char *destination)
         w->lanes[0] = &f->lanes[i];
         f->lanes[i].w = w;
         f->lanes[i].dest = &conf->destinations[0];
+        f->lanes[i].slots = node_slots_of(&f->node, STR("d"));
+        f->lanes[i].slots->most = conf->destinations[0].concurrency;
+        w->lane_count = 1;
         f->node.workers[i] = w;
         mailbox_open(w);
     }
@@ -79,13 +82,13 @@ static void a_slot_is_handed_to_who_waits(void **state)
     assert_true(f->workers[1].mail.slots);
     assert_false(node_slot_take(a, 2));
     assert_true(node_slot_take(b, 2));
-    assert_int_equal(atomic_load(&f->node.slots[0].taken), 2);
+    assert_int_equal(atomic_load(&f->lanes[0].slots->taken), 2);
     node_slot_give(b);
     assert_true(f->workers[0].mail.slots);
     assert_true(node_slot_take(a, 2));
     node_slot_give(a);
     node_slot_give(a);
-    assert_int_equal(atomic_load(&f->node.slots[0].taken), 0);
+    assert_int_equal(atomic_load(&f->lanes[0].slots->taken), 0);
     shut_fixture(f);
     free(f);
 }
@@ -97,10 +100,10 @@ static void one_breaker_stands_for_all_workers(void **state)
     open_fixture(f, "concurrency: 8, breaker: {open_after: 4, probe_every: 10s}");
     struct lane *a = &f->lanes[0], *b = &f->lanes[1];
     for (int i = 0; i < 3; i++) {
-        assert_false(node_breaker_report(i % 2 == 0 ? a : b, false, 1000));
+        assert_false(node_breaker_report(i % 2 == 0 ? a : b, a->dest, false, 1000));
     }
     assert_int_equal(node_breaker_allows(a, 1000), 8);
-    assert_true(node_breaker_report(b, false, 1000));
+    assert_true(node_breaker_report(b, a->dest, false, 1000));
     assert_int_equal(node_breaker_allows(a, 1001), 0);
     assert_int_equal(a->breaker.state, BREAKER_OPEN);
     assert_int_equal(node_breaker_allows(a, 11001), 1); /* the probe: one in the whole node */
@@ -108,7 +111,7 @@ static void one_breaker_stands_for_all_workers(void **state)
     assert_true(node_slot_take(a, 1));
     assert_false(node_slot_take(b, 1));
     node_slot_give(a);
-    assert_true(node_breaker_report(a, true, 11002));
+    assert_true(node_breaker_report(a, a->dest, true, 11002));
     assert_int_equal(node_breaker_allows(b, 11003), 1); /* then 2, 4 ... */
     shut_fixture(f);
     free(f);
@@ -124,7 +127,7 @@ static void a_slot_that_was_handed_over_too_early_is_given_back(void **state)
     assert_false(node_slot_take(b, 2));
     node_slot_give(a);
     assert_false(node_slot_take(b, 1)); /* meanwhile only one is allowed, and that one runs */
-    assert_int_equal(atomic_load(&f->node.slots[0].taken), 1);
+    assert_int_equal(atomic_load(&f->lanes[0].slots->taken), 1);
     node_slot_give(a);
     assert_true(node_slot_take(b, 1));
     node_slot_give(b);

@@ -55,7 +55,9 @@ ROOM_UNUSED static struct room *room_open(const char *listen_limits)
         strcpy(r->lanes[i].name, i == 0 ? "a" : "b");
         breaker_init(&r->lanes[i].breaker);
         w->lanes[w->lane_count++] = &r->lanes[i];
-        atomic_store(&r->node.slots[i].taken, 1);
+        r->lanes[i].slots = node_slots_of(&r->node, str_of(r->lanes[i].name));
+        atomic_store(&r->lanes[i].slots->most, 1);
+        atomic_store(&r->lanes[i].slots->taken, 1);
     }
     r->j = w->live = journal_new(w, 1);
     r->j->state = JOURNAL_OPEN;

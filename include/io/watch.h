@@ -1,0 +1,22 @@
+/* Says when one of some files has become another one: written, replaced by renaming, or reached by
+ * a symbolic link that was (Kubernetes' way). */
+#ifndef IO_WATCH_H
+#define IO_WATCH_H
+
+#include "base/text.h"
+#include "base/wheel.h"
+
+#define WATCH_CALM_MS 300 /* so long nothing must happen: who writes a file does so in steps */
+
+struct watch;
+
+/* on_change comes from the loop. */
+struct watch *watch_new(uv_loop_t *loop, struct wheel *wheel, void (*on_change)(void *user),
+                        void *user);
+void watch_nothing(struct watch *w); /* from now on */
+/* One more file, as it is now; or a folder: which names there are in it. NULL, or a sentence for
+ * the operator (static buffer): it is not watched. */
+const char *watch_add(struct watch *w, struct str path) MUST_CHECK;
+void watch_close(struct watch *w, void (*on_closed)(void *user), void *user); /* frees */
+
+#endif

@@ -1,0 +1,154 @@
+/* plan: what differs between the files themselves. */
+#include "cli/plan.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+
+enum { WORDS_MOST = 64 << 10 };
+
+static void add_change(struct plan *p, char sign, const char *noun, struct str name,
+                       struct buf *detail)
+{
+    struct change *c = calloc(1, sizeof *c);
+    ENSURE(c != NULL);
+    buf_add_char(detail, '\0');
+    *c = (struct change){NULL, sign, noun, name, buf_take(detail)};
+    *p->changes_tail = c;
+    p->changes_tail = &c->next;
+}
+
+static void put_url(const struct conf_destination *d, struct buf *out)
+{
+    buf_printf(out, "%s://%.*s%.*s", d->tls ? "https" : "http", STR_ARG(d->host_field),
+               STR_ARG(d->target));
+}
+
+static void compare_url(struct plan *p, const struct conf_destination *was,
+                        const struct conf_destination *is)
+{
+    struct buf text;
+    buf_init(&text, WORDS_MOST);
+    put_url(was, &text);
+    size_t n = text.len;
+    put_url(is, &text);
+    bool same = str_eq(str_head(buf_str(&text), n), str_from(buf_str(&text), n));
+    buf_clear(&text);
+    if (!same) {
+        put_url(was, &text);
+        buf_add_str(&text, STR(" -> "));
+        put_url(is, &text);
+        add_change(p, '~', "destination", is->name, &text);
+    }
+    buf_done(&text);
+}
+
+static void compare_destinations(struct plan *p)
+{
+    struct buf text;
+    buf_init(&text, WORDS_MOST);
+    for (size_t i = 0; i < p->old->destination_count; i++) {
+        const struct conf_destination *was = &p->old->destinations[i];
+        const struct conf_destination *is = conf_find_destination(p->new, was->name);
+        p->new_of[i] = is == NULL ? -1 : (int)(is - p->new->destinations);
+        if (is != NULL) {
+            compare_url(p, was, is);
+        } else {
+            put_url(was, &text);
+            add_change(p, '-', "destination", was->name, &text);
+        }
+    }
+    for (size_t i = 0; i < p->new->destination_count; i++) {
+        const struct conf_destination *is = &p->new->destinations[i];
+        if (conf_find_destination(p->old, is->name) == NULL) {
+            put_url(is, &text);
+            add_change(p, '+', "destination", is->name, &text);
+        }
+    }
+    buf_done(&text);
+}
+
+static bool same_secrets(const struct verify *a, const struct verify *b)
+{
+    size_t n = verify_secret_count(a);
+    bool same = n == verify_secret_count(b);
+    for (size_t i = 0; i < n && same; i++) {
+        char x[VERIFY_SECRET_ID + 1], y[VERIFY_SECRET_ID + 1];
+        verify_secret_id(a, i, x);
+        verify_secret_id(b, i, y);
+        same = strcmp(x, y) == 0;
+    }
+    return same;
+}
+
+static bool same_addresses(const struct conf_cidrs *a, const struct conf_cidrs *b)
+{
+    return a->n == b->n && (a->n == 0 || memcmp(a->v, b->v, a->n * sizeof *a->v) == 0);
+}
+
+static void put_part(struct buf *out, const char *what)
+{
+    buf_printf(out, "%s%s", out->len > 0 ? ", " : "", what);
+}
+
+static void compare_source(struct plan *p, const struct conf_source *was,
+                           const struct conf_source *is)
+{
+    struct buf text;
+    buf_init(&text, WORDS_MOST);
+    if (!str_eq(was->path, is->path)) {
+        buf_printf(&text, "%.*s -> %.*s", STR_ARG(was->path), STR_ARG(is->path));
+    }
+    if (!str_eq(verify_name(was->verify), verify_name(is->verify))) {
+        put_part(&text, "verify");
+    }
+    if (!same_secrets(was->verify, is->verify)) {
+        put_part(&text, "its secrets");
+    }
+    if (was->methods != is->methods) {
+        put_part(&text, "methods");
+    }
+    if (was->body_bytes != is->body_bytes) {
+        put_part(&text, "body");
+    }
+    if (was->keep_unrouted != is->keep_unrouted) {
+        put_part(&text, "keep_unrouted");
+    }
+    if (!same_addresses(&was->allow_from, &is->allow_from)) {
+        put_part(&text, "allow_from (events do not say where they came from: not checked)");
+    }
+    if (text.len > 0) {
+        add_change(p, '~', "source", is->name, &text);
+    }
+    buf_done(&text);
+}
+
+static void compare_sources(struct plan *p)
+{
+    struct buf text;
+    buf_init(&text, WORDS_MOST);
+    for (size_t i = 0; i < p->old->source_count; i++) {
+        const struct conf_source *was = &p->old->sources[i];
+        const struct conf_source *is = conf_find_source(p->new, was->name);
+        if (is != NULL) {
+            compare_source(p, was, is);
+        } else {
+            buf_add_str(&text, was->path);
+            add_change(p, '-', "source", was->name, &text);
+        }
+    }
+    for (size_t i = 0; i < p->new->source_count; i++) {
+        const struct conf_source *is = &p->new->sources[i];
+        if (conf_find_source(p->old, is->name) == NULL) {
+            buf_add_str(&text, is->path);
+            add_change(p, '+', "source", is->name, &text);
+        }
+    }
+    buf_done(&text);
+}
+
+void plan_compare_files(struct plan *p)
+{
+    compare_sources(p);
+    compare_destinations(p);
+}

@@ -1,0 +1,74 @@
+/* reload: a running Penstock reads its configuration again. */
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <yyjson.h>
+
+enum { ANSWER_MOST = 1 << 20 };
+
+/* What it says is for this terminal: errors, or warnings. */
+static int show(int status, struct str body)
+{
+    yyjson_doc *doc = yyjson_read(body.at, body.len, 0);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    const char *said = yyjson_get_str(yyjson_obj_get(root, "said"));
+    bool ok = yyjson_get_bool(yyjson_obj_get(root, "ok"));
+    if (said != NULL) {
+        fputs(said, stderr);
+        puts(ok ? "reloaded" : "not reloaded; the old configuration stays in force");
+    } else {
+        fprintf(stderr, "penstock: answered %d: %.*s", status, STR_ARG(body));
+    }
+    yyjson_doc_free(doc);
+    return said != NULL && ok ? EXIT_FINE : status == 503 ? EXIT_UNREACHABLE : EXIT_FAILED;
+}
+
+static int reload(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"url", required_argument, NULL, 'u'},
+                                            {"allow-empty", no_argument, NULL, 'e'},
+                                            {NULL, 0, NULL, 0}};
+    const char *path = NULL, *url = NULL;
+    bool allow_empty = false;
+    for (int o; (o = getopt_long(argc, argv, "c:u:", options, NULL)) != -1;) {
+        if (o == 'c') {
+            path = optarg;
+        } else if (o == 'u') {
+            url = optarg;
+        } else if (o == 'e') {
+            allow_empty = true;
+        } else {
+            return usage_error(&verb_reload, "it takes -c FILE, --url URL and --allow-empty", NULL);
+        }
+    }
+    if (optind < argc) {
+        return usage_error(&verb_reload, "unexpected argument", argv[optind]);
+    }
+    struct conf *conf = url == NULL ? conf_for(path) : NULL;
+    if (conf == NULL && url == NULL) {
+        return EXIT_FAILED;
+    }
+    struct buf body;
+    int status;
+    buf_init(&body, ANSWER_MOST);
+    struct admin_call call = {conf, url, "POST",
+                              allow_empty ? STR("/-/reload?allow_empty=true") : STR("/-/reload")};
+    int rc = admin_call(&call, &status, &body);
+    rc = rc == EXIT_FINE ? show(status, buf_str(&body)) : rc;
+    buf_done(&body);
+    conf_unref(conf);
+    return rc;
+}
+
+const struct verb verb_reload = {
+    "reload", "Have a running Penstock read its configuration again: all of it, or nothing.",
+    "usage: penstock reload [-c FILE | --url http://HOST:PORT] [--allow-empty]\n\n"
+    "  -c, --config FILE   where its admin address and token are; default $PENSTOCK_CONFIG,\n"
+    "                      ./penstock.yaml, /etc/penstock/penstock.yaml\n"
+    "      --url URL       the admin address, instead of the configuration's\n"
+    "      --allow-empty   take a configuration without any route, too\n"
+    "\nWhat it reads is the file that it was started with, in its own surroundings. Prints\n"
+    "errors and warnings; exit 1 when the old configuration stays in force.\n",
+    reload};

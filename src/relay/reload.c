@@ -1,0 +1,328 @@
+/* One reload at a time: read, check, look for room, swap, tell. */
+#include "relay/reload.h"
+
+#include "base/crash.h"
+#include "base/log.h"
+#include "io/watch.h"
+#include "relay/delivery.h"
+#include "relay/ingest.h"
+#include "relay/stats.h"
+#include "relay/trust.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { SAID_CEILING = 256 << 10 };
+
+struct reload {
+    struct node *node;
+    char *path;
+    struct reload_ask *asks, **asks_tail; /* the first one is being served */
+    struct reload_ask own;                /* a signal's, or the watch's */
+    bool own_waits, own_again;
+    void (*on_closed)(void *user); /* reload_close waits for the end of one */
+    void *closed_user;
+    struct watch *watch;
+    uv_work_t work;
+    struct buf said;
+    struct conf *next;       /* NULL: it will not do */
+    struct tls_context *tls; /* the listener's; counted */
+    bool full;               /* a worker has no room for its lanes */
+    struct visit visit;
+};
+
+static void serve(struct reload *r);
+static void close_now(struct reload *r);
+
+static void say(struct reload *r, const char *grade, const char *why)
+{
+    buf_printf(&r->said, "%s: %s: %s\n", r->path, grade, why);
+}
+
+/* --- the end of one */
+
+static void log_end(const struct reload *r, bool ok)
+{
+    const struct conf *c = r->node->conf;
+    struct str said = buf_str(&r->said);
+    if (ok) {
+        log_line(said.len > 0 ? LOG_WARN : LOG_INFO, "configuration reloaded", "sources", "%zu",
+                 c->source_count, "destinations", "%zu", c->destination_count, "routes", "%zu",
+                 c->route_count, "said", "%.*s", STR_ARG(said), NULL);
+    } else {
+        log_line(LOG_ERROR, "configuration not reloaded; the old one stays in force", "why", "%.*s",
+                 STR_ARG(said), NULL);
+    }
+}
+
+static void queue(struct reload *r, struct reload_ask *ask)
+{
+    ask->next = NULL;
+    *r->asks_tail = ask;
+    r->asks_tail = &ask->next;
+}
+
+static struct reload_ask *pop(struct reload *r)
+{
+    struct reload_ask *ask = r->asks;
+    r->asks = ask->next;
+    if (r->asks == NULL) {
+        r->asks_tail = &r->asks;
+    }
+    if (ask == &r->own) {
+        r->own_waits = false;
+    }
+    if (ask == &r->own && r->own_again) {
+        r->own_again = false;
+        r->own_waits = true;
+        queue(r, &r->own);
+    }
+    return ask;
+}
+
+static void end(struct reload *r, bool ok)
+{
+    struct reload_ask *ask = pop(r);
+    log_end(r, ok);
+    stats_config(r->node->workers[0], ok, (int64_t)time(NULL));
+    if (ask->on_end != NULL) {
+        ask->on_end(ask, ok, buf_str(&r->said));
+    }
+    conf_unref(r->next);
+    tls_context_unref(r->tls);
+    r->next = NULL;
+    r->tls = NULL;
+    buf_done(&r->said);
+    if (r->asks != NULL) {
+        serve(r);
+    } else if (r->on_closed != NULL) {
+        close_now(r);
+    }
+}
+
+static const char *watch_all(struct reload *r, const struct conf_paths *paths)
+{
+    const char *first = NULL;
+    for (size_t i = 0; i < paths->n; i++) {
+        const char *why = watch_add(r->watch, paths->v[i]);
+        first = first == NULL ? why : first;
+    }
+    return first;
+}
+
+static void watch_now(struct reload *r)
+{
+    const struct conf *c = r->node->conf;
+    watch_nothing(r->watch);
+    const char *why = c->watch ? watch_all(r, &c->files) : NULL;
+    if (c->watch && why == NULL) {
+        why = watch_all(r, &c->folders);
+    }
+    if (why != NULL) {
+        log_line(LOG_WARN, "changes of the configuration are not seen; use SIGHUP", "why", "%s",
+                 why, NULL);
+    }
+}
+
+/* --- swapping */
+
+static void use_at(struct worker *w, struct visit *v)
+{
+    struct reload *r = CONTAINER_OF(v, struct reload, visit);
+    CRASH_POINT("reload_at");
+    if (w->draining) {
+        return; /* it ends, and takes nothing new */
+    }
+    const char *why = worker_use(w, r->next);
+    ingest_use_tls(w, r->tls);
+    if (why != NULL) { /* its files were read a moment ago */
+        log_line(LOG_ERROR, "a part of the new configuration cannot be used", "why", "%s", why,
+                 NULL);
+    }
+}
+
+static void used(struct visit *v)
+{
+    struct reload *r = CONTAINER_OF(v, struct reload, visit);
+    struct node *n = r->node;
+    struct conf *before = n->conf;
+    CRASH_POINT("reloaded");
+    n->conf = conf_ref(r->next);
+    conf_unref(before);
+    if (r->tls != NULL) {
+        tls_context_unref(n->tls);
+        n->tls = tls_context_ref(r->tls);
+    }
+    log_setup(n->conf->log.level, n->conf->log.format);
+    watch_now(r);
+    end(r, true);
+}
+
+static void fit_at(struct worker *w, struct visit *v)
+{
+    struct reload *r = CONTAINER_OF(v, struct reload, visit);
+    r->full = r->full || !lanes_fit(w, r->next);
+}
+
+static void visit(struct reload *r, void (*at)(struct worker *w, struct visit *v),
+                  void (*home)(struct visit *v))
+{
+    r->visit = (struct visit){.at = at, .home = home};
+    node_visit(r->node, &r->visit);
+}
+
+static void fitted(struct visit *v)
+{
+    struct reload *r = CONTAINER_OF(v, struct reload, visit);
+    if (r->node->workers[0]->draining) { /* it takes no visit any more, perhaps */
+        say(r, "error", "the node is stopping");
+        end(r, false);
+    } else if (r->full) {
+        say(r, "error", "there were too many destinations in the life of this process; restart it");
+        end(r, false);
+    } else {
+        CRASH_POINT("reload");
+        visit(r, use_at, used);
+    }
+}
+
+/* --- reading; on a thread of the pool: n->conf stays what it is meanwhile */
+
+/* Who took a line away is to see what that does. */
+static void say_gone(struct reload *r)
+{
+    const struct conf *before = r->node->conf;
+    for (size_t i = 0; i < before->destination_count; i++) {
+        const struct conf_destination *d = &before->destinations[i];
+        if (conf_find_destination(r->next, d->name) == NULL) {
+            buf_printf(&r->said,
+                       "%s: warning: the destination \"%.*s\" is gone; what waits for it %s\n",
+                       r->path, STR_ARG(d->name),
+                       d->on_removed == REMOVED_DROP ? "is forgotten" : "becomes dead letters");
+        }
+    }
+}
+
+static const char *check(struct reload *r)
+{
+    struct buf warning;
+    buf_init(&warning, TRUST_WARNING);
+    const char *why = conf_keep(r->next, r->node->conf, &r->said);
+    if (why == NULL) {
+        why = trust_check(r->next, &warning);
+    }
+    if (why == NULL && warning.len > 0) {
+        buf_printf(&r->said, "%s: warning: %.*s\n", r->path, STR_ARG(buf_str(&warning)));
+    }
+    buf_done(&warning);
+    say_gone(r);
+    return why != NULL ? why : trust_listener(r->next, &r->tls);
+}
+
+static void read_file(uv_work_t *work)
+{
+    struct reload *r = CONTAINER_OF(work, struct reload, work);
+    r->next = conf_load(r->path, &r->said);
+    const char *why = r->next == NULL ? NULL : check(r);
+    if (why != NULL) {
+        say(r, "error", why);
+        conf_unref(r->next);
+        r->next = NULL;
+    }
+}
+
+static void on_read(uv_work_t *work, int status)
+{
+    struct reload *r = CONTAINER_OF(work, struct reload, work);
+    const struct worker *first = r->node->workers[0];
+    (void)status;
+    bool empties = r->next != NULL && r->next->route_count == 0 && r->node->conf->route_count > 0;
+    if (first->stopping || first->draining) {
+        say(r, "error", "the node is stopping");
+        end(r, false);
+    } else if (r->next == NULL) {
+        end(r, false);
+    } else if (empties && !r->asks->allow_empty) {
+        say(r, "error",
+            "there is no route any more, and there were some: if that is meant, penstock reload "
+            "--allow-empty");
+        end(r, false);
+    } else {
+        visit(r, fit_at, fitted);
+    }
+}
+
+static void serve(struct reload *r)
+{
+    buf_init(&r->said, SAID_CEILING);
+    r->full = false;
+    int rc = uv_queue_work(r->node->workers[0]->loop, &r->work, read_file, on_read);
+    ENSURE(rc == 0);
+}
+
+/* --- what is asked of it */
+
+/* One that is being served may have read the file before it was what it is now. */
+static bool is_queued(struct reload *r)
+{
+    bool served = r->asks == &r->own;
+    r->own_again = r->own_again || (r->own_waits && served);
+    return r->own_waits;
+}
+
+void reload_start(struct node *n, struct reload_ask *ask)
+{
+    struct reload *r = n->reload;
+    bool idle = r->asks == NULL;
+    if (ask == NULL) {
+        if (is_queued(r)) {
+            return;
+        }
+        r->own_waits = true;
+        ask = &r->own;
+    }
+    queue(r, ask);
+    if (idle) {
+        serve(r);
+    }
+}
+
+static void on_change(void *user)
+{
+    struct reload *r = user;
+    log_line(LOG_INFO, "the configuration has changed", "file", "%s", r->path, NULL);
+    reload_start(r->node, NULL);
+}
+
+void reload_open(struct node *n, const char *path)
+{
+    struct worker *first = n->workers[0];
+    struct reload *r = calloc(1, sizeof *r);
+    ENSURE(r != NULL && (r->path = strdup(path)) != NULL);
+    r->node = n;
+    r->asks_tail = &r->asks;
+    r->watch = watch_new(first->loop, &first->wheel, on_change, r);
+    n->reload = r;
+    watch_now(r);
+    stats_config(first, true, (int64_t)time(NULL));
+}
+
+static void close_now(struct reload *r)
+{
+    watch_close(r->watch, r->on_closed, r->closed_user);
+    r->node->reload = NULL;
+    free(r->path);
+    free(r);
+}
+
+void reload_close(struct node *n, void (*on_closed)(void *user), void *user)
+{
+    struct reload *r = n->reload;
+    r->on_closed = on_closed;
+    r->closed_user = user;
+    r->own_again = false;
+    if (r->asks == NULL) {
+        close_now(r);
+    }
+}

@@ -1,0 +1,247 @@
+"""Promises about reload: all or nothing, nobody is refused for it, what goes on goes on."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+from harness import PENSTOCK, SECRET, Load, check, sign_stripe, wait_for
+
+BODY = b'{"type":"charge.succeeded"}'
+
+
+def _write(p, text):
+    """As an editor does it: another file takes the name."""
+    with open(p.config + ".new", "w") as f:
+        f.write(text)
+    os.chmod(p.config + ".new", 0o600)  # it has a secret in it
+    os.replace(p.config + ".new", p.config)
+
+
+def _text(p):
+    with open(p.config) as f:
+        return f.read()
+
+
+def _reload(p, *options):
+    return subprocess.run([PENSTOCK, "reload", "--url", "http://127.0.0.1:%d" % p.admin_port, *options],
+                          capture_output=True, text=True, timeout=60)
+
+
+def _reloaded(p, text, *options):
+    _write(p, text)
+    r = _reload(p, *options)
+    assert r.returncode == 0 and r.stdout == "reloaded\n", (r.returncode, r.stdout, r.stderr)
+    return r.stderr
+
+
+def _dead(p, destination):
+    return (p.api("/api/v1/dead?destination=" + destination) or {}).get("dead", [])
+
+
+def takes_another_configuration_as_a_whole(flow):
+    """A source, a destination and a route come, others go, a secret changes."""
+    a, b = flow.sink(), flow.sink()
+    p = flow.penstock({"a": a}, flow.redis())
+    assert p.stripe(BODY).status == 200 and p.post("/hooks/new", b"{}").status == 404
+    a.wait(1)
+    before = _text(p)
+    changed = before.replace("secret: '%s'" % SECRET, "secret: another")
+    changed = changed.replace("sources:", "sources:\n  new: { verify: none }")
+    changed = changed.replace('  a: "http', '  b: "http://127.0.0.1:%d/b"\n  a: "http' % b.port)
+    changed = changed.replace("routes:", "routes:\n  - { from: new, to: b }\n  - { from: new, to: a, stop: true }")
+    assert _reloaded(p, changed) == ""
+    assert p.stripe(BODY).status == 401
+    signed = sign_stripe(BODY, "another")
+    assert p.post("/hooks/stripe", BODY, signed).status == 200 and p.post("/hooks/new", b"{}").status == 200
+    b.wait(1)
+    a.wait(3)
+    assert 'the destination "b" is gone; what waits for it becomes dead letters' in _reloaded(p, before)
+    assert p.post("/hooks/new", b"{}").status == 404 and p.stripe(BODY).status == 200
+    a.wait(4)
+    assert len(b.bodies()) == 1
+
+
+def a_wrong_configuration_changes_nothing(flow):
+    a = flow.sink()
+    p = flow.penstock({"a": a}, flow.redis())
+    good = _text(p)
+    assert p.metric("penstock_config_last_reload_successful") == 1
+    since = p.metric("penstock_config_last_reload_success_timestamp_seconds")
+    assert abs(time.time() - since) < 60
+    _write(p, good.replace("routes:", "rotues:"))
+    r = _reload(p)
+    assert r.returncode == 1 and 'unknown key "rotues"' in r.stderr and 'did you mean "routes"?' in r.stderr, r.stderr
+    assert r.stdout == "not reloaded; the old configuration stays in force\n"
+    assert re.search(r"penstock\.yaml:\d+:\d+: error: ", r.stderr)
+    assert p.metric("penstock_config_last_reload_successful") == 0
+    p.signal(signal.SIGHUP)
+    wait_for(lambda: p.text().count("configuration not reloaded; the old one stays in force") == 2, "the log to say so")
+    assert p.stripe(BODY).status == 200
+    a.wait(1)
+    assert _reloaded(p, good) == "" and p.metric("penstock_config_last_reload_successful") == 1
+    assert p.metric("penstock_config_last_reload_success_timestamp_seconds") >= since
+
+
+def from_some_routes_to_none_needs_a_word(flow):
+    a = flow.sink()
+    p = flow.penstock({"a": a}, flow.redis())
+    empty = _text(p).partition("routes:")[0]
+    _write(p, empty)
+    r = _reload(p)
+    assert r.returncode == 1 and "penstock reload --allow-empty" in r.stderr, r.stderr
+    p.signal(signal.SIGHUP)
+    p.wait_log("configuration not reloaded")
+    assert p.stripe(BODY).status == 200
+    a.wait(1)
+    _reloaded(p, empty, "--allow-empty")
+    assert "penstock-event-id" not in p.stripe(BODY).headers  # taken, but nobody wants it
+    assert len(a.bodies()) == 1
+
+
+def says_what_needs_a_restart(flow):
+    """And takes the rest."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis())
+    text = _text(p)
+    said = _reloaded(p, text.replace("workers: 2", "workers: 1").replace("prefix: ", "prefix: x").replace(
+        "listen: { address: '127.0.0.1:0'", "listen: { address: '127.0.0.1:1'").replace(
+        "sources:", "sources:\n  new: { verify: none, keep_unrouted: true }"))
+    assert '"workers" needs a restart to change' in said and 'the address of "listen"' in said, said
+    assert p.post("/hooks/new", b"{}").status == 200
+    _write(p, text.replace("durability: fsync", "durability: replica"))
+    r = _reload(p)
+    assert r.returncode == 1 and '"durability: replica" needs a restart' in r.stderr, r.stderr
+    assert p.stripe(BODY).headers["penstock-durability"] == "fsync"
+
+
+def what_is_under_way_finishes_by_what_it_began_with(flow):
+    """A sender waits for Redis, a destination has not answered: meanwhile both are gone from the configuration."""
+    slow = flow.sink(lambda request, before: {"delay": 3})
+    redis = flow.redis()
+    p = flow.penstock({"slow": slow}, redis, sources=["stripe: { verify: stripe, secret: '%s', respond: { body: kept } }" % SECRET])
+    text = _text(p)
+    assert p.stripe(BODY).status == 200
+    slow.wait(1)  # it has the request, and takes its time
+    other = text.replace("stripe:", "other:").replace("slow:", "other:").replace("to: [slow]", "to: [other]")
+    said = _reloaded(p, other)
+    assert 'the destination "slow" is gone' in said
+    assert p.stripe(BODY).status == 404
+    wait_for(lambda: p.metric('penstock_deliveries_total{destination="slow"}') == 1, "the delivery to end")
+    assert not _dead(p, "slow") and len(slow.bodies()) == 1
+
+
+def a_removed_destination_settles_by_rule(flow):
+    """Dead letters, which can be replayed when it is back; or nothing, with drop."""
+    a, b, c = flow.sink(), flow.sink(lambda request, before: {"status": 503}), flow.sink(lambda request, before: {"status": 503})
+    redis = flow.redis()
+    p = flow.penstock({"a": a, "b": b, "c": "{ url: 'http://127.0.0.1:%d/c', on_removed: drop }" % c.port}, redis,
+                      retry="{schedule: [1h], jitter: 0%}")
+    for _ in range(20):
+        assert p.stripe(BODY).status == 200
+    a.wait(20)
+    wait_for(lambda: p.metric("penstock_parked_total") >= 40, "all to be parked")
+    text = _text(p)
+    gone = "\n".join(line for line in text.splitlines() if not re.match(r"  [bc]: ", line)).replace("[a, b, c]", "[a]") + "\n"
+    said = _reloaded(p, gone)
+    assert 'the destination "b" is gone; what waits for it becomes dead letters' in said, said
+    assert 'the destination "c" is gone; what waits for it is forgotten' in said, said
+    wait_for(lambda: len(_dead(p, "b")) == 20, "the dead letters")
+    assert {d["reason"] for d in _dead(p, "b")} == {"removed"}, _dead(p, "b")[:2]
+    wait_for(lambda: redis.cli("KEYS", "penstock:*due:c*") == "", "what waited for c to be forgotten")
+    assert not _dead(p, "c") and p.stripe(BODY).status == 200
+    a.wait(21)
+    b.answers = lambda request, before: {}
+    _reloaded(p, text)
+    for d in _dead(p, "b"):
+        assert p.admin("/api/v1/dead/%s/replay?destination=b" % d["id"], "POST")[0] == 202
+    wait_for(lambda: p.metric('penstock_deliveries_total{destination="b"}') == 20, "the replays")
+
+
+def what_goes_on_keeps_its_state(flow):
+    """A breaker that is open, a rate that is used up, a pause, the counters."""
+    a, down = flow.sink(), flow.sink(lambda request, before: {"status": 503})
+    p = flow.penstock({"a": a, "down": "{ url: 'http://127.0.0.1:%d/', breaker: {open_after: 2, probe_every: 1h}, retry: {schedule: [100ms, ...]} }" % down.port},
+                      flow.redis(), sources=["stripe: { verify: stripe, secret: '%s', rate: 3/h }" % SECRET,
+                                             "free: { verify: none }"])
+    for _ in range(5):
+        assert p.post("/hooks/free", b"{}").status == 200
+    wait_for(lambda: p.metric("penstock_breaker_open") >= 1, "the breaker to open")
+    assert p.stripe(BODY).status == 200
+    assert p.stripe(BODY).status == 429
+    accepted = p.metric("penstock_events_accepted_total")
+    before = len(down.bodies())
+    _reloaded(p, _text(p) + "shutdown: { timeout: 3s }\n")
+    assert p.metric("penstock_breaker_open") >= 1 and p.metric("penstock_events_accepted_total") == accepted
+    assert p.stripe(BODY).status == 429
+    assert p.post("/hooks/free", b"{}").status == 200
+    a.wait(7)
+    assert len(down.bodies()) == before
+
+
+def reloads_when_the_file_changes(flow):
+    """Written in place, replaced, and by Kubernetes: the folder that a symbolic link names is another one."""
+    folder = os.path.join(flow.folder, "map")
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), more="watch: true", start=False)
+    text = _text(p)
+
+    def version(n):
+        os.makedirs(os.path.join(folder, "v%d" % n))
+        with open(os.path.join(folder, "v%d" % n, "penstock.yaml"), "w") as f:
+            f.write(text.replace("sources:", "sources:\n  s%d: { verify: none, keep_unrouted: true }" % n))
+        os.symlink("v%d" % n, os.path.join(folder, "..new"))
+        os.replace(os.path.join(folder, "..new"), os.path.join(folder, "..data"))
+    version(1)
+    os.symlink("..data/penstock.yaml", os.path.join(folder, "penstock.yaml"))
+    p.config = os.path.join(folder, "penstock.yaml")
+    p.start()
+    assert p.post("/hooks/s1", b"{}").status == 200
+    version(2)
+    wait_for(lambda: p.post("/hooks/s2", b"{}").status == 200, "the swapped link to be seen")
+    assert p.post("/hooks/s1", b"{}").status == 404
+    os.remove(p.config)
+    shutil.copy(os.path.join(folder, "v1", "penstock.yaml"), p.config)
+    wait_for(lambda: p.post("/hooks/s1", b"{}").status == 200, "the other file to be seen")
+    with open(p.config, "w") as f:
+        f.write("sources: [\n")
+    p.wait_log("configuration not reloaded")
+    with open(p.config, "w") as f:
+        f.write(text.replace("watch: true", "watch: false"))
+    wait_for(lambda: p.post("/hooks/s1", b"{}").status == 404, "the corrected file to be seen")
+    reloads = p.text().count('"configuration reloaded"')
+    with open(p.config, "w") as f:
+        f.write(text)
+    p.signal(signal.SIGHUP)
+    wait_for(lambda: p.text().count('"configuration reloaded"') == reloads + 1, "the signal's")
+
+
+def nobody_is_refused_while_it_reloads(flow):
+    """Valid and broken files in turn, sources, destinations and routes that come and go beside the load's."""
+    a, b = flow.sink(), flow.sink()
+    p = flow.penstock({"a": a, "b": b}, flow.redis())
+    text = _text(p)
+    more = text.replace("sources:", "sources:\n  more: { verify: github, secret: x }").replace(
+        "destinations:", "destinations:\n  more: http://127.0.0.1:9/").replace("routes:", "routes:\n  - { from: more, to: more }")
+    moved = text.replace('/a"', '/other"')
+    load = Load(p, 300)
+    n = 0
+    while n < 50 or len(load.acknowledged) < 300:
+        n += 1
+        _write(p, [more, "routes: [", moved, text + "nonsense: 1\n", text][n % 5])
+        r = _reload(p)
+        assert r.returncode == (1 if n % 5 in (1, 3) else 0), r.stderr
+    load.stop()
+    assert not load.refused and not load.unknown, (len(load.refused), len(load.unknown))
+    check(load, a, b)
+
+
+def sighup_and_reload_while_it_drains_are_refused(flow):
+    slow = flow.sink(lambda request, before: {"delay": 2})
+    p = flow.penstock({"slow": slow}, flow.redis())
+    assert p.stripe(BODY).status == 200
+    slow.wait(1)
+    p.signal(signal.SIGTERM)
+    p.wait_log('"stopping"')
+    p.signal(signal.SIGHUP)
+    assert p.wait() == 0
+    assert "configuration reloaded" not in p.text()

@@ -1,0 +1,241 @@
+"""Promises about what no route wanted when it came: kept, listed, and delivered once where a route wants it later."""
+import base64
+import json
+import os
+import subprocess
+import threading
+
+from harness import PENSTOCK, SECRET, SLOWNESS, Cluster, sequence, wait_for
+
+STRIPE = "stripe: { verify: stripe, secret: '%s', keep_unrouted: true }" % SECRET
+OPEN = "open: { verify: none, keep_unrouted: true }"
+NONE = "{ from: '*', events: none, to: %s }"
+
+
+def _seen(p):
+    """The file as an operator has it: it names the port that the system has chosen for the admin API."""
+    seen = os.path.join(p.folder, "seen.yaml")
+    with open(p.config) as f, open(seen, "w") as g:
+        g.write(f.read().replace("admin: { address: '127.0.0.1:0' }", "admin: { address: '127.0.0.1:%d' }" % p.admin_port))
+    return seen
+
+
+def _cli(p, *args):
+    return subprocess.run([PENSTOCK, *args, "-c", _seen(p)], capture_output=True, text=True)
+
+
+def _events(p, *more):
+    r = _cli(p, "events", "ls", "--json", *more)
+    assert r.returncode == 0, r.stderr
+    return [json.loads(line) for line in r.stdout.splitlines()]
+
+
+def _replay(p, *more):
+    r = _cli(p, "replay", "--unrouted", *more)
+    assert r.returncode == 0, (r.returncode, r.stdout, r.stderr)
+    return r.stdout
+
+
+def _rule(p, old, new):
+    """As an operator does: the file changes, and the node starts anew."""
+    with open(p.config) as f:
+        text = f.read()
+    assert old in text
+    with open(p.config, "w") as f:
+        f.write(text.replace(old, new))
+    assert p.stop() == 0
+    p.start()
+
+
+def lists_what_history_holds(flow):
+    """Of all journals, newest first, with where each went."""
+    a = flow.sink()
+    p = flow.penstock({"a": a}, flow.redis(), sources=[STRIPE, OPEN], routes=["{ from: stripe, events: ['charge.*'], to: a }"])
+    ids = []
+    for n in range(40):
+        kind = "charge.paid" if n % 4 else "other"
+        ids.append(p.stripe(b'{"type":"%s","n":%d}' % (kind.encode(), n)).getheader("penstock-event-id"))
+    ids.append(p.post("/hooks/open", b"\x00", {"X-Odd": "\xe9"}).getheader("penstock-event-id"))
+    a.wait(30)
+    rows = _events(p)
+    assert sorted(r["id"] for r in rows) == sorted(ids)
+    times = [r["received_ms"] for r in rows]
+    assert times == sorted(times, reverse=True)
+    assert all(r["to"] == (["a"] if ids.index(r["id"]) % 4 and r["source"] == "stripe" else []) for r in rows)
+    unrouted = _events(p, "--unrouted")
+    assert len(unrouted) == 11 and not any(r["to"] or r["replayed"] for r in unrouted)
+    assert len(_events(p, "--unrouted", "--source", "stripe")) == 10
+    assert [r["id"] for r in _events(p, "--limit", "3")] == [r["id"] for r in rows[:3]]
+    assert _events(p, "--since", "1h") == rows and _events(p, "--since", "0s") == []
+    told = _cli(p, "events").stdout
+    assert told.count("unrouted") == 11 and told.count("  a\n") == 30, told
+    seen, path = [], "/api/v1/events?limit=7"
+    while path:
+        page = p.api(path)
+        seen += [e["id"] for e in page["events"]]
+        path = "next" in page and "/api/v1/events?limit=7&after=" + page["next"]
+    assert seen == [r["id"] for r in rows], "pages have each event once"
+    odd = p.api("/api/v1/events?bodies=1&source=open")["events"][0]
+    assert odd["body_base64"] == "AA==" and b"X-Odd: \xe9\r\n" in base64.b64decode(odd["headers_base64"])
+    for bad in ("limit=0", "limit=x", "limit=1001", "since_ms=x", "after=x", "after=1.x-1", "after=0.000000001-1"):
+        assert p.admin("/api/v1/events?" + bad)[0] == 400, bad
+    assert _cli(p, "events", "nonsense").returncode == 2 and _cli(p, "events", "--limit", "0").returncode == 2
+
+
+def replays_what_a_new_rule_wants(flow):
+    """Once, under its own id and with the bytes it came with, however often it is asked for; what no rule wants stays."""
+    a = flow.sink()
+    p = flow.penstock({"a": a}, flow.redis(), sources=[STRIPE, OPEN], routes=[NONE % "a"], workers=1)
+    ids = {}
+    for n in range(30):
+        r = p.stripe(b'{"type":"kind.%d","seq":%d}' % (n % 3, n), **{"X-Own": "kept"})
+        ids[r.getheader("penstock-event-id")] = n
+    p.post("/hooks/open", b'{"seq":100}')
+    assert "31 looked at, 0 replayed, 0 replayed before, 31 that no route wants now" in _replay(p)
+    _rule(p, "events: none, to: a", "events: ['kind.1'], to: a")
+    told = _replay(p, "--dry-run")
+    assert told.count("would replay") == 10 and "10 would be replayed" in told and not a.requests, told
+    told = _replay(p)
+    assert sum(line.startswith("replayed ") for line in told.splitlines()) == 10, told
+    assert "31 looked at, 10 replayed, 0 replayed before, 21 that no" in told, told
+    a.wait(10)
+    for _ in range(2):
+        assert "31 looked at, 0 replayed, 10 replayed before, 21 that no" in _replay(p)
+    got = a.requests
+    assert sorted(json.loads(r.body)["seq"] for r in got) == list(range(1, 30, 3)) and len(got) == 10
+    assert all(ids[r.header("webhook-id")] == json.loads(r.body)["seq"] and r.header("x-own") == "kept" for r in got)
+    assert sum(r.get("replayed", False) for r in _events(p, "--unrouted")) == 10
+    _rule(p, "events: ['kind.1'], to: a", "to: a")
+    told = _replay(p, "--source", "stripe")
+    assert "30 looked at, 20 replayed, 10 replayed before, 0 that" in told, told
+    wait_for(lambda: set(range(30)) <= set(sequence(a)), "all of them")
+    assert max(sequence(a).values()) == 1 and 100 not in sequence(a), "none came twice, and none of another source"
+    assert _cli(p, "replay").returncode == 2 and _cli(p, "replay", "--unrouted", "--limit", "3").returncode == 2
+    assert _cli(p, "replay", "--unrouted", "--since", "x").returncode == 2
+
+
+def a_replayed_event_is_tried_again_and_found(flow):
+    """As any other: parked, dead, replayed from there, and found under the id that its sender was told."""
+    answers = {"status": 503}
+    a = flow.sink(lambda r, before: dict(answers))
+    p = flow.penstock({"a": a}, flow.redis(), sources=[OPEN], routes=[NONE % "a"], workers=1, retry="{schedule: [100ms, 100ms], jitter: 0%}")
+    event = p.post("/hooks/open", b'{"seq":1}').getheader("penstock-event-id")
+    _rule(p, "events: none, to: a", "to: a")
+    _replay(p)
+    wait_for(lambda: p.api("/api/v1/dead")["dead"], "it to be a dead letter")
+    dead = p.api("/api/v1/dead")["dead"][0]
+    assert dead["id"] == event and dead["attempts"] == 3
+    found = p.api("/api/v1/events/" + event)
+    assert found["id"] == event and [d["destination"] for d in found["waiting"]] == ["a"], found
+    answers["status"] = 200
+    assert p.admin("/api/v1/dead/%s/replay?destination=a" % event, "POST")[0] == 202
+    a.wait(4)
+    wait_for(lambda: not p.api("/api/v1/dead")["dead"], "it to be none any more")
+    assert p.api("/api/v1/events/" + event)["body"] == '{"seq":1}'
+
+
+def two_nodes_replay_each_event_once(flow):
+    """Asked at the same time; whichever has it."""
+    redis, a = flow.redis(), flow.sink()
+    nodes = [flow.penstock({"a": a}, redis, sources=[OPEN], routes=[NONE % "a"], workers=1, name=name) for name in "xy"]
+    for n in range(60):
+        assert nodes[n % 2].post("/hooks/open", b'{"seq":%d}' % n).status == 200
+    for p in nodes:
+        _rule(p, "events: none, to: a", "to: a")
+    told = []
+    both = [threading.Thread(target=lambda p=p: told.append(_replay(p))) for p in nodes]
+    for t in both:
+        t.start()
+    for t in both:
+        t.join()
+    wait_for(lambda: len(sequence(a)) == 60, "all of them")
+    for p in nodes:
+        assert "0 replayed, 60 replayed before" in _replay(p), told
+    wait_for(lambda: sum(p.metric("penstock_lane_depth") for p in nodes) == 0, "nothing to be under way")
+    assert max(sequence(a).values()) == 1 and len(a.requests) == 60, "none came twice"
+
+
+def replays_on_a_cluster(flow):
+    """Journals, and the places that copies claim, lie on different masters."""
+    cluster, a = Cluster(flow), flow.sink()
+    p = flow.penstock({"a": a}, cluster, sources=[OPEN], routes=[NONE % "a"], workers=4)
+    for n in range(80):
+        assert p.post("/hooks/open", b'{"seq":%d}' % n).status == 200
+    assert len(_events(p, "--unrouted")) == 80
+    _rule(p, "events: none, to: a", "to: a")
+    assert "80 looked at, 80 replayed, 0 replayed before" in _replay(p)
+    assert "80 looked at, 0 replayed, 80 replayed before" in _replay(p)
+    wait_for(lambda: len(sequence(a)) == 80, "all of them")
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be under way")
+    assert max(sequence(a).values()) == 1 and len(a.requests) == 80, "none came twice"
+
+
+def what_cannot_be_read_is_no_empty_history(flow):
+    redis = flow.redis()
+    p = flow.penstock({"a": flow.sink()}, redis, sources=[OPEN], routes=[NONE % "a"])
+    assert p.post("/hooks/open", b"{}").status == 200
+    redis.kill()
+    for verb in (["events"], ["replay", "--unrouted"], ["replay", "--unrouted", "--dry-run"]):
+        r = _cli(p, *verb)
+        assert r.returncode == 3 and "redis_down" in r.stderr, (verb, r.stdout, r.stderr)
+    redis.start()
+    wait_for(lambda: _cli(p, "replay", "--unrouted").returncode == 0, "Redis to be back")
+
+
+def large_bodies_end_a_page(flow):
+    """And one that is larger than an answer may be is listed without."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none, keep_unrouted: true, body: 64MiB }"],
+                      routes=[NONE % "a"], workers=1)
+    quotes = b'"' * (3 << 20)
+    for body in (b"x" * (34 << 20), *[quotes] * 4, b"small"):
+        assert p.post("/hooks/open", body, timeout=30).status == 200
+    pages, path = [], "/api/v1/events?bodies=1"
+    while path:
+        page = json.loads(p.admin(path, timeout=30)[1])
+        pages.append(page["events"])
+        path = "next" in page and "/api/v1/events?bodies=1&after=" + page["next"]
+    rows = [row for page in pages for row in page]
+    assert [row["bytes"] for row in rows] == [5] + [3 << 20] * 4 + [34 << 20] and len(pages) >= 2, [len(page) for page in pages]
+    assert rows[0]["body"] == "small" and all(base64.b64decode(row["body_base64"]) == quotes for row in rows[1:5])
+    assert "body" not in rows[5] and "body_base64" not in rows[5]
+
+
+def a_replay_survives_kill_9(flow):
+    """Wherever it dies: what was replayed is delivered, what was not is replayed later, and nothing is lost."""
+    redis, a = flow.redis(), flow.sink(lambda r, before: {"delay": 0.02})
+    p = flow.penstock({"a": a}, redis, sources=[OPEN], routes=[NONE % "a"], workers=1)
+    for n in range(400):
+        assert p.post("/hooks/open", b'{"seq":%d}' % n).status == 200
+    _rule(p, "events: none, to: a", "to: a")
+    for _ in range(3):
+        running = subprocess.Popen([PENSTOCK, "replay", "--unrouted", "-c", _seen(p)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        before = len(a.requests)
+        wait_for(lambda: len(a.requests) > before + 20 or running.poll() is not None, "some of it to be done")
+        p.kill()
+        running.wait()
+        p.start()
+    told = _replay(p)
+    wait_for(lambda: len(sequence(a)) == 400, lambda: "all of them; %d came; %s" % (len(sequence(a)), told))
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be under way")
+    again = sum(n - 1 for n in sequence(a).values())
+    assert again <= 3 * 64 * SLOWNESS, "%d came twice, more than were in flight or not committed yet" % again
+
+
+def a_replay_needs_room(flow):
+    """Beyond the budget it is refused as an event of a sender is, and nothing is lost."""
+    redis, a = flow.redis(), flow.sink()
+    a.down()
+    p = flow.penstock({"a": a}, redis, sources=[OPEN], routes=[NONE % "a"], workers=1,
+                      destination_more=", buffer: 1MiB, breaker: { open_after: 0 }", retention="{ max_memory: 64MiB }")
+    for n in range(40):
+        assert p.post("/hooks/open", b'{"seq":%d,"pad":"%s"}' % (n, b"x" * 20000)).status == 200
+    _rule(p, "events: none, to: a", "to: a")
+    fill = lambda: p.post("/hooks/open", b'{"seq":1000,"pad":"%s"}' % (b"x" * 100000)).status == 503
+    wait_for(fill, "the buffer of its destination to be full")
+    r = _cli(p, "replay", "--unrouted")
+    assert r.returncode == 3 and "over_budget" in r.stderr and "run it once more" in r.stderr, (r.stdout, r.stderr)
+    assert not any(e["replayed"] for e in _events(p, "--unrouted"))
+    a.up()
+    wait_for(lambda: _cli(p, "replay", "--unrouted").returncode == 0, "room for all of it")
+    wait_for(lambda: set(range(40)) <= set(sequence(a)), "all of them")
+    assert all(sequence(a)[n] == 1 for n in range(40)), "none came twice"

@@ -1,0 +1,113 @@
+/* Tests beside the rules: what passes, and what is said of one that does not. */
+#include "conf_room.h"
+
+#include "model/rehearsal.h"
+
+#define RULES                                                                                      \
+    "sources: {s: {verify: none, event: {type: body./type}}, t: {verify: none}}\n"                 \
+    "destinations: {a: http://a, b: http://b, c: http://c}\n"                                      \
+    "routes:\n"                                                                                    \
+    "  - {name: great, from: s, when: {body: {n: {$gte: 100}}}, to: a}\n"                          \
+    "  - {name: typed, from: s, events: x.*, to: b}\n"                                             \
+    "  - {name: put, from: s, when: {method: PUT, query: {q: '1'}, headers: {x-a: b}}, to: a}\n"   \
+    "tests:\n"
+
+static size_t tried(const char *tests, struct buf *said)
+{
+    struct buf text;
+    buf_init(&text, 65536);
+    buf_printf(&text, RULES "%s", tests);
+    char *file = buf_take(&text);
+    struct conf *c = conf_good(file);
+    size_t failed = rehearse(c, said);
+    conf_unref(c);
+    free(file);
+    return failed;
+}
+
+static void passes(const char *test)
+{
+    struct buf said;
+    buf_init(&said, 65536);
+    if (tried(test, &said) != 0) {
+        fail_msg("%s%.*s", test, STR_ARG(buf_str(&said)));
+    }
+    room_text(buf_str(&said), "", "said");
+    buf_done(&said);
+}
+
+static void fails(const char *test, const char *want)
+{
+    struct buf said;
+    buf_init(&said, 65536);
+    assert_int_equal(tried(test, &said), 1);
+    room_holds(buf_str(&said), want);
+    buf_done(&said);
+}
+
+static void what_is_expected_passes(void **state)
+{
+    (void)state;
+    passes("  - {source: s, body: {n: 100}, expect: a}\n");
+    passes("  - {source: s, body: {n: 1e2, type: x.y}, expect: [b, a]}\n");
+    passes("  - {source: s, body: {n: '100'}, expect: []}\n");
+    passes("  - {source: s, body: '{\"n\":100.0}', expect: a}\n");
+    passes("  - {source: s, body: [{n: 5}, {n: 500, m: [null, ~, true]}], expect: a}\n");
+    passes("  - {source: s, event: x.z, expect: b}\n");
+    passes("  - {source: s, method: PUT, query: q=1, headers: {X-A: b}, expect: a}\n");
+    passes("  - {source: t, body: {n: 100}, expect: []}\n");
+}
+
+static void what_is_not_is_said_with_the_route_that_decided(void **state)
+{
+    (void)state;
+    fails("  - {name: n, source: s, body: {n: 99}, expect: a}\n",
+          "p.yaml:8:49: error: test \"n\": \"a\" does not get it\n");
+    fails("  - {name: n, source: s, body: {n: 99}, expect: a}\n",
+          "= help: \"great\" (p.yaml:4) does not take it: body.n: $gte: 100; it is 99\n");
+    fails("  - {source: s, body: {n: 100}, expect: []}\n", "test \"test 1\": \"a\" gets it, too");
+    fails("  - {source: s, body: {n: 100}, expect: []}\n",
+          "\"great\" (p.yaml:4) takes it: body.n: $gte: 100; it is 100");
+    fails("  - {source: s, body: {type: y}, expect: b}\n",
+          "\"typed\" (p.yaml:5) does not take it: the event is \"y\"");
+    fails("  - {source: t, expect: a}\n", "does not take it: it is for other sources");
+    fails("  - {source: t, expect: c}\n", "no route leads to it");
+}
+
+static void what_no_test_can_be_is_refused(void **state)
+{
+    (void)state;
+    conf_bad(RULES "  - {source: u, expect: a}\n", "there is no source \"u\"");
+    conf_bad(RULES "  - {source: s, expect: [aa]}\n", "there is no destination \"aa\"");
+    conf_bad(RULES "  - {source: s}\n", "\"expect\" is missing in a test");
+    conf_bad(RULES "  - {expect: a}\n", "\"source\" is missing in a test");
+    conf_bad(RULES "  - {source: s, expect: a, headers: {'a b': c}}\n",
+             "is not the name of a header");
+    conf_bad(RULES "  - {source: s, expect: a, bodi: x}\n", "did you mean \"body\"?");
+}
+
+/* Even where the whole file is one line. */
+static void no_secret_is_shown_beside_it(void **state)
+{
+    (void)state;
+    struct conf *c = conf_good("{sources: {s: {verify: github, secret: hunter2hunter2}}, "
+                               "tests: [{source: s, expect: a}], destinations: {a: http://a}}");
+    struct buf said;
+    buf_init(&said, 65536);
+    assert_int_equal(rehearse(c, &said), 1);
+    room_holds(buf_str(&said), "expect: a");
+    room_lacks(buf_str(&said), "hunter2");
+    buf_done(&said);
+    conf_unref(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_expected_passes),
+        cmocka_unit_test(what_is_not_is_said_with_the_route_that_decided),
+        cmocka_unit_test(what_no_test_can_be_is_refused),
+        cmocka_unit_test(no_secret_is_shown_beside_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -63,8 +63,7 @@ struct app {
     unsigned opened; /* workers that were told to listen */
     int exit_code;
     bool signalled;
-    bool reload_due; /* SIGHUP came during the start */
-    bool ending;     /* the first worker's turn has come */
+    bool ending; /* the first worker's turn has come */
     unsigned closing;
 };
 
@@ -231,10 +230,7 @@ static void look(struct app *a)
         } else if (a->state == APP_OPENING && all_are(a, WORKER_LISTENING)) {
             a->state = APP_RUNNING;
             announce(a);
-            reload_open(&a->node, a->path);
-            if (a->reload_due) {
-                reload_start(&a->node, NULL);
-            }
+            reload_ready(&a->node);
         } else if (a->state == APP_OPENING) {
             open_next(a);
         }
@@ -293,11 +289,8 @@ static void on_hangup(uv_signal_t *s, int number)
 {
     (void)number;
     struct app *a = s->data;
-    if (a->state == APP_RUNNING) {
+    if (a->node.reload != NULL) {
         reload_start(&a->node, NULL);
-    } else if (a->state < APP_RUNNING) {
-        a->reload_due = true;
-        log_line(LOG_INFO, "the configuration will be reloaded when the start is over", NULL);
     }
 }
 
@@ -600,7 +593,6 @@ int app_run(struct conf *conf, const char *path)
     log_setup(conf->log.level, conf->log.format);
     node_init(&a->node, conf, count);
     conf_unref(conf); /* the node has it now */
-    a->path = path;
     for (unsigned i = 0; i < count; i++) {
         struct post *p = &a->posts[i];
         open_loop(&p->loop);
@@ -610,6 +602,7 @@ int app_run(struct conf *conf, const char *path)
         a->node.workers[i] = &p->w;
     }
     open_handles(a);
+    reload_open(&a->node, path);
     if (notify_watchdog_ms() > 0) {
         on_watchdog(&a->watchdog);
     }

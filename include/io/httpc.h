@@ -92,7 +92,7 @@ struct x509_store_st *httpc_origin_trust(struct httpc_origin *o);
 
 /* Reads the files of every origin's TLS again, for new connections. NULL, or the first trouble, at
  * which it ends: what was not read yet stays as it was. */
-const char *httpc_reload_tls(struct httpc *c) MUST_CHECK;
+const char *httpc_reload_tls(struct httpc *c) MUST_CHECK; /* goes on after the first trouble */
 /* Closes what is idle there from before the last reload. */
 void httpc_origin_refresh(struct httpc_origin *o);
 

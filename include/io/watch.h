@@ -13,10 +13,13 @@ struct watch;
 /* on_change comes from the loop. */
 struct watch *watch_new(uv_loop_t *loop, struct wheel *wheel, void (*on_change)(void *user),
                         void *user);
-void watch_nothing(struct watch *w); /* from now on */
-/* One more file, as it is now; or a folder: which names there are in it. NULL, or a sentence for
- * the operator (static buffer): it is not watched. */
+/* Begins a new set: of no file, until watch_add. One that was in the set before is as it was seen
+ * there, so that no change gets lost in between. */
+void watch_begin(struct watch *w);
+/* One more file; or a folder: which names there are in it. NULL, or a sentence for the operator
+ * (static buffer): it is not watched. */
 const char *watch_add(struct watch *w, struct str path) MUST_CHECK;
+void watch_end(struct watch *w); /* the set is complete: looks whether one has changed already */
 void watch_close(struct watch *w, void (*on_closed)(void *user), void *user); /* frees */
 
 #endif

@@ -41,6 +41,7 @@ struct lane {
     unsigned number;
     char name[72];
     const struct conf_destination *dest; /* NULL: this configuration does not know it */
+    bool unusable;                       /* its certificate or key cannot be read */
     bool removed;           /* a reload no longer had it, and `on_removed` says what then; */
     enum conf_removed rule; /* else what waits is parked */
     struct httpc_origin *origin;
@@ -87,8 +88,11 @@ const char *lanes_apply(struct worker *w) MUST_CHECK; /* gives every lane its co
 /* The same when w->conf has taken the place of `before`. Whose address cannot be used keeps the old
  * one (NULL, or the first such sentence). */
 const char *lanes_reload(struct worker *w, const struct conf *before) MUST_CHECK;
-/* Would it have room for the lanes of that configuration? */
-bool lanes_fit(const struct worker *w, const struct conf *next);
+/* Makes the lanes of that configuration; false: there is no room for all. */
+bool lanes_fit(struct worker *w, const struct conf *next);
+void lane_mend(struct lane *lane); /* every 2 s: one that is unusable */
+/* Would a try by `dest` go to another host than one by its configuration of now? */
+bool lane_goes_elsewhere(const struct lane *lane, const struct conf_destination *dest);
 void lanes_refresh(struct worker *w); /* after a reload of certificates: no old connection waits */
 /* Their names, a blank between them: what journal and spool keep of an event's destinations. */
 void lanes_put_names(const struct worker *w, const uint16_t *to, size_t count, struct buf *out);

@@ -17,9 +17,10 @@ struct reload_ask {
     void (*on_end)(struct reload_ask *ask, bool ok, struct str said);
 };
 
-/* `path` is kept, the node's worker 0 is there. Sets n->reload; watches where that is configured.
- */
+/* `path` was read just now, and is kept; the node's worker 0 is there. Sets n->reload; watches
+ * where that is configured. Whoever asks waits until reload_ready: all workers are there. */
 void reload_open(struct node *n, const char *path);
+void reload_ready(struct node *n);
 /* Those who ask meanwhile are served one after the other. `ask` NULL: a signal, which does not
  * queue up. */
 void reload_start(struct node *n, struct reload_ask *ask);

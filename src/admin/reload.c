@@ -24,10 +24,6 @@ static void on_end(struct reload_ask *ask, bool ok, struct str said)
 void reload_post(struct worker *w, struct httpd_request *r, struct str rest)
 {
     (void)rest;
-    if (w->node->reload == NULL) {
-        answer_problem(r, 503, "starting", "try again when it is ready");
-        return;
-    }
     struct reloading *x = call_new(sizeof *x, w, r);
     x->ask.allow_empty = str_eq(r->query, STR("allow_empty=true"));
     x->ask.on_end = on_end;

@@ -155,8 +155,12 @@ int admin_call(const struct admin_call *ask, int *status, struct buf *body)
     origin.host = str_of(host);
     struct buf fields;
     buf_init(&fields, 4096);
-    if (ask->conf != NULL && ask->conf->admin.token.len > 0) {
-        buf_printf(&fields, "Authorization: Bearer %.*s\r\n", STR_ARG(ask->conf->admin.token));
+    const char *variable = ask->conf == NULL ? getenv("PENSTOCK_ADMIN_TOKEN") : NULL;
+    struct str token = ask->conf != NULL  ? ask->conf->admin.token
+                       : variable != NULL ? str_of(variable)
+                                          : STR_NONE;
+    if (token.len > 0) {
+        buf_printf(&fields, "Authorization: Bearer %.*s\r\n", STR_ARG(token));
     }
     struct httpc_request request = {
         .method = str_of(ask->method), .target = ask->path, .fields = buf_str(&fields)};

@@ -24,6 +24,28 @@ static int show(int status, struct str body)
     return said != NULL && ok ? EXIT_FINE : status == 503 ? EXIT_UNREACHABLE : EXIT_FAILED;
 }
 
+/* The node, not this command, says what is wrong with the file: only where it is to be asked is
+ * read here. */
+static struct conf *admin_conf(const char *path)
+{
+    struct buf errors;
+    struct conf *conf = NULL;
+    buf_init(&errors, ANSWER_MOST);
+    path = conf_chosen(path);
+    if (path != NULL) {
+        conf = conf_load_admin(path, &errors);
+    }
+    if (path != NULL && conf == NULL) {
+        fprintf(
+            stderr,
+            "%.*spenstock: the node was not asked, for where it is cannot be read; name it with "
+            "--url http://HOST:PORT\n",
+            STR_ARG(buf_str(&errors)));
+    }
+    buf_done(&errors);
+    return conf;
+}
+
 static int reload(int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -46,7 +68,7 @@ static int reload(int argc, char **argv)
     if (optind < argc) {
         return usage_error(&verb_reload, "unexpected argument", argv[optind]);
     }
-    struct conf *conf = url == NULL ? conf_for(path) : NULL;
+    struct conf *conf = url == NULL ? admin_conf(path) : NULL;
     if (conf == NULL && url == NULL) {
         return EXIT_FAILED;
     }
@@ -56,7 +78,16 @@ static int reload(int argc, char **argv)
     struct admin_call call = {conf, url, "POST",
                               allow_empty ? STR("/-/reload?allow_empty=true") : STR("/-/reload")};
     int rc = admin_call(&call, &status, &body);
-    rc = rc == EXIT_FINE ? show(status, buf_str(&body)) : rc;
+    if (rc == EXIT_FINE) {
+        rc = show(status, buf_str(&body));
+    }
+    if (rc != EXIT_FINE && (rc == EXIT_UNREACHABLE || status == 401)) {
+        fputs("penstock: if the address or the token of \"admin\" has changed in the file, the old "
+              "one is "
+              "still in force: --url http://HOST:PORT, with the token in $PENSTOCK_ADMIN_TOKEN, or "
+              "SIGHUP\n",
+              stderr);
+    }
     buf_done(&body);
     conf_unref(conf);
     return rc;
@@ -67,7 +98,8 @@ const struct verb verb_reload = {
     "usage: penstock reload [-c FILE | --url http://HOST:PORT] [--allow-empty]\n\n"
     "  -c, --config FILE   where its admin address and token are; default $PENSTOCK_CONFIG,\n"
     "                      ./penstock.yaml, /etc/penstock/penstock.yaml\n"
-    "      --url URL       the admin address, instead of the configuration's\n"
+    "      --url URL       the admin address, instead of the configuration's; its token, if it\n"
+    "                      has one, is then $PENSTOCK_ADMIN_TOKEN\n"
     "      --allow-empty   take a configuration without any route, too\n"
     "\nWhat it reads is the file that it was started with, in its own surroundings. Prints\n"
     "errors and warnings; exit 1 when the old configuration stays in force.\n",

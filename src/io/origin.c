@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,12 +111,37 @@ struct x509_store_st *httpc_origin_trust(struct httpc_origin *o)
     return tls_client_trust(o->tls);
 }
 
+/* One that no origin has any more: its files may be gone, too. */
+static struct tls_context *unused_context(const struct httpc *c, struct str *key)
+{
+    const struct map_entry *e;
+    for (size_t i = 0; (e = map_next(&c->contexts, &i)) != NULL;) {
+        struct tls_context *t = e->value;
+        if (atomic_load(&t->refs) == 1) {
+            *key = (struct str){e->key, e->key_len};
+            return t;
+        }
+    }
+    return NULL;
+}
+
 const char *httpc_reload_tls(struct httpc *c)
 {
+    static _Thread_local char trouble[1024]; /* a later file's would be in its place */
     const char *first = NULL;
     const struct map_entry *e;
-    for (size_t i = 0; first == NULL && (e = map_next(&c->contexts, &i)) != NULL;) {
-        first = tls_client_reload(e->value);
+    struct tls_context *unused;
+    struct str key;
+    while ((unused = unused_context(c, &key)) != NULL) {
+        map_remove(&c->contexts, key);
+        tls_context_unref(unused);
+    }
+    for (size_t i = 0; (e = map_next(&c->contexts, &i)) != NULL;) {
+        const char *why = tls_client_reload(e->value);
+        if (why != NULL && first == NULL) {
+            snprintf(trouble, sizeof trouble, "%s", why);
+            first = trouble;
+        }
     }
     return first;
 }

@@ -34,8 +34,8 @@ struct watch {
     struct wheel *wheel;
     struct wheel_timer calm;
     struct folder *folders;
-    struct watched *files;
-    size_t n;
+    struct watched *files, *before; /* before: of the set that this one takes the place of */
+    size_t n, before_n;
     unsigned closing; /* folders; and 1 for itself */
     void (*on_change)(void *user);
     void (*on_closed)(void *user);
@@ -153,14 +153,14 @@ static int enter_folders_of(struct watch *w, const char *path)
     return rc;
 }
 
-static void forget_files(struct watch *w)
+static void forget(struct watched **files, size_t *n)
 {
-    for (size_t i = 0; i < w->n; i++) {
-        free(w->files[i].path);
+    for (size_t i = 0; i < *n; i++) {
+        free((*files)[i].path);
     }
-    free(w->files);
-    w->files = NULL;
-    w->n = 0;
+    free(*files);
+    *files = NULL;
+    *n = 0;
 }
 
 /* --- life */
@@ -178,11 +178,25 @@ struct watch *watch_new(uv_loop_t *loop, struct wheel *wheel, void (*on_change)(
     return w;
 }
 
-void watch_nothing(struct watch *w)
+void watch_begin(struct watch *w)
 {
     wheel_cancel(w->wheel, &w->calm);
     leave_folders(w);
-    forget_files(w);
+    forget(&w->before, &w->before_n);
+    w->before = w->files;
+    w->before_n = w->n;
+    w->files = NULL;
+    w->n = 0;
+}
+
+static struct seen seen_before(const struct watch *w, const char *path)
+{
+    for (size_t i = 0; i < w->before_n; i++) {
+        if (strcmp(w->before[i].path, path) == 0) {
+            return w->before[i].seen;
+        }
+    }
+    return look(path);
 }
 
 const char *watch_add(struct watch *w, struct str path)
@@ -192,7 +206,7 @@ const char *watch_add(struct watch *w, struct str path)
     char *name = strndup(path.at, path.len);
     ENSURE(more != NULL && name != NULL);
     w->files = more;
-    w->files[w->n++] = (struct watched){name, look(name)};
+    w->files[w->n++] = (struct watched){name, seen_before(w, name)};
     int rc = enter_folders_of(w, name);
     if (rc == 0) {
         return NULL;
@@ -201,10 +215,19 @@ const char *watch_add(struct watch *w, struct str path)
     return trouble;
 }
 
+void watch_end(struct watch *w)
+{
+    forget(&w->before, &w->before_n);
+    if (w->n > 0) {
+        wheel_arm(w->wheel, &w->calm, WATCH_CALM_MS, on_calm);
+    }
+}
+
 void watch_close(struct watch *w, void (*on_closed)(void *user), void *user)
 {
     w->on_closed = on_closed;
     w->closed_user = user;
-    watch_nothing(w);
+    watch_begin(w);
+    watch_end(w);
     ended(w);
 }

@@ -17,6 +17,19 @@ static void free_all(struct conf *c, struct arena *a)
     arena_free(a);
 }
 
+/* Of a file that may be wrong in all else: its `admin`, if it has one. */
+static const struct node *admin_of(struct conf_reader *r, const struct node *root)
+{
+    const struct node_pair *admin = root == NULL ? NULL : node_find(root, "admin");
+    struct node *only = arena_take(r->arena, sizeof *only);
+    *only = (struct node){.kind = NODE_MAP, .n = admin != NULL};
+    only->pairs = arena_array(r->arena, 1, sizeof *only->pairs);
+    if (admin != NULL) {
+        only->pairs[0] = *admin;
+    }
+    return root == NULL ? NULL : only;
+}
+
 /* The snapshot, or NULL when the report holds an error. */
 static struct conf *build(struct conf_reader *r, const struct file_text *file)
 {
@@ -24,9 +37,15 @@ static struct conf *build(struct conf_reader *r, const struct file_text *file)
     whole->file = file;
     struct conf_file *f = arena_take(r->arena, sizeof *f);
     f->place = whole;
-    f->root = conf_read_files(r, file);
+    if (r->admin_only) {
+        f->root = admin_of(r, node_parse(file, r->arena, r->report, conf_is_secret, &r->nodes));
+    } else {
+        f->root = conf_read_files(r, file);
+    }
     if (f->root != NULL) {
         conf_read_block(r, &CONF_TOP, f->root, f, false);
+    }
+    if (f->root != NULL && !r->admin_only) {
         conf_build_sources(r, f);
         conf_build(r, f);
         conf_guard(r, f);
@@ -45,7 +64,9 @@ static struct conf *build(struct conf_reader *r, const struct file_text *file)
 }
 
 /* `is_file`: the name is a path that was opened. */
-static struct conf *parse(struct str text, const char *name, bool is_file,
+enum origin { NO_FILE, WHOLE_FILE, ADMIN_OF_FILE };
+
+static struct conf *parse(struct str text, const char *name, enum origin origin,
                           const struct conf_env *env, struct buf *errors)
 {
     struct arena *a = arena_new();
@@ -55,10 +76,11 @@ static struct conf *parse(struct str text, const char *name, bool is_file,
     file->name = str_of(report.name);
     file->text = arena_str(a, file_text_bare(text));
     file->others_can_read = env->others_can_read;
-    struct conf_reader r = {.arena = a, .report = &report, .env = env};
+    struct conf_reader r = {
+        .arena = a, .report = &report, .env = env, .admin_only = origin == ADMIN_OF_FILE};
     map_init_seeded(&r.paths, crypt_random_u64());
     map_init_seeded(&r.pems, crypt_random_u64());
-    if (is_file) {
+    if (origin == WHOLE_FILE) {
         conf_note_path(&r, &r.files, file->name);
     }
     struct conf *c = build(&r, file);
@@ -74,7 +96,7 @@ static struct conf *parse(struct str text, const char *name, bool is_file,
 struct conf *conf_parse_with(struct str text, const char *name, const struct conf_env *env,
                              struct buf *errors)
 {
-    return parse(text, name, false, env, errors);
+    return parse(text, name, NO_FILE, env, errors);
 }
 
 static const char *real_variable(const char *name)
@@ -88,9 +110,9 @@ struct conf *conf_parse(struct str text, const char *name, struct buf *errors)
     return conf_parse_with(text, name, &env, errors);
 }
 
-struct conf *conf_load(const char *path, struct buf *errors)
+static struct conf *load(const char *path, bool admin_only, struct buf *errors)
 {
-    struct conf_env env = {real_variable, true, file_text_is_shared(path)};
+    struct conf_env env = {real_variable, true, !admin_only && file_text_is_shared(path)};
     struct buf text;
     buf_init(&text, NODE_FILE_BYTES);
     const char *why = file_text_read(path, &text);
@@ -99,10 +121,20 @@ struct conf *conf_load(const char *path, struct buf *errors)
     if (why != NULL) {
         buf_printf(errors, "%s: error: cannot read the file: %s\n", path, why);
     } else {
-        c = parse(buf_str(&text), path, true, &env, errors);
+        c = parse(buf_str(&text), path, admin_only ? ADMIN_OF_FILE : WHOLE_FILE, &env, errors);
     }
     conf_wipe(&text);
     return c;
+}
+
+struct conf *conf_load(const char *path, struct buf *errors)
+{
+    return load(path, false, errors);
+}
+
+struct conf *conf_load_admin(const char *path, struct buf *errors)
+{
+    return load(path, true, errors);
 }
 
 struct conf *conf_ref(struct conf *c)
@@ -174,6 +206,11 @@ bool conf_takes_method(const struct conf_source *s, struct str method)
         }
     }
     return false;
+}
+
+enum conf_removed conf_removed_rule(const struct conf_destination *d)
+{
+    return d->mirror ? REMOVED_DROP : d->on_removed;
 }
 
 const char *conf_durability_word(enum conf_durability d)

@@ -124,10 +124,12 @@ const char *conf_keep(struct conf *next, struct conf *running, struct buf *said)
     struct conf *first = running->first != NULL ? running->first : running;
     static const enum conf_durability stronger[] = {DURABILITY_FSYNC, DURABILITY_REPLICA};
     for (size_t i = 0; i < sizeof stronger / sizeof *stronger; i++) {
-        if (conf_wants(next, stronger[i]) && !conf_wants(first, stronger[i])) {
+        /* Redis is looked at when it is connected to, for what is promised then. */
+        if (conf_wants(next, stronger[i]) &&
+            !(conf_wants(first, stronger[i]) && conf_wants(running, stronger[i]))) {
             return arena_printf(next->arena,
-                                "\"durability: %s\" needs a restart: nothing asked for it at the "
-                                "start, so whether Redis can promise it was not looked at",
+                                "\"durability: %s\" needs a restart: nothing asks for it now, so "
+                                "whether Redis can promise it was not looked at",
                                 conf_durability_word(stronger[i]))
                 .at;
         }

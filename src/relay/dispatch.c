@@ -23,7 +23,7 @@ static unsigned ready_count(const struct lane *lane)
 /* Nobody wants an attempt, as far as this worker knows. */
 static bool is_held(const struct lane *lane)
 {
-    return lane->dest == NULL || lane->paused || !lane->w->pauses_known;
+    return lane->dest == NULL || lane->unusable || lane->paused || !lane->w->pauses_known;
 }
 
 /* Nothing is tried now: what comes is parked, what waits in memory too. */
@@ -281,6 +281,7 @@ void lanes_tend(struct worker *w)
 {
     for (unsigned i = 0; i < w->lane_count; i++) {
         struct lane *lane = w->lanes[i];
+        lane_mend(lane);
         if (lane->removed && lane->rule == REMOVED_DROP) {
             lane_drop(lane);
         } else if (stands(lane)) {
@@ -371,7 +372,7 @@ static void note_outcome(struct lane *lane, const struct conf_destination *dest,
                          const struct outcome *o, int64_t boot)
 {
     bool ok = o->kind != OUTCOME_RETRY; /* a refusal for good is an answer: the destination lives */
-    if (node_breaker_report(lane, dest, ok, boot)) {
+    if (!lane_goes_elsewhere(lane, dest) && node_breaker_report(lane, dest, ok, boot)) {
         log_line(lane->breaker.state == BREAKER_OPEN && !dest->mirror ? LOG_WARN : LOG_INFO,
                  lane->breaker.state == BREAKER_OPEN ? "destination is down: breaker opened"
                                                      : "destination is back: breaker closed",

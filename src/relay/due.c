@@ -77,6 +77,7 @@ struct due_read {
     unsigned lane;
     uint64_t *numbers;
     size_t count, got;
+    bool of_removed; /* READ_EXPIRED: whatever their age */
     int again_ms; /* something was left out that is still due: when to read again; NEVER: nothing */
     unsigned asked, limit;
 };
@@ -194,10 +195,11 @@ static void on_event(struct journal *j, struct due_read *r, const redisReply *re
     struct track *t = still(j, r);
     uint64_t n = r->numbers[r->got++];
     bool read = is_read(j, r, reply, 3);
+    bool is_back = t != NULL && r->of_removed && !t->lane->removed; /* it stays where it is */
     if (t == NULL) {
         read_again(r, 0);
     }
-    if (t != NULL && read) {
+    if (t != NULL && read && !is_back) {
         struct record record;
         uint16_t to = (uint16_t)r->lane;
         struct event_parts parts = {
@@ -355,6 +357,7 @@ static void start_read(struct track *t, enum read_kind kind, int64_t before_ms)
     r->again_ms = NEVER;
     r->lane = t->lane->number;
     r->kind = kind;
+    r->of_removed = kind == READ_EXPIRED && t->lane->removed;
     unsigned room = kind == READ_EXPIRED ? EVENTS_MOST : dispatch_room(t->lane, FROM_DUE);
     /* One more says when the next is due. */
     r->limit = (unsigned)t->in_hand.n + t->foreign + (room < EVENTS_MOST ? room : EVENTS_MOST) + 1;
@@ -541,6 +544,9 @@ static void on_old_dead(void *user, const redisReply *reply)
         if (!member_read(reply->element[i], &n) || numset_has(&t->in_hand, n)) {
             continue;
         }
+        if (r.why == NULL && t->lane->dest != NULL) {
+            continue; /* it is configured again */
+        }
         if (r.why == NULL) {
             numset_add(&t->in_hand, n); /* until that is written */
         } else {
@@ -548,7 +554,9 @@ static void on_old_dead(void *user, const redisReply *reply)
         }
         commit_drop(t, n, r.why);
     }
-    if (r.why == NULL && reply->elements == 0) {
+    if (r.why == NULL && t->lane->dest != NULL) {
+        due_look(t);
+    } else if (r.why == NULL && reply->elements == 0) {
         t->next_due_ms = INT64_MAX;
     } else if (r.why == NULL) {
         log_line(LOG_WARN, "parked deliveries of a dropped destination are forgotten",

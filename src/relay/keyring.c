@@ -433,6 +433,9 @@ static void on_confirmed(struct fetch *f, const struct fetch_result *r)
 {
     struct keyring *h = CONTAINER_OF(f, struct keyring, confirm);
     h->confirmed = r->why == NULL;
+    if (r->cancelled) {
+        return; /* its source may be gone */
+    }
     if (h->confirmed) {
         log_line(LOG_INFO, "subscription confirmed", "source", "%.*s", STR_ARG(h->source->name),
                  NULL);

@@ -81,24 +81,28 @@ static bool same_origin(const struct conf_destination *a, const struct conf_dest
            str_eq(a->files.key_file, b->files.key_file);
 }
 
+/* A fault of its files leaves it without: nothing is tried until lanes_tend has found them good. */
+static const char *open_origin(struct lane *lane)
+{
+    const struct httpc_origin_conf conf = origin_of(lane->w, lane->dest);
+    httpc_origin_free(lane->origin);
+    lane->origin = NULL;
+    const char *why = httpc_origin_new(&lane->origin, lane->w->httpc, &conf);
+    lane->unusable = why != NULL;
+    return why;
+}
+
+bool lane_goes_elsewhere(const struct lane *lane, const struct conf_destination *dest)
+{
+    return lane->dest == NULL || lane->dest->port != dest->port ||
+           !str_eq(lane->dest->host, dest->host);
+}
+
 /* Where its connections are, of the same address, goes on. */
 static const char *apply(struct lane *lane, const struct conf_destination *dest)
 {
-    const char *why = NULL;
-    if (lane->origin == NULL || lane->dest == NULL || !same_origin(lane->dest, dest)) {
-        const struct httpc_origin_conf conf = origin_of(lane->w, dest);
-        struct httpc_origin *origin;
-        why = httpc_origin_new(&origin, lane->w->httpc, &conf);
-        if (why != NULL && lane->origin == NULL) {
-            return why;
-        }
-        if (why == NULL) {
-            httpc_origin_free(lane->origin);
-            lane->origin = origin;
-        }
-    }
-    bool elsewhere = lane->dest == NULL || lane->dest->port != dest->port ||
-                     !str_eq(lane->dest->host, dest->host);
+    bool elsewhere = lane_goes_elsewhere(lane, dest);
+    bool anew = lane->origin == NULL || lane->dest == NULL || !same_origin(lane->dest, dest);
     lane->dest = dest;
     lane->removed = false;
     lane->slots = node_slots_of(lane->w->node, dest->name);
@@ -106,7 +110,15 @@ static const char *apply(struct lane *lane, const struct conf_destination *dest)
     if (elsewhere) { /* what was seen of it was another one's */
         node_breaker_reset(lane);
     }
-    return why;
+    return anew ? open_origin(lane) : NULL;
+}
+
+void lane_mend(struct lane *lane)
+{
+    if (lane->unusable && open_origin(lane) == NULL) {
+        log_line(LOG_INFO, "the files of a destination can be used now", "destination", "%s",
+                 lane->name, NULL);
+    }
 }
 
 /* Whatever is tried now finishes; the rest waits, or follows its rule. */
@@ -114,9 +126,11 @@ static void remove_lane(struct lane *lane, enum conf_removed rule)
 {
     httpc_origin_free(lane->origin);
     lane->origin = NULL;
+    lane->unusable = false;
     lane->dest = NULL;
     lane->removed = true;
     lane->rule = rule;
+    node_breaker_reset(lane);
 }
 
 /* Lanes of what this configuration has, and by its indexes which those are. */
@@ -129,7 +143,7 @@ static const char *apply_all(struct worker *w)
     for (size_t i = 0; i < w->conf->destination_count; i++) {
         const struct conf_destination *dest = &w->conf->destinations[i];
         struct lane *lane = lane_find(w, dest->name);
-        ENSURE(lane != NULL); /* lanes_fit; and at the start there is room for all */
+        ENSURE(lane != NULL); /* lanes_fit has made it; and at the start there is room for all */
         const char *why = apply(lane, dest);
         first = first == NULL ? why : first;
         w->lane_of[i] = (uint16_t)lane->number;
@@ -147,7 +161,7 @@ const char *lanes_reload(struct worker *w, const struct conf *before)
     for (size_t i = 0; i < before->destination_count; i++) {
         const struct conf_destination *dest = &before->destinations[i];
         if (conf_find_destination(w->conf, dest->name) == NULL) {
-            remove_lane(lane_find(w, dest->name), dest->on_removed);
+            remove_lane(lane_find(w, dest->name), conf_removed_rule(dest));
         }
     }
     const char *why = apply_all(w);
@@ -155,13 +169,13 @@ const char *lanes_reload(struct worker *w, const struct conf *before)
     return why;
 }
 
-bool lanes_fit(const struct worker *w, const struct conf *next)
+bool lanes_fit(struct worker *w, const struct conf *next)
 {
-    size_t n = w->lane_count;
+    bool all = true;
     for (size_t i = 0; i < next->destination_count; i++) {
-        n += map_find(&w->lane_by_name, next->destinations[i].name) == NULL;
+        all = lane_find(w, next->destinations[i].name) != NULL && all;
     }
-    return n <= LANES_MAX;
+    return all;
 }
 
 void lanes_refresh(struct worker *w)

@@ -247,6 +247,12 @@ int64_t node_rate_wait_us(_Atomic int64_t *due, double per_s, int64_t now_us)
     int64_t ahead = step < 1000000 ? 1000000 - step : 0;
     int64_t before = atomic_load(due);
     for (;;) {
+        if (before > now_us + ahead + step) { /* used up at a lower rate: a reload has raised it */
+            if (atomic_compare_exchange_weak(due, &before, now_us + ahead + step)) {
+                before = now_us + ahead + step;
+            }
+            continue;
+        }
         int64_t from = before > now_us ? before : now_us;
         if (from - now_us > ahead) {
             return from - now_us - ahead;

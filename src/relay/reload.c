@@ -21,11 +21,13 @@ struct reload {
     struct reload_ask *asks, **asks_tail; /* the first one is being served */
     struct reload_ask own;                /* a signal's, or the watch's */
     bool own_waits, own_again;
+    bool ready;                    /* all workers are there */
+    bool serving;                  /* the first one that asks */
     void (*on_closed)(void *user); /* reload_close waits for the end of one */
     void *closed_user;
     struct watch *watch;
     uv_work_t work;
-    struct buf said;
+    struct buf said, notes;  /* notes: of what it would do; said where it does */
     struct conf *next;       /* NULL: it will not do */
     struct tls_context *tls; /* the listener's; counted */
     bool full;               /* a worker has no room for its lanes */
@@ -81,26 +83,6 @@ static struct reload_ask *pop(struct reload *r)
     return ask;
 }
 
-static void end(struct reload *r, bool ok)
-{
-    struct reload_ask *ask = pop(r);
-    log_end(r, ok);
-    stats_config(r->node->workers[0], ok, (int64_t)time(NULL));
-    if (ask->on_end != NULL) {
-        ask->on_end(ask, ok, buf_str(&r->said));
-    }
-    conf_unref(r->next);
-    tls_context_unref(r->tls);
-    r->next = NULL;
-    r->tls = NULL;
-    buf_done(&r->said);
-    if (r->asks != NULL) {
-        serve(r);
-    } else if (r->on_closed != NULL) {
-        close_now(r);
-    }
-}
-
 static const char *watch_all(struct reload *r, const struct conf_paths *paths)
 {
     const char *first = NULL;
@@ -114,15 +96,47 @@ static const char *watch_all(struct reload *r, const struct conf_paths *paths)
 static void watch_now(struct reload *r)
 {
     const struct conf *c = r->node->conf;
-    watch_nothing(r->watch);
+    if (r->on_closed != NULL) {
+        return;
+    }
+    watch_begin(r->watch);
     const char *why = c->watch ? watch_all(r, &c->files) : NULL;
     if (c->watch && why == NULL) {
         why = watch_all(r, &c->folders);
     }
+    watch_end(r->watch);
     if (why != NULL) {
         log_line(LOG_WARN, "changes of the configuration are not seen; use SIGHUP", "why", "%s",
                  why, NULL);
     }
+}
+
+static void next(struct reload *r)
+{
+    r->serving = r->asks != NULL;
+    if (r->asks != NULL) {
+        serve(r);
+    } else if (r->on_closed != NULL) {
+        close_now(r);
+    }
+}
+
+static void end(struct reload *r, bool ok)
+{
+    struct reload_ask *ask = pop(r);
+    log_end(r, ok);
+    stats_config(r->node->workers[0], ok, (int64_t)time(NULL));
+    if (ask->on_end != NULL) {
+        ask->on_end(ask, ok, buf_str(&r->said));
+    }
+    conf_unref(r->next);
+    tls_context_unref(r->tls);
+    r->next = NULL;
+    r->tls = NULL;
+    buf_done(&r->said);
+    buf_done(&r->notes);
+    watch_now(r);
+    next(r);
 }
 
 /* --- swapping */
@@ -155,7 +169,6 @@ static void used(struct visit *v)
         n->tls = tls_context_ref(r->tls);
     }
     log_setup(n->conf->log.level, n->conf->log.format);
-    watch_now(r);
     end(r, true);
 }
 
@@ -183,6 +196,7 @@ static void fitted(struct visit *v)
         end(r, false);
     } else {
         CRASH_POINT("reload");
+        buf_add_str(&r->said, buf_str(&r->notes));
         visit(r, use_at, used);
     }
 }
@@ -196,10 +210,10 @@ static void say_gone(struct reload *r)
     for (size_t i = 0; i < before->destination_count; i++) {
         const struct conf_destination *d = &before->destinations[i];
         if (conf_find_destination(r->next, d->name) == NULL) {
-            buf_printf(&r->said,
-                       "%s: warning: the destination \"%.*s\" is gone; what waits for it %s\n",
-                       r->path, STR_ARG(d->name),
-                       d->on_removed == REMOVED_DROP ? "is forgotten" : "becomes dead letters");
+            buf_printf(
+                &r->notes, "%s: warning: the destination \"%.*s\" is gone; what waits for it %s\n",
+                r->path, STR_ARG(d->name),
+                conf_removed_rule(d) == REMOVED_DROP ? "is forgotten" : "becomes dead letters");
         }
     }
 }
@@ -208,12 +222,12 @@ static const char *check(struct reload *r)
 {
     struct buf warning;
     buf_init(&warning, TRUST_WARNING);
-    const char *why = conf_keep(r->next, r->node->conf, &r->said);
+    const char *why = conf_keep(r->next, r->node->conf, &r->notes);
     if (why == NULL) {
         why = trust_check(r->next, &warning);
     }
     if (why == NULL && warning.len > 0) {
-        buf_printf(&r->said, "%s: warning: %.*s\n", r->path, STR_ARG(buf_str(&warning)));
+        buf_printf(&r->notes, "%s: warning: %.*s\n", r->path, STR_ARG(buf_str(&warning)));
     }
     buf_done(&warning);
     say_gone(r);
@@ -229,6 +243,11 @@ static void read_file(uv_work_t *work)
         say(r, "error", why);
         conf_unref(r->next);
         r->next = NULL;
+    }
+    if (r->next == NULL && memmem(r->said.at, r->said.len, "Permission denied", 17) != NULL) {
+        buf_add_str(&r->said,
+                    STR("      = help: a file in a folder of which the configuration named "
+                        "none at the start can be read after a restart only\n"));
     }
 }
 
@@ -256,6 +275,7 @@ static void on_read(uv_work_t *work, int status)
 static void serve(struct reload *r)
 {
     buf_init(&r->said, SAID_CEILING);
+    buf_init(&r->notes, SAID_CEILING);
     r->full = false;
     int rc = uv_queue_work(r->node->workers[0]->loop, &r->work, read_file, on_read);
     ENSURE(rc == 0);
@@ -266,7 +286,7 @@ static void serve(struct reload *r)
 /* One that is being served may have read the file before it was what it is now. */
 static bool is_queued(struct reload *r)
 {
-    bool served = r->asks == &r->own;
+    bool served = r->serving && r->asks == &r->own;
     r->own_again = r->own_again || (r->own_waits && served);
     return r->own_waits;
 }
@@ -274,7 +294,6 @@ static bool is_queued(struct reload *r)
 void reload_start(struct node *n, struct reload_ask *ask)
 {
     struct reload *r = n->reload;
-    bool idle = r->asks == NULL;
     if (ask == NULL) {
         if (is_queued(r)) {
             return;
@@ -283,9 +302,18 @@ void reload_start(struct node *n, struct reload_ask *ask)
         ask = &r->own;
     }
     queue(r, ask);
-    if (idle) {
-        serve(r);
+    if (!r->ready) {
+        log_line(LOG_INFO, "the configuration will be reloaded when the start is over", NULL);
+    } else if (!r->serving) {
+        next(r);
     }
+}
+
+void reload_ready(struct node *n)
+{
+    n->reload->ready = true;
+    stats_config(n->workers[0], true, (int64_t)time(NULL));
+    next(n->reload);
 }
 
 static void on_change(void *user)
@@ -305,7 +333,6 @@ void reload_open(struct node *n, const char *path)
     r->watch = watch_new(first->loop, &first->wheel, on_change, r);
     n->reload = r;
     watch_now(r);
-    stats_config(first, true, (int64_t)time(NULL));
 }
 
 static void close_now(struct reload *r)
@@ -322,7 +349,15 @@ void reload_close(struct node *n, void (*on_closed)(void *user), void *user)
     r->on_closed = on_closed;
     r->closed_user = user;
     r->own_again = false;
-    if (r->asks == NULL) {
-        close_now(r);
+    watch_begin(r->watch);
+    if (r->serving) {
+        return; /* it ends by itself */
     }
+    while (r->asks != NULL) { /* the start is given up */
+        struct reload_ask *ask = pop(r);
+        if (ask->on_end != NULL) {
+            ask->on_end(ask, false, STR("error: the node is stopping\n"));
+        }
+    }
+    close_now(r);
 }

@@ -253,10 +253,11 @@ const char *worker_use(struct worker *w, struct conf *next)
 {
     struct conf *before = w->conf;
     w->conf = conf_ref(next);
-    const char *why = httpc_reload_tls(w->httpc);
+    budget_limit(w);
     const char *why_lane = lanes_reload(w, before);
-    lanes_refresh(w);
     inlets_reload(w, before);
+    const char *why = httpc_reload_tls(w->httpc); /* of what is still in use */
+    lanes_refresh(w);
     ingest_use_limits(w);
     conf_unref(before);
     return why != NULL ? why : why_lane;

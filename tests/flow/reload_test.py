@@ -4,9 +4,11 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
-from harness import PENSTOCK, SECRET, Load, check, sign_stripe, wait_for
+from certificates import Authority
+from harness import PENSTOCK, SECRET, Load, check, free_port, sign_stripe, wait_for
 
 BODY = b'{"type":"charge.succeeded"}'
 
@@ -117,18 +119,51 @@ def says_what_needs_a_restart(flow):
 
 def what_is_under_way_finishes_by_what_it_began_with(flow):
     """A sender waits for Redis, a destination has not answered: meanwhile both are gone from the configuration."""
-    slow = flow.sink(lambda request, before: {"delay": 3})
-    redis = flow.redis()
+    slow, redis = flow.sink(lambda request, before: {"delay": 3}), flow.redis()
     p = flow.penstock({"slow": slow}, redis, sources=["stripe: { verify: stripe, secret: '%s', respond: { body: kept } }" % SECRET])
     text = _text(p)
     assert p.stripe(BODY).status == 200
     slow.wait(1)  # it has the request, and takes its time
-    other = text.replace("stripe:", "other:").replace("slow:", "other:").replace("to: [slow]", "to: [other]")
-    said = _reloaded(p, other)
+    redis.process.send_signal(signal.SIGSTOP)
+    answers = []
+    sender = threading.Thread(target=lambda: answers.append(p.stripe(BODY)))
+    sender.start()
+    wait_for(lambda: p.metric("penstock_appends_pending") == 1, "the sender to wait for Redis")
+    said = _reloaded(p, text.replace("stripe:", "other:").replace("slow:", "other:").replace("to: [slow]", "to: [other]"))
     assert 'the destination "slow" is gone' in said
+    redis.process.send_signal(signal.SIGCONT)
+    sender.join(30)
+    assert answers[0].status == 200 and answers[0].body == b"kept", (answers[0].status, answers[0].body)
     assert p.stripe(BODY).status == 404
     wait_for(lambda: p.metric('penstock_deliveries_total{destination="slow"}') == 1, "the delivery to end")
-    assert not _dead(p, "slow") and len(slow.bodies()) == 1
+    wait_for(lambda: len(_dead(p, "slow")) == 1, "the other, which came for a destination that was gone, to be a dead letter")
+    assert len(slow.bodies()) == 1
+
+
+def asks_the_node_whatever_is_wrong_with_the_file(flow):
+    """By its token; what the file says now may be another one."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), start=False)
+    text = _text(p).replace("admin: { address: '127.0.0.1:0' }", "admin: { address: '127.0.0.1:%d', token: '${TOKEN}' }" % free_port())
+    _write(p, text)
+    p.env["TOKEN"] = "a token"
+    p.start()
+
+    def run(*options, **env):
+        return subprocess.run([PENSTOCK, "reload", *options], capture_output=True, text=True, timeout=60, env={**os.environ, **env})
+    here = ["-c", p.config]
+    r = run(*here, TOKEN="a token")
+    assert (r.returncode, r.stdout, r.stderr) == (0, "reloaded\n", ""), r
+    _write(p, text.replace("routes:", "rotues:"))
+    r = run(*here, TOKEN="a token")
+    assert r.returncode == 1 and r.stderr.count('unknown key "rotues"') == 1 and "not reloaded" in r.stdout, r
+    assert "configuration not reloaded" in p.text()
+    r = run(*here, TOKEN="another")
+    assert r.returncode == 1 and "$PENSTOCK_ADMIN_TOKEN" in r.stderr, r
+    _write(p, text)
+    r = run("--url", "http://127.0.0.1:%d" % p.admin_port, PENSTOCK_ADMIN_TOKEN="a token")
+    assert (r.returncode, r.stdout) == (0, "reloaded\n"), r
+    r = run(*here, TOKEN="")
+    assert r.returncode == 1 and "--url" in r.stderr, r
 
 
 def a_removed_destination_settles_by_rule(flow):
@@ -159,7 +194,7 @@ def a_removed_destination_settles_by_rule(flow):
 
 
 def what_goes_on_keeps_its_state(flow):
-    """A breaker that is open, a rate that is used up, a pause, the counters."""
+    """A breaker that is open, a rate that is used up, a pause, the counters; a higher rate counts at once."""
     a, down = flow.sink(), flow.sink(lambda request, before: {"status": 503})
     p = flow.penstock({"a": a, "down": "{ url: 'http://127.0.0.1:%d/', breaker: {open_after: 2, probe_every: 1h}, retry: {schedule: [100ms, ...]} }" % down.port},
                       flow.redis(), sources=["stripe: { verify: stripe, secret: '%s', rate: 3/h }" % SECRET,
@@ -170,13 +205,19 @@ def what_goes_on_keeps_its_state(flow):
     assert p.stripe(BODY).status == 200
     assert p.stripe(BODY).status == 429
     accepted = p.metric("penstock_events_accepted_total")
+    a.wait(6)
+    assert p.admin("/api/v1/destinations/a/pause", "POST")[0] == 200
     before = len(down.bodies())
     _reloaded(p, _text(p) + "shutdown: { timeout: 3s }\n")
     assert p.metric("penstock_breaker_open") >= 1 and p.metric("penstock_events_accepted_total") == accepted
     assert p.stripe(BODY).status == 429
     assert p.post("/hooks/free", b"{}").status == 200
+    assert p.metric('penstock_destination_paused{destination="a"}') == 1 and len(a.bodies()) == 6
+    assert p.admin("/api/v1/destinations/a/resume", "POST")[0] == 200
     a.wait(7)
     assert len(down.bodies()) == before
+    _reloaded(p, _text(p).replace("rate: 3/h", "rate: 100/s"))
+    wait_for(lambda: p.stripe(BODY).status == 200, "the higher rate")
 
 
 def reloads_when_the_file_changes(flow):
@@ -235,13 +276,48 @@ def nobody_is_refused_while_it_reloads(flow):
     check(load, a, b)
 
 
-def sighup_and_reload_while_it_drains_are_refused(flow):
-    slow = flow.sink(lambda request, before: {"delay": 2})
+def a_reload_while_it_drains_is_refused(flow):
+    slow = flow.sink(lambda request, before: {"delay": 3})
     p = flow.penstock({"slow": slow}, flow.redis())
     assert p.stripe(BODY).status == 200
     slow.wait(1)
     p.signal(signal.SIGTERM)
     p.wait_log('"stopping"')
+    status, text = p.admin("/-/reload", "POST")
+    assert status == 422 and "the node is stopping" in text, (status, text)
     p.signal(signal.SIGHUP)
     assert p.wait() == 0
     assert "configuration reloaded" not in p.text()
+
+
+def a_removed_destination_alarms_no_more(flow):
+    """Its breaker was open; what waits for a mirror is dropped."""
+    down = flow.sink(lambda request, before: {"status": 503})
+    at = "url: 'http://127.0.0.1:%d/', breaker: {open_after: 2, probe_every: 1h}, retry: {schedule: [1h]}" % down.port
+    p = flow.penstock({"a": flow.sink(), "down": "{ %s }" % at, "shadow": "{ %s, mirror: true }" % at}, flow.redis())
+    for _ in range(6):
+        assert p.stripe(BODY).status == 200
+    wait_for(lambda: p.metric("penstock_breaker_open") >= 1 and p.metric("penstock_parked_total") >= 12, "all to be parked")
+    text = _text(p)
+    gone = "\n".join(line for line in text.splitlines() if not re.match(r"  (down|shadow): ", line)).replace(
+        "[a, down, shadow]", "[a]") + "\n"
+    assert 'the destination "shadow" is gone; what waits for it is forgotten' in _reloaded(p, gone)
+    assert p.metric("penstock_breaker_open") == 0
+    wait_for(lambda: len(_dead(p, "down")) == 6, "the dead letters of the one")
+    assert not _dead(p, "shadow")
+
+
+def goes_on_when_files_of_a_former_destination_are_gone(flow):
+    """A certificate that is named no more may be removed, and the others are still read again."""
+    ca = Authority(flow.folder)
+    old, new = ca.make("old"), ca.make("new")
+    sink = flow.sink()
+    p = flow.penstock({"a": sink, "t": "{ url: 'https://127.0.0.1:9/', tls: { cert_file: %s, key_file: %s } }" % old}, flow.redis())
+    text = _text(p)
+    _reloaded(p, text.replace(old[0], new[0]).replace(old[1], new[1]))
+    os.remove(old[0])
+    for _ in range(2):
+        _reloaded(p, text.replace(old[0], new[0]).replace(old[1], new[1]))
+    assert "cannot be used" not in p.text()
+    assert p.stripe(BODY).status == 200
+    sink.wait(1)

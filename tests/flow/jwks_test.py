@@ -44,8 +44,8 @@ class Key:
 class Publisher(Sink):
     """A host that publishes keys over https."""
 
-    def __init__(self, flow, *keys):
-        self.ca = Authority(os.path.join(flow.folder, "ca"))
+    def __init__(self, flow, *keys, folder="ca"):
+        self.ca = Authority(os.path.join(flow.folder, folder))
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(*self.ca.make("publisher"))
         self.keys, self.special = list(keys), {}
@@ -289,3 +289,28 @@ def a_handshake_waits_for_keys_that_may_sign_it(flow):
     before = p.metric("penstock_handshakes_total")
     assert ask(key.google(aud="them")).status == 200 and ask(other.google()).status == 200, "nobody's event, so a handshake"
     assert p.metric("penstock_handshakes_total") == before + 2 and p.metric("penstock_events_accepted_total") == 1
+
+
+def keys_go_on_over_a_reload(flow):
+    """Where they are published is the same; when it is another place they are read there, and whoever waits for them is not refused."""
+    key, other = Key(flow, "one"), Key(flow, "two")
+    here, there = Publisher(flow, key), Publisher(flow, other, folder="ca2")
+    p = flow.penstock({"d": flow.sink()}, flow.redis(), sources=[here.source()])
+    _wait_read(p, 2)
+    with open(p.config) as f:
+        text = f.read()
+
+    def reload(to):
+        with open(p.config, "w") as f:
+            f.write(to)
+        status, said = p.admin("/-/reload", "POST")
+        assert status == 200, said
+    reload(text + "shutdown: { timeout: 3s }\n")
+    for _ in range(4):
+        assert p.post("/hooks/s", BODY, key.google()).status == 200
+    assert len(here.requests) == 2  # one a worker, as before
+    there.special = {"delay": 1}
+    reload(text.replace("localhost:%d" % here.port, "localhost:%d" % there.port).replace(here.ca.cert, there.ca.cert))
+    assert p.post("/hooks/s", BODY, other.google()).status == 200  # it waited
+    assert p.post("/hooks/s", BODY, key.google()).status == 401
+    assert len(here.requests) == 2

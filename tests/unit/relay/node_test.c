@@ -135,12 +135,25 @@ static void a_slot_that_was_handed_over_too_early_is_given_back(void **state)
     free(f);
 }
 
+static void a_rate_that_is_raised_counts_at_once(void **state)
+{
+    (void)state;
+    _Atomic int64_t due = 0;
+    const double slow = 3.0 / 3600;
+    assert_int_equal(node_rate_wait_us(&due, slow, 1000), 0);
+    assert_true(node_rate_wait_us(&due, slow, 1000) > 1000000000);
+    assert_int_equal(node_rate_wait_us(&due, 100, 1000), 10000); /* a step of the new one */
+    assert_int_equal(node_rate_wait_us(&due, 100, 11000), 0);
+    assert_int_equal(node_rate_wait_us(&due, 100, 11000), 10000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_slot_is_handed_to_who_waits),
         cmocka_unit_test(one_breaker_stands_for_all_workers),
         cmocka_unit_test(a_slot_that_was_handed_over_too_early_is_given_back),
+        cmocka_unit_test(a_rate_that_is_raised_counts_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

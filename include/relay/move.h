@@ -63,6 +63,7 @@ struct move {
     uint64_t *seqs;                /* its slots, one a destination; owned */
     char dedupe[DEDUPE_KEY + 1];   /* the digest of its delivery id; empty: none */
     bool place_claimed;            /* its delivery id is what is claimed now */
+    bool replay;                   /* history has it, and nobody has claimed it */
     bool spooled;                  /* it comes from the spool ... */
     bool durable;                  /* ... which need not keep it any more */
     size_t read_bytes;             /* not 0: counted in the worker's undecided_bytes */
@@ -77,9 +78,10 @@ void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint
                   const char *dedupe);
 /* An event that no route wanted when it came (taken over): from now on it is of the live journal,
  * unless somebody has seen to that before. `on_decided` once, never from inside: MOVE_MINE, it is
- * delivered; MOVE_DUPLICATE, it was before; MOVE_UNKNOWN, it may be either, and goes on. */
+ * delivered; MOVE_DUPLICATE, it was before, or another of its delivery id (`dedupe`; empty: none)
+ * was; MOVE_UNKNOWN, it may be either, and goes on, or nothing of it is done and history has it. */
 void move_replay(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
-                 move_on_decided on_decided, void *user);
+                 const char *dedupe, move_on_decided on_decided, void *user);
 /* The completion of its append, which it frees. */
 void move_appended(struct journal *j, struct append *a, const char *reason);
 /* Recovery met an entry that says where it came from: whose it is must be claimed before any

@@ -261,13 +261,29 @@ static void step_done(struct replaying *p)
     }
 }
 
-static void add_one(const struct one *o, const char *result)
+static struct one *one_new(struct replaying *p, const struct history_event *e, const uint16_t *to,
+                           size_t n)
+{
+    struct one *o = calloc(1, sizeof *o + n * sizeof *to);
+    ENSURE(o != NULL);
+    o->all = p;
+    o->to_count = n;
+    memcpy(o->to, to, n * sizeof *to);
+    text_copy(o->id, sizeof o->id, e->entry->id);
+    text_copy(o->source, sizeof o->source, e->entry->source);
+    return o;
+}
+
+static void add_one(const struct one *o, const char *result, const char *detail)
 {
     struct buf *b = &o->all->call.out;
     json_open(b, '{');
     json_text(b, "id", str_of(o->id));
     json_text(b, "source", str_of(o->source));
     json_text(b, "result", str_of(result));
+    if (detail != NULL) {
+        json_text(b, "detail", str_of(detail));
+    }
     json_list(b, "to");
     for (size_t i = 0; i < o->to_count; i++) {
         json_item(b, str_of(o->all->call.w->lanes[o->to[i]]->name));
@@ -286,7 +302,8 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
     p->replayed += verdict == MOVE_MINE;
     add_one(o, verdict == MOVE_MINE        ? "replayed"
                : verdict == MOVE_DUPLICATE ? "replayed_before"
-                                           : "unknown");
+                                           : "unknown",
+            NULL);
     free(o);
     step_done(p);
 }
@@ -307,20 +324,15 @@ static void on_unrouted(void *user, const struct history_event *e)
         return;
     }
     if (p->reason == NULL && !p->dry) {
-        p->reason = reroute_refuses(p->call.w, e, to, n);
+        p->reason = reroute_refuses(p->call.w, e);
     }
     if (p->reason != NULL) {
         return; /* the page is asked for again */
     }
-    struct one *o = calloc(1, sizeof *o + n * sizeof *to);
-    ENSURE(o != NULL);
-    o->all = p;
-    o->to_count = n;
-    memcpy(o->to, to, n * sizeof *to);
-    text_copy(o->id, sizeof o->id, e->entry->id);
-    text_copy(o->source, sizeof o->source, e->entry->source);
-    if (p->dry) {
-        add_one(o, "would_be_replayed");
+    struct one *o = one_new(p, e, to, n);
+    const char *full = p->dry ? NULL : reroute_over_budget(p->call.w, to, n);
+    if (p->dry || full != NULL) { /* others may have room */
+        add_one(o, p->dry ? "would_be_replayed" : "over_budget", full);
         free(o);
         return;
     }

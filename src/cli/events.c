@@ -180,27 +180,30 @@ const struct verb verb_events = {
 
 struct replay {
     const struct args *a;
-    uint64_t done, unknown, before, unwanted, looked_at;
+    uint64_t done, unknown, full, before, unwanted, looked_at;
 };
 
 static bool on_replayed(void *user, yyjson_val *row)
 {
     struct replay *r = user;
     struct str result = pages_text(row, "result");
+    bool full = str_eq(result, STR("over_budget"));
     bool done = str_eq(result, STR("replayed")) || str_eq(result, STR("would_be_replayed"));
     r->done += done;
     r->before += str_eq(result, STR("replayed_before"));
     r->unknown += str_eq(result, STR("unknown"));
+    r->full += full;
     if (r->a->json) {
         print_json_line(row);
     } else if (!str_eq(result, STR("replayed_before"))) {
         printf("%s %.*s %.*s to ",
-               !done       ? "perhaps replayed:"
+               full        ? "no room for"
+               : !done     ? "perhaps replayed:"
                : r->a->dry ? "would replay"
                            : "replayed",
                STR_ARG(pages_text(row, "id")), STR_ARG(pages_text(row, "source")));
         print_names(yyjson_obj_get(row, "to"));
-        printf("\n");
+        printf("%s%.*s\n", full ? ": " : "", STR_ARG(pages_text(row, "detail")));
     }
     return true;
 }
@@ -232,11 +235,15 @@ static int replay_unrouted(const struct conf *conf, const struct args *a)
             "unrouted events: %" PRIu64 " looked at, %" PRIu64 " %s, %" PRIu64
             " replayed before, %" PRIu64 " that no route wants now\n",
             r.looked_at, r.done, a->dry ? "would be replayed" : "replayed", r.before, r.unwanted);
-    if (rc != EXIT_FINE || r.unknown > 0) {
+    bool partly = r.unknown > 0 || r.full > 0;
+    if (r.full > 0) {
+        fprintf(stderr, "penstock replay: for %" PRIu64 " there is no room now\n", r.full);
+    }
+    if (rc != EXIT_FINE || partly) {
         fprintf(stderr, "penstock replay: not all of it; run it once more, nothing is replayed "
                         "twice\n");
     }
-    return rc != EXIT_FINE ? rc : r.unknown > 0 ? EXIT_FAILED : EXIT_FINE;
+    return rc != EXIT_FINE ? rc : partly ? EXIT_FAILED : EXIT_FINE;
 }
 
 static int replay(int argc, char **argv)
@@ -269,6 +276,6 @@ const struct verb verb_replay = {
     "      --json          an object a line\n\n"
     "Of sources with keep_unrouted: true, for as long as history is kept. The routes are those of\n"
     "the node that is asked. Each event keeps its id and is replayed once, however often this is\n"
-    "run. Exit 0: done; 1: of some it is not known yet; 3: Penstock or its Redis is not "
+    "run. Exit 0: done; 1: for some there is no room, or it is not known yet; 3: Penstock or its Redis is not "
     "reachable.\n",
     replay};

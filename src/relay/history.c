@@ -214,7 +214,7 @@ static struct str keep(char **at, struct str text)
 static struct row *row_new(const struct entry *e, int64_t received_ms)
 {
     size_t bytes = e->id.len + e->source.len + e->to.len + e->method.len + e->target.len +
-                   e->headers.len + e->body.len + e->from.len;
+                   e->headers.len + e->body.len + e->from.len + e->dedupe.len;
     struct row *row = malloc(sizeof *row + bytes);
     ENSURE(row != NULL);
     char *at = row->text;
@@ -228,6 +228,7 @@ static struct row *row_new(const struct entry *e, int64_t received_ms)
     row->entry.headers = keep(&at, e->headers);
     row->entry.body = keep(&at, e->body);
     row->entry.from = keep(&at, e->from);
+    row->entry.dedupe = keep(&at, e->dedupe);
     return row;
 }
 

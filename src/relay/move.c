@@ -91,10 +91,21 @@ static struct move *move_new(struct worker *w, struct event *e, uint64_t from_jo
     return m;
 }
 
-/* Nobody but an answer that is still to come knows it from now on. */
+static void tell(struct move *m, enum move_verdict verdict, struct str first_id)
+{
+    move_on_decided on_decided = m->on_decided;
+    m->on_decided = NULL;
+    if (on_decided != NULL) {
+        on_decided(m->user, journal_find(m->w, m->copy_number), verdict, first_id);
+    }
+}
+
+/* Nobody but an answer that is still to come knows it from now on: who waits is told, for by then
+ * the lanes may be gone. */
 static void drop(struct move *m)
 {
     struct worker *w = m->w;
+    tell(m, MOVE_UNKNOWN, STR_NONE);
     go(m, MOVE_DROPPED);
     if (m->link == NULL) {
         return;
@@ -115,18 +126,8 @@ static void drop(struct move *m)
     }
 }
 
-static void tell(struct move *m, enum move_verdict verdict, struct str first_id)
-{
-    move_on_decided on_decided = m->on_decided;
-    m->on_decided = NULL;
-    if (on_decided != NULL) {
-        on_decided(m->user, journal_find(m->w, m->copy_number), verdict, first_id);
-    }
-}
-
 static void move_free(struct move *m)
 {
-    tell(m, MOVE_UNKNOWN, STR_NONE);
     drop(m);
     event_unref(m->event);
     event_unref(m->copy);
@@ -143,6 +144,7 @@ static void go_on_from_copy(struct move *m)
     m->event = event_ref(m->copy);
     m->from_journal = m->copy_number;
     m->from_n = m->copy->n;
+    m->replay = false; /* its place in history names a copy now: nobody else would replay it */
 }
 
 /* It went with a tail, and is appended once more. */
@@ -467,6 +469,9 @@ void move_appended(struct journal *j, struct append *a, const char *reason)
     }
     event_unref(a->event);
     free(a);
+    if (reason != NULL && m->replay) { /* whoever asked asks again: what waits here would pile up */
+        move_free(m);
+    }
 }
 
 void move_start(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n)
@@ -475,9 +480,11 @@ void move_start(struct worker *w, struct event *e, uint64_t from_journal, uint64
 }
 
 void move_replay(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
-                 move_on_decided on_decided, void *user)
+                 const char *dedupe, move_on_decided on_decided, void *user)
 {
     struct move *m = move_new(w, e, from_journal, from_n);
+    snprintf(m->dedupe, sizeof m->dedupe, "%s", dedupe);
+    m->replay = true;
     m->on_decided = on_decided;
     m->user = user;
     append_copy(m);
@@ -494,11 +501,17 @@ void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint
 
 /* --- all of them */
 
+/* Its file has it, or history. */
+static bool is_kept_elsewhere(const struct move *m)
+{
+    return (m->spooled && !m->durable) || (m->replay && m->copy == NULL);
+}
+
 bool moves_pending(const struct worker *w)
 {
-    /* not what its file, or its journal, has */
+    /* nor what its journal has */
     const struct move *m = w->moves;
-    while (m != NULL && ((m->spooled && !m->durable) || (move_is_unproven(m) && !m->copy_lost))) {
+    while (m != NULL && (is_kept_elsewhere(m) || (move_is_unproven(m) && !m->copy_lost))) {
         m = m->next;
     }
     return m != NULL;
@@ -530,7 +543,7 @@ void moves_free(struct worker *w)
     unsigned left = 0;
     for (struct move *m = w->moves, *next; m != NULL; m = next) {
         next = m->next;
-        left += (m->copy == NULL || m->copy_lost) && (!m->spooled || m->durable);
+        left += (m->copy == NULL || m->copy_lost) && !is_kept_elsewhere(m);
         if (is_asked(m)) { /* its answer frees it */
             drop(m);
         } else {

@@ -7,6 +7,8 @@
 #include "relay/keys.h"
 #include "relay/learned.h"
 
+#include <string.h>
+
 size_t reroute_find(struct worker *w, const struct history_event *e, uint16_t to[LANES_MAX])
 {
     const struct conf_source *source = conf_find_source(w->conf, e->entry->source);
@@ -31,12 +33,17 @@ size_t reroute_find(struct worker *w, const struct history_event *e, uint16_t to
     return count;
 }
 
-const char *reroute_refuses(struct worker *w, const struct history_event *e, const uint16_t *to,
-                            size_t n)
+const char *reroute_over_budget(struct worker *w, const uint16_t *to, size_t n)
+{
+    return boot_ms() < w->budget.full_until_ms ? "Redis has no memory left"
+                                               : budget_refuses(w, to, n);
+}
+
+const char *reroute_refuses(struct worker *w, const struct history_event *e)
 {
     const char *reason = journal_refuses(w);
-    if (reason == NULL && budget_refuses(w, to, n) != NULL) {
-        reason = "over_budget";
+    if (reason == NULL && !moves_may_wait(w)) { /* it would wait for its proof in memory */
+        reason = "redis_down";
     }
     if (reason == NULL && event_bytes_alive() + e->entry->body.len > w->conf->listen.memory_bytes) {
         reason = "overloaded";
@@ -58,5 +65,9 @@ void reroute_start(struct worker *w, const struct history_event *e, const uint16
         .to = to,
         .to_count = n,
     };
-    move_replay(w, event_new(&parts), e->journal, e->entry->n, on_decided, user);
+    char dedupe[DEDUPE_KEY + 1] = "";
+    if (e->entry->dedupe.len == DEDUPE_KEY) {
+        memcpy(dedupe, e->entry->dedupe.at, DEDUPE_KEY);
+    }
+    move_replay(w, event_new(&parts), e->journal, e->entry->n, dedupe, on_decided, user);
 }

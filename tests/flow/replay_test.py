@@ -47,6 +47,18 @@ def _rule(p, old, new):
     p.start()
 
 
+def _reload(p, old, new):
+    """The file changes, and the running node takes it."""
+    for path in (p.config, _seen(p)):
+        with open(path) as f:
+            text = f.read()
+        assert old in text
+        with open(path, "w") as f:
+            f.write(text.replace(old, new, 1))
+    r = subprocess.run([PENSTOCK, "reload", "--url", "http://127.0.0.1:%d" % p.admin_port], capture_output=True, text=True)
+    assert r.returncode == 0, (r.stdout, r.stderr)
+
+
 def lists_what_history_holds(flow):
     """Of all journals, newest first, with where each went."""
     a = flow.sink()
@@ -109,6 +121,7 @@ def replays_what_a_new_rule_wants(flow):
     told = _replay(p, "--source", "stripe")
     assert "30 looked at, 20 replayed, 10 replayed before, 0 that" in told, told
     wait_for(lambda: set(range(30)) <= set(sequence(a)), "all of them")
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be under way")
     assert max(sequence(a).values()) == 1 and 100 not in sequence(a), "none came twice, and none of another source"
     assert _cli(p, "replay").returncode == 2 and _cli(p, "replay", "--unrouted", "--limit", "3").returncode == 2
     assert _cli(p, "replay", "--unrouted", "--since", "x").returncode == 2
@@ -221,21 +234,74 @@ def a_replay_survives_kill_9(flow):
     assert again <= 3 * 64 * SLOWNESS, "%d came twice, more than were in flight or not committed yet" % again
 
 
-def a_replay_needs_room(flow):
-    """Beyond the budget it is refused as an event of a sender is, and nothing is lost."""
-    redis, a = flow.redis(), flow.sink()
+def a_full_destination_keeps_no_other_waiting(flow):
+    """Beyond its budget it is refused as an event of a sender is, and said so; the others get theirs, and nothing is lost."""
+    redis, a, b = flow.redis(), flow.sink(), flow.sink()
     a.down()
-    p = flow.penstock({"a": a}, redis, sources=[OPEN], routes=[NONE % "a"], workers=1,
+    p = flow.penstock({"a": a, "b": b}, redis, sources=[OPEN], routes=["{ from: '*', when: { body: { seq: { $gte: 1000 } } }, to: a }"], workers=1,
                       destination_more=", buffer: 1MiB, breaker: { open_after: 0 }", retention="{ max_memory: 64MiB }")
     for n in range(40):
         assert p.post("/hooks/open", b'{"seq":%d,"pad":"%s"}' % (n, b"x" * 20000)).status == 200
-    _rule(p, "events: none, to: a", "to: a")
     fill = lambda: p.post("/hooks/open", b'{"seq":1000,"pad":"%s"}' % (b"x" * 100000)).status == 503
     wait_for(fill, "the buffer of its destination to be full")
+    _reload(p, "routes:\n", "routes:\n  - { from: '*', when: { body: { seq: { $gte: 20 } } }, to: a }\n"
+                            "  - { from: '*', when: { body: { seq: { $lt: 20 } } }, to: b }\n")
     r = _cli(p, "replay", "--unrouted")
-    assert r.returncode == 3 and "over_budget" in r.stderr and "run it once more" in r.stderr, (r.stdout, r.stderr)
-    assert not any(e["replayed"] for e in _events(p, "--unrouted"))
+    assert r.returncode == 1 and "for 20 there is no room now" in r.stderr and "run it once more" in r.stderr, (r.stdout, r.stderr)
+    assert r.stdout.count("no room for ") == 20 and "to a: the buffer of destination a is full\n" in r.stdout, r.stdout
+    wait_for(lambda: set(sequence(b)) == set(range(20)), "the other destination to have its own")
+    assert sum(e["replayed"] for e in _events(p, "--unrouted")) == 20
     a.up()
     wait_for(lambda: _cli(p, "replay", "--unrouted").returncode == 0, "room for all of it")
-    wait_for(lambda: set(range(40)) <= set(sequence(a)), "all of them")
-    assert all(sequence(a)[n] == 1 for n in range(40)), "none came twice"
+    wait_for(lambda: set(range(20, 40)) <= set(sequence(a)), "all of them")
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be under way")
+    assert all(sequence(a)[n] == 1 for n in range(20, 40)) and all(sequence(b)[n] == 1 for n in range(20)), "none came twice"
+
+
+def what_redis_refuses_is_said_at_once(flow):
+    """It waits nowhere in memory: history has it, for as long as there is room for that."""
+    redis, a = flow.redis("--maxmemory-policy", "noeviction"), flow.sink()
+    p = flow.penstock({"a": a}, redis, sources=[OPEN], routes=[NONE % "a"], workers=1)
+    for n in range(40):
+        assert p.post("/hooks/open", b'{"seq":%d,"pad":"%s"}' % (n, b"x" * 2000)).status == 200
+    _reload(p, "events: none, to: a", "to: a")
+    redis.cli("CONFIG", "SET", "maxmemory", "1mb")
+    r = _cli(p, "replay", "--unrouted")
+    assert r.returncode in (1, 3) and "run it once more" in r.stderr and not a.requests, (r.returncode, r.stdout, r.stderr)
+    assert p.stop() == 0
+    assert "stopping with events that Redis had lost" not in p.text()
+
+
+def what_came_twice_is_replayed_once(flow):
+    """Of a source with dedupe: both are in the history, and one of them holds the delivery id."""
+    redis, a = flow.redis(), flow.sink()
+    source = "open: { verify: none, keep_unrouted: true, dedupe: { window: 10m, key: header.X-Delivery } }"
+    p = flow.penstock({"a": a}, redis, sources=[source], routes=[NONE % "a"], workers=1)
+    ids = []
+    for n in range(10):
+        for _ in range(2 + n % 2):
+            ids.append(p.post("/hooks/open", b'{"seq":%d}' % n, {"X-Delivery": "d%d" % n}).getheader("penstock-event-id"))
+    assert len(ids) == 25 and len(set(ids)) == 10
+    assert len(_events(p, "--unrouted")) == 25
+    _reload(p, "events: none, to: a", "to: a")
+    assert "25 looked at, 10 replayed, 15 replayed before, 0 that no" in _replay(p)
+    assert "25 looked at, 0 replayed, 25 replayed before, 0 that no" in _replay(p)
+    wait_for(lambda: len(sequence(a)) == 10, "all of them")
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be under way")
+    assert len(a.requests) == 10 and {r.header("webhook-id") for r in a.requests} == set(ids), "under the id that was answered"
+
+
+def where_an_event_moved_to_is_kept_as_long_as_any_node_wants(flow):
+    """A node with a shorter history does not cut it back: what it was moved for could be replayed again."""
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, redis, sources=[OPEN], routes=[NONE % "a"], workers=1, retention="{ history: 40d }")
+    for n in range(2):
+        assert p.post("/hooks/open", b'{"seq":%d}' % n).status == 200
+    _reload(p, "events: none, to: a", "when: { body: { seq: 0 } }, to: a")
+    _replay(p)
+    kept = lambda: [int(redis.cli("TTL", k)) for k in redis.cli("KEYS", "*:moved").split()]
+    assert len(kept()) == 1 and kept()[0] > 69 * 86400, kept()
+    _rule(p, "history: 40d", "history: 1h")
+    _reload(p, "when: { body: { seq: 0 } }, to: a", "to: a")
+    assert "2 looked at, 1 replayed, 1 replayed before" in _replay(p)
+    assert len(kept()) == 1 and kept()[0] > 69 * 86400, kept()

@@ -10,6 +10,6 @@ for i = 1, #names do
 end
 local top = call('HGET', settled_key, 'top')
 call('DEL', journal_key, settled_key, lanes_key)
-call('EXPIRE', moved_key, 2592000)
+if call('EXPIRE', moved_key, 2592000, 'NX') == 0 then call('EXPIRE', moved_key, 2592000, 'GT') end
 call('SET', owner_key, 'gone:' .. (top or '0'), 'EX', 2592000)
 return answer('ok')

@@ -20,17 +20,17 @@ struct history_event {
 struct history_query {
     struct str source; /* empty: all */
     bool unrouted;     /* only those */
-    bool bodies;       /* else the entries are without */
+    bool bodies;       /* and headers; else the entries are without */
     int64_t since_ms;  /* none that was received before; 0: all */
     unsigned limit;    /* from 1 to HISTORY_LIMIT */
     struct str after;  /* the `next` of the page before; empty: from the newest */
 };
 
-/* on_each for every event of a page, then on_end once with NULL or a reason ("redis_down", or
- * "malformed": `after` is no page's `next`), and with what asks for the next page; empty: this was
- * the last. A page may have fewer than `limit`, or none, and yet a next one: it ends with some MiB
- * read, or given out. Pages that follow each other have each entry once; what comes in meanwhile is
- * in none. */
+/* on_each for every event of a page, then on_end once with NULL or a reason ("redis_down",
+ * "overloaded": two are read already, or "malformed": `after` is no page's `next`), and with what
+ * asks for the next page; empty: this was the last. A page may have fewer than `limit`, or none,
+ * and yet a next one: it ends with some MiB read, or given out. Pages that follow each other have
+ * each entry once; what comes in meanwhile is in none. */
 void history_read(struct worker *w, const struct history_query *q,
                   void (*on_each)(void *user, const struct history_event *e),
                   void (*on_end)(void *user, struct str next, const char *reason), void *user);

@@ -134,6 +134,7 @@ struct worker {
     struct wheel_timer renewal; /* every 2 s: renew leases, look at listed journals, trim */
     unsigned inflight;          /* attempts running */
     unsigned waiting;           /* senders that wait for their append */
+    unsigned history_reads;     /* pages of history that are on their way */
     struct budget budget;
     int64_t late_said_ms;     /* boot clock: the last warning of an answer that took long */
     struct fetch *fetches;    /* that run */

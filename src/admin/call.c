@@ -67,7 +67,12 @@ void call_end_as(struct call *c, int status, struct str type)
 {
     if (c->request != NULL) {
         c->request->pending = NULL;
-        answer(c->request, status, type, buf_str(&c->out));
+        if (c->out.failed) { /* it was cut */
+            answer_problem(c->request, 500, "too_large",
+                           "the answer is larger than it may be; ask for fewer with limit");
+        } else {
+            answer(c->request, status, type, buf_str(&c->out));
+        }
     }
     call_free(c);
 }
@@ -84,6 +89,8 @@ static void call_fail(struct call *c, const char *reason)
             answer_problem(c->request, 410, reason,
                            "it was kept without its body (on_full), and history, where that was, "
                            "has been trimmed: it can only be purged");
+        } else if (strcmp(reason, "overloaded") == 0) {
+            answer_problem(c->request, 503, reason, "as much is asked already; ask again");
         } else {
             answer_problem(c->request, 503, reason, redis_trouble(c->w));
         }

@@ -126,19 +126,21 @@ static bool read_query(struct httpd_request *r, struct history_query *q)
     return true;
 }
 
-/* As text where that is exact, and not much longer than as base64. */
+/* As text where that is exact, and not much longer than as base64: of the controls each takes six
+ * bytes. */
 static bool is_plain(struct str s)
 {
-    size_t escaped = 0;
+    size_t more = 0;
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.at[i];
-        bool short_form = c == '\n' || c == '\r' || c == '\t';
-        if (c < 0x20 && !short_form) {
+        bool control = c == '\n' || c == '\r' || c == '\t' || c == 0x7f ||
+                       (c == 0xc2 && i + 1 < s.len && (unsigned char)s.at[i + 1] < 0xa0);
+        if (c < 0x20 && !control) {
             return false;
         }
-        escaped += short_form || c == '"' || c == '\\';
+        more += control ? 5 : c == '"' || c == '\\';
     }
-    return escaped <= s.len / 3 + 1 && text_is_utf8(s);
+    return more <= s.len / 3 + 5 && text_is_utf8(s);
 }
 
 static void add_bytes(struct buf *b, const char *key, const char *key_base64, struct str bytes)
@@ -300,9 +302,10 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
     (void)j;
     (void)first_id;
     p->replayed += verdict == MOVE_MINE;
-    add_one(o, verdict == MOVE_MINE        ? "replayed"
-               : verdict == MOVE_DUPLICATE ? "replayed_before"
-                                           : "unknown",
+    add_one(o,
+            verdict == MOVE_MINE        ? "replayed"
+            : verdict == MOVE_DUPLICATE ? "replayed_before"
+                                        : "unknown",
             NULL);
     free(o);
     step_done(p);

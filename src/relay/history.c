@@ -9,10 +9,11 @@
 #include <string.h>
 
 enum {
+    READS_MOST = 2,         /* at a time: each may hold some tens of MiB */
     COUNT_MOST = 128,       /* entries of a journal: Redis serves nobody else meanwhile, 2 ms */
     PAGE_BYTES = 2 << 20,   /* about so many are read for a page ... */
     PART_BYTES = 64 << 10,  /* ... but of each journal so many */
-    PAGE_ENDS = 8 << 20,    /* bytes of bodies: no more goes into it */
+    PAGE_ENDS = 8 << 20,    /* bytes of events: no more goes into it */
     PLACE_BYTES = 11 << 10, /* what a request line of the admin API takes, and less */
 };
 
@@ -27,6 +28,15 @@ void history_place_encode(const struct history_place *p, struct buf *out)
     }
 }
 
+static bool is_named(const struct history_place *p, uint64_t number)
+{
+    size_t i = 0;
+    while (i < p->journals && p->v[i].number != number) {
+        i++;
+    }
+    return i < p->journals;
+}
+
 bool history_place_decode(struct str text, struct history_place *p)
 {
     struct str part, name, below;
@@ -35,7 +45,8 @@ bool history_place_decode(struct str text, struct history_place *p)
         more = str_cut(text, '.', &part, &text);
         if (p->journals == HISTORY_JOURNALS || !str_cut(part, '-', &name, &below) ||
             !journal_number(name, &p->v[p->journals].number) ||
-            text_u64(below, EVENT_N_MAX, &p->v[p->journals].below) != NULL) {
+            text_u64(below, EVENT_N_MAX, &p->v[p->journals].below) != NULL ||
+            is_named(p, p->v[p->journals].number)) {
             return false;
         }
     }
@@ -91,6 +102,7 @@ static void free_rows(struct part *p)
 
 static void search_free(struct search *s)
 {
+    s->w->history_reads--;
     for (size_t i = 0; i < s->part_count; i++) {
         free_rows(&s->parts[i]);
     }
@@ -179,12 +191,13 @@ static void merge(struct search *s)
     while (s->page_count < s->limit && bytes < PAGE_ENDS && (p = newest(s)) != NULL) {
         struct row *row = p->rows[p->at++];
         p->below = row->entry.n;
-        if (row->received_ms < s->since_ms) { /* and so is all that is below it */
+        bool old = row->received_ms < s->since_ms;
+        if (old && row->entry.from.len == 0) { /* and so is all that is below it */
             p->ended = true;
             p->at = p->count;
-        } else if (is_wanted(s, row)) {
+        } else if (!old && is_wanted(s, row)) {
             s->page[s->page_count++] = (struct taken){row, p->number};
-            bytes += row->entry.body.len;
+            bytes += row->entry.headers.len + row->entry.target.len + row->entry.body.len;
         }
     }
 }
@@ -260,7 +273,8 @@ static bool take_part(struct part *p, const redisReply *reply)
     }
     redisReply *const *v = reply->element + a.extra;
     for (size_t i = 2; i < 5; i++) {
-        if (v[i]->type != REDIS_REPLY_ARRAY || v[i]->elements != v[2]->elements) {
+        if (v[i]->type != REDIS_REPLY_ARRAY || v[i]->elements != v[2]->elements ||
+            v[i]->elements > COUNT_MOST) {
             return false;
         }
     }
@@ -330,12 +344,19 @@ static void on_listed(void *user, const redisReply *reply)
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         s->failed = true;
     }
-    for (size_t i = 0; !s->failed && i < reply->elements && p->journals < HISTORY_JOURNALS; i++) {
-        if (journal_number(store_text(reply->element[i]), &p->v[p->journals].number)) {
+    uint64_t number;
+    bool more = false;
+    for (size_t i = 0; !s->failed && i < reply->elements && !more; i++) {
+        if (!journal_number(store_text(reply->element[i]), &number)) {
+            continue;
+        }
+        more = p->journals == HISTORY_JOURNALS;
+        if (!more) {
+            p->v[p->journals].number = number;
             p->v[p->journals++].below = EVENT_N_MAX;
         }
     }
-    if (p->journals == HISTORY_JOURNALS) {
+    if (more) {
         log_line(LOG_WARN, "there are more journals than are looked at; the history is not whole",
                  "journals", "%u", HISTORY_JOURNALS, NULL);
     }
@@ -358,8 +379,14 @@ void history_read(struct worker *w, const struct history_query *q,
                   void (*on_each)(void *user, const struct history_event *e),
                   void (*on_end)(void *user, struct str next, const char *reason), void *user)
 {
+    ENSURE(q->limit > 0 && q->limit <= HISTORY_LIMIT);
+    if (w->history_reads >= READS_MOST) {
+        on_end(user, STR_NONE, "overloaded");
+        return;
+    }
     struct search *s = calloc(1, sizeof *s);
-    ENSURE(s != NULL && q->limit > 0 && q->limit <= HISTORY_LIMIT);
+    ENSURE(s != NULL);
+    w->history_reads++;
     *s = (struct search){.w = w,
                          .unrouted = q->unrouted,
                          .bodies = q->bodies,
@@ -376,7 +403,7 @@ void history_read(struct worker *w, const struct history_query *q,
     struct history_place *at = malloc(sizeof *at);
     ENSURE(at != NULL);
     if (!history_place_decode(q->after, at)) {
-        free(s);
+        search_free(s);
         on_end(user, STR_NONE, "malformed");
     } else {
         s->asked = 1; /* until all are asked: none of them ends it before */

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 
 from harness import PENSTOCK, SECRET, SLOWNESS, Cluster, sequence, wait_for
 
@@ -200,17 +201,57 @@ def large_bodies_end_a_page(flow):
     p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none, keep_unrouted: true, body: 64MiB }"],
                       routes=[NONE % "a"], workers=1)
     quotes = b'"' * (3 << 20)
-    for body in (b"x" * (34 << 20), *[quotes] * 4, b"small"):
+    lines = b"a\nb" * (10 << 20)
+    for body in (b"x" * (34 << 20), lines, *[quotes] * 4, b"small"):
         assert p.post("/hooks/open", body, timeout=30).status == 200
     pages, path = [], "/api/v1/events?bodies=1"
     while path:
-        page = json.loads(p.admin(path, timeout=30)[1])
+        text = p.admin(path, timeout=30)[1]
+        page = json.loads(text)
+        bodies = [len(row.get("body", "")) + len(row.get("body_base64", "")) for row in page["events"]]
+        assert len(text) - max(bodies, default=0) < 12 << 20, "a page ends with 8 MiB, and what went beyond it"
         pages.append(page["events"])
         path = "next" in page and "/api/v1/events?bodies=1&after=" + page["next"]
     rows = [row for page in pages for row in page]
-    assert [row["bytes"] for row in rows] == [5] + [3 << 20] * 4 + [34 << 20] and len(pages) >= 2, [len(page) for page in pages]
+    assert [row["bytes"] for row in rows] == [5] + [3 << 20] * 4 + [30 << 20, 34 << 20] and len(pages) >= 3, [len(page) for page in pages]
     assert rows[0]["body"] == "small" and all(base64.b64decode(row["body_base64"]) == quotes for row in rows[1:5])
-    assert "body" not in rows[5] and "body_base64" not in rows[5]
+    assert base64.b64decode(rows[5]["body_base64"]) == lines
+    assert "body" not in rows[6] and "body_base64" not in rows[6]
+
+
+def what_is_new_enough_is_listed_above_what_is_not(flow):
+    """A copy keeps the time of its first: it hides nothing that lies below it and is younger."""
+    a = flow.sink()
+    p = flow.penstock({"a": a}, flow.redis(), sources=[OPEN], routes=[NONE % "a"], workers=1)
+    p.post("/hooks/open", b'{"kind":"old"}')
+    first = p.api("/api/v1/events")["events"][0]["received_ms"]
+    wait_for(lambda: time.time() * 1000 > first + 1, "another millisecond")
+    young = [p.post("/hooks/open", b'{"kind":"young"}').getheader("penstock-event-id") for _ in range(3)]
+    _reload(p, "events: none, to: a", "when: { body: { kind: old } }, to: a")
+    assert " 1 replayed, 0 replayed before" in _replay(p)
+    a.wait(1)
+    got = p.api("/api/v1/events?since_ms=%d" % (first + 1))
+    assert sorted(e["id"] for e in got["events"]) == sorted(young), got
+    _reload(p, "when: { body: { kind: old } }, to: a", "to: a")
+    got = json.loads(p.admin("/api/v1/events/replay?since_ms=%d" % (first + 1), "POST")[1])
+    assert got["looked_at"] == 3 and [e["result"] for e in got["events"]] == ["replayed"] * 3, got
+
+
+def few_pages_are_read_at_a_time(flow):
+    """Each may take some tens of MiB: who asks for more is told to come again."""
+    redis = flow.redis()
+    p = flow.penstock({"a": flow.sink()}, redis, sources=[OPEN], routes=[NONE % "a"], workers=1)
+    assert p.post("/hooks/open", b"{}").status == 200
+    redis.cli("CLIENT", "PAUSE", "1500", "ALL")
+    got = []
+    asked = [threading.Thread(target=lambda: got.append(p.admin("/api/v1/events"))) for _ in range(4)]
+    for t in asked:
+        t.start()
+    for t in asked:
+        t.join()
+    assert sorted(status for status, _ in got) == [200, 200, 503, 503], got
+    assert all("overloaded" in str(body) for status, body in got if status == 503), got
+    wait_for(lambda: p.admin("/api/v1/events")[0] == 200, "the next to be answered")
 
 
 def a_replay_survives_kill_9(flow):

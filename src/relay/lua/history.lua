@@ -1,6 +1,7 @@
 -- ARGV: token (unused), the n to begin below of, how many entries at most, and how many bytes, a source ('' is all), a time (none
--- older), '1' for only what no route wanted, '1' for bodies. Looks at entries from there downwards, one by one, so that no answer is
--- much larger than asked for. Answers the id of the last one looked at, 1 if there is more below it, and lists, as long as each
+-- older), '1' for only what no route wanted, '1' for bodies and headers. Looks at entries from there downwards, one by one, so that
+-- no answer is much larger than asked for; what is looked at and not answered counts a fourth. An entry that came from elsewhere is
+-- older than those below it, and ends nothing. Answers the id of the last one looked at, 1 if there is more below it, and lists, as long as each
 -- other: the entries, whether each has moved, and the bytes of its body.
 local left, room, since = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
 local below, last, more = '(' .. ARGV[2] .. '-0', '', 0
@@ -13,23 +14,32 @@ while true do
         break
     end
     local fields = found[2]
-    local value, body_at = {}, nil
+    local value, body_at, head_at, bytes = {}, nil, nil, 0
     for i = 1, #fields - 1, 2 do
+        bytes = bytes + #fields[i + 1]
         if fields[i] == 'b' then
             body_at = i + 1
-        elseif fields[i] ~= 'h' then
+        elseif fields[i] == 'h' then
+            head_at = i + 1
+        else
             value[fields[i]] = fields[i + 1]
         end
     end
-    if value.t and (tonumber(value.t) or since) < since then break end
+    local old = value.t and (tonumber(value.t) or since) < since
+    if old and not value.from then break end
     last = found[1]
     below = '(' .. last
     left = left - 1
+    room = room - bytes / 4
     local size = body_at and #fields[body_at] or 0
     local unrouted = value.id and value.to == ''
-    if value.id and (ARGV[5] == '' or value.src == ARGV[5]) and (unrouted or ARGV[7] ~= '1') then
-        if ARGV[8] ~= '1' and body_at then fields[body_at] = '' end
-        room = room - 200 - (ARGV[8] == '1' and size or 0)
+    if value.id and not old and (ARGV[5] == '' or value.src == ARGV[5]) and (unrouted or ARGV[7] ~= '1') then
+        if ARGV[8] ~= '1' then
+            bytes = bytes - size - (head_at and #fields[head_at] or 0)
+            if body_at then fields[body_at] = '' end
+            if head_at then fields[head_at] = '' end
+        end
+        room = room - 200 - bytes
         entries[#entries + 1] = found
         moved[#moved + 1] = unrouted and call('HEXISTS', moved_key, (string.gsub(last, '%-0$', ''))) or 0
         sizes[#sizes + 1] = size

@@ -50,6 +50,7 @@ static void refuses_what_is_no_place(void **state)
         "000000001-1.",
         ".000000001-1",
         "000000001-1.000000002",
+        "000000001-1.000000002-1.000000001-2", /* once each: every one is a read */
     };
     struct history_place *p = place_new();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

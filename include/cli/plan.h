@@ -39,7 +39,8 @@ struct plan {
     const struct plan_args *a;
     const struct conf *old, *new;
     int new_of[CONF_DESTINATIONS_MAX]; /* by an old destination's index; -1: it is gone */
-    uint64_t looked_at, same, rerouted, refused, taken, elsewhere, unchecked, left_out;
+    uint64_t looked_at, same, rerouted, refused, taken, elsewhere, unchecked, left_out,
+        refused_by_both; /* signed with what neither file has: only its routes are compared */
     int64_t first_ms, last_ms;
     uint64_t *fewer, *more;    /* deliveries, by old and by new index */
     struct route_side *routes; /* two: the old ones, and the new ones */

@@ -268,5 +268,10 @@ const char *conf_durability_word(enum conf_durability d);
 bool conf_wants(const struct conf *c, enum conf_durability d);
 /* The effective configuration with defaults, secrets as ***; YAML. */
 void conf_print(const struct conf *c, struct buf *out);
+/* Appends which keys of a source or a destination (`key`: "sources", "destinations") differ in
+ * their effective values, "retry.schedule, mirror", but for those of `but` (NULL ends it). Secrets
+ * are compared, not shown. Nothing where one of the two has none of that name. */
+void conf_put_differing(const struct conf *a, const struct conf *b, const char *key,
+                        struct str name, const char *const *but, struct buf *out);
 
 #endif

@@ -200,8 +200,9 @@ static void judge(struct plan *p, struct str id, struct str source, const struct
         is->to_count = is->fate == PAST_TAKEN ? is->to_count : 0;
     }
     bool rerouted = is_rerouted(p);
-    p->unchecked +=
-        was->unchecked || is->unchecked || (was->fate == PAST_REFUSED && is->fate == PAST_REFUSED);
+    bool unchecked = was->unchecked || is->unchecked;
+    p->unchecked += unchecked;
+    p->refused_by_both += !unchecked && was->fate == PAST_REFUSED && is->fate == PAST_REFUSED;
     p->refused += fate && is->fate != PAST_TAKEN;
     p->taken += fate && is->fate == PAST_TAKEN;
     p->elsewhere += !fate && other_source;
@@ -320,7 +321,7 @@ static int compare(const struct plan_args *a, const struct conf *old, const stru
     } else if (rc == EXIT_FINE) {
         plan_print_text(p);
     }
-    if (rc == EXIT_FINE && (p->same < p->looked_at || p->changes != NULL)) {
+    if (rc == EXIT_FINE && (p->same < p->looked_at || p->changes != NULL || p->left_out > 0)) {
         rc = EXIT_DIFFERS;
     }
     plan_done(p);
@@ -403,6 +404,7 @@ const struct verb verb_plan = {
     "Asks a running Penstock for the events that it has kept (retention.history) and puts each to\n"
     "both files, as at the time when it came: its source, its signature, its routes. Signatures\n"
     "whose keys only a running node has are not compared, but counted, nor is allow_from.\n"
-    "Exit 0: nothing differs; 2: something does, an event or a source or destination of the\n"
-    "files; 1: a file does not load; 3: Penstock or its Redis is not reachable; 64: usage.\n",
+    "Exit 0: nothing differs; 2: something does, an event or any key of a source or destination,\n"
+    "or an event is too large to be looked at; 1: a file does not load; 3: Penstock or its Redis "
+    "is not reachable; 64: usage.\n",
     plan};

@@ -24,11 +24,20 @@ static void put_url(const struct conf_destination *d, struct buf *out)
                STR_ARG(d->target));
 }
 
-static void compare_url(struct plan *p, const struct conf_destination *was,
-                        const struct conf_destination *is)
+static void put_part(struct buf *out, struct str what)
 {
-    struct buf text;
+    if (what.len > 0) {
+        buf_printf(out, "%s%.*s", out->len > 0 ? ", " : "", STR_ARG(what));
+    }
+}
+
+static void compare_destination(struct plan *p, const struct conf_destination *was,
+                                const struct conf_destination *is)
+{
+    static const char *const shown[] = {"url", NULL};
+    struct buf text, others;
     buf_init(&text, WORDS_MOST);
+    buf_init(&others, WORDS_MOST);
     put_url(was, &text);
     size_t n = text.len;
     put_url(is, &text);
@@ -38,8 +47,13 @@ static void compare_url(struct plan *p, const struct conf_destination *was,
         put_url(was, &text);
         buf_add_str(&text, STR(" -> "));
         put_url(is, &text);
+    }
+    conf_put_differing(p->old, p->new, "destinations", is->name, shown, &others);
+    put_part(&text, buf_str(&others));
+    if (text.len > 0) {
         add_change(p, '~', "destination", is->name, &text);
     }
+    buf_done(&others);
     buf_done(&text);
 }
 
@@ -52,7 +66,7 @@ static void compare_destinations(struct plan *p)
         const struct conf_destination *is = conf_find_destination(p->new, was->name);
         p->new_of[i] = is == NULL ? -1 : (int)(is - p->new->destinations);
         if (is != NULL) {
-            compare_url(p, was, is);
+            compare_destination(p, was, is);
         } else {
             put_url(was, &text);
             add_change(p, '-', "destination", was->name, &text);
@@ -86,40 +100,31 @@ static bool same_addresses(const struct conf_cidrs *a, const struct conf_cidrs *
     return a->n == b->n && (a->n == 0 || memcmp(a->v, b->v, a->n * sizeof *a->v) == 0);
 }
 
-static void put_part(struct buf *out, const char *what)
-{
-    buf_printf(out, "%s%s", out->len > 0 ? ", " : "", what);
-}
-
 static void compare_source(struct plan *p, const struct conf_source *was,
                            const struct conf_source *is)
 {
-    struct buf text;
+    static const char *const shown[] = {"path", "secret", "secrets", "allow_from", "body", NULL};
+    struct buf text, others;
     buf_init(&text, WORDS_MOST);
+    buf_init(&others, WORDS_MOST);
     if (!str_eq(was->path, is->path)) {
         buf_printf(&text, "%.*s -> %.*s", STR_ARG(was->path), STR_ARG(is->path));
     }
-    if (!str_eq(verify_name(was->verify), verify_name(is->verify))) {
-        put_part(&text, "verify");
-    }
     if (!same_secrets(was->verify, is->verify)) {
-        put_part(&text, "its secrets");
-    }
-    if (was->methods != is->methods) {
-        put_part(&text, "methods");
+        put_part(&text, STR("its secrets"));
     }
     if (was->body_bytes != is->body_bytes) {
-        put_part(&text, "body");
+        put_part(&text, STR("body"));
     }
-    if (was->keep_unrouted != is->keep_unrouted) {
-        put_part(&text, "keep_unrouted");
-    }
+    conf_put_differing(p->old, p->new, "sources", is->name, shown, &others);
+    put_part(&text, buf_str(&others));
     if (!same_addresses(&was->allow_from, &is->allow_from)) {
-        put_part(&text, "allow_from (events do not say where they came from: not checked)");
+        put_part(&text, STR("allow_from (events do not say where they came from: not checked)"));
     }
     if (text.len > 0) {
         add_change(p, '~', "source", is->name, &text);
     }
+    buf_done(&others);
     buf_done(&text);
 }
 

@@ -99,6 +99,8 @@ void plan_print_text(const struct plan *p)
     print_count(p->taken, "are taken that the old file refuses");
     print_count(p->elsewhere, "come to another source");
     print_count(p->unchecked, "whose signature is not compared: the keys are not in the files");
+    print_count(p->refused_by_both,
+                "that both files refuse, as signed with another secret: their routes are compared");
     each_route(p, print_route, NULL);
     each_destination(p, print_destination, NULL);
     uint64_t left = p->a->examples;
@@ -169,6 +171,7 @@ void plan_print_json(const struct plan *p)
     add_uint(doc, root, "taken", p->taken);
     add_uint(doc, root, "other_source", p->elsewhere);
     add_uint(doc, root, "not_compared", p->unchecked);
+    add_uint(doc, root, "refused_by_both", p->refused_by_both);
     add_uint(doc, root, "too_large", p->left_out);
     add_lists(p, doc, root);
     char *text = yyjson_mut_write(

@@ -111,6 +111,40 @@ def plans_what_new_destinations_and_sources_would_change(flow):
     assert got["refused"] == 1 and got["configuration"][0]["detail"] == "methods", got
 
 
+def plans_what_other_settings_would_change(flow):
+    """Each key of a source or a destination, with what it has by default, what secrets hold, too."""
+    redis = flow.redis()
+    p = _start(flow, {"a": URL + "a"}, redis, sources=["open: { verify: none }"])
+    same = ["open: { verify: none, path: /hooks/open, respond: { status: 200 }, durability: fsync }"]
+    assert not _planned(p, _candidate(flow, "same", sources=same, destinations={"a": "{ url: '%sa', timeout: 15s }" % URL}), 0)["configuration"]
+
+    def changed(noun, **candidate):
+        got = _planned(p, _candidate(flow, "new", **{"sources": ["open: { verify: none }"], "destinations": {"a": URL + "a"}, **candidate}), 2)
+        assert [(c["noun"], c["change"]) for c in got["configuration"]] == [(noun, "changed")], got
+        return got["configuration"][0]["detail"]
+    for keys in ("mirror: true", "headers: { X-Own: b }", "headers: { Authorization: one }", "timeout: 3s", "on_full: dead_letter_without_body",
+                 "buffer: 3MiB", "concurrency: 3", "max_age: 1h"):
+        assert changed("destination", destinations={"a": "{ url: '%sa', %s }" % (URL, keys)}) == keys.split(":")[0], keys
+    assert changed("destination", retry="{schedule: [1s, ...], jitter: 0%}") == "retry.schedule"
+    assert changed("destination", destinations={"a": "{ url: '%sb', breaker: { open_after: 3 } }" % URL}) == "%sa -> %sb, breaker.open_after" % (URL, URL)
+    for keys, said in (("dedupe: { window: 1h, key: body./id }", "dedupe.window, dedupe.key"), ("rate: 5/s", "rate"), ("durability: memory", "durability"),
+                       ("respond: { status: 202 }", "respond.status"), ("body: 1KiB", "body"), ("challenge_token: x", "challenge_token")):
+        assert changed("source", sources=["open: { verify: none, %s }" % keys]) == said, keys
+    assert changed("source", redis=redis, durability="memory") == "durability"
+    p.stop()
+    p = _start(flow, {"a": "{ url: '%sa', headers: { Authorization: one } }" % URL}, redis, sources=["open: { verify: none }"], name="old")
+    assert changed("destination", destinations={"a": "{ url: '%sa', headers: { Authorization: two } }" % URL}) == "headers"
+
+
+def what_is_too_large_to_be_planned_is_asked_about(flow):
+    """Nothing says that it would fare the same."""
+    source = ["open: { verify: none, keep_unrouted: true, body: 64MiB }"]
+    p = _start(flow, {"a": URL + "a"}, flow.redis(), sources=source, routes=["{ from: '*', events: none, to: a }"])
+    assert p.post("/hooks/open", b"x" * (34 << 20), timeout=30).status == 200
+    got = _planned(p, _candidate(flow, "same", destinations={"a": URL + "a"}, sources=source, routes=["{ from: '*', events: none, to: a }"]), 2)
+    assert got["too_large"] == 1 and got["looked_at"] == 0 and not got["configuration"], got
+
+
 def plans_what_other_secrets_would_refuse(flow):
     """At the time when it came, so that what is old by now is not stale."""
     a = flow.sink()
@@ -133,6 +167,12 @@ def plans_what_other_secrets_would_refuse(flow):
     assert got["refused"] == 1 and got["destinations"] == [{"name": "a", "more": 0, "fewer": 1}], got
     assert "-> 401 bad_signature, " in got["examples"][0]["what"], got
     assert _planned(p, _candidate(flow, "source", destinations=here, sources=[wrong, *others]), 2, "--source", "github")["looked_at"] == 0
+    with open(p.seen_as) as f:
+        text = f.read()
+    with open(p.seen_as, "w") as f:
+        f.write(text.replace("verify: stripe, secret: '%s'" % SECRET, "verify: stripe, secret: a-third-one"))
+    got = _planned(p, _candidate(flow, "both", destinations=here, sources=[wrong, *others]), 2)
+    assert got["refused_by_both"] == 1 and got["not_compared"] == 1 and got["refused"] == 0, got
 
 
 def a_plan_that_cannot_be_made_says_why(flow):

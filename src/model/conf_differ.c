@@ -1,0 +1,113 @@
+/* Which keys of a source or a destination have another effective value in another configuration. */
+#include "model/conf_rows.h"
+
+#include <string.h>
+
+enum { VALUE_MOST = 4 << 20 };
+
+static bool same_texts(const struct conf_texts *a, const struct conf_texts *b)
+{
+    size_t i = 0;
+    while (i < a->n && i < b->n && str_eq(a->v[i].text, b->v[i].text) &&
+           str_eq(a->v[i].name, b->v[i].name)) {
+        i++;
+    }
+    return i == a->n && i == b->n;
+}
+
+static bool same_pairs(const struct conf_pairs *a, const struct conf_pairs *b)
+{
+    size_t i = 0;
+    while (i < a->n && i < b->n && str_eq(a->v[i].name, b->v[i].name) &&
+           str_eq(a->v[i].value, b->v[i].value)) {
+        i++;
+    }
+    return i == a->n && i == b->n;
+}
+
+static void print_value(const struct conf_row *row, const void *at, struct buf *out)
+{
+    if (row->kind->wants == NULL || row->kind->wants(at)) {
+        row->kind->print(row, at, 0, out);
+    }
+}
+
+/* What is printed as *** is compared itself. */
+static bool same_value(const struct conf_row *row, const void *a, const void *b)
+{
+    if (row->kind == &KIND_SECRET) {
+        return str_eq(*(const struct str *)a, *(const struct str *)b);
+    }
+    if (row->kind == &KIND_SECRETS) {
+        return same_texts(a, b);
+    }
+    if (row->kind == &KIND_PAIRS) {
+        return same_pairs(a, b);
+    }
+    struct buf x, y;
+    buf_init(&x, VALUE_MOST);
+    buf_init(&y, VALUE_MOST);
+    print_value(row, a, &x);
+    print_value(row, b, &y);
+    bool same = str_eq(buf_str(&x), buf_str(&y));
+    buf_done(&x);
+    buf_done(&y);
+    return same;
+}
+
+static bool is_among(const char *key, const char *const *keys)
+{
+    while (*keys != NULL && strcmp(*keys, key) != 0) {
+        keys++;
+    }
+    return *keys != NULL;
+}
+
+static void differ(const struct conf_block *block, const void *a, const void *b,
+                   const char *const *but, const char *around, struct buf *out)
+{
+    static const char *const none[] = {NULL};
+    for (const struct conf_row *row = block->rows; row->key != NULL; row++) {
+        const void *x = (const char *)a + row->at, *y = (const char *)b + row->at;
+        if (is_among(row->key, but)) {
+            continue;
+        }
+        if (row->kind == &KIND_BLOCK) {
+            differ(row->block, x, y, none, row->key, out);
+        } else if (!same_value(row, x, y)) {
+            buf_printf(out, "%s%s%s%s", out->len > 0 ? ", " : "", around,
+                       around[0] != '\0' ? "." : "", row->key);
+        }
+    }
+}
+
+static const struct conf_row *row_of(const char *key)
+{
+    const struct conf_row *row = CONF_TOP.rows;
+    while (strcmp(row->key, key) != 0) {
+        row++;
+    }
+    return row;
+}
+
+static const void *item_of(const struct conf *c, const struct conf_row *row, struct str name)
+{
+    const struct conf_items *items = (const void *)((const char *)c + row->at);
+    for (size_t i = 0; i < items->n; i++) {
+        const void *at = (const char *)items->v + i * row->block->size;
+        if (str_eq(((const struct conf_item *)at)->name, name)) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+void conf_put_differing(const struct conf *a, const struct conf *b, const char *key,
+                        struct str name, const char *const *but, struct buf *out)
+{
+    const struct conf_row *row = row_of(key); /* what the rows fill begins with the conf */
+    const void *x = item_of(a, row, name), *y = item_of(b, row, name);
+    if (x != NULL && y != NULL) {
+        differ(row->block, x, y, but, "", out);
+    }
+}

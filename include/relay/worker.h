@@ -38,6 +38,7 @@ struct budget {
     bool asked;              /* what the others have; no second question meanwhile */
     int64_t ask_again_ms;    /* boot clock: not before, only to make room */
     int64_t drop_again_ms;   /* boot clock: not before, while they are */
+    int64_t say_trimmed_ms;  /* boot clock: that history goes early is not said before again */
     struct wheel_timer room; /* armed while it is short and something comes: history is trimmed */
 };
 

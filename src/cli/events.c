@@ -137,7 +137,14 @@ static int list_events(const struct conf *conf, const struct args *a)
                                         .list = "events",
                                         .on_row = on_event,
                                         .user = &ls});
-    if (rc == EXIT_FINE && !ls.any && !a->json) {
+    if (rc == EXIT_FINE && !ls.any && a->source != NULL &&
+        conf_find_source(conf, str_of(a->source)) == NULL) { /* it may have been one once */
+        fprintf(stderr,
+                "penstock events: no such source in the configuration, nor events of it: "
+                "%s\n",
+                a->source);
+        rc = EXIT_FAILED;
+    } else if (rc == EXIT_FINE && !ls.any && !a->json) {
         printf("no %sevents in the history\n", a->unrouted ? "unrouted " : "");
     }
     buf_done(&path);
@@ -261,7 +268,12 @@ static int replay(int argc, char **argv)
     if (conf == NULL) {
         return EXIT_FAILED;
     }
-    int rc = replay_unrouted(conf, &a);
+    int rc;
+    if (a.source != NULL && conf_find_source(conf, str_of(a.source)) == NULL) {
+        rc = usage_error(&verb_replay, "no such source in the configuration", a.source);
+    } else {
+        rc = replay_unrouted(conf, &a);
+    }
     conf_unref(conf);
     return rc;
 }
@@ -276,6 +288,7 @@ const struct verb verb_replay = {
     "      --json          an object a line\n\n"
     "Of sources with keep_unrouted: true, for as long as history is kept. The routes are those of\n"
     "the node that is asked. Each event keeps its id and is replayed once, however often this is\n"
-    "run. Exit 0: done; 1: for some there is no room, or it is not known yet; 3: Penstock or its Redis is not "
+    "run. Exit 0: done; 1: for some there is no room, or it is not known yet; 3: Penstock or its "
+    "Redis is not "
     "reachable.\n",
     replay};

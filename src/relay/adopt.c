@@ -21,7 +21,10 @@ struct candidate {
     bool scanned; /* found by its keys: looked at although it may not be listed */
 };
 
-enum { SCAN_AGAIN = 5 }; /* rounds without the listing, each of RENEW_EVERY_MS, between two walks */
+enum {
+    SCAN_AGAIN = 5, /* rounds without the listing, each of RENEW_EVERY_MS, between two walks */
+    SAY_TRIMMED_MS = 60000
+};
 
 struct adoption {
     struct candidate *first;
@@ -404,6 +407,19 @@ uint64_t journal_history_end(const struct journal *j)
     return below;
 }
 
+/* It is the only place of what no route wanted. */
+static void say_early(struct worker *w)
+{
+    int64_t now = boot_ms();
+    if (now >= w->budget.say_trimmed_ms) {
+        w->budget.say_trimmed_ms = now + SAY_TRIMMED_MS;
+        log_line(LOG_WARN,
+                 "memory is short: history goes before its time, and unrouted events with it",
+                 "bytes", "%llu", (unsigned long long)w->budget.total, "limit", "%llu",
+                 (unsigned long long)w->budget.limit, NULL);
+    }
+}
+
 static void trim_live(struct journal *j)
 {
     const struct conf *c = j->w->conf;
@@ -422,11 +438,13 @@ static void trim_live(struct journal *j)
         }
         below = m->n + 1;
     }
-    if (budget_is_short(j->w)) { /* all history goes */
-        below = end;
-    }
+    bool early = budget_is_short(j->w) && below < end; /* all history goes */
+    below = early ? end : below;
     if (below <= j->trim_asked_n) {
         return;
+    }
+    if (early) {
+        say_early(j->w);
     }
     j->trimmed_bytes = bytes_below(j, below);
     while (j->mark_count > 0 && mark_at(j, 0)->n < below) {
@@ -476,12 +494,16 @@ static void delete_empty(struct journal *j)
 }
 
 /* Of a sealed one. */
-static bool is_history_over(struct journal *j)
+static bool is_history_old(struct journal *j)
 {
     int64_t now = worker_now_ms(j->w);
     j->newest_ms = j->newest_ms > now ? now : j->newest_ms; /* its clock was set back */
-    return now - j->newest_ms > j->w->conf->redis.history_ms || j->newest_ms == 0 ||
-           budget_is_short(j->w); /* its history is what goes first */
+    return now - j->newest_ms > j->w->conf->redis.history_ms || j->newest_ms == 0;
+}
+
+static bool is_history_over(struct journal *j)
+{
+    return is_history_old(j) || budget_is_short(j->w); /* its history is what goes first */
 }
 
 static void trim_old(struct journal *j)
@@ -489,6 +511,9 @@ static void trim_old(struct journal *j)
     if (j->low > j->trimmed_n && j->low > 1 && is_history_over(j)) {
         uint64_t end = journal_history_end(j);
         if (end > j->trimmed_n) {
+            if (!is_history_old(j)) {
+                say_early(j->w);
+            }
             commit_trim(j, end);
         }
     }

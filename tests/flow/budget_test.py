@@ -126,6 +126,9 @@ def history_goes_when_redis_has_no_memory(flow):
     redis.cli("CONFIG", "SET", "maxmemory", redis.memory())
     wait_for(lambda: post(p, 1000).status == 503, "Redis to be full")
     wait_for(lambda: post(p, 2000).status == 200, "room to be made")
+    said = "history goes before its time, and unrouted events with it"
+    p.wait_log(said)
+    assert p.text().count(said) == 1, "once a minute at most"
 
 
 def dead_letters_keep_their_share(flow):

@@ -79,6 +79,9 @@ def lists_what_history_holds(flow):
     assert len(unrouted) == 11 and not any(r["to"] or r["replayed"] for r in unrouted)
     assert len(_events(p, "--unrouted", "--source", "stripe")) == 10
     assert [r["id"] for r in _events(p, "--limit", "3")] == [r["id"] for r in rows[:3]]
+    for verb, status in ((("events",), 1), (("replay", "--unrouted"), 2)):
+        r = _cli(p, *verb, "--source", "strip")
+        assert r.returncode == status and "no such source in the configuration" in r.stderr, (r.returncode, r.stdout, r.stderr)
     assert _events(p, "--since", "1h") == rows and _events(p, "--since", "0s") == []
     told = _cli(p, "events").stdout
     assert told.count("unrouted") == 11 and told.count("  a\n") == 30, told

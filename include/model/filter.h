@@ -32,9 +32,10 @@
 
 #define FILTER_NODES 4096 /* of one filter: fields, operators and values */
 #define FILTER_DEPTH 32
-#define FILTER_TEXT 4096 /* bytes of one text */
-#define FILTER_GLOB 256
-#define FILTER_REGEXES (512 * 1024) /* bytes of all of a configuration, compiled */
+#define FILTER_TEXT 4096                /* bytes of one text */
+#define FILTER_GLOB 256                 /* bytes of a pattern ... */
+#define FILTER_GLOB_SUBJECT (64 * 1024) /* ... and of a text; a longer one is a limit met */
+#define FILTER_REGEXES (512 * 1024)     /* bytes of all of a configuration, compiled */
 #define FILTER_ARRAYS 64 /* so deep arrays of the event may lie directly in one another */
 
 enum filter_room {
@@ -100,6 +101,7 @@ struct filter {
     enum filter_op op;
     enum filter_room room;
     bool written;    /* `$and` or `$eq` stands there; else an object, or a plain value */
+    bool of_whole;   /* of an array it asks about the array, not about an element */
     bool in_text;    /* it looks at a text of the request, not at JSON */
     struct str name; /* FILTER_FIELD */
     struct filter *parts;

@@ -48,6 +48,7 @@ struct elements seen_elements(struct route_subject *s, const struct seen *list);
 /* False: there is no further one, or a limit was met. */
 bool seen_next(struct route_subject *s, struct elements *e, struct seen *out);
 bool seen_text(const struct seen *v, struct str *out);
-bool seen_number(const struct seen *v, struct decimal *out); /* a text that is one, too */
+bool seen_number(struct route_subject *s, const struct seen *v,
+                 struct decimal *out); /* a text that is one, too */
 
 #endif

@@ -8,11 +8,15 @@
 #include "base/text.h"
 
 #define REGEX_PATTERN 4096        /* bytes of a pattern */
-#define REGEX_SUBJECT (64 * 1024) /* bytes of a text; longer ones are beyond its limits */
+#define REGEX_SUBJECT (16 * 1024) /* bytes of a text; longer ones are beyond its limits */
 #define REGEX_STEPS 100000        /* PCRE2's match limit: of each place where a match may begin */
 #define REGEX_STEPS_ALL 16000000  /* and of all places together, as far as each keeps ... */
 #define REGEX_STEPS_LEAST 1000    /* ... so many */
 #define REGEX_HEAP_KIB 1024
+#define REGEX_SHORT 64         /* bytes of a text whose match is not worth a look at a clock */
+#define REGEX_PART (1 << 20)   /* characters that a plain repeat may look at between two looks */
+#define REGEX_NS 30000000      /* of a thread: a match that took them ends at the next look */
+#define REGEX_STEP_NS 20       /* are one step of an event's (SUBJECT_STEPS) */
 #define REGEX_FAST (16 * 1024) /* bytes compiled; what is larger is interpreted */
 
 struct regex;
@@ -27,6 +31,7 @@ void regex_free(struct regex *r);          /* NULL is fine */
  * `is_utf8`: the text is known to be; else that is checked, and what is none does not match. */
 enum regex_verdict regex_match(const struct regex *r, struct regex_scratch **scratch,
                                struct str text, bool is_utf8);
+size_t regex_cost(const struct regex_scratch *s); /* steps that the match just made is worth */
 void regex_scratch_free(struct regex_scratch *s); /* NULL is fine */
 
 #endif

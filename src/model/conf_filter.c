@@ -525,6 +525,21 @@ static bool compile(struct compiler *c, const struct node *n, enum at at, unsign
                                   : compile_plain(c, n, at, out);
 }
 
+/* Such parts ask about an array as a whole: what is not in it is not in any element. So does a
+ * joint that holds one of them. */
+static bool mark_whole(struct filter *f)
+{
+    bool below = false;
+    for (size_t i = 0; i < f->n; i++) {
+        below = mark_whole(&f->parts[i]) || below;
+    }
+    bool denies = f->op == FILTER_EXIST || f->op == FILTER_NEQ || f->op == FILTER_NIN;
+    bool list = f->op == FILTER_EQ && f->value.type == FILTER_LIST;
+    f->of_whole = f->part == FILTER_NOT || (f->part == FILTER_TEST && (denies || list)) ||
+                  (below && (f->part == FILTER_ANY || f->part == FILTER_ALL));
+    return f->of_whole;
+}
+
 /* --- the kind of value */
 
 static bool filter_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
@@ -536,6 +551,7 @@ static bool filter_read(struct conf_reader *r, const struct conf_row *row, const
     if (!compile(&c, n, AT_REQUEST, 1, f)) {
         return false;
     }
+    (void)mark_whole(f);
     *(const struct filter **)at = f;
     return true;
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define CHEAP 8 /* comparisons of two texts, most of which differ in length, are one step */
+
 /* --- operators, of one value that is no array */
 
 static bool same(struct route_subject *s, const struct filter_value *want, const struct seen *v);
@@ -15,7 +17,7 @@ static bool same_list(struct route_subject *s, const struct filter_value *want, 
     bool good = yyjson_is_arr(json) && yyjson_arr_size(json) == want->n;
     while (good && (element = yyjson_arr_iter_next(&it)) != NULL) {
         const struct seen v = seen_json(element);
-        good = same(s, &want->items[i++], &v);
+        good = filter_charge(s, 1) && same(s, &want->items[i++], &v);
     }
     return good;
 }
@@ -57,7 +59,7 @@ static bool same(struct route_subject *s, const struct filter_value *want, const
         return v->kind == SEEN_JSON && yyjson_is_bool(v->json) &&
                yyjson_get_bool(v->json) == want->yes;
     case FILTER_NUMBER:
-        return seen_number(v, &number) && decimal_compare(&number, &want->number) == 0;
+        return seen_number(s, v, &number) && decimal_compare(&number, &want->number) == 0;
     case FILTER_STRING:
         return seen_text(v, &text) && str_eq(text, want->text);
     case FILTER_LIST:
@@ -75,12 +77,13 @@ static int compare_texts(struct str a, struct str b)
     return d != 0 ? d : a.len < b.len ? -1 : a.len > b.len;
 }
 
-static bool is_ordered(enum filter_op op, const struct filter_value *want, const struct seen *v)
+static bool is_ordered(struct route_subject *s, enum filter_op op, const struct filter_value *want,
+                       const struct seen *v)
 {
     struct str text;
     struct decimal number;
     int d;
-    if (want->type == FILTER_NUMBER && seen_number(v, &number)) {
+    if (want->type == FILTER_NUMBER && seen_number(s, v, &number)) {
         d = decimal_compare(&number, &want->number);
     } else if (want->type == FILTER_STRING && seen_text(v, &text)) {
         d = compare_texts(text, want->text);
@@ -105,7 +108,8 @@ static bool is_in(struct route_subject *s, const struct filter_value *want, cons
                (want->text.len == 0 ||
                 (text.len > 0 && memmem(text.at, text.len, want->text.at, want->text.len) != NULL));
     }
-    for (size_t i = 0; i < want->n; i++) {
+    bool good = filter_charge(s, want->n / CHEAP);
+    for (size_t i = 0; good && !s->limit_met && i < want->n; i++) {
         if (same(s, &want->items[i], v)) {
             return true;
         }
@@ -115,11 +119,11 @@ static bool is_in(struct route_subject *s, const struct filter_value *want, cons
 
 static bool globs(struct route_subject *s, struct str pattern, struct str text)
 {
-    if (text.len > REGEX_SUBJECT) {
+    if (text.len > FILTER_GLOB_SUBJECT) {
         s->limit_met = true;
         return false;
     }
-    return filter_charge(s, text.len / 64) && text_glob(pattern, text);
+    return filter_charge(s, text.len * (1 + pattern.len) / 64) && text_glob(pattern, text);
 }
 
 static bool matches_text(struct route_subject *s, const struct filter *f, const struct seen *v)
@@ -127,7 +131,8 @@ static bool matches_text(struct route_subject *s, const struct filter *f, const 
     struct str text;
     size_t n;
     const struct filter_value *c = choices_of(&f->value, &n);
-    for (size_t i = 0; seen_text(v, &text) && i < n; i++) {
+    bool good = seen_text(v, &text) && filter_charge(s, n / CHEAP);
+    for (size_t i = 0; good && i < n; i++) {
         if (f->op == FILTER_STARTS ? str_starts(text, c[i].text)
             : f->op == FILTER_ENDS ? str_ends(text, c[i].text)
                                    : globs(s, c[i].text, text)) {
@@ -144,7 +149,7 @@ static bool matches_regex(struct route_subject *s, const struct filter *f, const
         enum regex_verdict verdict =
             regex_match(f->regexes[i], &s->scratch, text, v->kind == SEEN_JSON);
         s->limit_met = s->limit_met || verdict == REGEX_LIMIT;
-        if (verdict != REGEX_NO || !filter_charge(s, 16 + text.len)) {
+        if (!filter_charge(s, 16 + regex_cost(s->scratch)) || verdict != REGEX_NO) {
             return verdict == REGEX_YES;
         }
     }
@@ -168,7 +173,7 @@ static bool test_one(struct route_subject *s, const struct filter *f, const stru
     case FILTER_GTE:
     case FILTER_LT:
     case FILTER_LTE:
-        return is_ordered(f->op, &f->value, v);
+        return is_ordered(s, f->op, &f->value, v);
     default:
         return false;
     }
@@ -209,15 +214,6 @@ static bool holds_test(struct route_subject *s, const struct filter *f, const st
     return false;
 }
 
-/* Of an array such parts ask about the array, all others about one and the same element of it. */
-static bool asks_about_whole(const struct filter *f)
-{
-    return f->part == FILTER_NOT ||
-           (f->part == FILTER_TEST &&
-            (f->op == FILTER_EXIST || f->op == FILTER_NEQ || f->op == FILTER_NIN ||
-             (f->op == FILTER_EQ && f->value.type == FILTER_LIST)));
-}
-
 static bool holds_for_element(struct route_subject *s, const struct filter *f,
                               const struct seen *list);
 
@@ -229,7 +225,7 @@ static bool holds_parts(struct route_subject *s, const struct filter *f, const s
         return holds_for_element(s, f, v);
     }
     for (size_t i = 0; i < f->n; i++) {
-        bool skipped = is_element && asks_about_whole(&f->parts[i]);
+        bool skipped = is_element && f->parts[i].of_whole;
         if (!skipped && !filter_part_holds(s, &f->parts[i], v)) {
             return false;
         }
@@ -259,7 +255,7 @@ static bool holds_all(struct route_subject *s, const struct filter *f, const str
     }
     size_t whole = 0;
     for (size_t i = 0; i < f->n; i++) {
-        if (asks_about_whole(&f->parts[i])) {
+        if (f->parts[i].of_whole) {
             if (!filter_part_holds(s, &f->parts[i], v)) {
                 return false;
             }

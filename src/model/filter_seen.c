@@ -33,6 +33,9 @@ static struct seen see_name(struct route_subject *s, enum filter_room room, stru
     struct seen v = {.kind = SEEN_MISSING, .room = room};
     size_t n;
     const struct field *f = fields_of(s, room, &n);
+    if (!filter_charge(s, n / 4)) {
+        return v;
+    }
     for (size_t i = 0; i < n; i++) {
         if (!same_name(room, f[i].name, name)) {
             continue;
@@ -123,6 +126,7 @@ struct elements seen_elements(struct route_subject *s, const struct seen *list)
     struct elements e = {.of = list};
     if (list->kind == SEEN_TEXTS) {
         e.fields = fields_of(s, list->room, &e.n);
+        (void)filter_charge(s, e.n / 4); /* seen_next says so */
     } else {
         e.json = yyjson_arr_iter_with(list->json);
     }
@@ -168,7 +172,7 @@ bool seen_text(const struct seen *v, struct str *out)
     return false;
 }
 
-bool seen_number(const struct seen *v, struct decimal *out)
+bool seen_number(struct route_subject *s, const struct seen *v, struct decimal *out)
 {
     struct str text = v->text;
     if (v->kind == SEEN_JSON) {
@@ -177,5 +181,5 @@ bool seen_number(const struct seen *v, struct decimal *out)
         }
         text = (struct str){yyjson_get_raw(v->json), yyjson_get_len(v->json)};
     }
-    return decimal_read(text, out);
+    return filter_charge(s, text.len / 16) && decimal_read(text, out);
 }

@@ -4,19 +4,35 @@
 #include "base/log.h"
 
 #include <stdlib.h>
+#include <time.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
 struct regex {
     pcre2_code *code;
     size_t bytes;
-    bool is_fast; /* compiled to machine code */
+    bool is_fast;  /* compiled to machine code */
+    bool in_parts; /* a long text may be tried part by part */
 };
 
 struct regex_scratch {
     pcre2_match_data *data;
     pcre2_match_context *context;
+    size_t cost;
 };
+
+/* \G and verbs such as (*COMMIT) are about where a try began, or about all places of the text: of
+ * such ones a text may be an eighth as long. */
+static bool may_go_in_parts(struct str pattern)
+{
+    for (size_t i = 0; i + 1 < pattern.len; i++) {
+        bool begins = pattern.at[i] == '\\' && pattern.at[i + 1] == 'G';
+        if (begins || (pattern.at[i] == '(' && pattern.at[i + 1] == '*')) {
+            return false;
+        }
+    }
+    return true;
+}
 
 const char *regex_new(struct regex **out, struct str pattern, char why[256], size_t *at)
 {
@@ -28,7 +44,8 @@ const char *regex_new(struct regex **out, struct str pattern, char why[256], siz
         return "it is longer than 4096 bytes";
     }
     pcre2_code *code = pcre2_compile((PCRE2_SPTR)(pattern.len > 0 ? pattern.at : ""), pattern.len,
-                                     PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &error, &offset, NULL);
+                                     PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT,
+                                     &error, &offset, NULL);
     if (code == NULL) {
         *at = offset;
         why[0] = '\0';
@@ -41,7 +58,7 @@ const char *regex_new(struct regex **out, struct str pattern, char why[256], siz
     bool is_fast = bytes <= REGEX_FAST && pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
     *out = malloc(sizeof **out);
     ENSURE(*out != NULL);
-    **out = (struct regex){code, bytes, is_fast};
+    **out = (struct regex){code, bytes, is_fast, may_go_in_parts(pattern)};
     return NULL;
 }
 
@@ -62,6 +79,7 @@ static struct regex_scratch *scratch_new(void)
 {
     struct regex_scratch *s = malloc(sizeof *s);
     ENSURE(s != NULL);
+    s->cost = 0;
     s->data = pcre2_match_data_create(1, NULL);
     s->context = pcre2_match_context_create(NULL);
     ENSURE(s->data != NULL && s->context != NULL);
@@ -87,28 +105,76 @@ static uint32_t steps_for(size_t len)
                                                   : steps);
 }
 
+/* Begins at `from`, and in what the context's offset limit leaves. */
+static int try_from(const struct regex *r, struct regex_scratch *s, struct str text, size_t from,
+                    bool is_utf8)
+{
+    PCRE2_SPTR at = (PCRE2_SPTR)(text.len > 0 ? text.at : "");
+    int rc = r->is_fast && is_utf8
+                 ? pcre2_jit_match(r->code, at, text.len, from, 0, s->data, s->context)
+                 : pcre2_match(r->code, at, text.len, from, is_utf8 ? PCRE2_NO_UTF_CHECK : 0,
+                               s->data, s->context);
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) { /* the interpreter's is on the heap */
+        rc = pcre2_match(r->code, at, text.len, from, PCRE2_NO_JIT, s->data, s->context);
+    }
+    ENSURE(rc != PCRE2_ERROR_NOMEMORY);
+    return rc;
+}
+
+static uint64_t thread_ns(void)
+{
+    struct timespec t;
+    ENSURE(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* The match limit does not see what a plain repeat costs (`\d+-` of digits is quadratic): a long
+ * text is tried at a part of its places, then, if there is time left, at the next ones. */
+static int try_in_parts(const struct regex *r, struct regex_scratch *s, struct str text,
+                        bool is_utf8)
+{
+    uint64_t began = thread_ns(), took = 0;
+    size_t part = r->in_parts ? REGEX_PART / text.len + 1 : text.len + 1;
+    int rc = PCRE2_ERROR_NOMATCH;
+    for (size_t from = 0; from <= text.len && rc == PCRE2_ERROR_NOMATCH;) {
+        size_t next = from + part;
+        while (next < text.len && ((unsigned char)text.at[next] & 0xc0) == 0x80) {
+            next++;
+        }
+        pcre2_set_offset_limit(s->context, next - 1);
+        rc = try_from(r, s, text, from, is_utf8 || from > 0); /* the first try looked at all */
+        from = next;
+        took = thread_ns() - began;
+        if (rc == PCRE2_ERROR_NOMATCH && from <= text.len && took > REGEX_NS) {
+            rc = PCRE2_ERROR_MATCHLIMIT;
+        }
+    }
+    s->cost = took / REGEX_STEP_NS > text.len ? took / REGEX_STEP_NS : text.len;
+    return rc;
+}
+
 enum regex_verdict regex_match(const struct regex *r, struct regex_scratch **scratch,
                                struct str text, bool is_utf8)
 {
-    if (text.len > REGEX_SUBJECT) {
-        return REGEX_LIMIT;
-    }
     if (*scratch == NULL) {
         *scratch = scratch_new();
     }
     struct regex_scratch *s = *scratch;
-    pcre2_set_match_limit(s->context, steps_for(text.len));
-    PCRE2_SPTR at = (PCRE2_SPTR)(text.len > 0 ? text.at : "");
-    int rc = r->is_fast && is_utf8
-                 ? pcre2_jit_match(r->code, at, text.len, 0, 0, s->data, s->context)
-                 : pcre2_match(r->code, at, text.len, 0, is_utf8 ? PCRE2_NO_UTF_CHECK : 0, s->data,
-                               s->context);
-    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) { /* the interpreter's is on the heap */
-        rc = pcre2_match(r->code, at, text.len, 0, PCRE2_NO_JIT, s->data, s->context);
+    s->cost = text.len;
+    if (text.len > (r->in_parts ? REGEX_SUBJECT : REGEX_SUBJECT / 8)) {
+        return REGEX_LIMIT;
     }
-    ENSURE(rc != PCRE2_ERROR_NOMEMORY);
+    pcre2_set_match_limit(s->context, steps_for(text.len));
+    pcre2_set_offset_limit(s->context, PCRE2_UNSET);
+    int rc = text.len > REGEX_SHORT ? try_in_parts(r, s, text, is_utf8)
+                                    : try_from(r, s, text, 0, is_utf8);
     /* A text that is no UTF-8 (of a header) is no match; what else ends a try is a limit. */
     bool plain =
         rc == PCRE2_ERROR_NOMATCH || (rc <= PCRE2_ERROR_UTF8_ERR1 && rc >= PCRE2_ERROR_UTF8_ERR21);
     return rc >= 0 ? REGEX_YES : plain ? REGEX_NO : REGEX_LIMIT;
+}
+
+size_t regex_cost(const struct regex_scratch *s)
+{
+    return s->cost;
 }

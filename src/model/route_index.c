@@ -7,17 +7,18 @@
 #include "model/route_index.h"
 
 #include "base/log.h"
-#include "model/filter.h"
+#include "model/filter_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <yyjson.h>
 
 enum {
-    KEYS_MAX = 9,    /* of one route that are looked at: its events, and eight of its filter */
-    THINGS_MAX = 32, /* of one index that are looked at */
-    WORTH = 4,       /* routes that differ in it; for fewer it is cheaper to try them */
-    BODY_WORTH = 4   /* a text of the body must tell so many times more apart than others */
+    KEYS_MAX = 9,     /* of one route that are looked at: its events, and eight of its filter */
+    THINGS_MAX = 32,  /* of one index that are looked at */
+    WORTH = 4,        /* routes that differ in it; for fewer it is cheaper to try them */
+    ENTRIES = 100000, /* of all sources together; what has more of them stands apart */
+    BODY_WORTH = 4    /* a text of the body must tell so many times more apart than others */
 };
 
 /* What a route wants one of some texts of (a number counts as one: decimal_key). */
@@ -372,6 +373,40 @@ static void build_half(struct arena *a, const struct conf *c, const struct keys 
     }
 }
 
+/* How often the texts of a route would stand in the table. */
+struct weight {
+    size_t entries;
+    unsigned route;
+};
+
+static int by_weight(const void *a, const void *b)
+{
+    const struct weight *x = a, *y = b;
+    return x->entries != y->entries ? (x->entries < y->entries ? -1 : 1)
+                                    : (x->route > y->route) - (x->route < y->route);
+}
+
+/* The lightest routes that there is room for keep what they could be found by. */
+static void limit_keys(struct arena *a, const struct conf *c, struct keys *keys)
+{
+    struct weight *w = arena_array(a, c->route_count, sizeof *w);
+    size_t sum = 0;
+    for (unsigned i = 0; i < c->route_count; i++) {
+        w[i] = (struct weight){0, i};
+        for (size_t k = 0; k < keys[i].n; k++) {
+            w[i].entries += keys[i].v[k].n;
+        }
+        w[i].entries *= takes_all_sources(&c->routes[i]) ? 1 : c->routes[i].from_count;
+    }
+    if (c->route_count > 0) {
+        qsort(w, c->route_count, sizeof *w, by_weight);
+    }
+    for (size_t i = 0; i < c->route_count; i++) {
+        sum += w[i].entries;
+        keys[w[i].route].n = sum > ENTRIES ? 0 : keys[w[i].route].n;
+    }
+}
+
 struct route_table *route_table_new(struct arena *a, const struct conf *c)
 {
     struct route_table *t = arena_take(a, sizeof *t);
@@ -388,6 +423,7 @@ struct route_table *route_table_new(struct arena *a, const struct conf *c)
         add_events(&c->routes[i], &keys[i]);
         add_filter(a, &c->routes[i], &keys[i]);
     }
+    limit_keys(a, c, keys);
     build_half(a, c, keys, names, t, false);
     build_half(a, c, keys, names, t, true);
     free(keys);
@@ -413,19 +449,8 @@ static enum found find_header(const struct route_subject *s, struct str name, st
     return found;
 }
 
-static yyjson_val *last_member(yyjson_val *object, struct str name)
-{
-    yyjson_val *key, *found = NULL;
-    yyjson_obj_iter it = yyjson_obj_iter_with(object);
-    while ((key = yyjson_obj_iter_next(&it)) != NULL) {
-        struct str own = {yyjson_get_str(key), yyjson_get_len(key)};
-        found = str_eq(own, name) ? yyjson_obj_iter_get_val(key) : found;
-    }
-    return found;
-}
-
 /* An array anywhere may have several such texts; so, for want of a text, has a number that is too
- * long for one. */
+ * long for one; and what costs too much to look for is looked for by nobody, which they say. */
 static enum found find_in_body(struct route_subject *s, const struct spec *spec,
                                char digits[DECIMAL_KEY], struct str *out)
 {
@@ -435,9 +460,9 @@ static enum found find_in_body(struct route_subject *s, const struct spec *spec,
         if (yyjson_is_arr(v)) {
             return FOUND_SEVERAL;
         }
-        v = last_member(v, spec->names[i]);
+        v = seen_member(s, v, spec->names[i]);
     }
-    if (yyjson_is_arr(v)) {
+    if (yyjson_is_arr(v) || !filter_charge(s, yyjson_is_raw(v) ? yyjson_get_len(v) / 16 : 0)) {
         return FOUND_SEVERAL;
     }
     if (yyjson_is_raw(v) &&

@@ -182,6 +182,28 @@ static void joints_join(void **state)
     says("{$not: {body: {a: 1}}}", "{\"a\":1}", false);
 }
 
+/* What is not in an array is not in any element of it, wherever it is asked. */
+static void joints_of_an_array_ask_it_as_a_whole(void **state)
+{
+    (void)state;
+    NO("{a: {$or: [{$exist: false}, {$nin: [wip]}]}}", "{\"a\":[\"wip\",\"ok\"]}");
+    YES("{a: {$or: [{$exist: false}, {$nin: [wip]}]}}", "{\"a\":[\"ok\"]}");
+    YES("{a: {$or: [{$exist: false}, {$nin: [wip]}]}}", "{}");
+    YES("{a: {$or: [{$nin: [wip]}, wip]}}", "{\"a\":[\"wip\",\"ok\"]}");
+    NO("{a: {$and: [{$nin: [wip]}, {$nin: [hold]}]}}", "{\"a\":[\"wip\",\"hold\"]}");
+    NO("{a: {$and: [{$nin: [wip]}, {$nin: [hold]}]}}", "{\"a\":[\"wip\",\"ok\"]}");
+    YES("{a: {$and: [{$nin: [wip]}, {$nin: [hold]}]}}", "{\"a\":[\"ok\"]}");
+    NO("{a: {$or: [{$neq: x}, {$and: [{$not: {b: 1}}, {$neq: y}]}]}}",
+       "{\"a\":[\"x\",\"y\",\"z\"]}");
+    NO("{a: {$or: [{$exist: false}, {$eq: [1, 2]}]}}", "{\"a\":[[1],[2]]}");
+    YES("{a: {$or: [{$exist: false}, {$eq: [1, 2]}]}}", "{\"a\":[1,2]}");
+    /* and where none asks for that, one element has all of it */
+    NO("{a: {$and: [{$gt: 1}, {$lt: 5}]}}", "{\"a\":[0,9]}");
+    NO("{a: {$and: [{$gt: 1}, {$lt: 5}, {$nin: [7]}]}}", "{\"a\":[0,9]}");
+    YES("{a: {$or: [{b: 1, c: 1}, {$nin: [x]}]}}", "{\"a\":[\"x\",{\"b\":1,\"c\":1}]}");
+    NO("{a: {$or: [{b: 1, c: 1}, {$nin: [x]}]}}", "{\"a\":[\"x\",{\"b\":1},{\"c\":1}]}");
+}
+
 static void what_is_no_json_has_no_body(void **state)
 {
     (void)state;
@@ -473,6 +495,7 @@ int main(void)
         cmocka_unit_test(arrays_match_when_an_element_does),
         cmocka_unit_test(operators_do_what_they_say),
         cmocka_unit_test(joints_join),
+        cmocka_unit_test(joints_of_an_array_ask_it_as_a_whole),
         cmocka_unit_test(what_is_no_json_has_no_body),
         cmocka_unit_test(the_other_rooms_are_text),
         cmocka_unit_test(limits_end_in_no_match),

@@ -84,10 +84,83 @@ static void what_would_never_end_ends_soon(void **state)
         double began = seconds();
         enum regex_verdict verdict = tried(bad[i], (struct str){text, REGEX_SUBJECT});
         double took = seconds() - began;
-        if (verdict == REGEX_YES || took > 5) {
+        if (verdict == REGEX_YES || took > 1) {
             fail_msg("%s: verdict %d after %.2f s", bad[i], (int)verdict, took);
         }
     }
+}
+
+/* What the match limit does not see: each place looks at the whole rest. */
+static bool ends_soon_and_says_its_cost(const char *pattern, bool is_utf8)
+{
+    static char text[REGEX_SUBJECT];
+    struct regex *r;
+    struct regex_scratch *scratch = NULL;
+    char why[256];
+    size_t at;
+    memset(text, 'A', sizeof text);
+    memcpy(text + sizeof text - 2, "-@", 2); /* else PCRE2 sees at once that it is not there */
+    assert_null(regex_new(&r, str_of(pattern), why, &at));
+    double began = seconds();
+    enum regex_verdict verdict = regex_match(r, &scratch, (struct str){text, sizeof text}, is_utf8);
+    double took = seconds() - began, cost = (double)regex_cost(scratch) * 20e-9;
+    bool good = verdict != REGEX_YES && took < 0.1 && cost > took / 2;
+    if (!good) {
+        print_message("%s: verdict %d after %.4f s, of which it says %.4f s\n", pattern,
+                      (int)verdict, took, cost);
+    }
+    regex_scratch_free(scratch);
+    regex_free(r);
+    return good;
+}
+
+static bool what_is_quadratic_ends(void)
+{
+    static const char *const bad[] = {"[A-Z]+-\\d+",     "\\w+@\\w+",  "A+B|A+C",
+                                      "(?i)[^@]+@A",     "\\w+\\w+@x", ".*A.*A.*-x",
+                                      "[A-Z][A-Z]+-\\d", "(\\w+)@x",   "(A|\\w)+?@x"};
+    bool good = true;
+    for (size_t i = 0; i < 2 * sizeof bad / sizeof *bad; i++) {
+        good = ends_soon_and_says_its_cost(bad[i / 2], i % 2 == 0) && good;
+    }
+    return good;
+}
+
+static void what_is_quadratic_ends_soon_and_says_its_cost(void **state)
+{
+    (void)state;
+    assert_true(what_is_quadratic_ends());
+}
+
+static struct str long_text(char at[REGEX_SUBJECT], const char *unit, const char *end)
+{
+    size_t n = strlen(unit), tail = strlen(end), i = 0;
+    for (; i + n + tail <= REGEX_SUBJECT; i += n) {
+        memcpy(at + i, unit, n);
+    }
+    memcpy(at + i, end, tail);
+    return (struct str){at, i + tail};
+}
+
+/* A long text is tried part by part, which nothing may show. */
+static void a_long_text_matches_as_a_short_one_does(void **state)
+{
+    (void)state;
+    static char at[REGEX_SUBJECT];
+    struct str text = long_text(at, "\xc3\xa9-x ", "end");
+    assert_int_equal(tried("end$", text), REGEX_YES);
+    assert_int_equal(tried("^end", text), REGEX_NO);
+    assert_int_equal(tried("(?<=\xc3\xa9-x )end", text), REGEX_YES);
+    assert_int_equal(tried("\\bend", text), REGEX_YES);
+    assert_int_equal(tried("$", text), REGEX_YES);
+    assert_int_equal(tried("x end\\z", text), REGEX_YES);
+    assert_int_equal(tried("\\Gend", text), REGEX_LIMIT);
+    assert_int_equal(tried("x(*COMMIT)y|end", text), REGEX_LIMIT); /* cannot be tried so */
+    assert_int_equal(tried("^(.*)end$", text), REGEX_YES);
+    text.len--;
+    assert_int_equal(tried("end", text), REGEX_NO);
+    at[text.len - 1] = '\xff';
+    assert_int_equal(tried("x", text), REGEX_NO);
 }
 
 /* As systemd's MemoryDenyWriteExecute has it: no memory becomes executable any more. */
@@ -116,8 +189,10 @@ static void goes_on_without_executable_memory(void **state)
     if (child == 0) {
         bool denied = deny_executable() && mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
                                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED;
-        bool good = tried("^v\\d+$", STR("v12")) == REGEX_YES &&
-                    tried("(a+)+$", STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")) != REGEX_YES;
+        bool good =
+            tried("^v\\d+$", STR("v12")) == REGEX_YES &&
+            tried("(a+)+$", STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")) != REGEX_YES &&
+            what_is_quadratic_ends(); /* interpreted, they really are */
         _exit(!denied ? 2 : !good);
     }
     int status = 0;
@@ -131,11 +206,14 @@ static void goes_on_without_executable_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* the first one: PCRE2 keeps such memory for the next pattern */
+        cmocka_unit_test(goes_on_without_executable_memory),
         cmocka_unit_test(matches_anywhere_unless_anchored),
         cmocka_unit_test(a_text_that_is_no_utf8_is_no_match),
         cmocka_unit_test(says_what_is_wrong_and_where),
         cmocka_unit_test(what_would_never_end_ends_soon),
-        cmocka_unit_test(goes_on_without_executable_memory),
+        cmocka_unit_test(what_is_quadratic_ends_soon_and_says_its_cost),
+        cmocka_unit_test(a_long_text_matches_as_a_short_one_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

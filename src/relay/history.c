@@ -347,7 +347,7 @@ static void on_listed(void *user, const redisReply *reply)
     uint64_t number;
     bool more = false;
     for (size_t i = 0; !s->failed && i < reply->elements && !more; i++) {
-        if (!journal_number(store_text(reply->element[i]), &number)) {
+        if (!journal_number(store_text(reply->element[i]), &number) || is_named(p, number)) {
             continue;
         }
         more = p->journals == HISTORY_JOURNALS;

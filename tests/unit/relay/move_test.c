@@ -161,6 +161,66 @@ static void what_its_journal_or_its_file_has_is_not_pending(void **state)
     }
 }
 
+struct told {
+    unsigned times;
+    enum move_verdict verdict;
+};
+
+static void on_told(void *user, struct journal *j, enum move_verdict verdict, struct str first_id)
+{
+    struct told *t = user;
+    assert_null(j);
+    assert_int_equal(first_id.len, 0);
+    t->times++;
+    t->verdict = verdict;
+}
+
+/* When its lanes are still there; whoever comes with the answer finds nobody to tell. */
+static void who_waits_for_what_is_dropped_is_told_at_once(void **state)
+{
+    (void)state;
+    for (enum move_state now = MOVE_WAITING; now < MOVE_DROPPED; now++) {
+        struct fixture *f = open_fixture();
+        struct move *m = doing(f, now);
+        struct told told = {0};
+        m->on_decided = on_told;
+        m->user = &told;
+        moves_free(&f->w);
+        assert_int_equal(told.times, 1);
+        assert_int_equal(told.verdict, MOVE_UNKNOWN);
+        forget(f, m, is_asked[now]);
+        assert_int_equal(told.times, 1);
+    }
+}
+
+static void refuse_append(struct fixture *f, struct move *m)
+{
+    struct append *a = calloc(1, sizeof *a);
+    assert_non_null(a);
+    a->move = m;
+    a->event = event_ref(m->event);
+    move_appended(&f->j, a, "over_budget");
+}
+
+/* A replay is told, and is gone: history has it. Anything else waits for another try. */
+static void a_replay_that_is_refused_waits_nowhere(void **state)
+{
+    (void)state;
+    for (int replay = 0; replay < 2; replay++) {
+        struct fixture *f = open_fixture();
+        struct move *m = doing(f, MOVE_APPENDING);
+        struct told told = {0};
+        m->on_decided = on_told;
+        m->user = &told;
+        m->replay = replay;
+        assert_int_equal(moves_pending(&f->w), !replay);
+        refuse_append(f, m);
+        assert_int_equal(told.times, replay);
+        assert_int_equal(f->w.moves == NULL, replay);
+        forget(f, m, false);
+    }
+}
+
 static void a_place_reads_back_as_itself(void **state)
 {
     (void)state;
@@ -185,6 +245,8 @@ int main(void)
         cmocka_unit_test(a_copy_up_to_the_top_is_left),
         cmocka_unit_test(another_journals_copy_stays),
         cmocka_unit_test(what_its_journal_or_its_file_has_is_not_pending),
+        cmocka_unit_test(who_waits_for_what_is_dropped_is_told_at_once),
+        cmocka_unit_test(a_replay_that_is_refused_waits_nowhere),
         cmocka_unit_test(a_place_reads_back_as_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
  * place, the line it stands in and a caret, and a hint where there is one (CONFIG.md):
  *
  *   penstock.yaml:3:5: error: unknown key "destinaton" in a route
- *       3 |     destinaton: [a]
+ *       3 |     destinaton: ***
  *         |     ^
  *         = help: did you mean "destinations"?
  *
@@ -41,6 +41,8 @@ void report_help(struct report *r, const char *format, ...) __attribute__((forma
 /* Are there as many errors as anybody will read? Then a reader may as well stop. */
 bool report_full(const struct report *r);
 void report_mask(struct report *r, const struct place *p);
+/* Is what stands under such a name (X-Api-Key) usually a secret? */
+bool report_is_sensitive(struct str name);
 /* All errors, in the order of their places; without any, the warnings. */
 void report_write(struct report *r, struct buf *out);
 /* At most 64 bytes of outside text, for a message. */

@@ -352,6 +352,9 @@ static void read_root(struct includes *in, const struct file_text *file, bool fi
     if (root->kind == NODE_MAP) {
         read_map(in, root);
     } else if (first || !node_is_nothing(root)) {
+        if (!first) {
+            report_mask(r->report, &root->place); /* it may be any file of this machine */
+        }
         report_error(r->report, &root->place, "expected a mapping for %s, not %s",
                      first ? CONF_TOP.what : "a file that is included",
                      node_is_nothing(root) ? "nothing" : node_kind_name(root));

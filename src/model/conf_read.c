@@ -179,13 +179,15 @@ static struct str unknown_key(struct conf_reader *r, const struct conf_block *b,
 
 /* The key that was meant in place of an unknown one; empty: it is known, or nobody can tell. */
 static struct str check_key(struct conf_reader *r, const struct conf_block *b,
-                            const struct node *key)
+                            const struct node_pair *pair)
 {
+    const struct node *key = pair->key;
     for (const struct conf_row *row = b->rows; row->key != NULL; row++) {
         if (row_takes(row, key->text)) {
             return STR_NONE;
         }
     }
+    report_mask(r->report, &pair->value->place); /* it may be a misspelt "secret" */
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         if (strcmp(later[i].block, b->path) == 0 && str_eq(key->text, str_of(later[i].key))) {
             report_error(r->report, &key->place, "\"%.*s\" is not available in this version",
@@ -336,7 +338,7 @@ void conf_read_block(struct conf_reader *r, const struct conf_block *b, const st
     struct meant meant = {.n = 0};
     for (size_t i = 0; n != NULL && n->kind == NODE_MAP && i < n->n && !report_full(r->report);
          i++) {
-        struct str key = check_key(r, b, n->pairs[i].key);
+        struct str key = check_key(r, b, &n->pairs[i]);
         if (key.len > 0 && meant.n < sizeof meant.v / sizeof meant.v[0]) {
             meant.v[meant.n++] = key;
         }

@@ -177,24 +177,6 @@ const struct conf_kind KIND_ITEMS = {items_read, items_print, items_wants};
 
 /* ---- header fields ---- */
 
-static bool name_is_sensitive(struct str name)
-{
-    static const char *const parts[] = {"*auth*",   "*cookie*",   "*key*",      "*token*",
-                                        "*secret*", "*password*", "*signature*"};
-    char lower[128];
-    size_t n = name.len < sizeof lower ? name.len : sizeof lower;
-    for (size_t i = 0; i < n; i++) {
-        char c = name.at[i];
-        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-    }
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        if (text_glob(str_of(parts[i]), (struct str){lower, n})) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool pairs_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
                        void *at)
 {
@@ -215,7 +197,7 @@ static bool pairs_read(struct conf_reader *r, const struct conf_row *row, const 
         if (conf_read_text(r, arena_printf(r->arena, "%.*s", STR_ARG(shown)).at, pair->value,
                            &value)) {
             bool filled_in = !str_eq(value, pair->value->text);
-            bool sensitive = name_is_sensitive(pair->key->text);
+            bool sensitive = report_is_sensitive(pair->key->text);
             p.v[p.n++] =
                 (struct conf_pair){pair->key->text, value, filled_in || sensitive, pair->key};
             if (sensitive) {

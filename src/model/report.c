@@ -96,6 +96,24 @@ void report_mask(struct report *r, const struct place *p)
     r->masks = m;
 }
 
+bool report_is_sensitive(struct str name)
+{
+    static const char *const parts[] = {"*auth*",   "*cookie*",   "*key*",      "*token*",
+                                        "*secret*", "*password*", "*signature*"};
+    char lower[128];
+    size_t n = name.len < sizeof lower ? name.len : sizeof lower;
+    for (size_t i = 0; i < n; i++) {
+        char c = name.at[i];
+        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (text_glob(str_of(parts[i]), (struct str){lower, n})) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct str line_of(const struct file_text *f, unsigned line)
 {
     struct str head, rest = f->text;

@@ -37,9 +37,13 @@ static struct place place_of(const struct loader *l, yaml_mark_t start, yaml_mar
                           {(unsigned)end.line + 1, (unsigned)end.column + 1}};
 }
 
+static void mask_line(struct loader *l, unsigned number);
+
+/* Of the collections that are open nobody has looked for secrets yet. */
 static struct node *fail(struct loader *l, const yaml_event_t *e, const char *what)
 {
     struct place p = place_of(l, e->start_mark, e->end_mark);
+    mask_line(l, p.start.line);
     report_error(l->report, &p, "%s", what);
     l->failed = true;
     return NULL;
@@ -69,6 +73,71 @@ static struct str last_word(struct str s)
     return str_from(s, from);
 }
 
+/* Where the colon of a key stands whose value is a secret; the end: there is none. */
+static size_t find_secret_key(const struct loader *l, struct str line)
+{
+    size_t at = 0;
+    for (; at < line.len; at++) {
+        struct str word = line.at[at] == ':' ? last_word(str_head(line, at)) : STR_NONE;
+        if (word.len > 0 && (l->is_secret(word, STR_NONE) || report_is_sensitive(word))) {
+            break;
+        }
+    }
+    return at;
+}
+
+static size_t indent_of(struct str line)
+{
+    size_t n = 0;
+    while (n < line.len && line.at[n] == ' ') {
+        n++;
+    }
+    return n;
+}
+
+static bool is_entry(struct str line)
+{
+    return str_starts(str_from(line, indent_of(line)), STR("-"));
+}
+
+static struct str take_last_line(struct str *text)
+{
+    *text = str_head(*text, text->len - (text->len > 0 && text->at[text->len - 1] == '\n'));
+    size_t n = text->len;
+    while (n > 0 && text->at[n - 1] != '\n') {
+        n--;
+    }
+    struct str line = str_from(*text, n);
+    *text = str_head(*text, n);
+    return line;
+}
+
+/* Does the line belong to what stands under such a key? To that of a line above it with less
+ * indent, or, where it has no key of its own, to the last one before it (a key's lines may stand
+ * too far to the left). */
+static bool is_under_secret_key(const struct loader *l, struct str line, struct str above)
+{
+    size_t indent = indent_of(line);
+    bool document = str_eq(str_trim(line), STR("---"));
+    bool entry = is_entry(line) && !document, alone = !str_has(line, ':') && !document;
+    while (above.len > 0 && (indent > 0 || entry || alone)) {
+        struct str prev = take_last_line(&above);
+        size_t own = indent_of(prev);
+        bool has_key = str_has(prev, ':'), is_blank = str_trim(prev).len == 0;
+        bool higher = own < indent || (own == indent && entry && !is_entry(prev));
+        if (is_blank || (!higher && !(alone && has_key))) {
+            continue;
+        }
+        if (find_secret_key(l, prev) < prev.len) {
+            return true;
+        }
+        alone = alone && !has_key;
+        indent = higher ? own : indent;
+        entry = higher ? is_entry(prev) : entry;
+    }
+    return false;
+}
+
 /* Of a line that is no YAML nobody knows what is a secret: all that stands behind such a key, or
  * the whole of it. */
 static void mask_line(struct loader *l, unsigned number)
@@ -77,12 +146,10 @@ static void mask_line(struct loader *l, unsigned number)
     for (unsigned i = 0; i < number; i++) {
         (void)str_cut(rest, '\n', &line, &rest);
     }
-    bool whole = l->is_secret(STR_NONE, line);
-    size_t at = 0;
-    while (at < line.len && !whole &&
-           !(line.at[at] == ':' && l->is_secret(last_word(str_head(line, at)), STR_NONE))) {
-        at++;
-    }
+    struct str above =
+        line.at == NULL ? STR_NONE : str_head(l->file->text, (size_t)(line.at - l->file->text.at));
+    bool whole = l->is_secret(STR_NONE, line) || is_under_secret_key(l, line, above);
+    size_t at = whole ? 0 : find_secret_key(l, line);
     if (at < line.len) {
         bool blank = at + 1 < line.len && line.at[at + 1] == ' ';
         unsigned column = whole ? 1 : characters(str_head(line, at)) + (blank ? 3 : 2);
@@ -453,13 +520,15 @@ static void add_own_pair(struct loader *l, struct pairs *p, struct node *key, st
     const struct node *first = key->kind == NODE_TEXT ? map_find(&p->seen, key->text) : NULL;
     if (key->kind != NODE_TEXT) {
         report_error(l->report, &key->place, "a key must be text, not %s", node_kind_name(key));
-    } else if (first != NULL) {
+        return;
+    }
+    mask_secrets(l, key->text, value);
+    if (first != NULL) {
         struct str shown = report_shown(key->text);
         report_error(l->report, &key->place, "the key \"%.*s\" occurs twice", STR_ARG(shown));
         report_help(l->report, "it is first in line %u", first->place.start.line);
     } else {
         pairs_add(p, key, value);
-        mask_secrets(l, key->text, value);
     }
 }
 

@@ -174,7 +174,7 @@ static void mistakes_name_their_own_file(void **state)
     folder_put(&f, "conf.d/b", "routes: {from\n");
     folder_bad(&f, "p.yaml:4:1: error: unknown key \"lsten\"");
     room_holds(buf_str(&f.said), "/conf.d/a:3:11: error: unknown key \"form\" in a route\n"
-                                 "    3 | routes: [{form: s, to: d}]\n");
+                                 "    3 | routes: [{form: *, to: d}]\n");
     room_holds(buf_str(&f.said), "/conf.d/b:");
     /* files in the order in which they are read */
     const char *text = f.said.at, *first = strstr(text, "p.yaml:4"),

@@ -5,12 +5,14 @@ static void says_it_as_documented(void **state)
 {
     (void)state;
     conf_room_variables = NULL;
-    /* CONFIG.md's own example, to the letter */
+    /* CONFIG.md's own example; what stands under such a key may be a secret */
     conf_bad("routes:\n  - from: stripe\n    destinaton: [a]\n",
              "p.yaml:3:5: error: unknown key \"destinaton\" in a route\n"
-             "    3 |     destinaton: [a]\n"
+             "    3 |     destinaton: ***\n"
              "      |     ^\n"
              "      = help: did you mean \"to\"?\n");
+    conf_bad("sources:\n  s: {verify: stripe, secert: whsec_live}\n",
+             "    2 |   s: {verify: stripe, secert: **********}\n");
 }
 
 static void all_of_it_in_one_run(void **state)
@@ -18,7 +20,7 @@ static void all_of_it_in_one_run(void **state)
     (void)state;
     static const char *const said[] = {
         "p.yaml:1:10: error: \"version\" must be 1\n    1 | version: 2\n      |          ^\n",
-        "p.yaml:2:1: error: unknown key \"lisen\" in the configuration\n    2 | lisen: {}\n      | "
+        "p.yaml:2:1: error: unknown key \"lisen\" in the configuration\n    2 | lisen: **\n      | "
         "^\n"
         "      = help: did you mean \"listen\"?\n",
         "p.yaml:3:18: error: \"address\": the port is missing",

@@ -255,12 +255,30 @@ static void secrets_are_masked_and_references_are_not(void **state)
     (void)state;
     refused(STR("a: {secret: abc, secret: abc\n"), "    1 | a: {secret: ****************\n");
     refused(STR("x: {\"secret\" : abc, [}\n"), "{\"secret\" : *******\n");
-    refused(STR("secret: abc\nsecret: abc\n"), "    2 | secret: abc\n"); /* a key is none */
+    refused(STR("secret: abc\nsecret: abc\n"), "    2 | secret: ***\n");
+    refused(STR("{secret: one, secret: [two, six]}"), "{secret: ***, secret: [***, ***]}");
     refused(STR("secret: ${A}\n<<: x\n"), "takes a mapping");
     refused(STR("a: {secret: '${A}', <<: x}\n"), "    1 | a: {secret: '${A}', <<: x}\n");
     refused(STR("a: {secret: '${A:-b}', <<: x}\n"), "    1 | a: {secret: *********, <<: x}\n");
     refused(STR("a: {secret: '${A}b', <<: x}\n"), "    1 | a: {secret: *******, <<: x}\n");
     refused(STR("a: {secret: '${A', <<: x}\n"), "    1 | a: {secret: *****, <<: x}\n");
+}
+
+/* Lines that are no YAML, below a key that they may belong to. */
+static void what_may_belong_to_a_secret_is_masked(void **state)
+{
+    (void)state;
+    refused(STR("s:\n  secrets:\n    - one\n    - [two\n    - six\nx: 1\n"), "    4 | **********\n");
+    refused(STR("s:\n  secrets:\n  - one\n  - [two\nx: 1\n"), "    4 | ********\n");
+    refused(STR("secret:\n  new: 'one\n  old: two\n"), "    2 | ***********\n");
+    refused(STR("secret: |\n  -----BEGIN\n  abcd\nefgh\n  ijkl\nx: 1\n"), "    4 | ****\n");
+    refused(STR("headers: {X-Api-Key: \"abc}\n"), "    1 | headers: {X-Api-Key: *****\n");
+    refused(STR("headers:\n  X-Api-Key:\n    'abc\n"), "    3 | ********\n");
+    refused(STR("{secret: abc, a: *b}"), "    1 | {secret: ***********\n");
+    refused(STR("a: {secret: !vault abc}"), "    1 | a: {secret: ***********\n");
+    /* and nothing else */
+    refused(STR("secret: abc\na:\n  b: [c\nd: 1\n"), "    3 |   b: [c\n");
+    refused(STR("secret: abc\na: b\nhello\n"), "    3 | hello\n");
 }
 
 static void twenty_errors_are_enough(void **state)
@@ -304,6 +322,7 @@ int main(void)
         cmocka_unit_test(knows_where_things_stand),
         cmocka_unit_test(excerpts_stay_readable),
         cmocka_unit_test(secrets_are_masked_and_references_are_not),
+        cmocka_unit_test(what_may_belong_to_a_secret_is_masked),
         cmocka_unit_test(twenty_errors_are_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

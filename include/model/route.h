@@ -20,10 +20,10 @@ enum route_reason {
 };
 
 /* Of each route of the configuration, in order, what it does with the event, and why in words. The
- * same as route_match says, found by looking at every one of them. */
+ * same as route_match says, found by looking at every one of them. How many steps that took. */
 typedef void route_on_verdict(void *user, const struct conf_route *r, enum route_reason reason,
                               struct str why);
-void route_explain(const struct conf *c, struct route_subject *s, route_on_verdict *each,
-                   void *user);
+size_t route_explain(const struct conf *c, struct route_subject *s, route_on_verdict *each,
+                     void *user);
 
 #endif

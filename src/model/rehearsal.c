@@ -4,6 +4,13 @@
 #include "model/report.h"
 #include "model/route.h"
 
+/* All of them. */
+struct rehearsal {
+    const struct conf *conf;
+    struct report report;
+    size_t steps, failed;
+};
+
 /* One test under way, and why its routes did what they did. */
 struct trial {
     const struct conf *conf;
@@ -49,24 +56,45 @@ static void subject_of(struct route_subject *s, const struct conf_test *t)
     }
 }
 
-static void complain(const struct conf *c, const struct conf_test *t, unsigned destination,
-                     bool got, struct report *r)
+/* What it cost beside what its filters counted. */
+static void charge(struct rehearsal *r, const struct conf_test *t, const struct route_subject *s,
+                   size_t got)
+{
+    r->steps += 16 + s->steps + t->body.len / 16 + got * (1 + t->expect_count) / 16 +
+                r->conf->route_count / 4;
+}
+
+static void explain(struct rehearsal *r, const struct conf_test *t, struct trial *trial)
 {
     struct route_subject s;
+    subject_of(&s, t);
+    size_t steps = route_explain(r->conf, &s, on_verdict, trial);
+    charge(r, t, &s, 0);
+    r->steps += steps + 40 * r->conf->route_count;
+    subject_done(&s);
+    if (trial->why->len == 0) {
+        buf_add_str(trial->why, STR("no route leads to it"));
+    }
+}
+
+static void complain(struct rehearsal *r, const struct conf_test *t, unsigned destination, bool got)
+{
+    const struct conf *c = r->conf;
+    if (report_full(&r->report)) {
+        r->report.more = true;
+        return;
+    }
     struct buf why;
     buf_init(&why, 4096);
     struct trial trial = {.conf = c, .destination = destination, .got = got, .why = &why};
-    subject_of(&s, t);
-    route_explain(c, &s, on_verdict, &trial);
-    subject_done(&s);
-    report_error(r, t->expect_place,
+    report_error(&r->report, t->expect_place,
                  got ? "test \"%.*s\": \"%.*s\" gets it, too"
                      : "test \"%.*s\": \"%.*s\" does not get it",
                  STR_ARG(t->name), STR_ARG(c->destinations[destination].name));
-    if (why.len == 0) {
-        buf_add_str(&why, STR("no route leads to it"));
+    if (r->steps < REHEARSAL_STEPS) {
+        explain(r, t, &trial);
+        report_help(&r->report, "%.*s", STR_ARG(buf_str(&why)));
     }
-    report_help(r, "%.*s", STR_ARG(buf_str(&why)));
     buf_done(&why);
 }
 
@@ -80,40 +108,69 @@ static bool is_among(const unsigned *v, size_t n, unsigned what)
     return false;
 }
 
-static bool passes(const struct conf *c, const struct conf_test *t, struct report *r)
+/* A test that passes for a reason that it hardly means. */
+static void warn(struct rehearsal *r, const struct conf_test *t, const struct route_subject *s)
+{
+    if (s->unparsed && t->expect_count == 0) {
+        report_warning(&r->report, t->place,
+                       "test \"%.*s\": its body is no JSON, which the rules look for in it",
+                       STR_ARG(t->name));
+        report_help(&r->report, "a body that is a mapping or a list is written as JSON");
+    }
+    if (s->limited != NULL) {
+        report_warning(&r->report, t->place,
+                       "test \"%.*s\": \"%.*s\" met a limit and took nothing%s", STR_ARG(t->name),
+                       STR_ARG(s->limited->name),
+                       s->steps > SUBJECT_STEPS ? ", nor did any later one with \"when\"" : "");
+    }
+}
+
+static bool passes(struct rehearsal *r, const struct conf_test *t)
 {
     unsigned to[CONF_DESTINATIONS_MAX];
     struct route_subject s;
     bool good = true;
     subject_of(&s, t);
-    size_t n = route_match(c, &s, to);
+    size_t n = route_match(r->conf, &s, to);
+    charge(r, t, &s, n);
+    warn(r, t, &s);
     subject_done(&s);
     for (size_t i = 0; i < t->expect_count; i++) {
         if (!is_among(to, n, t->expect[i])) {
-            complain(c, t, t->expect[i], false, r);
+            complain(r, t, t->expect[i], false);
             good = false;
         }
     }
     for (size_t i = 0; i < n; i++) {
         if (!is_among(t->expect, t->expect_count, to[i])) {
-            complain(c, t, to[i], true, r);
+            complain(r, t, to[i], true);
             good = false;
         }
     }
     return good;
 }
 
-size_t rehearse(const struct conf *c, struct buf *out)
+bool rehearse(const struct conf *c, struct buf *said)
 {
+    struct rehearsal r = {.conf = c};
     struct arena *a = arena_new();
-    struct report r;
-    size_t failed = 0;
-    report_init(&r, a, "tests");
-    r.masks = c->masks;
-    for (size_t i = 0; i < c->test_count; i++) {
-        failed += !passes(c, &c->tests[i], &r);
+    size_t i = 0;
+    report_init(&r.report, a, "tests");
+    r.report.masks = c->masks;
+    for (; i < c->test_count && r.steps < REHEARSAL_STEPS; i++) {
+        r.failed += !passes(&r, &c->tests[i]);
     }
-    report_write(&r, out);
+    bool all = i == c->test_count;
+    if (!all) {
+        report_error(&r.report, c->tests[i].place,
+                     "the tests before this one took too long: it and %zu more are not tried",
+                     c->test_count - i - 1);
+        report_help(&r.report, "have fewer tests, or less for the filters to look at");
+    }
+    report_write(&r.report, said);
+    if (r.failed > 0) {
+        buf_printf(said, "%zu of %zu tests failed\n", r.failed, c->test_count);
+    }
     arena_free(a);
-    return failed;
+    return r.failed == 0 && all;
 }

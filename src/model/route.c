@@ -17,8 +17,10 @@ static bool of_source(const struct conf_route *r, struct str source)
 /* An event without a type has the empty one: only a glob that matches nothing at all takes it. */
 static bool of_type(const struct conf_route *r, struct route_subject *s)
 {
+    struct str type = r->event_count > 0 ? subject_type(s) : STR_NONE;
+    s->steps += r->event_count * (1 + type.len / 32);
     for (size_t i = 0; i < r->event_count; i++) {
-        if (text_glob(r->events[i], subject_type(s))) {
+        if (text_glob(r->events[i], type)) {
             return true;
         }
     }
@@ -161,21 +163,29 @@ static bool anybody_takes(const struct conf *c, struct route_subject *s)
     return false;
 }
 
-void route_explain(const struct conf *c, struct route_subject *s, route_on_verdict *each,
-                   void *user)
+size_t route_explain(const struct conf *c, struct route_subject *s, route_on_verdict *each,
+                     void *user)
 {
+    /* Each pass has as many steps as the event has: to look may not change what is seen. */
+    s->steps = 0;
     bool taken = anybody_takes(c, s), stopped[2] = {false, false};
+    size_t looked = s->steps, judged = 0, told = 0;
     for (size_t i = 0; i < c->route_count; i++) {
         const struct conf_route *r = &c->routes[i];
+        s->steps = judged;
         enum route_reason reason = !of_source(r, s->source->name) ? ROUTE_OF_OTHERS
                                    : r->otherwise && taken        ? ROUTE_NOT_ELSE
                                    : stopped[r->otherwise]        ? ROUTE_STOPPED
                                                                   : judge(r, s);
+        judged = s->steps;
+        s->steps = told;
         struct buf why;
         buf_init(&why, 4096);
         say_why(r, s, reason, &why);
+        told = s->steps;
         each(user, r, reason, buf_str(&why));
         buf_done(&why);
         stopped[r->otherwise] |= reason == ROUTE_TAKES && r->stop;
     }
+    return looked + judged + told;
 }

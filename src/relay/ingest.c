@@ -416,12 +416,18 @@ const char *ingest_refuses(const struct worker *w)
 
 /* Once a route, or a sender could fill the log. */
 static void say_limited(struct worker *w, const struct conf_source *source,
-                        const struct conf_route *route)
+                        const struct route_subject *s)
 {
+    const struct conf_route *route = s->limited;
     stats_match_limit(w, source->name);
     if (!atomic_exchange(route->limit_said, true)) {
-        log_line(LOG_WARN, "a filter met a limit, and counts as one that does not match", "route",
-                 "%.*s", STR_ARG(route->name), "source", "%.*s", STR_ARG(source->name), NULL);
+        log_line(LOG_WARN,
+                 s->steps > SUBJECT_STEPS
+                     ? "the filters took too long over an event: this route's and all later ones' "
+                       "count as ones that do not match"
+                     : "a filter met a limit, and counts as one that does not match",
+                 "route", "%.*s", STR_ARG(route->name), "source", "%.*s", STR_ARG(source->name),
+                 NULL);
     }
 }
 
@@ -440,7 +446,7 @@ static size_t find_routes(struct worker *w, struct httpd_request *r,
         stats_unparsed(w, source->name);
     }
     if (s.limited != NULL) {
-        say_limited(w, source, s.limited);
+        say_limited(w, source, &s);
     }
     subject_done(&s);
     return n;

@@ -12,24 +12,24 @@
     "  - {name: put, from: s, when: {method: PUT, query: {q: '1'}, headers: {x-a: b}}, to: a}\n"   \
     "tests:\n"
 
-static size_t tried(const char *tests, struct buf *said)
+static bool tried(const char *tests, struct buf *said)
 {
     struct buf text;
     buf_init(&text, 65536);
     buf_printf(&text, RULES "%s", tests);
     char *file = buf_take(&text);
     struct conf *c = conf_good(file);
-    size_t failed = rehearse(c, said);
+    bool good = rehearse(c, said);
     conf_unref(c);
     free(file);
-    return failed;
+    return good;
 }
 
 static void passes(const char *test)
 {
     struct buf said;
     buf_init(&said, 65536);
-    if (tried(test, &said) != 0) {
+    if (!tried(test, &said)) {
         fail_msg("%s%.*s", test, STR_ARG(buf_str(&said)));
     }
     room_text(buf_str(&said), "", "said");
@@ -40,7 +40,8 @@ static void fails(const char *test, const char *want)
 {
     struct buf said;
     buf_init(&said, 65536);
-    assert_int_equal(tried(test, &said), 1);
+    assert_false(tried(test, &said));
+    room_holds(buf_str(&said), "1 of 1 tests failed\n");
     room_holds(buf_str(&said), want);
     buf_done(&said);
 }
@@ -86,6 +87,32 @@ static void what_no_test_can_be_is_refused(void **state)
     conf_bad(RULES "  - {source: s, expect: a, bodi: x}\n", "did you mean \"body\"?");
 }
 
+static void twenty_complaints_are_written_and_all_are_counted(void **state)
+{
+    (void)state;
+    struct buf text, said;
+    buf_init(&text, 4 << 20);
+    buf_init(&said, 65536);
+    for (int i = 0; i < 25; i++) {
+        buf_printf(&text, "  - {source: s, body: {n: 100}, expect: [%s]}\n", i > 22 ? "a" : "");
+    }
+    char *many = buf_take(&text);
+    assert_false(tried(many, &said));
+    room_holds(buf_str(&said), "there are more errors; these are the first 20\n23 of 25 tests");
+    free(many);
+    buf_done(&said);
+}
+
+static void a_body_that_no_rule_can_read_is_warned_of(void **state)
+{
+    (void)state;
+    struct buf said;
+    buf_init(&said, 65536);
+    assert_true(tried("  - {source: s, body: 'n=100', expect: []}\n", &said));
+    room_holds(buf_str(&said), "warning: test \"test 1\": its body is no JSON");
+    buf_done(&said);
+}
+
 /* Even where the whole file is one line. */
 static void no_secret_is_shown_beside_it(void **state)
 {
@@ -94,7 +121,7 @@ static void no_secret_is_shown_beside_it(void **state)
                                "tests: [{source: s, expect: a}], destinations: {a: http://a}}");
     struct buf said;
     buf_init(&said, 65536);
-    assert_int_equal(rehearse(c, &said), 1);
+    assert_false(rehearse(c, &said));
     room_holds(buf_str(&said), "expect: a");
     room_lacks(buf_str(&said), "hunter2");
     buf_done(&said);
@@ -107,6 +134,8 @@ int main(void)
         cmocka_unit_test(what_is_expected_passes),
         cmocka_unit_test(what_is_not_is_said_with_the_route_that_decided),
         cmocka_unit_test(what_no_test_can_be_is_refused),
+        cmocka_unit_test(twenty_complaints_are_written_and_all_are_counted),
+        cmocka_unit_test(a_body_that_no_rule_can_read_is_warned_of),
         cmocka_unit_test(no_secret_is_shown_beside_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

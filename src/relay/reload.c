@@ -4,6 +4,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "io/watch.h"
+#include "model/rehearsal.h"
 #include "relay/delivery.h"
 #include "relay/ingest.h"
 #include "relay/stats.h"
@@ -238,7 +239,12 @@ static void read_file(uv_work_t *work)
 {
     struct reload *r = CONTAINER_OF(work, struct reload, work);
     r->next = conf_load(r->path, &r->said);
-    const char *why = r->next == NULL ? NULL : check(r);
+    const char *why = NULL;
+    if (r->next != NULL && !rehearse(r->next, &r->said)) {
+        why = "a test in the file fails; penstock check says the same";
+    } else if (r->next != NULL) {
+        why = check(r);
+    }
     if (why != NULL) {
         say(r, "error", why);
         conf_unref(r->next);

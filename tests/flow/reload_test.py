@@ -86,6 +86,16 @@ def a_wrong_configuration_changes_nothing(flow):
     assert p.metric("penstock_config_last_reload_success_timestamp_seconds") >= since
 
 
+def a_test_in_the_file_that_fails_refuses_it(flow):
+    a = flow.sink()
+    p = flow.penstock({"a": a}, flow.redis())
+    good = _text(p)
+    _write(p, good + "tests:\n  - { source: stripe, body: { type: charge.succeeded }, expect: [] }\n")
+    r = _reload(p)
+    assert r.returncode == 1 and "a test in the file fails" in r.stderr and "charge" not in r.stdout, r
+    _reloaded(p, good + "tests:\n  - { source: stripe, body: { type: charge.succeeded }, expect: [a] }\n")
+
+
 def from_some_routes_to_none_needs_a_word(flow):
     a = flow.sink()
     p = flow.penstock({"a": a}, flow.redis())

@@ -158,6 +158,7 @@ struct conf_test {
     struct str method, target, body;
     const struct fields *fields;
     struct str type;  /* empty: what the request says */
+    bool is_hidden;   /* some of it came from outside of the file: what rules see is not shown */
     unsigned *expect; /* indexes of destinations */
     size_t expect_count;
 };

@@ -183,6 +183,8 @@ extern const struct conf_block CONF_TOLERANCE; /* of a timestamp: what a preset'
 #define CONF_VERIFY_ROWS 36                    /* at least as many as `verify` has */
 
 /* What excerpts do not show: what such keys hold, and URLs with a user in them. */
+/* Does a text of the file hold a ${...}, whose value is not printed? "$${" is the text itself. */
+bool conf_is_filled_in(struct str s);
 bool conf_is_secret(struct str key, struct str value);
 /* The file's mapping and those of all files that it includes, as one; NULL when none can be read.
  */

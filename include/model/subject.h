@@ -36,6 +36,7 @@ struct route_subject {
     /* For who counts and logs, afterwards. */
     bool unparsed;                    /* a rule looked at the body, which is no JSON */
     const struct conf_route *limited; /* the first that took nothing because a limit was met */
+    bool is_hidden;                   /* no explanation shows what it holds */
     bool limit_met;                   /* by the predicate that is being looked at */
 };
 

@@ -81,18 +81,6 @@ static void type_scalar(struct filter_value *v, bool plain)
     }
 }
 
-/* Does it hold a ${...}, which is not printed? "$${" is the text itself. */
-static bool is_filled_in(struct str s)
-{
-    for (size_t i = 0; i + 1 < s.len; i++) {
-        if (s.at[i] == '$' && s.at[i + 1] == '{') {
-            return true;
-        }
-        i += s.at[i] == '$' && s.at[i + 1] == '$';
-    }
-    return false;
-}
-
 static bool read_scalar(struct compiler *c, const char *key, const struct node *n,
                         struct filter_value *out)
 {
@@ -100,7 +88,7 @@ static bool read_scalar(struct compiler *c, const char *key, const struct node *
         !takes_no_more_than(c, n, out->text, FILTER_TEXT)) {
         return false;
     }
-    out->masked = is_filled_in(n->text);
+    out->masked = conf_is_filled_in(n->text);
     type_scalar(out, n->plain);
     return true;
 }

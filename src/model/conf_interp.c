@@ -166,6 +166,17 @@ static bool charge(struct conf_reader *r, const struct place *p, size_t n)
     return true;
 }
 
+bool conf_is_filled_in(struct str s)
+{
+    for (size_t i = 0; i + 1 < s.len; i++) {
+        if (s.at[i] == '$' && s.at[i + 1] == '{') {
+            return true;
+        }
+        i += s.at[i] == '$' && s.at[i + 1] == '$';
+    }
+    return false;
+}
+
 bool conf_interpolate(struct conf_reader *r, const struct node *n, struct str *out)
 {
     if (!str_has(n->text, '$')) {

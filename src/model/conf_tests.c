@@ -146,6 +146,46 @@ static const struct fields *make_fields(struct conf_reader *r, const struct file
     return fields;
 }
 
+static bool has_filled_in(const struct node *n)
+{
+    bool found = n->kind == NODE_TEXT && conf_is_filled_in(n->text);
+    for (size_t i = 0; i < n->n && !found; i++) {
+        found = has_filled_in(n->kind == NODE_LIST ? n->items[i] : n->pairs[i].value);
+    }
+    return found;
+}
+
+/* A header that is a secret by its name counts, too. */
+static bool is_hidden(const struct file_test *t)
+{
+    static const char *const keys[] = {"body", "query", "event"};
+    bool hidden = false;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const struct node_pair *pair = node_find(t->item.value, keys[i]);
+        hidden = hidden || (pair != NULL && has_filled_in(pair->value));
+    }
+    for (size_t i = 0; i < t->headers.n; i++) {
+        hidden = hidden || t->headers.v[i].masked;
+    }
+    return hidden;
+}
+
+/* What the source refuses gets to nobody, whatever the rules say. */
+static void check_method(struct conf_reader *r, const struct file_test *t)
+{
+    static const char *const names[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
+    bool good = t->t.source == NULL;
+    for (unsigned i = 0; i < sizeof names / sizeof names[0] && !good; i++) {
+        good = (t->t.source->methods >> i & 1) != 0 && str_eq(t->t.method, str_of(names[i]));
+    }
+    if (!good) {
+        report_error(r->report, conf_place(&t->item, "method"),
+                     "the source \"%.*s\" does not take %.*s", STR_ARG(t->source),
+                     STR_ARG(report_shown(t->t.method)));
+        report_help(r->report, "the source's \"methods\" lists those that it takes");
+    }
+}
+
 static void build_test(struct conf_reader *r, const struct conf *c, struct file_test *t, size_t i)
 {
     if (t->t.name.len == 0) {
@@ -154,6 +194,8 @@ static void build_test(struct conf_reader *r, const struct conf *c, struct file_
     find_source(r, c, t);
     find_expected(r, c, t);
     t->t.fields = make_fields(r, t);
+    t->t.is_hidden = is_hidden(t);
+    check_method(r, t);
     t->t.place = &t->item.place;
     struct str path = t->t.source == NULL ? STR("/") : t->t.source->path;
     t->t.target = t->query.len == 0

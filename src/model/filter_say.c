@@ -169,8 +169,37 @@ static void show(const struct seen *v, struct buf *out)
     }
 }
 
-static void explain_leaf(const struct filter *f, const struct seen *v, const struct buf *path,
-                         struct buf *out)
+static bool is_masked(const struct filter_value *v)
+{
+    bool found = v->masked;
+    for (size_t i = 0; i < v->n && !found; i++) {
+        found = is_masked(&v->items[i]);
+    }
+    return found;
+}
+
+/* Is it compared with what came from outside of the file? What it is may be the same. */
+static bool hides(const struct filter *f)
+{
+    bool found = f->part == FILTER_TEST && is_masked(&f->value);
+    for (size_t i = 0; i < f->n && !found; i++) {
+        found = hides(&f->parts[i]);
+    }
+    return found;
+}
+
+static void show_unless_hidden(const struct route_subject *s, const struct filter *f,
+                               const struct seen *v, struct buf *out)
+{
+    if (v->kind != SEEN_MISSING && (s->is_hidden || hides(f))) {
+        buf_add_str(out, STR("what it is is not shown"));
+    } else {
+        show(v, out);
+    }
+}
+
+static void explain_leaf(const struct route_subject *s, const struct filter *f,
+                         const struct seen *v, const struct buf *path, struct buf *out)
 {
     struct buf wanted;
     buf_init(&wanted, 64 * 1024);
@@ -178,11 +207,7 @@ static void explain_leaf(const struct filter *f, const struct seen *v, const str
     struct str text = buf_str(&wanted), head = whole_characters(text, 2 * SHOWN);
     buf_printf(out, "%.*s: %.*s%s; ", STR_ARG(buf_str(path)), STR_ARG(head),
                head.len < text.len ? "..." : "");
-    if (f->part == FILTER_TEST && f->value.masked) {
-        buf_add_str(out, STR("what it is is not shown"));
-    } else {
-        show(v, out);
-    }
+    show_unless_hidden(s, f, v, out);
     buf_done(&wanted);
 }
 
@@ -213,7 +238,7 @@ static void explain_list(struct route_subject *s, const struct filter *f, const 
             return;
         }
     }
-    explain_leaf(f, v, path, out);
+    explain_leaf(s, f, v, path, out);
 }
 
 static void explain_inner(struct route_subject *s, const struct filter *f, const struct seen *v,
@@ -240,12 +265,12 @@ static void explain(struct route_subject *s, const struct filter *f, const struc
         explain_part(s, f, v, true, path, out);
     } else if (f->part == FILTER_ANY && f->n > 1) {
         buf_printf(out, "%.*s: none of the %zu under $or; ", STR_ARG(buf_str(path)), f->n);
-        show(v, out);
+        show_unless_hidden(s, f, v, out);
     } else if (f->part == FILTER_NOT || f->part == FILTER_ANY) {
         buf_add_str(out, f->part == FILTER_NOT ? STR("$not ") : STR_NONE);
         explain(s, &f->parts[0], v, path, out);
     } else {
-        explain_leaf(f, v, path, out);
+        explain_leaf(s, f, v, path, out);
     }
 }
 

@@ -51,6 +51,7 @@ static void subject_of(struct route_subject *s, const struct conf_test *t)
 {
     subject_init(s, t->source, 0, t->method, t->target, t->fields, t->body);
     subject_guess_scheme(s);
+    s->is_hidden = t->is_hidden;
     if (t->type.len > 0) {
         subject_set_type(s, t->type);
     }

@@ -118,7 +118,7 @@ size_t route_match(const struct conf *c, struct route_subject *s, unsigned *to)
 static void say_why(const struct conf_route *r, struct route_subject *s, enum route_reason reason,
                     struct buf *out)
 {
-    struct str type = subject_type(s);
+    struct str type = s->is_hidden ? STR("***") : subject_type(s);
     switch (reason) {
     case ROUTE_OF_OTHERS:
         buf_add_str(out, STR("it is for other sources"));

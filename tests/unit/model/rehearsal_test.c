@@ -4,7 +4,8 @@
 #include "model/rehearsal.h"
 
 #define RULES                                                                                      \
-    "sources: {s: {verify: none, event: {type: body./type}}, t: {verify: none}}\n"                 \
+    "sources: {s: {verify: none, methods: [POST, PUT], event: {type: body./type}}, t: {verify: "   \
+    "none}}\n"                                                                                     \
     "destinations: {a: http://a, b: http://b, c: http://c}\n"                                      \
     "routes:\n"                                                                                    \
     "  - {name: great, from: s, when: {body: {n: {$gte: 100}}}, to: a}\n"                          \
@@ -80,6 +81,8 @@ static void what_no_test_can_be_is_refused(void **state)
     (void)state;
     conf_bad(RULES "  - {source: u, expect: a}\n", "there is no source \"u\"");
     conf_bad(RULES "  - {source: s, expect: [aa]}\n", "there is no destination \"aa\"");
+    conf_bad(RULES "  - {source: t, method: PUT, expect: []}\n",
+             "the source \"t\" does not take PUT");
     conf_bad(RULES "  - {source: s}\n", "\"expect\" is missing in a test");
     conf_bad(RULES "  - {expect: a}\n", "\"source\" is missing in a test");
     conf_bad(RULES "  - {source: s, expect: a, headers: {'a b': c}}\n",
@@ -101,6 +104,48 @@ static void twenty_complaints_are_written_and_all_are_counted(void **state)
     room_holds(buf_str(&said), "there are more errors; these are the first 20\n23 of 25 tests");
     free(many);
     buf_done(&said);
+}
+
+static void what_was_filled_in_is_not_shown(void **state)
+{
+    (void)state;
+    static const char *const variables[] = {"TOKEN", "hunter2hunter2", NULL};
+    static const char *const tests[] = {
+        "{source: s, headers: {x-a: '${TOKEN}'}, method: PUT, query: q=1, expect: a}",
+        "{source: s, headers: {x-a: 'hunter2hunter2'}, method: PUT, query: q=1, expect: c}",
+        "{source: s, body: {n: '${TOKEN}'}, expect: a}",
+        "{source: s, event: '${TOKEN}', expect: b}",
+        "{source: s, headers: {x-t: 'hunter2hunter2'}, expect: d}",
+        "{source: s, headers: {x-t: 'hunter2hunter2'}, expect: e}",
+    };
+    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
+        struct buf said;
+        buf_init(&said, 65536);
+        conf_room_variables = variables;
+        char *file = NULL;
+        assert_true(
+            asprintf(&file,
+                     "sources: {s: {verify: none, methods: [POST, PUT]}}\n"
+                     "destinations: {a: http://a, b: http://b, c: http://c, d: http://d, "
+                     "e: http://e}\n"
+                     "routes:\n"
+                     "  - {from: s, to: a, when: {headers: {x-a: b}}}\n"
+                     "  - {from: s, to: a, when: {body: {n: {$gt: 1}}}}\n"
+                     "  - {from: s, to: b, events: x}\n"
+                     "  - {from: s, to: d, when: {headers: {x-t: {$in: ['${TOKEN}x']}}}}\n"
+                     "  - {from: s, to: e, when: {headers: {x-t: {$regex: ['${TOKEN}x']}}}}\n"
+                     "tests:\n  - %s\n",
+                     tests[i]) > 0);
+        struct conf *c = conf_good(file);
+        assert_false(rehearse(c, &said));
+        char *help = memmem(said.at, said.len, "= help", 6);
+        assert_non_null(help);
+        room_lacks(str_from(buf_str(&said), (size_t)(help - said.at)), "hunter2");
+        conf_unref(c);
+        free(file);
+        buf_done(&said);
+    }
+    conf_room_variables = NULL;
 }
 
 static void a_body_that_no_rule_can_read_is_warned_of(void **state)
@@ -135,6 +180,7 @@ int main(void)
         cmocka_unit_test(what_is_not_is_said_with_the_route_that_decided),
         cmocka_unit_test(what_no_test_can_be_is_refused),
         cmocka_unit_test(twenty_complaints_are_written_and_all_are_counted),
+        cmocka_unit_test(what_was_filled_in_is_not_shown),
         cmocka_unit_test(a_body_that_no_rule_can_read_is_warned_of),
         cmocka_unit_test(no_secret_is_shown_beside_it),
     };

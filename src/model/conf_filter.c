@@ -375,6 +375,26 @@ static bool is_capital(struct str s)
 
 /* What is compared as it is written, and looks like a slip: a method in small letters, a type that
  * looks like a glob. */
+static bool check_slip(struct compiler *c, const struct node *n, enum filter_room room,
+                       const struct filter_value *v)
+{
+    struct str shown = report_shown(v->text);
+    if (v->type != FILTER_STRING) {
+        return true;
+    }
+    if (room == FILTER_METHOD && !is_capital(v->text)) {
+        report_error(c->r->report, &n->place, "methods are written in capitals, not \"%.*s\"",
+                     STR_ARG(shown));
+        return false;
+    }
+    if (room == FILTER_EVENT && str_has(v->text, '*')) {
+        report_warning(c->r->report, &n->place, "\"%.*s\" is compared as it is written",
+                       STR_ARG(shown));
+        report_help(c->r->report, "if it is a pattern, write { $glob: \"%.*s\" }", STR_ARG(shown));
+    }
+    return true;
+}
+
 static bool check_slips(struct compiler *c, const struct node *n, enum filter_room room,
                         const struct filter *f)
 {
@@ -382,19 +402,13 @@ static bool check_slips(struct compiler *c, const struct node *n, enum filter_ro
     for (size_t i = 0; i < f->n; i++) {
         good = check_slips(c, n, room, &f->parts[i]) && good;
     }
-    if (f->part != FILTER_TEST || f->op != FILTER_EQ || f->value.type != FILTER_STRING) {
-        return good;
+    bool equal = f->op == FILTER_EQ || f->op == FILTER_NEQ;
+    bool among = f->op == FILTER_IN || f->op == FILTER_NIN;
+    if (f->part == FILTER_TEST && equal) {
+        good = check_slip(c, n, room, &f->value) && good;
     }
-    struct str shown = report_shown(f->value.text);
-    if (room == FILTER_METHOD && !is_capital(f->value.text)) {
-        report_error(c->r->report, &n->place, "methods are written in capitals, not \"%.*s\"",
-                     STR_ARG(shown));
-        return false;
-    }
-    if (room == FILTER_EVENT && str_has(f->value.text, '*')) {
-        report_warning(c->r->report, &n->place, "\"%.*s\" is compared as it is written",
-                       STR_ARG(shown));
-        report_help(c->r->report, "if it is a pattern, write { $glob: \"%.*s\" }", STR_ARG(shown));
+    for (size_t i = 0; f->part == FILTER_TEST && among && i < f->value.n; i++) {
+        good = check_slip(c, n, room, &f->value.items[i]) && good;
     }
     return good;
 }

@@ -241,6 +241,26 @@ static void explain_list(struct route_subject *s, const struct filter *f, const 
     explain_leaf(s, f, v, path, out);
 }
 
+/* Of an array what asks about it as a whole comes first. False: all of that holds, and there is
+ * more.
+ */
+static bool explain_whole(struct route_subject *s, const struct filter *f, const struct seen *v,
+                          struct buf *path, struct buf *out)
+{
+    size_t whole = 0, decided = f->n - 1;
+    for (size_t i = 0; i < f->n && decided == f->n - 1; i++) {
+        whole += f->parts[i].of_whole;
+        if (f->parts[i].of_whole && !filter_part_holds(s, &f->parts[i], v)) {
+            decided = i;
+            whole = f->n;
+        }
+    }
+    if (whole == f->n) {
+        explain(s, &f->parts[decided], v, path, out);
+    }
+    return whole == f->n;
+}
+
 static void explain_inner(struct route_subject *s, const struct filter *f, const struct seen *v,
                           struct buf *path, struct buf *out)
 {
@@ -258,7 +278,9 @@ static void explain(struct route_subject *s, const struct filter *f, const struc
     if (f->part == FILTER_ROOM || f->part == FILTER_FIELD) {
         explain_inner(s, f, v, path, out);
     } else if (f->part == FILTER_ALL && f->n > 0 && seen_is_list(v)) {
-        explain_list(s, f, v, path, out);
+        if (!explain_whole(s, f, v, path, out)) {
+            explain_list(s, f, v, path, out);
+        }
     } else if (f->part == FILTER_ALL && f->n > 0) {
         explain_part(s, f, v, false, path, out);
     } else if (f->part == FILTER_ANY && filter_part_holds(s, f, v)) {

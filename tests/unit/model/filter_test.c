@@ -327,6 +327,8 @@ static void misuse_is_refused(void **state)
         {"{body: {a: {$or: 1}}}", "\"$or\" takes a list of filters, not text"},
         {"{body: {a: {$or: []}}}", "\"$or\" takes a list of filters, not an empty one"},
         {"{body: {a: {$regex: 'a('}}}", "\"$regex\": missing closing parenthesis, at character 3"},
+        {"{method: {$in: [PUT, post]}}", "methods are written in capitals, not \"post\""},
+        {"{method: {$neq: post}}", "methods are written in capitals, not \"post\""},
         {"{method: post}", "methods are written in capitals, not \"post\""},
         {"{method: {$or: [PUT, {$eq: Post}]}}", "methods are written in capitals, not \"Post\""},
         {"{body: {a: }}", "\"when\" has no value"},
@@ -467,6 +469,14 @@ static void explains(const char *filter, const char *body, const char *want)
     free(text);
 }
 
+static void slips_are_warned_of(void **state)
+{
+    (void)state;
+    char *text = with("{event: {$in: [a, 'charge.*']}}");
+    conf_warns(text, "\"charge.*\" is compared as it is written");
+    free(text);
+}
+
 static void names_the_predicate_that_decided(void **state)
 {
     (void)state;
@@ -477,6 +487,10 @@ static void names_the_predicate_that_decided(void **state)
     explains("{body: {a: {$or: [1, 2]}}}", "{\"a\":\"x\"}",
              "body.a: none of the 2 under $or; it is \"x\"");
     explains("{body: {a: {$or: [1, 2]}}}", "{\"a\":2}", "body.a: 2; it is 2");
+    explains("{body: {a: {$nin: [x]}}}", "{\"a\":[\"y\",\"x\"]}",
+             "body.a: $nin: [\"x\"]; it is a list of 2");
+    explains("{body: {a: {$startsWith: y, $neq: x}}}", "{\"a\":[\"y\",\"x\"]}",
+             "body.a: $neq: \"x\"; it is a list of 2");
     explains("{$not: {body: {a: 1}}}", "{\"a\":1}", "$not body.a: 1; it is 1");
     explains("{body: {a: {b: x}}}", "{\"a\":[{\"b\":\"y\"},{\"b\":\"x\"}]}",
              "body.a[1].b: \"x\"; it is \"x\"");
@@ -505,6 +519,7 @@ int main(void)
         cmocka_unit_test(size_and_depth_are_bounded),
         cmocka_unit_test(prints_so_that_it_reads_back),
         cmocka_unit_test(what_came_from_outside_is_not_printed),
+        cmocka_unit_test(slips_are_warned_of),
         cmocka_unit_test(names_the_predicate_that_decided),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,12 +10,8 @@
 static const struct {
     const char *block, *key;
 } later[] = {
-    {"admin", "dashboard"},
-    {"destinations.*", "rate"},
-    {"destinations.*", "sign"},
-    {"destinations.*", "order"},
-    {"destinations.*", "order_key"},
-    {"destinations.*", "transform"},
+    {"admin", "dashboard"},      {"destinations.*", "rate"},      {"destinations.*", "sign"},
+    {"destinations.*", "order"}, {"destinations.*", "order_key"}, {"destinations.*", "transform"},
     {"routes.*", "transform"},
 };
 

@@ -17,7 +17,7 @@ struct conf_reader {
     struct arena *arena;
     struct report *report;
     const struct conf_env *env;
-    bool admin_only; /* conf_load_admin */
+    bool admin_only;              /* conf_load_admin */
     size_t interpolated;          /* bytes so far; bounded */
     const struct filter *regexes; /* compiled so far */
     size_t regex_bytes;           /* of them; bounded */

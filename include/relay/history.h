@@ -18,12 +18,12 @@ struct history_event {
 };
 
 struct history_query {
-    struct str source; /* empty: all */
-    bool unrouted;     /* only those */
-    bool bodies;       /* and headers; else the entries are without */
-    int64_t since_ms;  /* none that was received before; 0: all */
-    unsigned limit;    /* from 1 to HISTORY_LIMIT */
-    struct str after;  /* the `next` of the page before; empty: from the newest */
+    struct str source;  /* empty: all */
+    bool unrouted;      /* only those */
+    uint64_t body_most; /* greater bodies are left out; 0: all of them, and headers */
+    int64_t since_ms;   /* none that was received before; 0: all */
+    unsigned limit;     /* from 1 to HISTORY_LIMIT */
+    struct str after;   /* the `next` of the page before; empty: from the newest */
 };
 
 /* on_each for every event of a page, then on_end once with NULL or a reason ("redis_down",

@@ -13,7 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIST_DEFAULT = 100, LIST_MOST = 1000, BODY_MOST = 32 << 20 /* of a page; or without */ };
+enum {
+    LIST_DEFAULT = 100,
+    LIST_MOST = 1000,
+    BODY_MOST = 8 << 20 /* greater ones are not listed: Redis is not to be kept busy with them */
+};
 
 /* The value of `name` in the query; percent-encoding is not undone (names and ids need none). */
 static struct str query_value(struct str query, struct str name)
@@ -119,7 +123,7 @@ static bool read_query(struct httpd_request *r, struct history_query *q)
     }
     *q = (struct history_query){.source = query_value(r->query, STR("source")),
                                 .unrouted = is_asked(r->query, STR("unrouted")),
-                                .bodies = is_asked(r->query, STR("bodies")),
+                                .body_most = is_asked(r->query, STR("bodies")) ? BODY_MOST : 0,
                                 .since_ms = (int64_t)since_ms,
                                 .limit = (unsigned)limit,
                                 .after = query_value(r->query, STR("after"))};
@@ -187,7 +191,7 @@ static void on_history(void *user, const struct history_event *e)
     }
     if (l->bodies) {
         add_bytes(b, "headers", "headers_base64", entry->headers);
-        if (entry->body.len <= BODY_MOST) {
+        if (e->body_bytes <= BODY_MOST) {
             add_bytes(b, "body", "body_base64", entry->body);
         }
     }
@@ -213,7 +217,7 @@ void events_list(struct worker *w, struct httpd_request *r, struct str rest)
         return;
     }
     struct listing *l = call_new(sizeof *l, w, r);
-    l->bodies = q.bodies;
+    l->bodies = q.body_most > 0;
     json_open(&l->call.out, '{');
     json_list(&l->call.out, "events");
     history_read(w, &q, on_history, on_history_end, l);
@@ -361,7 +365,8 @@ void events_replay(struct worker *w, struct httpd_request *r, struct str rest)
     if (!read_query(r, &q)) {
         return;
     }
-    q.unrouted = q.bodies = true;
+    q.unrouted = true;
+    q.body_most = INT64_MAX; /* of any size */
     struct replaying *p = call_new(sizeof *p, w, r);
     p->dry = is_asked(r->query, STR("dry_run"));
     p->deciding = 1;

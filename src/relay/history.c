@@ -79,7 +79,8 @@ struct taken {
 struct search {
     struct worker *w;
     char source[72];
-    bool unrouted, bodies, failed;
+    bool unrouted, failed;
+    uint64_t body_most;
     int64_t since_ms;
     unsigned limit;
     struct part *parts;
@@ -304,7 +305,7 @@ static void on_part(void *user, const redisReply *reply)
 
 static void ask_part(struct search *s, struct part *p)
 {
-    char below[20], count[20], bytes[20], since[20];
+    char below[20], count[20], bytes[20], since[20], body[20];
     size_t part = PAGE_BYTES / s->part_count;
     struct str argv[] = {
         STR_NONE,
@@ -314,7 +315,7 @@ static void ask_part(struct search *s, struct part *p)
         str_of(s->source),
         {since, text_put_u64(since, (uint64_t)s->since_ms)},
         s->unrouted ? STR("1") : STR_NONE,
-        s->bodies ? STR("1") : STR_NONE,
+        {body, text_put_u64(body, s->body_most)},
     };
     if (script_send_to(s->w, p->number, SCRIPT_HISTORY_ID, 8, argv, on_part, p)) {
         s->asked++;
@@ -389,7 +390,7 @@ void history_read(struct worker *w, const struct history_query *q,
     w->history_reads++;
     *s = (struct search){.w = w,
                          .unrouted = q->unrouted,
-                         .bodies = q->bodies,
+                         .body_most = q->body_most,
                          .since_ms = q->since_ms,
                          .limit = q->limit,
                          .on_each = on_each,

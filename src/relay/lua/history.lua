@@ -1,9 +1,9 @@
 -- ARGV: token (unused), the n to begin below of, how many entries at most, and how many bytes, a source ('' is all), a time (none
--- older), '1' for only what no route wanted, '1' for bodies and headers. Looks at entries from there downwards, one by one, so that
+-- older), '1' for only what no route wanted, how great a body may be that is answered (0: neither bodies nor headers). Looks at entries from there downwards, one by one, so that
 -- no answer is much larger than asked for; what is looked at and not answered counts a fourth. An entry that came from elsewhere is
 -- older than those below it, and ends nothing. Answers the id of the last one looked at, 1 if there is more below it, and lists, as long as each
 -- other: the entries, whether each has moved, and the bytes of its body.
-local left, room, since = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
+local left, room, since, most = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[8])
 local below, last, more = '(' .. ARGV[2] .. '-0', '', 0
 local entries, moved, sizes = {}, {}, {}
 while true do
@@ -34,10 +34,13 @@ while true do
     local size = body_at and #fields[body_at] or 0
     local unrouted = value.id and value.to == ''
     if value.id and not old and (ARGV[5] == '' or value.src == ARGV[5]) and (unrouted or ARGV[7] ~= '1') then
-        if ARGV[8] ~= '1' then
-            bytes = bytes - size - (head_at and #fields[head_at] or 0)
-            if body_at then fields[body_at] = '' end
-            if head_at then fields[head_at] = '' end
+        if body_at and size > most then
+            bytes = bytes - size
+            fields[body_at] = ''
+        end
+        if head_at and most == 0 then
+            bytes = bytes - #fields[head_at]
+            fields[head_at] = ''
         end
         room = room - 200 - bytes
         entries[#entries + 1] = found

@@ -356,7 +356,7 @@ static void on_history_page(void *user, struct str next, const char *reason)
 
 static void ask_history(struct str after)
 {
-    struct history_query q = {.limit = 2, .bodies = true, .after = after};
+    struct history_query q = {.limit = 2, .body_most = INT64_MAX, .after = after};
     history_read(&stage->w, &q, on_history, on_history_page, NULL);
 }
 

@@ -140,7 +140,7 @@ def what_is_too_large_to_be_planned_is_asked_about(flow):
     """Nothing says that it would fare the same."""
     source = ["open: { verify: none, keep_unrouted: true, body: 64MiB }"]
     p = _start(flow, {"a": URL + "a"}, flow.redis(), sources=source, routes=["{ from: '*', events: none, to: a }"])
-    assert p.post("/hooks/open", b"x" * (34 << 20), timeout=30).status == 200
+    assert p.post("/hooks/open", b"x" * (9 << 20), timeout=30).status == 200
     got = _planned(p, _candidate(flow, "same", destinations={"a": URL + "a"}, sources=source, routes=["{ from: '*', events: none, to: a }"]), 2)
     assert got["too_large"] == 1 and got["looked_at"] == 0 and not got["configuration"], got
 

@@ -229,7 +229,7 @@ def a_plan_of_10000_events_takes_less_than_2_seconds(flow):
     print("%d events planned in %.2f s" % (got["looked_at"], took))
     assert got["looked_at"] == 10000 and 1900 <= got["routed_differently"] <= 2040, got
     assert {e["what"] for e in got["examples"]} == {"stripe kind.1: nowhere -> a", "stripe kind.2: nowhere -> a"}, got
-    assert took < 2 * SLOWNESS ** 2, took  # a sanitizer is in both of them
+    assert SLOWNESS > 1 or took < 2, took  # a sanitizer is in both of them
 
 
 def p_url(p):

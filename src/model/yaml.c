@@ -146,8 +146,10 @@ static void mask_line(struct loader *l, unsigned number)
     for (unsigned i = 0; i < number; i++) {
         (void)str_cut(rest, '\n', &line, &rest);
     }
-    struct str above =
-        line.at == NULL ? STR_NONE : str_head(l->file->text, (size_t)(line.at - l->file->text.at));
+    if (line.at == NULL) {
+        return; /* there is nothing to show */
+    }
+    struct str above = str_head(l->file->text, (size_t)(line.at - l->file->text.at));
     bool whole = l->is_secret(STR_NONE, line) || is_under_secret_key(l, line, above);
     size_t at = whole ? 0 : find_secret_key(l, line);
     if (at < line.len) {

@@ -46,19 +46,24 @@ static void add_record(struct buf *b, const struct record *r)
 
 /* --- one event */
 
+static void add_base64(struct buf *b, const char *key, struct str bytes)
+{
+    json_key(b, key);
+    buf_add_char(b, '"');
+    char *to = buf_room(b, (bytes.len + 2) / 3 * 4);
+    if (to != NULL) {
+        b->len += text_put_base64(to, bytes.at, bytes.len);
+    }
+    buf_add_char(b, '"');
+}
+
 static void add_body(struct buf *b, struct str body)
 {
     if (text_is_utf8(body)) {
         json_text(b, "body", body);
-        return;
+    } else {
+        add_base64(b, "body_base64", body);
     }
-    json_key(b, "body_base64");
-    buf_add_char(b, '"');
-    char *to = buf_room(b, (body.len + 2) / 3 * 4);
-    if (to != NULL) {
-        b->len += text_put_base64(to, body.at, body.len);
-    }
-    buf_add_char(b, '"');
 }
 
 static void on_event(void *user, const struct found_event *e, const char *reason)
@@ -151,15 +156,9 @@ static void add_bytes(struct buf *b, const char *key, const char *key_base64, st
 {
     if (is_plain(bytes)) {
         json_text(b, key, bytes);
-        return;
+    } else {
+        add_base64(b, key_base64, bytes);
     }
-    json_key(b, key_base64);
-    buf_add_char(b, '"');
-    char *to = buf_room(b, (bytes.len + 2) / 3 * 4);
-    if (to != NULL) {
-        b->len += text_put_base64(to, bytes.at, bytes.len);
-    }
-    buf_add_char(b, '"');
 }
 
 static void add_words(struct buf *b, const char *key, struct str words)

@@ -187,24 +187,17 @@ struct yyjson_val *subject_body(struct route_subject *s)
 
 /* --- the query */
 
-static int hex_of(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* Writes at most s.len bytes at `to`. */
 static struct str decode(struct str s, char *to)
 {
     size_t n = 0;
     for (size_t i = 0; i < s.len; i++) {
         char c = s.at[i];
-        int high = c == '%' && i + 2 < s.len ? hex_of(s.at[i + 1]) : -1;
-        int low = high >= 0 ? hex_of(s.at[i + 2]) : -1;
-        if (low >= 0) {
-            c = (char)(high << 4 | low);
+        char byte;
+        size_t got;
+        if (c == '%' && i + 2 < s.len &&
+            text_get_hex(str_head(str_from(s, i + 1), 2), &byte, 1, &got) && got == 1) {
+            c = byte;
             i += 2;
         } else if (c == '+') {
             c = ' ';

@@ -134,7 +134,7 @@ static void remove_lane(struct lane *lane, enum conf_removed rule)
 }
 
 /* Lanes of what this configuration has, and by its indexes which those are. */
-static const char *apply_all(struct worker *w)
+const char *lanes_apply(struct worker *w)
 {
     const char *first = NULL;
     free(w->lane_of);
@@ -151,11 +151,6 @@ static const char *apply_all(struct worker *w)
     return first;
 }
 
-const char *lanes_apply(struct worker *w)
-{
-    return apply_all(w);
-}
-
 const char *lanes_reload(struct worker *w, const struct conf *before)
 {
     for (size_t i = 0; i < before->destination_count; i++) {
@@ -164,7 +159,7 @@ const char *lanes_reload(struct worker *w, const struct conf *before)
             remove_lane(lane_find(w, dest->name), conf_removed_rule(dest));
         }
     }
-    const char *why = apply_all(w);
+    const char *why = lanes_apply(w);
     lanes_tend(w);
     return why;
 }

@@ -38,9 +38,9 @@ struct reload {
 static void serve(struct reload *r);
 static void close_now(struct reload *r);
 
-static void say(struct reload *r, const char *grade, const char *why)
+static void say(struct reload *r, const char *why)
 {
-    buf_printf(&r->said, "%s: %s: %s\n", r->path, grade, why);
+    buf_printf(&r->said, "%s: error: %s\n", r->path, why);
 }
 
 /* --- the end of one */
@@ -190,10 +190,10 @@ static void fitted(struct visit *v)
 {
     struct reload *r = CONTAINER_OF(v, struct reload, visit);
     if (r->node->workers[0]->draining) { /* it takes no visit any more, perhaps */
-        say(r, "error", "the node is stopping");
+        say(r, "the node is stopping");
         end(r, false);
     } else if (r->full) {
-        say(r, "error", "there were too many destinations in the life of this process; restart it");
+        say(r, "there were too many destinations in the life of this process; restart it");
         end(r, false);
     } else {
         CRASH_POINT("reload");
@@ -246,7 +246,7 @@ static void read_file(uv_work_t *work)
         why = check(r);
     }
     if (why != NULL) {
-        say(r, "error", why);
+        say(r, why);
         conf_unref(r->next);
         r->next = NULL;
     }
@@ -264,14 +264,13 @@ static void on_read(uv_work_t *work, int status)
     (void)status;
     bool empties = r->next != NULL && r->next->route_count == 0 && r->node->conf->route_count > 0;
     if (first->stopping || first->draining) {
-        say(r, "error", "the node is stopping");
+        say(r, "the node is stopping");
         end(r, false);
     } else if (r->next == NULL) {
         end(r, false);
     } else if (empties && !r->asks->allow_empty) {
-        say(r, "error",
-            "there is no route any more, and there were some: if that is meant, penstock reload "
-            "--allow-empty");
+        say(r, "there is no route any more, and there were some: if that is meant, penstock reload "
+               "--allow-empty");
         end(r, false);
     } else {
         visit(r, fit_at, fitted);

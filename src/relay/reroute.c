@@ -24,13 +24,10 @@ size_t reroute_find(struct worker *w, const struct history_event *e, uint16_t to
     };
     size_t n =
         past_route(w->conf, source, learned_verify(w, source), keys_of(w, source), &p, indexes);
-    size_t count = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct lane *lane = lane_find(w, w->conf->destinations[indexes[i]].name);
-        ENSURE(lane != NULL); /* every destination has one */
-        to[count++] = (uint16_t)lane->number;
+        to[i] = w->lane_of[indexes[i]];
     }
-    return count;
+    return n;
 }
 
 const char *reroute_over_budget(struct worker *w, const uint16_t *to, size_t n)

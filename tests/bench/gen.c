@@ -11,7 +11,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <openssl/hmac.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -42,6 +44,17 @@ static struct histogram latency;
 static uint64_t sent, accepted, refused, broken, began_ns, ends_ns;
 static int loop;
 static char *body, *request;
+static EVP_MAC_CTX *mac;
+
+static void init_mac(void)
+{
+    char name[] = "SHA256";
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                           OSSL_PARAM_construct_end()};
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    MUST(hmac != NULL && (mac = EVP_MAC_CTX_new(hmac)) != NULL);
+    MUST(EVP_MAC_init(mac, (const unsigned char *)o.secret, strlen(o.secret), params) == 1);
+}
 
 static void connect_it(struct connection *c)
 {
@@ -68,15 +81,15 @@ static size_t build_append(void)
 static size_t build(uint64_t n, uint64_t due_ns)
 {
     unsigned char digest[32];
-    unsigned len = sizeof digest;
     char hex[65], marks[80];
     int m = snprintf(marks, sizeof marks, MARKS, (unsigned long long)n, (unsigned long long)due_ns);
     memcpy(body, marks, (size_t)m);
     if (o.appends) {
         return build_append();
     }
-    HMAC(EVP_sha256(), o.secret, (int)strlen(o.secret), (unsigned char *)body, o.size, digest,
-         &len);
+    MUST(EVP_MAC_init(mac, NULL, 0, NULL) == 1); /* with the key that it has */
+    MUST(EVP_MAC_update(mac, (unsigned char *)body, o.size) == 1);
+    MUST(EVP_MAC_final(mac, digest, NULL, sizeof digest) == 1);
     for (unsigned i = 0; i < 32; i++) {
         hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
         hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
@@ -250,6 +263,7 @@ int main(int argc, char **argv)
     MUST((body = malloc(o.size + 1)) != NULL && (request = malloc(o.size + 1024)) != NULL);
     memset(body, 'x', o.size);
     memcpy(body + o.size - 2, "\"}", 2);
+    init_mac();
     MUST((loop = epoll_create1(EPOLL_CLOEXEC)) >= 0);
     MUST(prctl(PR_SET_TIMERSLACK, 1) == 0); /* ns; 50 us by default */
     for (size_t i = 0; i < o.connections; i++) {

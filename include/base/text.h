@@ -28,6 +28,8 @@ bool str_starts(struct str s, struct str prefix);
 bool str_istarts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 bool str_has(struct str s, char c);
+/* From the first place of `part`, which is not empty, on; nothing: it is not there. */
+struct str str_find(struct str s, struct str part);
 struct str str_trim(struct str s); /* spaces and tabs at both ends (OWS, RFC 9110 5.6.3) */
 /* Cuts at the first `sep`: head before it, tail behind it. False (head = all, tail empty) without.
  */

@@ -155,18 +155,29 @@ char *buf_take(struct buf *b)
     return at;
 }
 
+/* What is left from the next `c` on; nothing: there is none. */
+static struct str find_char(struct str s, char c)
+{
+    const char *at = s.len == 0 ? NULL : memchr(s.at, c, s.len);
+    return at == NULL ? STR_NONE : str_from(s, (size_t)(at - s.at));
+}
+
 bool buf_add_form(struct buf *b, struct str s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i] == '+' ? ' ' : s.at[i];
-        if (c == '%') {
-            size_t n;
-            if (!text_get_hex(str_head(str_from(s, i + 1), 2), &c, 1, &n) || n != 1) {
-                return false;
-            }
-            i += 2;
+    struct str plus = find_char(s, '+'), percent = find_char(s, '%');
+    while (plus.len + percent.len > 0) {
+        bool is_plus = plus.len > percent.len;
+        struct str rest = is_plus ? plus : percent;
+        char c = ' ';
+        size_t n = 1;
+        buf_add(b, s.at, s.len - rest.len);
+        if (!is_plus && (!text_get_hex(str_head(str_from(rest, 1), 2), &c, 1, &n) || n != 1)) {
+            return false;
         }
         buf_add_char(b, c);
+        s = str_from(rest, is_plus ? 1 : 3);
+        plus = is_plus ? find_char(s, '+') : plus;
+        percent = is_plus ? percent : find_char(s, '%');
     }
-    return !b->failed;
+    return buf_add_str(b, s) && !b->failed;
 }

@@ -83,12 +83,21 @@ static EVP_MAC_CTX *take(struct crypt_key *k)
     return c;
 }
 
+/* Fetched once, for the life of the process: EVP_sha256() and its like are looked up at each use.
+ */
 static const EVP_MD *md_of(enum crypt_digest d)
 {
-    return d == CRYPT_SHA1     ? EVP_sha1()
-           : d == CRYPT_SHA256 ? EVP_sha256()
-           : d == CRYPT_SHA384 ? EVP_sha384()
-                               : EVP_sha512();
+    static _Atomic(EVP_MD *) fetched[CRYPT_DIGESTS];
+    EVP_MD *md = atomic_load(&fetched[d]), *none = NULL;
+    if (md == NULL) {
+        md = EVP_MD_fetch(NULL, digests[d].name, NULL);
+        ENSURE(md != NULL);
+        if (!atomic_compare_exchange_strong(&fetched[d], &none, md)) {
+            EVP_MD_free(md);
+            md = none;
+        }
+    }
+    return md;
 }
 
 void crypt_digest(enum crypt_digest d, const struct str *parts, size_t n,
@@ -176,7 +185,7 @@ static struct crypt_public *keep_public(enum crypt_public_kind kind, EVP_PKEY *k
     struct crypt_public *k = calloc(1, sizeof *k);
     ENSURE(k != NULL);
     k->key = key;
-    k->md = kind == CRYPT_ED25519 ? NULL : EVP_sha256();
+    k->md = kind == CRYPT_ED25519 ? NULL : md_of(CRYPT_SHA256);
     return k;
 }
 

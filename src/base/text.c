@@ -62,6 +62,21 @@ bool str_has(struct str s, char c)
     return s.len > 0 && memchr(s.at, c, s.len) != NULL;
 }
 
+/* glibc's memmem looks at each byte, memchr at 32 at once: first where the part may begin. */
+struct str str_find(struct str s, struct str part)
+{
+    for (int tries = 0; tries < 64 && s.len >= part.len && part.len > 0; tries++) {
+        const char *at = memchr(s.at, part.at[0], s.len - part.len + 1);
+        s = at == NULL ? STR_NONE : str_from(s, (size_t)(at - s.at));
+        if (str_starts(s, part)) {
+            return s;
+        }
+        s = str_from(s, 1);
+    }
+    const char *at = s.len == 0 ? NULL : memmem(s.at, s.len, part.at, part.len);
+    return at == NULL ? STR_NONE : str_from(s, (size_t)(at - s.at));
+}
+
 struct str str_trim(struct str s)
 {
     while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t')) {
@@ -369,14 +384,13 @@ size_t text_put_hex(char *out, const void *bytes, size_t n)
     return 2 * n;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* One more than what a digit is worth, by its character; 0: it is none. Signatures are digits that
+ * nobody can foretell, so that branches on them cost more than all else of it. */
+static const unsigned char hex_values[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 bool text_get_hex(struct str s, void *out, size_t cap, size_t *n)
 {
@@ -385,11 +399,12 @@ bool text_get_hex(struct str s, void *out, size_t cap, size_t *n)
         return false;
     }
     for (size_t i = 0; i < s.len; i += 2) {
-        int high = hex_value(s.at[i]), low = hex_value(s.at[i + 1]);
-        if (high < 0 || low < 0) {
+        unsigned high = hex_values[(unsigned char)s.at[i]];
+        unsigned low = hex_values[(unsigned char)s.at[i + 1]];
+        if (high == 0 || low == 0) {
             return false;
         }
-        to[i / 2] = (unsigned char)(high << 4 | low);
+        to[i / 2] = (unsigned char)((high - 1) << 4 | (low - 1));
     }
     *n = s.len / 2;
     return true;
@@ -423,50 +438,57 @@ size_t text_put_base64url(char *out, const void *bytes, size_t n)
     return len;
 }
 
-static int base64_value(char c, bool url)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    if (c == (url ? '-' : '+')) {
-        return 62;
-    }
-    return c == (url ? '_' : '/') ? 63 : -1;
-}
+/* Which alphabets of base64 a character belongs to, and what it is worth (RFC 4648 4, 5). */
+enum { STANDARD = 0x80, URL = 0x40, BOTH = STANDARD | URL, VALUE = 0x3f };
+static const unsigned char base64_values[256] = {
+    ['A'] = BOTH | 0,  ['B'] = BOTH | 1,  ['C'] = BOTH | 2,      ['D'] = BOTH | 3,
+    ['E'] = BOTH | 4,  ['F'] = BOTH | 5,  ['G'] = BOTH | 6,      ['H'] = BOTH | 7,
+    ['I'] = BOTH | 8,  ['J'] = BOTH | 9,  ['K'] = BOTH | 10,     ['L'] = BOTH | 11,
+    ['M'] = BOTH | 12, ['N'] = BOTH | 13, ['O'] = BOTH | 14,     ['P'] = BOTH | 15,
+    ['Q'] = BOTH | 16, ['R'] = BOTH | 17, ['S'] = BOTH | 18,     ['T'] = BOTH | 19,
+    ['U'] = BOTH | 20, ['V'] = BOTH | 21, ['W'] = BOTH | 22,     ['X'] = BOTH | 23,
+    ['Y'] = BOTH | 24, ['Z'] = BOTH | 25, ['a'] = BOTH | 26,     ['b'] = BOTH | 27,
+    ['c'] = BOTH | 28, ['d'] = BOTH | 29, ['e'] = BOTH | 30,     ['f'] = BOTH | 31,
+    ['g'] = BOTH | 32, ['h'] = BOTH | 33, ['i'] = BOTH | 34,     ['j'] = BOTH | 35,
+    ['k'] = BOTH | 36, ['l'] = BOTH | 37, ['m'] = BOTH | 38,     ['n'] = BOTH | 39,
+    ['o'] = BOTH | 40, ['p'] = BOTH | 41, ['q'] = BOTH | 42,     ['r'] = BOTH | 43,
+    ['s'] = BOTH | 44, ['t'] = BOTH | 45, ['u'] = BOTH | 46,     ['v'] = BOTH | 47,
+    ['w'] = BOTH | 48, ['x'] = BOTH | 49, ['y'] = BOTH | 50,     ['z'] = BOTH | 51,
+    ['0'] = BOTH | 52, ['1'] = BOTH | 53, ['2'] = BOTH | 54,     ['3'] = BOTH | 55,
+    ['4'] = BOTH | 56, ['5'] = BOTH | 57, ['6'] = BOTH | 58,     ['7'] = BOTH | 59,
+    ['8'] = BOTH | 60, ['9'] = BOTH | 61, ['+'] = STANDARD | 62, ['/'] = STANDARD | 63,
+    ['-'] = URL | 62,  ['_'] = URL | 63,
+};
 
 /* `s` without its padding. Bits beyond the last byte must be zero: one text a value. */
-static bool decode_base64(struct str s, bool url, void *out, size_t cap, size_t *n)
+static bool decode_base64(struct str s, unsigned alphabet, void *out, size_t cap, size_t *n)
 {
+    const unsigned char *in = (const unsigned char *)s.at;
     unsigned char *to = out;
-    if (s.len % 4 == 1 || s.len / 4 * 3 + (s.len % 4 == 0 ? 0 : s.len % 4 - 1) > cap) {
+    size_t whole = s.len / 4, rest = s.len % 4, len = 3 * whole + (rest == 0 ? 0 : rest - 1);
+    unsigned all = alphabet;
+    if (rest == 1 || len > cap) {
         return false;
     }
-    uint32_t bits = 0;
-    unsigned have = 0;
-    size_t o = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        int v = base64_value(s.at[i], url);
-        if (v < 0) {
-            return false;
-        }
-        bits = (bits << 6 | (uint32_t)v) & 0xfffffu;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            to[o++] = (unsigned char)(bits >> have);
-        }
+    for (size_t i = 0; i < whole; i++, in += 4, to += 3) {
+        unsigned a = base64_values[in[0]], b = base64_values[in[1]];
+        unsigned c = base64_values[in[2]], d = base64_values[in[3]];
+        unsigned bits = (a & VALUE) << 18 | (b & VALUE) << 12 | (c & VALUE) << 6 | (d & VALUE);
+        all &= a & b & c & d;
+        to[0] = (unsigned char)(bits >> 16);
+        to[1] = (unsigned char)(bits >> 8);
+        to[2] = (unsigned char)bits;
     }
-    if ((bits & ((1u << have) - 1)) != 0) {
-        return false;
+    unsigned bits = 0;
+    for (size_t i = 0; i < rest; i++) {
+        all &= base64_values[in[i]];
+        bits |= (base64_values[in[i]] & VALUE) << (18 - 6 * i);
     }
-    *n = o;
-    return true;
+    for (size_t i = 1; i < rest; i++, bits = bits << 8 & 0xffffff) {
+        to[i - 1] = (unsigned char)(bits >> 16);
+    }
+    *n = len;
+    return all != 0 && bits == 0;
 }
 
 static struct str without_padding(struct str s)
@@ -479,7 +501,7 @@ static struct str without_padding(struct str s)
 
 bool text_get_base64(struct str s, void *out, size_t cap, size_t *n)
 {
-    return s.len % 4 == 0 && decode_base64(without_padding(s), false, out, cap, n);
+    return s.len % 4 == 0 && decode_base64(without_padding(s), STANDARD, out, cap, n);
 }
 
 bool text_get_base64url(struct str s, void *out, size_t cap, size_t *n)
@@ -488,7 +510,7 @@ bool text_get_base64url(struct str s, void *out, size_t cap, size_t *n)
     if (bare.len != s.len && s.len % 4 != 0) {
         return false;
     }
-    return decode_base64(bare, true, out, cap, n);
+    return decode_base64(bare, URL, out, cap, n);
 }
 
 bool text_is_token(struct str s)

@@ -65,7 +65,12 @@ static bool is_plain(struct str s, const char *without)
 {
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.at[i];
-        if (c < 0x20 || c == 0x7f || strchr(without, c) != NULL) {
+        if (c < 0x20 || c == 0x7f) {
+            return false;
+        }
+    }
+    for (; *without != '\0'; without++) {
+        if (str_has(s, *without)) {
             return false;
         }
     }
@@ -113,13 +118,12 @@ static struct str parameter_of(struct str line, struct str type, struct str name
 /* Cuts at the first `mark`; false without one. */
 static bool cut_at(struct str s, struct str mark, struct str *head, struct str *tail)
 {
-    const char *at = s.len == 0 ? NULL : memmem(s.at, s.len, mark.at, mark.len);
-    if (at == NULL) {
+    struct str found = str_find(s, mark);
+    if (found.len == 0) {
         return false;
     }
-    size_t n = (size_t)(at - s.at);
-    *head = str_head(s, n);
-    *tail = str_from(s, n + mark.len);
+    *head = str_head(s, s.len - found.len);
+    *tail = str_from(found, mark.len);
     return true;
 }
 

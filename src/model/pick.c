@@ -27,20 +27,30 @@ static bool token_is(struct str token, struct str key)
     return k == key.len;
 }
 
-/* The last of duplicate keys wins, as most consumers have it; yyjson_obj_get returns the first. */
-static yyjson_val *member_of(yyjson_val *object, struct str token, bool once)
+/* How often it is there. The last of duplicate keys wins, as most consumers have it;
+ * yyjson_obj_get returns the first. */
+static size_t find_member(yyjson_val *object, struct str token, yyjson_val **last)
 {
-    yyjson_val *found = NULL, *key;
+    yyjson_val *key;
     size_t n = 0;
+    bool escaped = str_has(token, '~');
     yyjson_obj_iter it = yyjson_obj_iter_with(object);
+    *last = NULL;
     while ((key = yyjson_obj_iter_next(&it)) != NULL) {
-        const char *name = yyjson_get_str(key);
-        if (name != NULL && token_is(token, (struct str){name, yyjson_get_len(key)})) {
-            found = yyjson_obj_iter_get_val(key);
+        struct str name = {yyjson_get_str(key), yyjson_get_len(key)};
+        if (escaped ? token_is(token, name) : str_eq(token, name)) {
+            *last = yyjson_obj_iter_get_val(key);
             n++;
         }
     }
-    return once && n > 1 ? NULL : found;
+    return n;
+}
+
+static yyjson_val *member_of(yyjson_val *object, struct str token, bool once)
+{
+    yyjson_val *last;
+    size_t n = find_member(object, token, &last);
+    return once && n > 1 ? NULL : last;
 }
 
 static yyjson_val *element_of(yyjson_val *array, struct str token)
@@ -115,11 +125,11 @@ bool pick_is_plain(struct yyjson_val *from, struct str pointer)
     while (pointer.len > 0 && from != NULL && !yyjson_is_null(from)) {
         struct str token, rest;
         bool more = str_cut(str_from(pointer, 1), '/', &token, &rest);
-        yyjson_val *once = member_of(from, token, true);
-        if (!yyjson_is_obj(from) || once != member_of(from, token, false)) {
+        yyjson_val *last;
+        if (!yyjson_is_obj(from) || find_member(from, token, &last) > 1) {
             return false;
         }
-        from = once;
+        from = last;
         pointer = more ? (struct str){rest.at - 1, rest.len + 1} : STR_NONE;
     }
     return from == NULL || yyjson_is_null(from) || yyjson_is_str(from) || yyjson_is_int(from);

@@ -367,11 +367,21 @@ static bool is_claimed(const struct verify_claim *c, const unsigned char *digest
     return matches;
 }
 
+/* Is there one as long as that? How long a signature is, everybody sees. */
+static bool claims_length(const struct verify_claim *c, size_t len)
+{
+    bool found = false;
+    for (size_t i = 0; i < c->n; i++) {
+        found |= c->signatures[i].len == len;
+    }
+    return found;
+}
+
 static bool hmac_matches(struct crypt_key *key, enum crypt_digest d, const struct verify_claim *c,
                          const struct str *parts, size_t n)
 {
     unsigned char digest[CRYPT_DIGEST_MAX];
-    if (key == NULL) {
+    if (key == NULL || !claims_length(c, crypt_digest_len(d))) {
         return false;
     }
     crypt_hmac(key, parts, n, digest);

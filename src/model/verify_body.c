@@ -156,7 +156,17 @@ static int compare(const void *a, const void *b)
     return c != 0 ? c : x->value_len < y->value_len ? -1 : x->value_len > y->value_len;
 }
 
-/* Pairs of "name=value"; how many, -1: too many, or not so written. */
+static size_t count_pairs(struct str form)
+{
+    struct str pair;
+    size_t n = form.len > 0;
+    while (str_cut(form, '&', &pair, &form)) {
+        n++;
+    }
+    return n;
+}
+
+/* Pairs of "name=value"; how many, -1: not so written. */
 static int read_form(struct str body, struct buf *text, struct form_field *fields)
 {
     struct str pair, name, value;
@@ -165,9 +175,6 @@ static int read_form(struct str body, struct buf *text, struct form_field *field
     while (more) {
         more = str_cut(body, '&', &pair, &body);
         value = str_cut(pair, '=', &name, &value) ? value : STR_NONE;
-        if (n == FIELDS_MOST) {
-            return -1;
-        }
         struct form_field *f = &fields[n++];
         *f = (struct form_field){.name = text->len, .text = text};
         if (!buf_add_form(text, name)) {
@@ -199,11 +206,16 @@ static bool hides_border(const struct form_field *f, const struct form_style *st
             str_has(value, style->of_list.at[0]));
 }
 
-/* All pairs in order; how many, -1: it is not so written, or could be another form as well. */
+/* All pairs in order; how many, -1: too many, not so written, or it could be another form as well.
+ */
 static int put_sorted(struct str form, const struct form_style *style, struct buf *out)
 {
     struct buf text;
-    struct form_field *fields = malloc(FIELDS_MOST * sizeof *fields);
+    size_t pairs = count_pairs(form);
+    if (pairs == 0 || pairs > FIELDS_MOST) {
+        return pairs == 0 ? 0 : -1;
+    }
+    struct form_field *fields = malloc(pairs * sizeof *fields);
     ENSURE(fields != NULL);
     buf_init(&text, form.len + 1);
     (void)!buf_room(&text, form.len + 1); /* at once: where all of it is empty, it is somewhere */
@@ -258,7 +270,7 @@ static bool reads_like_query(const struct verify *v, const struct verify_input *
     str_cut(in->target, '?', &path, &query);
     buf_add_str(&both, query);
     buf_add_str(&both, form);
-    bool reads = both.len > 0 && memmem(both.at, both.len, hash.at, hash.len) != NULL;
+    bool reads = str_find(buf_str(&both), hash).len > 0;
     buf_done(&both);
     return reads;
 }

@@ -12,7 +12,7 @@
  *  2. Numbers compare as they are written, not as doubles: 0.1 is 0.10, and 2^53 is not 2^53 + 1.
  *  3. Texts are ordered by code point, not by UTF-16 unit.
  *  4. Operators look into an array, too: $gt matches when any element is greater, $eq with a list
- *     when the array is equal to it.
+ *     when the array is equal to it, a list under $or or $and when it contains all of that.
  *  5. $neq, $nin and $not are what $eq, $in and the filter are not, of whatever type the value is,
  *     and of an array as a whole: {$nin: [a]} matches one that has no a. Of what is missing they
  *     hold no more than these.

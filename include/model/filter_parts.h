@@ -36,6 +36,10 @@ struct elements {
 /* False: the event's rules have been at it for too long (s->limit_met). */
 bool filter_charge(struct route_subject *s, size_t steps);
 bool filter_part_holds(struct route_subject *s, const struct filter *f, const struct seen *v);
+/* Of a joint, and those in it, the part that asks about the array as a whole and does not hold, or
+ * NULL. `of_element`: set where others ask about an element, which must be the same for all. */
+const struct filter *filter_failing_whole(const struct filter *f, struct route_subject *s,
+                                          const struct seen *list, bool *of_element);
 
 /* What a FILTER_ROOM or a FILTER_FIELD finds in `v`. */
 struct seen seen_part(struct route_subject *s, const struct filter *f, const struct seen *v);

@@ -537,7 +537,8 @@ static bool mark_whole(struct filter *f)
     }
     bool denies = f->op == FILTER_EXIST || f->op == FILTER_NEQ || f->op == FILTER_NIN;
     bool list = f->op == FILTER_EQ && f->value.type == FILTER_LIST;
-    f->of_whole = f->part == FILTER_NOT || (f->part == FILTER_TEST && (denies || list)) ||
+    f->of_whole = f->part == FILTER_NOT || f->part == FILTER_CONTAINS ||
+                  (f->part == FILTER_TEST && (denies || list)) ||
                   (below && (f->part == FILTER_ANY || f->part == FILTER_ALL));
     /* in a joint, each element says the same of $exist as the array does */
     return f->of_whole && !(f->part == FILTER_TEST && f->op == FILTER_EXIST);

@@ -225,8 +225,10 @@ static bool holds_parts(struct route_subject *s, const struct filter *f, const s
         return holds_for_element(s, f, v);
     }
     for (size_t i = 0; i < f->n; i++) {
-        bool skipped = is_element && f->parts[i].of_whole;
-        if (!skipped && !filter_part_holds(s, &f->parts[i], v)) {
+        const struct filter *part = &f->parts[i];
+        bool joins = is_element && part->of_whole && part->part == FILTER_ALL;
+        bool skipped = is_element && part->of_whole && !joins;
+        if (!skipped && !(joins ? holds_parts(s, part, v, true) : filter_part_holds(s, part, v))) {
             return false;
         }
     }
@@ -248,21 +250,30 @@ static bool holds_for_element(struct route_subject *s, const struct filter *f,
     return false;
 }
 
-static bool holds_all(struct route_subject *s, const struct filter *f, const struct seen *v)
+const struct filter *filter_failing_whole(const struct filter *f, struct route_subject *s,
+                                          const struct seen *list, bool *of_element)
 {
-    if (!seen_is_list(v)) {
-        return holds_parts(s, f, v, false);
-    }
-    size_t whole = 0;
-    for (size_t i = 0; i < f->n; i++) {
-        if (f->parts[i].of_whole) {
-            if (!filter_part_holds(s, &f->parts[i], v)) {
-                return false;
-            }
-            whole++;
+    const struct filter *failing = NULL;
+    *of_element = *of_element || f->n == 0;
+    for (size_t i = 0; i < f->n && failing == NULL; i++) {
+        const struct filter *part = &f->parts[i];
+        if (!part->of_whole) {
+            *of_element = true;
+        } else if (part->part == FILTER_ALL) {
+            failing = filter_failing_whole(part, s, list, of_element);
+        } else if (!filter_part_holds(s, part, list)) {
+            failing = part;
         }
     }
-    return (f->n > 0 && whole == f->n) || holds_for_element(s, f, v);
+    return failing;
+}
+
+static bool holds_all(struct route_subject *s, const struct filter *f, const struct seen *v)
+{
+    bool of_element = false;
+    return !seen_is_list(v) ? holds_parts(s, f, v, false)
+                            : filter_failing_whole(f, s, v, &of_element) == NULL &&
+                                  (!of_element || holds_for_element(s, f, v));
 }
 
 static bool holds_any(struct route_subject *s, const struct filter *f, const struct seen *v)

@@ -242,23 +242,16 @@ static void explain_list(struct route_subject *s, const struct filter *f, const 
 }
 
 /* Of an array what asks about it as a whole comes first. False: all of that holds, and there is
- * more.
- */
+ * more. */
 static bool explain_whole(struct route_subject *s, const struct filter *f, const struct seen *v,
                           struct buf *path, struct buf *out)
 {
-    size_t whole = 0, decided = f->n - 1;
-    for (size_t i = 0; i < f->n && decided == f->n - 1; i++) {
-        whole += f->parts[i].of_whole;
-        if (f->parts[i].of_whole && !filter_part_holds(s, &f->parts[i], v)) {
-            decided = i;
-            whole = f->n;
-        }
+    bool of_element = false;
+    const struct filter *failing = filter_failing_whole(f, s, v, &of_element);
+    if (failing != NULL || !of_element) {
+        explain(s, failing != NULL ? failing : &f->parts[f->n - 1], v, path, out);
     }
-    if (whole == f->n) {
-        explain(s, &f->parts[decided], v, path, out);
-    }
-    return whole == f->n;
+    return failing != NULL || !of_element;
 }
 
 static void explain_inner(struct route_subject *s, const struct filter *f, const struct seen *v,
@@ -300,9 +293,11 @@ void filter_explain(const struct filter *f, struct route_subject *s, struct buf 
 {
     struct buf path;
     buf_init(&path, WAY_MAX);
+    (void)filter_holds(f, s);
+    bool limited = s->limit_met;
     s->limit_met = false;
     explain(s, f, &(struct seen){.kind = SEEN_REQUEST}, &path, out);
-    if (s->limit_met) {
+    if (limited || s->limit_met) {
         buf_add_str(out, STR(" (a limit was met)"));
     }
     buf_done(&path);

@@ -22,14 +22,15 @@ struct regex_scratch {
 };
 
 /* \G and verbs such as (*COMMIT) are about where a try began, or about all places of the text: of
- * such ones a text may be an eighth as long. */
+ * such ones a text may be an eighth as long. (\Q may hide them.) */
 static bool may_go_in_parts(struct str pattern)
 {
     for (size_t i = 0; i + 1 < pattern.len; i++) {
-        bool begins = pattern.at[i] == '\\' && pattern.at[i + 1] == 'G';
-        if (begins || (pattern.at[i] == '(' && pattern.at[i + 1] == '*')) {
+        char c = pattern.at[i], next = pattern.at[i + 1];
+        if ((c == '\\' && (next == 'G' || next == 'Q')) || (c == '(' && next == '*')) {
             return false;
         }
+        i += c == '\\';
     }
     return true;
 }
@@ -134,7 +135,7 @@ static int try_in_parts(const struct regex *r, struct regex_scratch *s, struct s
                         bool is_utf8)
 {
     uint64_t began = thread_ns(), took = 0;
-    size_t part = r->in_parts ? REGEX_PART / text.len + 1 : text.len + 1;
+    size_t part = r->in_parts ? REGEX_PART / (text.len + 1) + 1 : text.len + 1;
     int rc = PCRE2_ERROR_NOMATCH;
     for (size_t from = 0; from <= text.len && rc == PCRE2_ERROR_NOMATCH;) {
         size_t next = from + part;
@@ -164,10 +165,16 @@ enum regex_verdict regex_match(const struct regex *r, struct regex_scratch **scr
     if (text.len > (r->in_parts ? REGEX_SUBJECT : REGEX_SUBJECT / 8)) {
         return REGEX_LIMIT;
     }
-    pcre2_set_match_limit(s->context, steps_for(text.len));
-    pcre2_set_offset_limit(s->context, PCRE2_UNSET);
-    int rc = text.len > REGEX_SHORT ? try_in_parts(r, s, text, is_utf8)
-                                    : try_from(r, s, text, 0, is_utf8);
+    int rc = PCRE2_ERROR_MATCHLIMIT;
+    if (text.len <= REGEX_SHORT) { /* few steps are not worth a look at a clock */
+        pcre2_set_match_limit(s->context, REGEX_STEPS_FEW);
+        pcre2_set_offset_limit(s->context, PCRE2_UNSET);
+        rc = try_from(r, s, text, 0, is_utf8);
+    }
+    if (rc == PCRE2_ERROR_MATCHLIMIT) {
+        pcre2_set_match_limit(s->context, steps_for(text.len));
+        rc = try_in_parts(r, s, text, is_utf8);
+    }
     /* A text that is no UTF-8 (of a header) is no match; what else ends a try is a limit. */
     bool plain =
         rc == PCRE2_ERROR_NOMATCH || (rc <= PCRE2_ERROR_UTF8_ERR1 && rc >= PCRE2_ERROR_UTF8_ERR21);

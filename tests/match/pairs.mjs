@@ -134,6 +134,7 @@ function touch(f, v, set, joint = false) {
   }
   if (Array.isArray(f)) {
     if (isObject(v)) set.add(8);
+    if (joint && Array.isArray(v)) set.add(4);
     if (Array.isArray(v)) f.forEach((sub) => v.forEach((x) => touch(sub, x, set)));
     return;
   }

@@ -199,6 +199,15 @@ static void joints_of_an_array_ask_it_as_a_whole(void **state)
     YES("{a: {$or: [{$exist: false}, {$eq: [1, 2]}]}}", "{\"a\":[1,2]}");
     /* and where none asks for that, one element has all of it */
     NO("{a: {$and: [{$gt: 1}, {$lt: 5}]}}", "{\"a\":[0,9]}");
+    NO("{a: {$and: [{x: 1}, {z: 3}]}}", "{\"a\":[{\"x\":1},{\"z\":3}]}");
+    NO("{a: {$and: [{x: 1}, {z: 3, $not: {y: 2}}]}}", "{\"a\":[{\"x\":1},{\"z\":3}]}");
+    YES("{a: {$and: [{x: 1}, {z: 3, $not: {y: 2}}]}}", "{\"a\":[{\"x\":1,\"z\":3}]}");
+    NO("{a: {$and: [{x: 1}, {z: 3, $not: {y: 2}}]}}", "{\"a\":[{\"x\":1,\"z\":3},{\"y\":2}]}");
+    YES("{a: {$and: [{$not: {y: 2}}, {$and: [{$nin: [7]}]}]}}", "{\"a\":[1]}");
+    YES("{a: {$or: [[b, x], [c]]}}", "{\"a\":[\"b\",\"x\"]}");
+    NO("{a: {$or: [[b, x], [c]]}}", "{\"a\":[\"b\"]}");
+    NO("{a: {$or: [[b, x], [c], {$nin: [b]}]}}", "{\"a\":[\"b\"]}");
+    YES("{a: {$and: [[b], [c]]}}", "{\"a\":[\"b\",\"c\"]}");
     NO("{a: {$and: [{$gt: 1}, {$lt: 5}, {$nin: [7]}]}}", "{\"a\":[0,9]}");
     YES("{a: {$or: [{b: 1, c: 1}, {$nin: [x]}]}}", "{\"a\":[\"x\",{\"b\":1,\"c\":1}]}");
     NO("{a: {$or: [{b: 1, c: 1}, {$nin: [x]}]}}", "{\"a\":[\"x\",{\"b\":1},{\"c\":1}]}");
@@ -452,21 +461,48 @@ static void what_came_from_outside_is_not_printed(void **state)
     conf_room_variables = NULL;
 }
 
-static void explains(const char *filter, const char *body, const char *want)
+static void explain_to(const char *filter, const char *body, struct buf *out)
 {
     char *text = with(filter);
     struct conf *c = conf_good(text);
     static const struct fields none = {0};
     struct route_subject s;
-    struct buf out;
-    buf_init(&out, 4096);
     subject_init(&s, &c->sources[0], 0, STR("POST"), STR("/"), &none, str_of(body));
-    filter_explain(c->routes[0].when, &s, &out);
-    room_text(buf_str(&out), want, filter);
+    filter_explain(c->routes[0].when, &s, out);
     subject_done(&s);
-    buf_done(&out);
     conf_unref(c);
     free(text);
+}
+
+static void explains(const char *filter, const char *body, const char *want)
+{
+    struct buf out;
+    buf_init(&out, 4096);
+    explain_to(filter, body, &out);
+    room_text(buf_str(&out), want, filter);
+    buf_done(&out);
+}
+
+static void says_that_a_limit_decided(void **state)
+{
+    (void)state;
+    char *body = malloc(FILTER_GLOB_SUBJECT + 100), *at = body;
+    at += sprintf(at, "{\"a\":\"");
+    memset(at, 'y', FILTER_GLOB_SUBJECT);
+    strcpy(at + FILTER_GLOB_SUBJECT, "call\"}");
+    struct buf out;
+    static const char *const filters[] = {"{body: {a: {$glob: '*call'}}}",
+                                          "{body: {a: {$regex: call}}}"};
+    buf_init(&out, 65536);
+    for (size_t i = 0; i < 2; i++) {
+        explain_to(filters[i], body, &out);
+        room_holds(buf_str(&out), "(a limit was met)");
+        buf_clear(&out);
+    }
+    explain_to("{body: {a: call}}", body, &out);
+    room_lacks(buf_str(&out), "limit");
+    buf_done(&out);
+    free(body);
 }
 
 static void slips_are_warned_of(void **state)
@@ -519,6 +555,7 @@ int main(void)
         cmocka_unit_test(size_and_depth_are_bounded),
         cmocka_unit_test(prints_so_that_it_reads_back),
         cmocka_unit_test(what_came_from_outside_is_not_printed),
+        cmocka_unit_test(says_that_a_limit_decided),
         cmocka_unit_test(slips_are_warned_of),
         cmocka_unit_test(names_the_predicate_that_decided),
     };

@@ -132,6 +132,38 @@ static void what_is_quadratic_ends_soon_and_says_its_cost(void **state)
     assert_true(what_is_quadratic_ends());
 }
 
+/* Where the steps are many, or else in microseconds. */
+static void short_texts_say_their_cost(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"(\\w+\\s?)+$", "(a+)+$",        "(a|aa)+$", "(a*)*c",
+                                      "(.*)*\\1c",     "a.*a.*a.*[xy]", "b|aaa!b",  "a+a+a+b"};
+    char text[REGEX_SHORT];
+    for (size_t i = 0; i < sizeof text; i++) {
+        text[i] = i % 16 == 15 ? '!' : 'a';
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        enum { TIMES = 50 };
+        struct regex *r;
+        struct regex_scratch *scratch = NULL;
+        char why[256];
+        size_t at, cost = 0;
+        assert_null(regex_new(&r, str_of(bad[i]), why, &at));
+        double began = seconds();
+        for (int k = 0; k < TIMES; k++) {
+            assert_int_not_equal(
+                regex_match(r, &scratch, (struct str){text, sizeof text}, true), REGEX_YES);
+            cost += 16 + regex_cost(scratch);
+        }
+        double each = (seconds() - began) / TIMES, said = (double)cost * 20e-9 / TIMES;
+        if (each > 3 * said && each > 20e-6) {
+            fail_msg("%s: %.1f us, of which it says %.1f us", bad[i], each * 1e6, said * 1e6);
+        }
+        regex_scratch_free(scratch);
+        regex_free(r);
+    }
+}
+
 static struct str long_text(char at[REGEX_SUBJECT], const char *unit, const char *end)
 {
     size_t n = strlen(unit), tail = strlen(end), i = 0;
@@ -156,6 +188,9 @@ static void a_long_text_matches_as_a_short_one_does(void **state)
     assert_int_equal(tried("x end\\z", text), REGEX_YES);
     assert_int_equal(tried("\\Gend", text), REGEX_LIMIT);
     assert_int_equal(tried("x(*COMMIT)y|end", text), REGEX_LIMIT); /* cannot be tried so */
+    assert_int_equal(tried("\\Q[\\E(*COMMIT)y|end", text), REGEX_LIMIT);
+    assert_int_equal(tried("end\\(*", text), REGEX_YES);
+    assert_int_equal(tried("C:\\\\Games|end", text), REGEX_YES);
     assert_int_equal(tried("^(.*)end$", text), REGEX_YES);
     text.len--;
     assert_int_equal(tried("end", text), REGEX_NO);
@@ -213,6 +248,7 @@ int main(void)
         cmocka_unit_test(says_what_is_wrong_and_where),
         cmocka_unit_test(what_would_never_end_ends_soon),
         cmocka_unit_test(what_is_quadratic_ends_soon_and_says_its_cost),
+        cmocka_unit_test(short_texts_say_their_cost),
         cmocka_unit_test(a_long_text_matches_as_a_short_one_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,10 @@ struct place {
 const char *file_text_read(const char *path, struct buf *out) MUST_CHECK;
 /* Without the mark (U+FEFF) that some editors begin a file with. */
 struct str file_text_bare(struct str text);
+/* Cuts the next line off; false: it was the last. Lines end as YAML 1.1 has it (4.2): LF, CR, both,
+ * or U+0085, U+2028, U+2029. */
+bool file_text_cut_line(struct str *rest, struct str *line);
+struct str file_text_line(const struct file_text *f, unsigned number); /* from 1; empty: none */
 /* Can users other than owner and group read it? */
 bool file_text_is_shared(const char *path);
 /* Which file it is, whatever it is called. NULL, or why not: no such file, or no regular one. */

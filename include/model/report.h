@@ -41,11 +41,15 @@ void report_help(struct report *r, const char *format, ...) __attribute__((forma
 /* Are there as many errors as anybody will read? Then a reader may as well stop. */
 bool report_full(const struct report *r);
 void report_mask(struct report *r, const struct place *p);
-/* Is what stands under such a name (X-Api-Key) usually a secret? */
+/* Of a key that is none ("secret:x", "secret x"), what stands behind its name may be a secret. */
+void report_mask_key(struct report *r, const struct place *p, struct str key);
+/* Is what stands under such a name (X-Api-Key) usually a secret? Its beginning is looked at. */
+#define REPORT_SENSITIVE 128 /* bytes */
 bool report_is_sensitive(struct str name);
 /* All errors, in the order of their places; without any, the warnings. */
 void report_write(struct report *r, struct buf *out);
 /* At most 64 bytes of outside text, for a message. */
 struct str report_shown(struct str s);
+struct str report_key(struct str key); /* of a key that is none: see report_mask_key */
 
 #endif

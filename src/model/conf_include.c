@@ -64,7 +64,7 @@ static const struct conf_row *row_of(const struct conf_block *b, struct str key)
 static void twice(struct conf_reader *r, const struct node *key, const struct node *first)
 {
     report_error(r->report, &key->place, "the key \"%.*s\" occurs twice",
-                 STR_ARG(report_shown(key->text)));
+                 STR_ARG(report_key(key->text)));
     report_help(r->report, "it is first in line %u of %.*s: keep one of them",
                 first->place.start.line, STR_ARG(first->place.file->name));
 }

@@ -159,11 +159,13 @@ static struct str unknown_key(struct conf_reader *r, const struct conf_block *b,
 {
     struct conf_guess g;
     report_error(r->report, &key->place, "unknown key \"%.*s\" in %s",
-                 STR_ARG(report_shown(key->text)), b->what);
+                 STR_ARG(report_key(key->text)), b->what);
     conf_guess_init(&g, key->text);
     guess_others(&g, b);
     guess_rows(&g, b, r->arena);
-    if (g.best.len > 0) {
+    if (report_key(key->text).len < key->text.len) {
+        report_help(r->report, "a key is followed by \": \", and then by its value");
+    } else if (g.best.len > 0) {
         conf_guess_help(&g, r->report);
     } else if (b != &CONF_TOP && is_of_the_top(key->text)) {
         report_help(r->report, "it is a key of the top: it stands too deep here");
@@ -184,10 +186,11 @@ static struct str check_key(struct conf_reader *r, const struct conf_block *b,
         }
     }
     report_mask(r->report, &pair->value->place); /* it may be a misspelt "secret" */
+    report_mask_key(r->report, &key->place, key->text);
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         if (strcmp(later[i].block, b->path) == 0 && str_eq(key->text, str_of(later[i].key))) {
             report_error(r->report, &key->place, "\"%.*s\" is not available in this version",
-                         STR_ARG(report_shown(key->text)));
+                         STR_ARG(report_key(key->text)));
             return STR_NONE;
         }
     }

@@ -114,7 +114,8 @@ static bool named_read(struct conf_reader *r, const struct conf_row *row, const 
         }
         *item = (struct conf_item){pair->key->text, pair->key->place, pair->value};
         if (!name_is_good(item->name)) {
-            struct str shown = report_shown(item->name);
+            struct str shown = report_key(item->name);
+            report_mask_key(r->report, &pair->key->place, item->name);
             report_error(r->report, &pair->key->place, "\"%.*s\" is not a name", STR_ARG(shown));
             report_help(r->report,
                         "a name has up to 64 of a-z 0-9 _ . - and begins with one of a-z 0-9");

@@ -59,6 +59,45 @@ struct str file_text_bare(struct str text)
     return str_starts(text, STR("\xef\xbb\xbf")) ? str_from(text, 3) : text;
 }
 
+/* Bytes of the line's end that stands at the front, 0: there is none. */
+static size_t line_end(struct str s)
+{
+    switch ((unsigned char)s.at[0]) {
+    case '\n':
+        return 1;
+    case '\r':
+        return str_starts(s, STR("\r\n")) ? 2 : 1;
+    case 0xc2:
+        return str_starts(s, STR("\xc2\x85")) ? 2 : 0;
+    case 0xe2:
+        return str_starts(s, STR("\xe2\x80\xa8")) || str_starts(s, STR("\xe2\x80\xa9")) ? 3 : 0;
+    default:
+        return 0;
+    }
+}
+
+bool file_text_cut_line(struct str *rest, struct str *line)
+{
+    size_t n = 0, end = 0;
+    while (n < rest->len && (end = line_end(str_from(*rest, n))) == 0) {
+        n++;
+    }
+    *line = str_head(*rest, n);
+    *rest = str_from(*rest, n + end);
+    return end > 0;
+}
+
+struct str file_text_line(const struct file_text *f, unsigned number)
+{
+    struct str line = STR_NONE, rest = f->text;
+    bool more = true;
+    for (unsigned i = 0; i < number; i++) {
+        line = STR_NONE;
+        more = more && file_text_cut_line(&rest, &line);
+    }
+    return line;
+}
+
 bool file_text_is_shared(const char *path)
 {
     struct stat st;

@@ -21,6 +21,16 @@ struct str report_shown(struct str s)
     return str_head(s, 64);
 }
 
+struct str report_key(struct str key)
+{
+    size_t n = 0;
+    while (n < key.len && key.at[n] != ':' && key.at[n] != '=' &&
+           !(key.at[n] == ' ' && report_is_sensitive(str_head(key, n)))) {
+        n++;
+    }
+    return report_shown(str_head(key, n));
+}
+
 bool report_full(const struct report *r)
 {
     return r->errors == REPORT_ERRORS;
@@ -96,11 +106,21 @@ void report_mask(struct report *r, const struct place *p)
     r->masks = m;
 }
 
+void report_mask_key(struct report *r, const struct place *p, struct str key)
+{
+    size_t n = report_key(key).len;
+    if (n < key.len) {
+        struct place behind = *p;
+        behind.start.column += (unsigned)n;
+        report_mask(r, &behind);
+    }
+}
+
 bool report_is_sensitive(struct str name)
 {
     static const char *const parts[] = {"*auth*",   "*cookie*",   "*key*",      "*token*",
                                         "*secret*", "*password*", "*signature*"};
-    char lower[128];
+    char lower[REPORT_SENSITIVE];
     size_t n = name.len < sizeof lower ? name.len : sizeof lower;
     for (size_t i = 0; i < n; i++) {
         char c = name.at[i];
@@ -112,14 +132,6 @@ bool report_is_sensitive(struct str name)
         }
     }
     return false;
-}
-
-static struct str line_of(const struct file_text *f, unsigned line)
-{
-    struct str head, rest = f->text;
-    for (unsigned i = 1; str_cut(rest, '\n', &head, &rest) && i < line; i++) {
-    }
-    return head.len > 0 && head.at[head.len - 1] == '\r' ? str_head(head, head.len - 1) : head;
 }
 
 static bool before(struct mark a, struct mark b)
@@ -166,7 +178,7 @@ static struct str skip_to(struct str line, unsigned column)
 static void write_line(const struct report *r, const struct report_entry *e, unsigned first,
                        struct buf *out)
 {
-    struct str line = skip_to(line_of(e->place.file, e->place.start.line), first);
+    struct str line = skip_to(file_text_line(e->place.file, e->place.start.line), first);
     bool hidden[EXCERPT_CHARACTERS] = {false};
     find_masked(r, &e->place, first, hidden);
     for (unsigned i = 0; line.len > 0 && i < EXCERPT_CHARACTERS; i++) {

@@ -6,11 +6,14 @@
 #include "base/log.h"
 #include "base/map.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
 #define ANCHORS_MAX 4096 /* a file */
+#define LINE_MASKS 256   /* words of a line; of a longer one the rest is masked */
+#define LINES_NEAR 8     /* above */
 
 struct anchor {
     struct node *node; /* NULL while the node is being read: an alias to it would be a cycle */
@@ -37,13 +40,9 @@ static struct place place_of(const struct loader *l, yaml_mark_t start, yaml_mar
                           {(unsigned)end.line + 1, (unsigned)end.column + 1}};
 }
 
-static void mask_line(struct loader *l, unsigned number);
-
-/* Of the collections that are open nobody has looked for secrets yet. */
 static struct node *fail(struct loader *l, const yaml_event_t *e, const char *what)
 {
     struct place p = place_of(l, e->start_mark, e->end_mark);
-    mask_line(l, p.start.line);
     report_error(l->report, &p, "%s", what);
     l->failed = true;
     return NULL;
@@ -58,105 +57,70 @@ static unsigned characters(struct str s)
     return n;
 }
 
-/* The word that ends a text, quoted or not. */
-static struct str last_word(struct str s)
+/* Of a line that is no YAML nobody knows what is a secret. Does one seem to be there, or above? */
+static bool is_near_secret(const struct loader *l, unsigned number)
 {
-    while (s.len > 0 && strchr("\"' \t", s.at[s.len - 1]) != NULL) {
-        s.len--;
+    bool near = false;
+    for (unsigned i = number > LINES_NEAR ? number - LINES_NEAR : 1; i <= number && !near; i++) {
+        struct str line = file_text_line(l->file, i);
+        near = line.len > REPORT_SENSITIVE || report_is_sensitive(line);
     }
-    size_t from = s.len;
-    while (from > 0 &&
-           (s.at[from - 1] == '_' || text_is_token(str_head(str_from(s, from - 1), 1))) &&
-           s.at[from - 1] != '\'') {
-        from--;
-    }
-    return str_from(s, from);
+    return near;
 }
 
-/* Where the colon of a key stands whose value is a secret; the end: there is none. */
-static size_t find_secret_key(const struct loader *l, struct str line)
+/* Keys, marks, and what looks like no secret: small letters alone, where none is near. */
+static bool may_show(struct str word, bool near)
 {
-    size_t at = 0;
-    for (; at < line.len; at++) {
-        struct str word = line.at[at] == ':' ? last_word(str_head(line, at)) : STR_NONE;
-        if (word.len > 0 && (l->is_secret(word, STR_NONE) || report_is_sensitive(word))) {
-            break;
-        }
+    bool is_key = str_ends(word, STR(":")), is_small = !near, has_text = false;
+    for (size_t i = 0; i < word.len; i++) {
+        unsigned char c = (unsigned char)word.at[i];
+        bool plain = isalnum(c) != 0, text = plain || c < 0x20 || c > 0x7e;
+        has_text |= text;
+        is_small &= !text || islower(c) != 0;
+        is_key &= plain || strchr("_-.:", c) != NULL;
     }
-    return at;
+    return is_key || is_small || !has_text;
 }
 
-static size_t indent_of(struct str line)
+/* What a word begins with is often what is wrong with it: "@", "*". */
+static size_t marks_before(struct str word)
 {
     size_t n = 0;
-    while (n < line.len && line.at[n] == ' ') {
+    while (n < word.len && ispunct((unsigned char)word.at[n]) != 0) {
         n++;
     }
     return n;
 }
 
-static bool is_entry(struct str line)
-{
-    return str_starts(str_from(line, indent_of(line)), STR("-"));
-}
-
-static struct str take_last_line(struct str *text)
-{
-    *text = str_head(*text, text->len - (text->len > 0 && text->at[text->len - 1] == '\n'));
-    size_t n = text->len;
-    while (n > 0 && text->at[n - 1] != '\n') {
-        n--;
-    }
-    struct str line = str_from(*text, n);
-    *text = str_head(*text, n);
-    return line;
-}
-
-/* Does the line belong to what stands under such a key? To that of a line above it with less
- * indent, or, where it has no key of its own, to the last one before it (a key's lines may stand
- * too far to the left). */
-static bool is_under_secret_key(const struct loader *l, struct str line, struct str above)
-{
-    size_t indent = indent_of(line);
-    bool document = str_eq(str_trim(line), STR("---"));
-    bool entry = is_entry(line) && !document, alone = !str_has(line, ':') && !document;
-    while (above.len > 0 && (indent > 0 || entry || alone)) {
-        struct str prev = take_last_line(&above);
-        size_t own = indent_of(prev);
-        bool has_key = str_has(prev, ':'), is_blank = str_trim(prev).len == 0;
-        bool higher = own < indent || (own == indent && entry && !is_entry(prev));
-        if (is_blank || (!higher && !(alone && has_key))) {
-            continue;
-        }
-        if (find_secret_key(l, prev) < prev.len) {
-            return true;
-        }
-        alone = alone && !has_key;
-        indent = higher ? own : indent;
-        entry = higher ? is_entry(prev) : entry;
-    }
-    return false;
-}
-
-/* Of a line that is no YAML nobody knows what is a secret: all that stands behind such a key, or
- * the whole of it. */
 static void mask_line(struct loader *l, unsigned number)
 {
-    struct str line = STR_NONE, rest = l->file->text;
-    for (unsigned i = 0; i < number; i++) {
-        (void)str_cut(rest, '\n', &line, &rest);
+    struct str line = file_text_line(l->file, number);
+    struct place p = {l->file, {number, 1}, {number, 1}};
+    bool near = is_near_secret(l, number);
+    for (size_t i = 0, masks = 0; i < line.len && masks < LINE_MASKS; i++) {
+        size_t from = i;
+        while (i < line.len && strchr(" \t[]{},\"'", line.at[i]) == NULL) {
+            i++;
+        }
+        struct str word = {line.at + from, i - from};
+        p.end.column = p.start.column + characters(word);
+        if (!may_show(word, near)) {
+            p.start.column += (unsigned)marks_before(word);
+            p.end = ++masks == LINE_MASKS ? (struct mark){number + 1, 1} : p.end;
+            report_mask(l->report, &p);
+        }
+        p.start.column = p.end.column + 1;
     }
-    if (line.at == NULL) {
-        return; /* there is nothing to show */
-    }
-    struct str above = str_head(l->file->text, (size_t)(line.at - l->file->text.at));
-    bool whole = l->is_secret(STR_NONE, line) || is_under_secret_key(l, line, above);
-    size_t at = whole ? 0 : find_secret_key(l, line);
-    if (at < line.len) {
-        bool blank = at + 1 < line.len && line.at[at + 1] == ' ';
-        unsigned column = whole ? 1 : characters(str_head(line, at)) + (blank ? 3 : 2);
-        struct place p = {l->file, {number, column}, {number + 1, 1}};
-        report_mask(l->report, &p);
+}
+
+/* Of what was being read when it ended nobody has looked for secrets. */
+static void mask_unread(struct loader *l)
+{
+    for (size_t i = 0; i < l->report->errors; i++) {
+        const struct place *p = &l->report->error[i].place;
+        if (p->file == l->file && p->start.line > 0) {
+            mask_line(l, p->start.line);
+        }
     }
 }
 
@@ -202,10 +166,7 @@ static const struct {
 /* The character that stands there, 0 at the end. */
 static char character_at(const struct loader *l, yaml_mark_t at)
 {
-    struct str line = STR_NONE, rest = l->file->text;
-    for (size_t i = 0; i <= at.line; i++) {
-        (void)str_cut(rest, '\n', &line, &rest);
-    }
+    struct str line = file_text_line(l->file, (unsigned)at.line + 1);
     size_t column = 0;
     for (size_t i = 0; i < line.len; i++) {
         bool begins = ((unsigned char)line.at[i] & 0xc0) != 0x80;
@@ -247,7 +208,6 @@ static void report_syntax(struct loader *l)
         if (begins_with(p->problem, troubles[i].problem) &&
             begins_with(p->context, troubles[i].context)) {
             at = troubles[i].at_context ? place_of(l, p->context_mark, p->context_mark) : at;
-            mask_line(l, at.start.line);
             report_error(l->report, &at, "%s", troubles[i].said);
             report_help(l->report, "%s", troubles[i].help);
             return;
@@ -266,11 +226,10 @@ static void report_bytes(struct loader *l)
     struct str line = STR_NONE, rest = str_head(l->file->text, n);
     unsigned number = 0;
     for (bool more = true; more; number++) {
-        more = str_cut(rest, '\n', &line, &rest);
+        more = file_text_cut_line(&rest, &line);
     }
     struct mark mark = {number, characters(line) + 1};
     struct place at = {l->file, mark, mark};
-    mask_line(l, number);
     if (begins_with(p->problem, "control characters")) {
         report_error(l->report, &at, "there is a control character (0x%02x) here",
                      (unsigned)p->problem_value & 0xff);
@@ -288,7 +247,6 @@ static bool next_event(struct loader *l, yaml_event_t *e)
     if (l->parser.error == YAML_READER_ERROR) {
         report_bytes(l);
     } else {
-        mask_line(l, (unsigned)l->parser.problem_mark.line + 1);
         report_syntax(l);
     }
     l->failed = true;
@@ -498,22 +456,17 @@ static bool is_reference(struct str s)
     return good;
 }
 
-static void mask_text(struct loader *l, const struct node *n)
+/* All texts in it, and what stands for a key there without being a name. */
+static void mask_tree(struct loader *l, const struct node *n)
 {
     if (n->kind == NODE_TEXT && !is_reference(n->text)) {
         report_mask(l->report, &n->place);
     }
-}
-
-/* Of such a key: its value, each of a list, and each of those that have names. */
-static void mask_secrets(struct loader *l, struct str key, const struct node *value)
-{
-    if (!l->is_secret(key, STR_NONE)) {
-        return;
-    }
-    mask_text(l, value);
-    for (size_t i = 0; i < value->n; i++) {
-        mask_text(l, value->kind == NODE_LIST ? value->items[i] : value->pairs[i].value);
+    for (size_t i = 0; i < n->n; i++) {
+        mask_tree(l, n->kind == NODE_LIST ? n->items[i] : n->pairs[i].value);
+        if (n->kind == NODE_MAP) {
+            report_mask_key(l->report, &n->pairs[i].key->place, n->pairs[i].key->text);
+        }
     }
 }
 
@@ -524,9 +477,12 @@ static void add_own_pair(struct loader *l, struct pairs *p, struct node *key, st
         report_error(l->report, &key->place, "a key must be text, not %s", node_kind_name(key));
         return;
     }
-    mask_secrets(l, key->text, value);
+    if (l->is_secret(key->text, STR_NONE)) {
+        mask_tree(l, value);
+    }
     if (first != NULL) {
-        struct str shown = report_shown(key->text);
+        struct str shown = report_key(key->text);
+        report_mask_key(l->report, &key->place, key->text);
         report_error(l->report, &key->place, "the key \"%.*s\" occurs twice", STR_ARG(shown));
         report_help(l->report, "it is first in line %u", first->place.start.line);
     } else {
@@ -686,6 +642,9 @@ struct node *node_parse(const struct file_text *file, struct arena *a, struct re
     yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, file->text.len);
     struct node *root = read_stream(&l);
     *count = l.weight;
+    if (l.failed) {
+        mask_unread(&l);
+    }
     parser_done(&l.parser);
     map_done(&l.anchors);
     free(l.stack);

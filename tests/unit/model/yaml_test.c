@@ -253,8 +253,8 @@ static void excerpts_stay_readable(void **state)
 static void secrets_are_masked_and_references_are_not(void **state)
 {
     (void)state;
-    refused(STR("a: {secret: abc, secret: abc\n"), "    1 | a: {secret: ****************\n");
-    refused(STR("x: {\"secret\" : abc, [}\n"), "{\"secret\" : *******\n");
+    refused(STR("a: {secret: abc, secret: abc\n"), "    1 | a: {secret: ***, secret: ***\n");
+    refused(STR("x: {\"secret\" : abc, [}\n"), "{\"******\" : ***, [}\n");
     refused(STR("secret: abc\nsecret: abc\n"), "    2 | secret: ***\n");
     refused(STR("{secret: one, secret: [two, six]}"), "{secret: ***, secret: [***, ***]}");
     refused(STR("secret: ${A}\n<<: x\n"), "takes a mapping");
@@ -264,21 +264,49 @@ static void secrets_are_masked_and_references_are_not(void **state)
     refused(STR("a: {secret: '${A', <<: x}\n"), "    1 | a: {secret: *****, <<: x}\n");
 }
 
-/* Lines that are no YAML, below a key that they may belong to. */
-static void what_may_belong_to_a_secret_is_masked(void **state)
+/* Whatever is wrong with it, and wherever its lines end. */
+static void what_may_be_a_secret_is_masked(void **state)
 {
     (void)state;
-    refused(STR("s:\n  secrets:\n    - one\n    - [two\n    - six\nx: 1\n"), "    4 | **********\n");
-    refused(STR("s:\n  secrets:\n  - one\n  - [two\nx: 1\n"), "    4 | ********\n");
-    refused(STR("secret:\n  new: 'one\n  old: two\n"), "    2 | ***********\n");
-    refused(STR("secret: |\n  -----BEGIN\n  abcd\nefgh\n  ijkl\nx: 1\n"), "    4 | ****\n");
-    refused(STR("headers: {X-Api-Key: \"abc}\n"), "    1 | headers: {X-Api-Key: *****\n");
-    refused(STR("headers:\n  X-Api-Key:\n    'abc\n"), "    3 | ********\n");
-    refused(STR("{secret: abc, a: *b}"), "    1 | {secret: ***********\n");
-    refused(STR("a: {secret: !vault abc}"), "    1 | a: {secret: ***********\n");
-    /* and nothing else */
-    refused(STR("secret: abc\na:\n  b: [c\nd: 1\n"), "    3 |   b: [c\n");
-    refused(STR("secret: abc\na: b\nhello\n"), "    3 | hello\n");
+    static const char *const texts[] = {
+        "s:\n  secrets:\n    - one\n    - [topsecret\n    - six\nx: 1\n",
+        "secret:\n  new: 'topsecret\n  old: two\n",
+        "secret: |\n  -----BEGIN\n  abcd\ntopsecret\n  ijkl\nx: 1\n",
+        "headers: {X-Api-Key: \"topsecret}\n",
+        "headers:\n  X-Api-Key:\n    'topsecret\n",
+        "{secret: topsecret, a: *b}",
+        "a: {secret: !vault topsecret}",
+        "A: 1\nDB_PASS=Topsecret\n",
+        "A: 1\nhook=Topsecret\n",
+        "x: {a: topsecret, a: 1, secret: topsecret, b: [",
+        "# a\r# b\nmethods: nope\nmethods: 1\nsecret: topsecret\n",
+        "# a\xe2\x80\xa8# b\nmethods: nope\nmethods: 1\nsecret: topsecret\n",
+        "# a\rmethods: nope\rmethods: 1\rsecret: topsecret\r",
+        "secret: [{name: n, value: topsecret}]\na: 1\na: 2\n",
+        "{secret: [[topsecret]], secret: 1}",
+        "{secret: {a: {b: topsecret}}, secret: 1}",
+        "{secret: {new: x, old:topsecret}, secret: 1}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct tree t;
+        struct buf out;
+        buf_init(&out, 65536);
+        tree_open(&t, str_of(texts[i]));
+        report_write(&t.report, &out);
+        assert_true(t.report.errors > 0);
+        room_lacks(buf_str(&out), "opsecret");
+        buf_done(&out);
+        tree_close(&t);
+    }
+}
+
+static void what_is_no_secret_is_shown(void **state)
+{
+    (void)state;
+    refused(STR("a:\n  b: [c\nd: 1\n"), "    2 |   b: [c\n");
+    refused(STR("a: b\nhello\n"), "    2 | hello\n");
+    refused(STR("a: b\nHello 1\n"), "    2 | ***** *\n");
+    refused(STR("token: b\nc: @hello\n"), "    2 | c: @*****\n");
 }
 
 static void twenty_errors_are_enough(void **state)
@@ -322,7 +350,8 @@ int main(void)
         cmocka_unit_test(knows_where_things_stand),
         cmocka_unit_test(excerpts_stay_readable),
         cmocka_unit_test(secrets_are_masked_and_references_are_not),
-        cmocka_unit_test(what_may_belong_to_a_secret_is_masked),
+        cmocka_unit_test(what_may_be_a_secret_is_masked),
+        cmocka_unit_test(what_is_no_secret_is_shown),
         cmocka_unit_test(twenty_errors_are_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -328,11 +328,53 @@ def what_came_twice_is_replayed_once(flow):
     assert len(ids) == 25 and len(set(ids)) == 10
     assert len(_events(p, "--unrouted")) == 25
     _reload(p, "events: none, to: a", "to: a")
-    assert "25 looked at, 10 replayed, 15 replayed before, 0 that no" in _replay(p)
-    assert "25 looked at, 0 replayed, 25 replayed before, 0 that no" in _replay(p)
+    assert "25 looked at, 10 replayed, 0 replayed before, 0 that no route wants now, 15 duplicates" in _replay(p)
+    assert "25 looked at, 0 replayed, 10 replayed before, 0 that no route wants now, 15 duplicates" in _replay(p)
+    assert sum(e["duplicate"] for e in _events(p, "--unrouted")) == 15 and _cli(p, "events").stdout.count("a duplicate") == 15
     wait_for(lambda: len(sequence(a)) == 10, "all of them")
     wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be under way")
     assert len(a.requests) == 10 and {r.header("webhook-id") for r in a.requests} == set(ids), "under the id that was answered"
+
+
+def what_came_again_after_its_window_is_replayed_too(flow):
+    """Each was answered as an event of its own; what came within the window of one is none, also when that is long over."""
+    redis, a = flow.redis(), flow.sink()
+    source = "open: { verify: none, keep_unrouted: true, dedupe: { window: 1s, key: body./id } }"
+    p = flow.penstock({"a": a}, redis, sources=[source], routes=[NONE % "a"])
+    ids, posts = [], 0
+
+    def post():
+        nonlocal posts
+        posts += 1
+        ids.append(p.post("/hooks/open", b'{"id":42,"seq":%d}' % posts).getheader("penstock-event-id"))
+        return len(set(ids))
+
+    for n in range(1, 5):
+        wait_for(lambda: post() == n, "the window to pass")
+        post()
+    events = set(ids)
+    wait_for(lambda: not redis.cli("KEYS", "*:seen").strip(), "the last window to pass")
+    _reload(p, "events: none, to: a", "to: a")
+    twice = posts - len(events)
+    assert "%d looked at, %d replayed, 0 replayed before, 0 that no route wants now, %d dup" % (posts, len(events), twice) in _replay(p)
+    a.wait(len(events))
+    assert "0 replayed, %d replayed before, 0 that no route wants now, %d dup" % (len(events), twice) in _replay(p)
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be under way")
+    assert sorted(r.header("webhook-id") for r in a.requests) == sorted(events), "each once, under the id that was answered"
+
+
+def a_replay_begins_no_window(flow):
+    """What comes behind it, after the window of the first, is an event."""
+    redis, a = flow.redis(), flow.sink()
+    source = "open: { verify: none, keep_unrouted: true, dedupe: { window: 1s, key: body./id } }"
+    p = flow.penstock({"a": a}, redis, sources=[source], routes=[NONE % "a"])
+    first = p.post("/hooks/open", b'{"id":7,"seq":1}').getheader("penstock-event-id")
+    wait_for(lambda: not redis.cli("KEYS", "*:seen").strip(), "its window to pass")
+    _reload(p, "events: none, to: a", "to: a")
+    assert " 1 replayed, 0 replayed before" in _replay(p)
+    second = p.post("/hooks/open", b'{"id":7,"seq":2}').getheader("penstock-event-id")
+    assert second != first
+    wait_for(lambda: {r.header("webhook-id") for r in list(a.requests)} == {first, second}, "both to be delivered")
 
 
 def where_an_event_moved_to_is_kept_as_long_as_any_node_wants(flow):

@@ -176,6 +176,42 @@ def asks_the_node_whatever_is_wrong_with_the_file(flow):
     assert r.returncode == 1 and "--url" in r.stderr, r
 
 
+def asks_the_node_that_an_included_file_names(flow):
+    """Also while another part is wrong, or cannot be read; then it says what it has not read."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), start=False)
+    text = _text(p)
+    line = "admin: { address: '127.0.0.1:0' }\n"
+    assert line in text
+    parts = os.path.join(p.folder, "conf.d")
+    os.mkdir(parts)
+
+    def part(name, content):
+        with open(os.path.join(parts, name), "w") as f:
+            f.write(content)
+    part("admin.yaml", "admin: { address: '127.0.0.1:%d', token: '${TOKEN}' }\n" % free_port())
+    part("z.yaml", "log: { level: debug }\n" if "log:" not in text else "shutdown: { timeout: 5s }\n")
+    text = text.replace(line, "include: [conf.d/*.yaml]\n")
+    _write(p, text)
+    p.env["TOKEN"] = "a token"
+    p.start()
+
+    def run(**env):
+        return subprocess.run([PENSTOCK, "reload", "-c", p.config], capture_output=True, text=True, timeout=60, env={**os.environ, **env})
+    r = run(TOKEN="a token")
+    assert (r.returncode, r.stdout, r.stderr) == (0, "reloaded\n", ""), r
+    _write(p, text.replace("routes:", "rotues:"))
+    r = run(TOKEN="a token")
+    assert r.returncode == 1 and r.stderr.count('unknown key "rotues"') == 1 and "not reloaded" in r.stdout, r
+    assert "could be read here" not in r.stderr, r
+    _write(p, text)
+    part("z.yaml", "shutdown: {\n")
+    r = run(TOKEN="a token")
+    assert r.returncode == 1 and "not reloaded" in r.stdout and "not all of the configuration could be read here" in r.stderr, r
+    assert r.stderr.count("z.yaml:") == 2, "this command says it, and the node"
+    r = run(TOKEN="another")
+    assert r.returncode == 1 and "401" in r.stderr, r
+
+
 def a_removed_destination_settles_by_rule(flow):
     """Dead letters, which can be replayed when it is back; or nothing, with drop."""
     a, b, c = flow.sink(), flow.sink(lambda request, before: {"status": 503}), flow.sink(lambda request, before: {"status": 503})

@@ -239,6 +239,25 @@ def a_removed_destination_settles_by_rule(flow):
     wait_for(lambda: p.metric('penstock_deliveries_total{destination="b"}') == 20, "the replays")
 
 
+def a_reload_that_is_refused_uses_up_no_destinations(flow):
+    """A process knows 2,048 names in its life; those of a configuration that did not fit are none of them."""
+    p = flow.penstock({"a": "http://127.0.0.1:9/a"}, flow.redis(), workers=2)
+    line = re.search(r"  a: .*\n", _text(p)).group(0)
+    text = _text(p)
+
+    def names(prefix, n):
+        return text.replace(line, line + "".join("  %s%d: http://127.0.0.1:9/\n" % (prefix, i) for i in range(n)))
+    _reloaded(p, names("b", 900))
+    _reloaded(p, names("c", 1020))
+    _write(p, names("d", 1020))
+    r = _reload(p)
+    assert r.returncode == 1 and "too many destinations in the life of this process" in r.stderr, (r.stdout, r.stderr)
+    _reloaded(p, names("e", 1))
+    known = {d["name"] for d in p.api("/api/v1/destinations")["destinations"]}
+    assert "e0" in known and "c0" in known and not any(name.startswith("d") for name in known), known
+    assert 'destination="d0"' not in p.admin("/metrics")[1]
+
+
 def what_goes_on_keeps_its_state(flow):
     """A breaker that is open, a rate that is used up, a pause, the counters; a higher rate counts at once."""
     a, down = flow.sink(), flow.sink(lambda request, before: {"status": 503})

@@ -275,5 +275,8 @@ void conf_print(const struct conf *c, struct buf *out);
  * are compared, not shown. Nothing where one of the two has none of that name. */
 void conf_put_differing(const struct conf *a, const struct conf *b, const char *key,
                         struct str name, const char *const *but, struct buf *out);
+/* The same of what stands at the top: "network.deny" of "network". */
+void conf_put_differing_at(const struct conf *a, const struct conf *b, const char *key,
+                           struct buf *out);
 
 #endif

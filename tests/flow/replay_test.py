@@ -1,5 +1,6 @@
 """Promises about what no route wanted when it came: kept, listed, and delivered once where a route wants it later."""
 import base64
+import http.server
 import json
 import os
 import subprocess
@@ -255,6 +256,47 @@ def few_pages_are_read_at_a_time(flow):
     assert sorted(status for status, _ in got) == [200, 200, 503, 503], got
     assert all("overloaded" in str(body) for status, body in got if status == 503), got
     wait_for(lambda: p.admin("/api/v1/events")[0] == 200, "the next to be answered")
+
+
+def many_list_the_history_at_a_time(flow):
+    """Each command waits for its turn."""
+    redis = flow.redis()
+    p = flow.penstock({"a": flow.sink()}, redis, sources=[OPEN], routes=[NONE % "a"], workers=1)
+    for n in range(4):
+        assert p.post("/hooks/open", b"{}").status == 200
+    args = [PENSTOCK, "events", "ls", "--json", "-c", _seen(p)]
+    redis.cli("CLIENT", "PAUSE", "1000", "ALL")
+    asked = [subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(8)]
+    told = [(*q.communicate(), q.returncode) for q in asked]
+    assert all(err == "" and rc == 0 and len(out.splitlines()) == 4 for out, err, rc in told), told
+
+
+def a_listing_that_gets_no_turn_says_so(flow):
+    """After a while, in a sentence, and not as if nobody were there."""
+    left = [3]
+
+    class Busy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            left[0] -= 1
+            body = b'{"error":"overloaded"}\n' if left[0] >= 0 else b'{"events":[]}\n'
+            self.send_response(503 if left[0] >= 0 else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Busy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    p = flow.penstock({"a": "http://127.0.0.1:9/"}, start=False)
+    p.admin_port = server.server_address[1]
+    r = _cli(p, "events", "ls")
+    assert r.returncode == 0 and r.stdout == "no events in the history\n" and left == [-1], (left, r)
+    left[0] = 1000000
+    r = _cli(p, "events", "ls")
+    assert r.returncode == 1 and "it has too much to do now; try again\n" in r.stderr and "answered 503" not in r.stderr, r
+    server.shutdown()
+    server.server_close()
 
 
 def a_replay_survives_kill_9(flow):

@@ -4,6 +4,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "io/watch.h"
+#include "model/file_text.h"
 #include "model/rehearsal.h"
 #include "relay/delivery.h"
 #include "relay/ingest.h"
@@ -274,7 +275,8 @@ static void read_file(uv_work_t *work)
         conf_unref(r->next);
         r->next = NULL;
     }
-    if (r->next == NULL && memmem(r->said.at, r->said.len, "Permission denied", 17) != NULL) {
+    if (r->next == NULL && r->said.len > 0 &&
+        memmem(r->said.at, r->said.len, FILE_TEXT_BARRED, sizeof FILE_TEXT_BARRED - 1) != NULL) {
         buf_add_str(&r->said,
                     STR("      = help: a file in a folder of which the configuration named "
                         "none at the start can be read after a restart only\n"));

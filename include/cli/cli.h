@@ -59,5 +59,6 @@ struct admin_call {
 int admin_call(const struct admin_call *c, int *status, struct buf *body);
 /* The same, but a status other than 2xx is printed as an error and gives EXIT_FAILED. */
 int admin_ask(const struct admin_call *c, struct buf *body);
+int admin_judge(int status, struct str body); /* what admin_ask makes of an answer */
 
 #endif

@@ -16,7 +16,8 @@ struct pages {
     void *user;
 };
 
-/* From the first page to the last. EXIT_FINE, or what admin_ask says. */
+/* From the first page to the last; waits some seconds for each where the node is busy. EXIT_FINE,
+ * or what admin_ask says. */
 int pages_read(const struct pages *p);
 
 struct str pages_text(yyjson_val *row, const char *key); /* empty: it has none */

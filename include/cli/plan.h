@@ -40,7 +40,7 @@ struct plan {
     const struct conf *old, *new;
     int new_of[CONF_DESTINATIONS_MAX]; /* by an old destination's index; -1: it is gone */
     uint64_t looked_at, same, rerouted, refused, taken, elsewhere, unchecked, left_out,
-        refused_by_both; /* signed with what neither file has: only its routes are compared */
+        refused_by_both; /* whatever each has against its signature: its routes are compared */
     int64_t first_ms, last_ms;
     uint64_t *fewer, *more;    /* deliveries, by old and by new index */
     struct route_side *routes; /* two: the old ones, and the new ones */
@@ -53,7 +53,9 @@ struct plan {
     struct buf headers, body; /* of the event at hand, where they came as base64 */
 };
 
-void plan_compare_files(struct plan *p); /* sources and destinations: `changes`, `new_of` */
+/* Sources, destinations, `network`: `changes`, `new_of`. */
+void plan_compare_files(struct plan *p);
+void plan_compare_routes(struct plan *p); /* as they are written; where no event shows more */
 void plan_print_text(const struct plan *p);
 void plan_print_json(const struct plan *p);
 

@@ -239,8 +239,9 @@ enum conf_removed conf_removed_rule(const struct conf_destination *d);
 /* Reads, checks and compiles a file. NULL on any error: then `errors` holds all of them (20 at
  * most) as the operator shall read them; warnings go there too when it succeeds. */
 struct conf *conf_load(const char *path, struct buf *errors);
-/* Only where its admin API is, and its token, whatever else is wrong with the file; all else has
- * its default. For who asks a node that runs by an earlier state of it. */
+/* Only where its admin API is, and its token, whatever else is wrong with the file or with those
+ * that it includes; all else has its default. For who asks a node that runs by an earlier state of
+ * it. Warnings say what was not read. */
 struct conf *conf_load_admin(const char *path, struct buf *errors);
 /* The same from memory; `name` stands for the file in messages. For tests and fuzzing. */
 struct conf *conf_parse(struct str text, const char *name, struct buf *errors);
@@ -274,5 +275,8 @@ void conf_print(const struct conf *c, struct buf *out);
  * are compared, not shown. Nothing where one of the two has none of that name. */
 void conf_put_differing(const struct conf *a, const struct conf *b, const char *key,
                         struct str name, const char *const *but, struct buf *out);
+/* The same of what stands at the top: "network.deny" of "network". */
+void conf_put_differing_at(const struct conf *a, const struct conf *b, const char *key,
+                           struct buf *out);
 
 #endif

@@ -22,8 +22,11 @@ struct place {
     struct mark start, end; /* end: behind the last character */
 };
 
-/* Appends the file's bytes. NULL, or what kept it: the system's words, or that it is larger than
- * the buffer's ceiling. */
+/* What a running Penstock has given up the right to read (confine.c), though the file's mode lets
+ * it. */
+#define FILE_TEXT_BARRED "Permission denied by its own sandbox"
+/* Appends the file's bytes. NULL, or what kept it: FILE_TEXT_BARRED, the system's words, or that it
+ * is larger than the buffer's ceiling. */
 const char *file_text_read(const char *path, struct buf *out) MUST_CHECK;
 /* Without the mark (U+FEFF) that some editors begin a file with. */
 struct str file_text_bare(struct str text);
@@ -39,7 +42,7 @@ struct file_id {
 };
 const char *file_text_id(const char *path, struct file_id *out) MUST_CHECK;
 /* The names in a folder that the glob takes, sorted, but for hidden ones; they lie in the arena. Of
- * more than `most` none is given, only their number. NULL, or the system's words. */
+ * more than `most` none is given, only their number. NULL, or as above what kept it. */
 struct file_names {
     struct str *v;
     size_t n;

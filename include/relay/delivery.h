@@ -88,8 +88,11 @@ const char *lanes_apply(struct worker *w) MUST_CHECK; /* gives every lane its co
 /* The same when w->conf has taken the place of `before`. Whose address cannot be used keeps the old
  * one (NULL, or the first such sentence). */
 const char *lanes_reload(struct worker *w, const struct conf *before) MUST_CHECK;
-/* Makes the lanes of that configuration; false: there is no room for all. */
+/* Is there room for the lanes of that configuration? They stay for as long as the process lives: so
+ * none is made before all workers have said so. */
 bool lanes_fit(struct worker *w, const struct conf *next);
+/* False: the room was taken meanwhile. */
+bool lanes_make(struct worker *w, const struct conf *next) MUST_CHECK;
 void lane_mend(struct lane *lane); /* every 2 s: one that is unusable */
 /* Would a try by `dest` go to another host than one by its configuration of now? */
 bool lane_goes_elsewhere(const struct lane *lane, const struct conf_destination *dest);

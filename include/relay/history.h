@@ -13,8 +13,9 @@ struct history_event {
     int64_t received_ms;       /* when it was received first, as its id says */
     uint64_t journal;
     uint64_t body_bytes;
-    bool unrouted; /* no route wanted it then */
-    bool replayed; /* which was made good: another entry, of the same id, is delivered */
+    bool unrouted;  /* no route wanted it then */
+    bool replayed;  /* which was made good: another entry, of the same id, is delivered */
+    bool duplicate; /* which matters not: `dedupe` says that it is an event that came before */
 };
 
 struct history_query {

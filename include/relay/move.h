@@ -6,9 +6,10 @@
  * they were: an old owner, and the adopter that had recovered it before the tail was lost, may both
  * hold one. So are events that no route had wanted, when one does (relay/reroute.h). Events of
  * sources with `dedupe` are claimed by their delivery id,
- * <prefix>{<digest>}:seen. Because the claim comes behind the append, and on a cluster behind its
- * proof, the event that holds one is durable: a duplicate can be answered with its id at once, and
- * no claim is ever left pending. */
+ * <prefix>{<digest>}:seen; one that loses, and that no route wants, is noted in `moved` with the id
+ * of the first, for replays to know (relay/reroute.h). Because the claim comes behind the append,
+ * and on a cluster behind its proof, the event that holds one is durable: a duplicate can be
+ * answered with its id at once, and no claim is ever left pending. */
 #ifndef RELAY_MOVE_H
 #define RELAY_MOVE_H
 
@@ -63,7 +64,7 @@ struct move {
     uint64_t *seqs;                /* its slots, one a destination; owned */
     char dedupe[DEDUPE_KEY + 1];   /* the digest of its delivery id; empty: none */
     bool place_claimed;            /* its delivery id is what is claimed now */
-    bool replay;                   /* history has it, and nobody has claimed it */
+    bool replay;                   /* history has it, and nobody has claimed its place */
     bool spooled;                  /* it comes from the spool ... */
     bool durable;                  /* ... which need not keep it any more */
     size_t read_bytes;             /* not 0: counted in the worker's undecided_bytes */
@@ -77,9 +78,11 @@ void move_start(struct worker *w, struct event *e, uint64_t from_journal, uint64
 void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
                   const char *dedupe);
 /* An event that no route wanted when it came (taken over): from now on it is of the live journal,
- * unless somebody has seen to that before. `on_decided` once, never from inside: MOVE_MINE, it is
- * delivered; MOVE_DUPLICATE, it was before, or another of its delivery id (`dedupe`; empty: none)
- * was; MOVE_UNKNOWN, it may be either, and goes on, or nothing of it is done and history has it. */
+ * unless somebody has seen to that before. Of its delivery id (`dedupe`; empty: none) nothing is
+ * claimed: it was when it came. `on_decided` once, never from inside: MOVE_MINE, it is delivered;
+ * MOVE_DUPLICATE, it was before (then a place is told), or another of that id, received within the
+ * window of it, is the event (then its id is); MOVE_UNKNOWN, it may be either, and goes on, or
+ * nothing of it is done and history has it. */
 void move_replay(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
                  const char *dedupe, move_on_decided on_decided, void *user);
 /* The completion of its append, which it frees. */

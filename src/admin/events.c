@@ -187,6 +187,7 @@ static void on_history(void *user, const struct history_event *e)
     add_words(b, "to", entry->to);
     if (e->unrouted) {
         json_bool(b, "replayed", e->replayed);
+        json_bool(b, "duplicate", e->duplicate);
     }
     if (l->bodies) {
         add_bytes(b, "headers", "headers_base64", entry->headers);
@@ -227,7 +228,8 @@ void events_list(struct worker *w, struct httpd_request *r, struct str rest)
 struct replaying {
     struct call call;
     bool dry;
-    unsigned looked_at, unwanted, before; /* events: `before`: that were replayed already */
+    unsigned looked_at, unwanted; /* events ... */
+    unsigned before, duplicates;  /* ... that were replayed already, or are one that is */
     unsigned replayed;
     unsigned deciding;  /* that are on their way; and one while the page is read */
     const char *reason; /* NULL: none was refused */
@@ -252,6 +254,7 @@ static void replaying_end(struct replaying *p)
     json_number(b, "looked_at", p->looked_at);
     json_number(b, "unwanted", p->unwanted);
     json_number(b, "replayed_before", p->before);
+    json_number(b, "duplicates", p->duplicates);
     if (p->next != NULL) {
         json_text(b, "next", str_of(p->next));
     }
@@ -303,12 +306,12 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
     struct one *o = user;
     struct replaying *p = o->all;
     (void)j;
-    (void)first_id;
     p->replayed += verdict == MOVE_MINE;
     add_one(o,
-            verdict == MOVE_MINE        ? "replayed"
-            : verdict == MOVE_DUPLICATE ? "replayed_before"
-                                        : "unknown",
+            verdict == MOVE_MINE           ? "replayed"
+            : verdict == MOVE_UNKNOWN      ? "unknown"
+            : first_id.len == EVENT_ID_LEN ? "duplicate"
+                                           : "replayed_before",
             NULL);
     free(o);
     step_done(p);
@@ -320,8 +323,9 @@ static void on_unrouted(void *user, const struct history_event *e)
     uint16_t to[LANES_MAX];
     size_t n;
     p->looked_at++;
-    if (e->replayed) {
-        p->before++;
+    if (e->replayed || e->duplicate) {
+        p->before += e->replayed;
+        p->duplicates += e->duplicate;
         return;
     }
     n = reroute_find(p->call.w, e, to);

@@ -179,15 +179,17 @@ int admin_call(const struct admin_call *ask, int *status, struct buf *body)
     return EXIT_FINE;
 }
 
-int admin_ask(const struct admin_call *c, struct buf *body)
+int admin_judge(int status, struct str body)
 {
-    int status, rc = admin_call(c, &status, body);
-    if (rc != EXIT_FINE) {
-        return rc;
-    }
     if (status < 200 || status > 299) {
-        fprintf(stderr, "penstock: answered %d: %.*s", status, STR_ARG(buf_str(body)));
+        fprintf(stderr, "penstock: answered %d: %.*s", status, STR_ARG(body));
         return status == 503 ? EXIT_UNREACHABLE : EXIT_FAILED;
     }
     return EXIT_FINE;
+}
+
+int admin_ask(const struct admin_call *c, struct buf *body)
+{
+    int status, rc = admin_call(c, &status, body);
+    return rc != EXIT_FINE ? rc : admin_judge(status, buf_str(body));
 }

@@ -113,11 +113,14 @@ static bool on_event(void *user, yyjson_val *row)
     pages_when(when, yyjson_get_sint(yyjson_obj_get(row, "received_ms")));
     printf("%-36.*s  %-14.*s %s %8" PRId64 " bytes  ", STR_ARG(pages_text(row, "id")),
            STR_ARG(pages_text(row, "source")), when, yyjson_get_sint(yyjson_obj_get(row, "bytes")));
-    yyjson_val *to = yyjson_obj_get(row, "to"), *replayed = yyjson_obj_get(row, "replayed");
+    yyjson_val *to = yyjson_obj_get(row, "to"), *replayed = yyjson_obj_get(row, "replayed"),
+               *duplicate = yyjson_obj_get(row, "duplicate");
     if (yyjson_arr_size(to) > 0) {
         print_names(to);
     } else {
-        printf("unrouted%s", yyjson_get_bool(replayed) ? ", replayed since" : "");
+        printf("unrouted%s", yyjson_get_bool(replayed)    ? ", replayed since"
+                             : yyjson_get_bool(duplicate) ? ", a duplicate"
+                                                          : "");
     }
     printf("\n");
     return --ls->left > 0;
@@ -187,7 +190,7 @@ const struct verb verb_events = {
 
 struct replay {
     const struct args *a;
-    uint64_t done, unknown, full, before, unwanted, looked_at;
+    uint64_t done, unknown, full, before, duplicates, unwanted, looked_at;
 };
 
 static bool on_replayed(void *user, yyjson_val *row)
@@ -197,12 +200,15 @@ static bool on_replayed(void *user, yyjson_val *row)
     bool full = str_eq(result, STR("over_budget"));
     bool done = str_eq(result, STR("replayed")) || str_eq(result, STR("would_be_replayed"));
     r->done += done;
-    r->before += str_eq(result, STR("replayed_before"));
+    bool duplicate = str_eq(result, STR("duplicate"));
+    bool before = str_eq(result, STR("replayed_before"));
+    r->before += before;
+    r->duplicates += duplicate;
     r->unknown += str_eq(result, STR("unknown"));
     r->full += full;
     if (r->a->json) {
         print_json_line(row);
-    } else if (!str_eq(result, STR("replayed_before"))) {
+    } else if (!before && !duplicate) {
         printf("%s %.*s %.*s to ",
                full        ? "no room for"
                : !done     ? "perhaps replayed:"
@@ -220,6 +226,7 @@ static void on_page(void *user, yyjson_val *page)
     struct replay *r = user;
     r->looked_at += yyjson_get_uint(yyjson_obj_get(page, "looked_at"));
     r->before += yyjson_get_uint(yyjson_obj_get(page, "replayed_before"));
+    r->duplicates += yyjson_get_uint(yyjson_obj_get(page, "duplicates"));
     r->unwanted += yyjson_get_uint(yyjson_obj_get(page, "unwanted"));
 }
 
@@ -238,10 +245,15 @@ static int replay_unrouted(const struct conf *conf, const struct args *a)
                                         .on_page = on_page,
                                         .user = &r});
     buf_done(&path);
-    fprintf(a->json ? stderr : stdout,
+    FILE *out = a->json ? stderr : stdout;
+    fprintf(out,
             "unrouted events: %" PRIu64 " looked at, %" PRIu64 " %s, %" PRIu64
-            " replayed before, %" PRIu64 " that no route wants now\n",
+            " replayed before, %" PRIu64 " that no route wants now",
             r.looked_at, r.done, a->dry ? "would be replayed" : "replayed", r.before, r.unwanted);
+    if (r.duplicates > 0) {
+        fprintf(out, ", %" PRIu64 " duplicates", r.duplicates);
+    }
+    fprintf(out, "\n");
     bool partly = r.unknown > 0 || r.full > 0;
     if (r.full > 0) {
         fprintf(stderr, "penstock replay: for %" PRIu64 " there is no room now\n", r.full);

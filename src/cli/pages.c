@@ -4,9 +4,10 @@
 #include "base/log.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
-enum { PAGE_MOST = 128 << 20, PATH_MOST = 12 << 10 };
+enum { PAGE_MOST = 128 << 20, PATH_MOST = 12 << 10, BUSY_MS = 100, BUSY_TIMES = 100 };
 
 struct str pages_text(yyjson_val *row, const char *key)
 {
@@ -58,12 +59,37 @@ static void take_page(const struct pages *p, yyjson_val *page, struct buf *path)
     }
 }
 
+/* It reads few pages at a time, or has no memory for more now. */
+static bool is_busy(int status, struct str body)
+{
+    static const char busy[] = "\"overloaded\"";
+    return status == 503 && body.len > 0 &&
+           memmem(body.at, body.len, busy, sizeof busy - 1) != NULL;
+}
+
+/* Whoever else asks is waited for; a page that is asked for again is the same one. */
+static int ask_page(const struct admin_call *call, struct buf *body)
+{
+    static const struct timespec pause = {.tv_nsec = BUSY_MS * 1000000L};
+    int status, rc = admin_call(call, &status, body);
+    for (unsigned i = 0; rc == EXIT_FINE && is_busy(status, buf_str(body)); i++) {
+        if (i == BUSY_TIMES) {
+            fprintf(stderr, "penstock: it has too much to do now; try again\n");
+            return EXIT_FAILED;
+        }
+        nanosleep(&pause, NULL);
+        buf_clear(body);
+        rc = admin_call(call, &status, body);
+    }
+    return rc != EXIT_FINE ? rc : admin_judge(status, buf_str(body));
+}
+
 static int read_page(const struct pages *p, struct buf *path)
 {
     struct buf body;
     buf_init(&body, PAGE_MOST);
     struct admin_call call = {p->conf, NULL, p->method, buf_str(path)};
-    int rc = admin_ask(&call, &body);
+    int rc = ask_page(&call, &body);
     yyjson_doc *doc = rc == EXIT_FINE ? yyjson_read(body.at, body.len, 0) : NULL;
     yyjson_val *page = yyjson_doc_get_root(doc);
     if (page != NULL) {

@@ -316,6 +316,9 @@ static int compare(const struct plan_args *a, const struct conf *old, const stru
     struct plan *p = plan_new(a, old, new);
     plan_compare_files(p);
     int rc = read_events(p);
+    if (p->looked_at == 0) {
+        plan_compare_routes(p);
+    }
     if (rc == EXIT_FINE && a->json) {
         plan_print_json(p);
     } else if (rc == EXIT_FINE) {

@@ -152,8 +152,26 @@ static void compare_sources(struct plan *p)
     buf_done(&text);
 }
 
+static void compare_at(struct plan *p, const char *key, const char *what)
+{
+    struct buf text;
+    buf_init(&text, WORDS_MOST);
+    conf_put_differing_at(p->old, p->new, key, &text);
+    if (text.len > 0) {
+        buf_add_str(&text, str_of(what));
+        add_change(p, '~', "configuration", STR_NONE, &text);
+    }
+    buf_done(&text);
+}
+
 void plan_compare_files(struct plan *p)
 {
     compare_sources(p);
     compare_destinations(p);
+    compare_at(p, "network", "");
+}
+
+void plan_compare_routes(struct plan *p)
+{
+    compare_at(p, "routes", " (there is no event to say what that changes)");
 }

@@ -81,7 +81,8 @@ void plan_print_text(const struct plan *p)
 {
     char first[32], last[32];
     for (const struct change *c = p->changes; c != NULL; c = c->next) {
-        printf("%c %s %.*s: %s\n", c->sign, c->noun, STR_ARG(c->name), c->detail);
+        printf("%c %s%s%.*s: %s\n", c->sign, c->noun, c->name.len > 0 ? " " : "", STR_ARG(c->name),
+               c->detail);
     }
     if (p->left_out > 0) {
         printf("%" PRIu64 " events are too large to be looked at\n", p->left_out);
@@ -99,8 +100,7 @@ void plan_print_text(const struct plan *p)
     print_count(p->taken, "are taken that the old file refuses");
     print_count(p->elsewhere, "come to another source");
     print_count(p->unchecked, "whose signature is not compared: the keys are not in the files");
-    print_count(p->refused_by_both,
-                "that both files refuse, as signed with another secret: their routes are compared");
+    print_count(p->refused_by_both, "whose signature both files refuse: their routes are compared");
     each_route(p, print_route, NULL);
     each_destination(p, print_destination, NULL);
     uint64_t left = p->a->examples;

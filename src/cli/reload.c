@@ -24,26 +24,39 @@ static int show(int status, struct str body)
     return said != NULL && ok ? EXIT_FINE : status == 503 ? EXIT_UNREACHABLE : EXIT_FAILED;
 }
 
+/* Of files that are wrong somewhere, or name what only the node has. */
+static struct conf *admin_alone(const char *path)
+{
+    struct buf said;
+    buf_init(&said, ANSWER_MOST);
+    struct conf *conf = conf_load_admin(path, &said);
+    fprintf(stderr, "%.*s", STR_ARG(buf_str(&said)));
+    if (conf == NULL) {
+        fputs("penstock: the node was not asked, for where it is cannot be read; name it with "
+              "--url http://HOST:PORT\n",
+              stderr);
+    } else if (said.len > 0) {
+        fputs("penstock: not all of the configuration could be read here; the node is asked by "
+              "what is known of \"admin\"\n",
+              stderr);
+    }
+    buf_done(&said);
+    return conf;
+}
+
 /* The node, not this command, says what is wrong with the file: only where it is to be asked is
- * read here. */
+ * looked for here. */
 static struct conf *admin_conf(const char *path)
 {
-    struct buf errors;
-    struct conf *conf = NULL;
-    buf_init(&errors, ANSWER_MOST);
     path = conf_chosen(path);
-    if (path != NULL) {
-        conf = conf_load_admin(path, &errors);
+    if (path == NULL) {
+        return NULL;
     }
-    if (path != NULL && conf == NULL) {
-        fprintf(
-            stderr,
-            "%.*spenstock: the node was not asked, for where it is cannot be read; name it with "
-            "--url http://HOST:PORT\n",
-            STR_ARG(buf_str(&errors)));
-    }
-    buf_done(&errors);
-    return conf;
+    struct buf unsaid;
+    buf_init(&unsaid, ANSWER_MOST);
+    struct conf *conf = conf_load(path, &unsaid);
+    buf_done(&unsaid);
+    return conf != NULL ? conf : admin_alone(path);
 }
 
 static int reload(int argc, char **argv)

@@ -17,9 +17,20 @@ static void free_all(struct conf *c, struct arena *a)
     arena_free(a);
 }
 
-/* Of a file that may be wrong in all else: its `admin`, if it has one. */
+/* What of the files cannot be read is said, and is no error where the first one can. */
+static void forgive(struct report *report)
+{
+    memcpy(report->warning, report->error, report->errors * sizeof *report->error);
+    report->warnings = report->errors;
+    report->errors = 0;
+}
+
+/* Of files that may be wrong in all else: their `admin`, if they have one. */
 static const struct node *admin_of(struct conf_reader *r, const struct node *root)
 {
+    if (root != NULL) {
+        forgive(r->report);
+    }
     const struct node_pair *admin = root == NULL ? NULL : node_find(root, "admin");
     struct node *only = arena_take(r->arena, sizeof *only);
     *only = (struct node){.kind = NODE_MAP, .n = admin != NULL};
@@ -37,10 +48,9 @@ static struct conf *build(struct conf_reader *r, const struct file_text *file)
     whole->file = file;
     struct conf_file *f = arena_take(r->arena, sizeof *f);
     f->place = whole;
+    f->root = conf_read_files(r, file);
     if (r->admin_only) {
-        f->root = admin_of(r, node_parse(file, r->arena, r->report, conf_is_secret, &r->nodes));
-    } else {
-        f->root = conf_read_files(r, file);
+        f->root = admin_of(r, f->root);
     }
     if (f->root != NULL) {
         conf_read_block(r, &CONF_TOP, f->root, f, false);
@@ -80,7 +90,7 @@ static struct conf *parse(struct str text, const char *name, enum origin origin,
         .arena = a, .report = &report, .env = env, .admin_only = origin == ADMIN_OF_FILE};
     map_init_seeded(&r.paths, crypt_random_u64());
     map_init_seeded(&r.pems, crypt_random_u64());
-    if (origin == WHOLE_FILE) {
+    if (origin != NO_FILE) {
         conf_note_path(&r, &r.files, file->name);
     }
     struct conf *c = build(&r, file);

@@ -1,4 +1,4 @@
-/* Which keys of a source or a destination have another effective value in another configuration. */
+/* Which keys have another effective value in another configuration. */
 #include "model/conf_rows.h"
 
 #include <string.h>
@@ -32,9 +32,22 @@ static void print_value(const struct conf_row *row, const void *at, struct buf *
     }
 }
 
+/* What no scheme prints; `secret` and `secrets` are compared where they are compiled. */
+static bool same_client_secrets(const struct file_verify *a, const struct file_verify *b)
+{
+    bool same = a->list_count == b->list_count && str_eq(a->client_secret, b->client_secret);
+    for (size_t i = 0; same && i < a->list_count; i++) {
+        same = same_client_secrets(&a->list[i], &b->list[i]);
+    }
+    return same;
+}
+
 /* What is printed as *** is compared itself. */
 static bool same_value(const struct conf_row *row, const void *a, const void *b)
 {
+    if (row->kind == &KIND_VERIFY && !same_client_secrets(a, b)) {
+        return false;
+    }
     if (row->kind == &KIND_SECRET) {
         return str_eq(*(const struct str *)a, *(const struct str *)b);
     }
@@ -110,4 +123,12 @@ void conf_put_differing(const struct conf *a, const struct conf *b, const char *
     if (x != NULL && y != NULL) {
         differ(row->block, x, y, but, "", out);
     }
+}
+
+void conf_put_differing_at(const struct conf *a, const struct conf *b, const char *key,
+                           struct buf *out)
+{
+    static const char *const none[] = {NULL};
+    const struct conf_row row[] = {*row_of(key), {.key = NULL}};
+    differ(&(struct conf_block){.rows = row}, a, b, none, "", out);
 }

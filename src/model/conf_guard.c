@@ -224,11 +224,32 @@ static void guard_retries(struct guard *g)
     }
 }
 
+/* ---- what a mirror does in any case ---- */
+
+/* Its own keys only: what stands in `defaults` is meant for the others. */
+static void guard_mirrors(struct guard *g)
+{
+    static const char *const keys[] = {"on_removed", "on_exhausted", "on_full"};
+    const struct file_destination *v = g->f->destinations.v;
+    for (size_t i = 0; i < g->f->destinations.n; i++) {
+        for (size_t k = 0; v[i].d.mirror && k < sizeof keys / sizeof keys[0]; k++) {
+            const struct node_pair *said = node_find(v[i].item.value, keys[k]);
+            if (said != NULL && !str_eq(said->value->text, STR("drop"))) {
+                report_warning(g->r->report, &said->value->place,
+                               "\"%s\" says nothing of a mirror: what it cannot have is dropped",
+                               keys[k]);
+                report_help(g->r->report, "leave it out, or leave out \"mirror: true\"");
+            }
+        }
+    }
+}
+
 void conf_guard(struct conf_reader *r, const struct conf_file *f)
 {
     struct guard g = {r, f, 0};
     if (r->report->errors == 0) { /* or no warning is shown at all */
         guard_routes(&g);
         guard_retries(&g);
+        guard_mirrors(&g);
     }
 }

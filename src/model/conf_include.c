@@ -229,8 +229,9 @@ static void read_file(struct includes *in, const struct node *n, struct str path
                      STR_ARG(report_shown(path)), why);
     } else {
         struct file_text *file = arena_take(r->arena, sizeof *file);
-        *file = (struct file_text){path, arena_str(r->arena, file_text_bare(buf_str(&text))),
-                                   (unsigned)in->n - 1, file_text_is_shared(path.at)};
+        *file =
+            (struct file_text){path, arena_str(r->arena, file_text_bare(buf_str(&text))),
+                               (unsigned)in->n - 1, !r->admin_only && file_text_is_shared(path.at)};
         read_root(in, file, false);
     }
     conf_wipe(&text);

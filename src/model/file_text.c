@@ -33,6 +33,13 @@ static const char *read_all(int fd, struct buf *out)
     return why;
 }
 
+/* Why it cannot be opened: where its mode would let us, it is Landlock that does not. */
+static const char *why_closed(const char *path)
+{
+    int error = errno;
+    return error == EACCES && access(path, R_OK) == 0 ? FILE_TEXT_BARRED : strerror(error);
+}
+
 /* Room for all of it at once: no growth leaves a copy of a secret behind. */
 static void reserve(int fd, struct buf *out)
 {
@@ -46,7 +53,7 @@ const char *file_text_read(const char *path, struct buf *out)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return strerror(errno);
+        return why_closed(path);
     }
     reserve(fd, out);
     const char *why = read_all(fd, out);
@@ -126,7 +133,7 @@ const char *file_text_names(const char *folder, struct str glob, size_t most, st
 {
     DIR *d = opendir(folder);
     if (d == NULL) {
-        return strerror(errno);
+        return why_closed(folder);
     }
     *out = (struct file_names){arena_array(a, most, sizeof *out->v), 0};
     for (const struct dirent *e; (e = readdir(d)) != NULL;) {

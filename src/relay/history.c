@@ -59,7 +59,7 @@ struct row { /* an entry, copied; its texts lie behind it */
     struct entry entry;
     int64_t received_ms;
     uint64_t body_bytes;
-    bool replayed;
+    bool replayed, duplicate;
     char text[];
 };
 
@@ -146,7 +146,8 @@ static void search_end(struct search *s)
                                                     .journal = s->page[i].journal,
                                                     .body_bytes = row->body_bytes,
                                                     .unrouted = is_unrouted(&row->entry),
-                                                    .replayed = row->replayed});
+                                                    .replayed = row->replayed,
+                                                    .duplicate = row->duplicate});
     }
     if (!s->failed) {
         put_next(s, &next);
@@ -258,7 +259,9 @@ static void add_row(struct part *p, const redisReply *entry, const redisReply *m
         return;
     }
     struct row *row = row_new(&e, received_ms);
-    row->replayed = is_unrouted(&e) && moved->type == REDIS_REPLY_INTEGER && moved->integer == 1;
+    bool moves = is_unrouted(&e) && moved->type == REDIS_REPLY_INTEGER;
+    row->replayed = moves && moved->integer == 1;
+    row->duplicate = moves && moved->integer == 2;
     row->body_bytes =
         size->type == REDIS_REPLY_INTEGER && size->integer > 0 ? (uint64_t)size->integer : 0;
     p->rows[p->count++] = row;

@@ -143,7 +143,7 @@ const char *lanes_apply(struct worker *w)
     for (size_t i = 0; i < w->conf->destination_count; i++) {
         const struct conf_destination *dest = &w->conf->destinations[i];
         struct lane *lane = lane_find(w, dest->name);
-        ENSURE(lane != NULL); /* lanes_fit has made it; and at the start there is room for all */
+        ENSURE(lane != NULL); /* lanes_make has made it; and at the start there is room for all */
         const char *why = apply(lane, dest);
         first = first == NULL ? why : first;
         w->lane_of[i] = (uint16_t)lane->number;
@@ -165,6 +165,15 @@ const char *lanes_reload(struct worker *w, const struct conf *before)
 }
 
 bool lanes_fit(struct worker *w, const struct conf *next)
+{
+    unsigned more = 0;
+    for (size_t i = 0; i < next->destination_count; i++) {
+        more += map_find(&w->lane_by_name, next->destinations[i].name) == NULL;
+    }
+    return more <= LANES_MAX - w->lane_count;
+}
+
+bool lanes_make(struct worker *w, const struct conf *next)
 {
     bool all = true;
     for (size_t i = 0; i < next->destination_count; i++) {

@@ -144,7 +144,10 @@ static void go_on_from_copy(struct move *m)
     m->event = event_ref(m->copy);
     m->from_journal = m->copy_number;
     m->from_n = m->copy->n;
-    m->replay = false; /* its place in history names a copy now: nobody else would replay it */
+    if (m->replay) { /* its place in history names a copy now: nobody else would replay it */
+        m->replay = false;
+        m->dedupe[0] = '\0';
+    }
 }
 
 /* It went with a tail, and is appended once more. */
@@ -208,13 +211,59 @@ static void decide(struct journal *j, struct move *m, bool mine)
 
 static void ask(struct move *m);
 
+static int64_t window_of(const struct worker *w, struct str source)
+{
+    const struct conf_source *s = conf_find_source(w->conf, source);
+    return s != NULL && s->dedupe_ms > 0 ? s->dedupe_ms : DEDUPE_WINDOW_MS;
+}
+
+static int64_t received_ms(struct str id)
+{
+    uint64_t journal, n;
+    int64_t ms;
+    return event_id_decode(id, &journal, &n, &ms) ? ms : 0;
+}
+
+/* Whoever has its delivery id now came when the window of the other one was over. */
+static bool is_apart(const struct move *m, struct str holder)
+{
+    return llabs(received_ms((struct str){m->copy->id, EVENT_ID_LEN}) - received_ms(holder)) >=
+           window_of(m->w, m->copy->source);
+}
+
+/* `holder` is kept in `moved` as what entry n counts as. */
+static bool name_holder(struct worker *w, uint64_t journal, uint64_t n, struct str holder,
+                        store_on_reply on_reply, void *user)
+{
+    char number[20], seconds[20];
+    int64_t history_s = w->conf->redis.history_ms / 1000;
+    struct str argv[] = {STR_NONE,
+                         {number, text_put_u64(number, n)},
+                         holder,
+                         {seconds, text_put_u64(seconds, (uint64_t)(MOVED_LEAST_S + history_s))}};
+    return script_send_to(w, journal, SCRIPT_CLAIM_ID, 4, argv, on_reply, user);
+}
+
+static void on_noted(void *user, const redisReply *reply)
+{
+    (void)user;
+    (void)reply;
+}
+
+/* Nobody wants it, and it came twice: history knows that when the window is long over. Should this
+ * go lost, with Redis or a master of it, it may be replayed twice. */
+static void note_duplicate(const struct move *m, struct str first_id)
+{
+    (void)name_holder(m->w, m->copy_number, m->copy->n, first_id, on_noted, NULL);
+}
+
 /* Whose it is, is known. `holder`: the place of a copy, or the event id that a delivery id has. */
 static void take_holder(struct move *m, struct str holder)
 {
     char text[MOVE_PLACE_MAX];
     struct str place = {text, move_place(m->copy_number, m->copy->n, text)};
     struct str mine_is = m->place_claimed ? (struct str){m->copy->id, EVENT_ID_LEN} : place;
-    bool mine = str_eq(holder, mine_is);
+    bool mine = str_eq(holder, mine_is) || (m->replay && m->place_claimed && is_apart(m, holder));
     if (mine && m->copy_lost) { /* mine, but gone: from there once more */
         go_on_from_copy(m);
         forget_copy(m);
@@ -228,6 +277,9 @@ static void take_holder(struct move *m, struct str holder)
     }
     struct journal *j = journal_find(m->w, m->copy_number);
     if (j != NULL && !m->copy_lost) {
+        if (!mine && m->place_claimed && m->copy->to_count == 0) {
+            note_duplicate(m, holder);
+        }
         tell(m, mine ? MOVE_MINE : MOVE_DUPLICATE, holder);
         decide(j, m, mine);
     }
@@ -304,12 +356,6 @@ static void on_claimed(void *user, const redisReply *reply)
     use_room(w);
 }
 
-static int64_t window_of(const struct worker *w, struct str source)
-{
-    const struct conf_source *s = conf_find_source(w->conf, source);
-    return s != NULL && s->dedupe_ms > 0 ? s->dedupe_ms : DEDUPE_WINDOW_MS;
-}
-
 static struct str seen_key(const struct move *m, struct buf *out)
 {
     buf_add_str(out, m->w->conf->redis.prefix);
@@ -318,8 +364,9 @@ static struct str seen_key(const struct move *m, struct buf *out)
 }
 
 /* Whether it is claimed already: what is not proven may ask, and goes by what another has, or it
- * itself before a crash. */
-static bool look(struct move *m)
+ * itself before a crash. A replay claims no delivery id, but asks for it: that was claimed when it
+ * came, and the next of that id is an event. */
+static bool look(struct move *m, store_on_reply on_reply)
 {
     char n[20];
     struct journal_keys keys;
@@ -328,8 +375,8 @@ static bool look(struct move *m)
     journal_keys_init(&keys, m->w->conf->redis.prefix, m->from_journal);
     const struct str seen[] = {STR("GET"), seen_key(m, &key)};
     const struct str place[] = {STR("HGET"), keys.v[KEY_MOVED], {n, text_put_u64(n, m->from_n)}};
-    bool sent = m->place_claimed ? redis_send(m->w, 2, seen, on_looked, m)
-                                 : redis_send(m->w, 3, place, on_looked, m);
+    bool sent = m->place_claimed ? redis_send(m->w, 2, seen, on_reply, m)
+                                 : redis_send(m->w, 3, place, on_reply, m);
     buf_done(&key);
     return sent;
 }
@@ -356,13 +403,9 @@ static bool claim_id(struct move *m)
 
 static bool claim_place(struct move *m)
 {
-    char n[20], place[MOVE_PLACE_MAX], seconds[20];
-    int64_t history_s = m->w->conf->redis.history_ms / 1000;
-    struct str argv[] = {STR_NONE,
-                         {n, text_put_u64(n, m->from_n)},
-                         {place, move_place(m->copy_number, m->copy->n, place)},
-                         {seconds, text_put_u64(seconds, (uint64_t)(MOVED_LEAST_S + history_s))}};
-    return script_send_to(m->w, m->from_journal, SCRIPT_CLAIM_ID, 4, argv, on_claimed, m);
+    char text[MOVE_PLACE_MAX];
+    struct str place = {text, move_place(m->copy_number, m->copy->n, text)};
+    return name_holder(m->w, m->from_journal, m->from_n, place, on_claimed, m);
 }
 
 /* It looks, or it claims. If that cannot be sent, moves_pump comes back to it. */
@@ -370,7 +413,10 @@ static void ask(struct move *m)
 {
     bool looks = m->state == MOVE_TO_LOOK;
     CRASH_POINT("claim");
-    bool sent = looks ? look(m) : m->place_claimed ? claim_id(m) : claim_place(m);
+    bool sent = looks               ? look(m, on_looked)
+                : !m->place_claimed ? claim_place(m)
+                : m->replay         ? look(m, on_claimed)
+                                    : claim_id(m);
     CRASH_POINT("claim_sent");
     if (sent) {
         go(m, looks ? MOVE_LOOKING : MOVE_CLAIMING);

@@ -4,6 +4,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "io/watch.h"
+#include "model/file_text.h"
 #include "model/rehearsal.h"
 #include "relay/delivery.h"
 #include "relay/ingest.h"
@@ -186,20 +187,44 @@ static void visit(struct reload *r, void (*at)(struct worker *w, struct visit *v
     node_visit(r->node, &r->visit);
 }
 
+/* NULL, or why it goes no further when all workers were asked. */
+static const char *why_no_further(const struct reload *r)
+{
+    return r->node->workers[0]->draining ? "the node is stopping" /* no visits any more, perhaps */
+           : r->full ? "there were too many destinations in the life of this process; restart it"
+                     : NULL;
+}
+
+static void made(struct visit *v)
+{
+    struct reload *r = CONTAINER_OF(v, struct reload, visit);
+    const char *why = why_no_further(r);
+    if (why != NULL) {
+        say(r, why);
+        end(r, false);
+        return;
+    }
+    CRASH_POINT("reload");
+    buf_add_str(&r->said, buf_str(&r->notes));
+    visit(r, use_at, used);
+}
+
+static void make_at(struct worker *w, struct visit *v)
+{
+    struct reload *r = CONTAINER_OF(v, struct reload, visit);
+    r->full = !lanes_make(w, r->next) || r->full;
+}
+
 static void fitted(struct visit *v)
 {
     struct reload *r = CONTAINER_OF(v, struct reload, visit);
-    if (r->node->workers[0]->draining) { /* it takes no visit any more, perhaps */
-        say(r, "the node is stopping");
+    const char *why = why_no_further(r);
+    if (why != NULL) {
+        say(r, why);
         end(r, false);
-    } else if (r->full) {
-        say(r, "there were too many destinations in the life of this process; restart it");
-        end(r, false);
-    } else {
-        CRASH_POINT("reload");
-        buf_add_str(&r->said, buf_str(&r->notes));
-        visit(r, use_at, used);
+        return;
     }
+    visit(r, make_at, made);
 }
 
 /* --- reading; on a thread of the pool: n->conf stays what it is meanwhile */
@@ -250,7 +275,8 @@ static void read_file(uv_work_t *work)
         conf_unref(r->next);
         r->next = NULL;
     }
-    if (r->next == NULL && memmem(r->said.at, r->said.len, "Permission denied", 17) != NULL) {
+    if (r->next == NULL && r->said.len > 0 &&
+        memmem(r->said.at, r->said.len, FILE_TEXT_BARRED, sizeof FILE_TEXT_BARRED - 1) != NULL) {
         buf_add_str(&r->said,
                     STR("      = help: a file in a folder of which the configuration named "
                         "none at the start can be read after a restart only\n"));

@@ -131,9 +131,40 @@ def plans_what_other_settings_would_change(flow):
                        ("respond: { status: 202 }", "respond.status"), ("body: 1KiB", "body"), ("challenge_token: x", "challenge_token")):
         assert changed("source", sources=["open: { verify: none, %s }" % keys]) == said, keys
     assert changed("source", redis=redis, durability="memory") == "durability"
+    assert changed("configuration", more="network: { deny: ['@metadata', '@link-local', 192.0.2.0/24] }") == "network.deny"
     p.stop()
     p = _start(flow, {"a": "{ url: '%sa', headers: { Authorization: one } }" % URL}, redis, sources=["open: { verify: none }"], name="old")
     assert changed("destination", destinations={"a": "{ url: '%sa', headers: { Authorization: two } }" % URL}) == "headers"
+
+
+def plans_what_another_client_secret_would_change(flow):
+    """By the name of its key: no secret is shown."""
+    plaid = "plaid: { verify: { type: plaid, client_id: c, client_secret: %s } }"
+    listed = "shop: { verify: [standard, { type: plaid, client_id: c, client_secret: %s }], secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLjw0 }"
+    p = _start(flow, {"a": URL + "a"}, flow.redis(), sources=[plaid % "hidden-one", listed % "hidden-one"])
+    sources = [plaid % "hidden-one", listed % "hidden-one"]
+    assert not _planned(p, _candidate(flow, "same", sources=sources, destinations={"a": URL + "a"}), 0)["configuration"]
+    for i, name in enumerate(("plaid", "shop")):
+        new = _candidate(flow, "new", sources=[(plaid, listed)[k] % ("hidden-two" if k == i else "hidden-one") for k in range(2)],
+                         destinations={"a": URL + "a"})
+        told = _plan(p, new)
+        assert told.returncode == 2 and "~ source %s: verify\n" % name in told.stdout and "hidden" not in told.stdout, told
+        assert told.stdout.count("~ ") == 1, told.stdout
+
+
+def routes_are_compared_as_they_are_written_where_no_event_is(flow):
+    """That nothing came lately says not that nothing would be lost."""
+    p = _start(flow, {"a": URL + "a"}, flow.redis(), sources=[STRIPE])
+    none = _candidate(flow, "none", destinations={"a": URL + "a"})
+    assert _plan(p, none).returncode == 0
+    with open(none) as f:
+        text = f.read()
+    with open(none, "w") as f:
+        f.write(text.partition("routes:")[0])
+    told = _plan(p, none)
+    assert told.returncode == 2 and "~ configuration: routes (there is no event" in told.stdout, told
+    filtered = _candidate(flow, "filtered", destinations={"a": URL + "a"}, routes=["{ from: '*', events: ['charge.*'], to: a }"])
+    assert _planned(p, filtered, 2)["configuration"][0]["detail"].startswith("routes ("), "and in JSON"
 
 
 def what_is_too_large_to_be_planned_is_asked_about(flow):
@@ -173,6 +204,8 @@ def plans_what_other_secrets_would_refuse(flow):
         f.write(text.replace("verify: stripe, secret: '%s'" % SECRET, "verify: stripe, secret: a-third-one"))
     got = _planned(p, _candidate(flow, "both", destinations=here, sources=[wrong, *others]), 2)
     assert got["refused_by_both"] == 1 and got["not_compared"] == 1 and got["refused"] == 0, got
+    told = _plan(p, _candidate(flow, "told", destinations=here, sources=[wrong, *others])).stdout
+    assert "1 whose signature both files refuse: their routes are compared\n" in told, "and no reason, for there may be many"
 
 
 def a_plan_that_cannot_be_made_says_why(flow):

@@ -176,6 +176,42 @@ def asks_the_node_whatever_is_wrong_with_the_file(flow):
     assert r.returncode == 1 and "--url" in r.stderr, r
 
 
+def asks_the_node_that_an_included_file_names(flow):
+    """Also while another part is wrong, or cannot be read; then it says what it has not read."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), start=False)
+    text = _text(p)
+    line = "admin: { address: '127.0.0.1:0' }\n"
+    assert line in text
+    parts = os.path.join(p.folder, "conf.d")
+    os.mkdir(parts)
+
+    def part(name, content):
+        with open(os.path.join(parts, name), "w") as f:
+            f.write(content)
+    part("admin.yaml", "admin: { address: '127.0.0.1:%d', token: '${TOKEN}' }\n" % free_port())
+    part("z.yaml", "log: { level: debug }\n" if "log:" not in text else "shutdown: { timeout: 5s }\n")
+    text = text.replace(line, "include: [conf.d/*.yaml]\n")
+    _write(p, text)
+    p.env["TOKEN"] = "a token"
+    p.start()
+
+    def run(**env):
+        return subprocess.run([PENSTOCK, "reload", "-c", p.config], capture_output=True, text=True, timeout=60, env={**os.environ, **env})
+    r = run(TOKEN="a token")
+    assert (r.returncode, r.stdout, r.stderr) == (0, "reloaded\n", ""), r
+    _write(p, text.replace("routes:", "rotues:"))
+    r = run(TOKEN="a token")
+    assert r.returncode == 1 and r.stderr.count('unknown key "rotues"') == 1 and "not reloaded" in r.stdout, r
+    assert "could be read here" not in r.stderr, r
+    _write(p, text)
+    part("z.yaml", "shutdown: {\n")
+    r = run(TOKEN="a token")
+    assert r.returncode == 1 and "not reloaded" in r.stdout and "not all of the configuration could be read here" in r.stderr, r
+    assert r.stderr.count("z.yaml:") == 2, "this command says it, and the node"
+    r = run(TOKEN="another")
+    assert r.returncode == 1 and "401" in r.stderr, r
+
+
 def a_removed_destination_settles_by_rule(flow):
     """Dead letters, which can be replayed when it is back; or nothing, with drop."""
     a, b, c = flow.sink(), flow.sink(lambda request, before: {"status": 503}), flow.sink(lambda request, before: {"status": 503})
@@ -201,6 +237,25 @@ def a_removed_destination_settles_by_rule(flow):
     for d in _dead(p, "b"):
         assert p.admin("/api/v1/dead/%s/replay?destination=b" % d["id"], "POST")[0] == 202
     wait_for(lambda: p.metric('penstock_deliveries_total{destination="b"}') == 20, "the replays")
+
+
+def a_reload_that_is_refused_uses_up_no_destinations(flow):
+    """A process knows 2,048 names in its life; those of a configuration that did not fit are none of them."""
+    p = flow.penstock({"a": "http://127.0.0.1:9/a"}, flow.redis(), workers=2)
+    line = re.search(r"  a: .*\n", _text(p)).group(0)
+    text = _text(p)
+
+    def names(prefix, n):
+        return text.replace(line, line + "".join("  %s%d: http://127.0.0.1:9/\n" % (prefix, i) for i in range(n)))
+    _reloaded(p, names("b", 900))
+    _reloaded(p, names("c", 1020))
+    _write(p, names("d", 1020))
+    r = _reload(p)
+    assert r.returncode == 1 and "too many destinations in the life of this process" in r.stderr, (r.stdout, r.stderr)
+    _reloaded(p, names("e", 1))
+    known = {d["name"] for d in p.api("/api/v1/destinations")["destinations"]}
+    assert "e0" in known and "c0" in known and not any(name.startswith("d") for name in known), known
+    assert 'destination="d0"' not in p.admin("/metrics")[1]
 
 
 def what_goes_on_keeps_its_state(flow):

@@ -1,5 +1,6 @@
 """Promises about what no route wanted when it came: kept, listed, and delivered once where a route wants it later."""
 import base64
+import http.server
 import json
 import os
 import subprocess
@@ -257,6 +258,47 @@ def few_pages_are_read_at_a_time(flow):
     wait_for(lambda: p.admin("/api/v1/events")[0] == 200, "the next to be answered")
 
 
+def many_list_the_history_at_a_time(flow):
+    """Each command waits for its turn."""
+    redis = flow.redis()
+    p = flow.penstock({"a": flow.sink()}, redis, sources=[OPEN], routes=[NONE % "a"], workers=1)
+    for n in range(4):
+        assert p.post("/hooks/open", b"{}").status == 200
+    args = [PENSTOCK, "events", "ls", "--json", "-c", _seen(p)]
+    redis.cli("CLIENT", "PAUSE", "1000", "ALL")
+    asked = [subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(8)]
+    told = [(*q.communicate(), q.returncode) for q in asked]
+    assert all(err == "" and rc == 0 and len(out.splitlines()) == 4 for out, err, rc in told), told
+
+
+def a_listing_that_gets_no_turn_says_so(flow):
+    """After a while, in a sentence, and not as if nobody were there."""
+    left = [3]
+
+    class Busy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            left[0] -= 1
+            body = b'{"error":"overloaded"}\n' if left[0] >= 0 else b'{"events":[]}\n'
+            self.send_response(503 if left[0] >= 0 else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Busy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    p = flow.penstock({"a": "http://127.0.0.1:9/"}, start=False)
+    p.admin_port = server.server_address[1]
+    r = _cli(p, "events", "ls")
+    assert r.returncode == 0 and r.stdout == "no events in the history\n" and left == [-1], (left, r)
+    left[0] = 1000000
+    r = _cli(p, "events", "ls")
+    assert r.returncode == 1 and "it has too much to do now; try again\n" in r.stderr and "answered 503" not in r.stderr, r
+    server.shutdown()
+    server.server_close()
+
+
 def a_replay_survives_kill_9(flow):
     """Wherever it dies: what was replayed is delivered, what was not is replayed later, and nothing is lost."""
     redis, a = flow.redis(), flow.sink(lambda r, before: {"delay": 0.02})
@@ -328,11 +370,53 @@ def what_came_twice_is_replayed_once(flow):
     assert len(ids) == 25 and len(set(ids)) == 10
     assert len(_events(p, "--unrouted")) == 25
     _reload(p, "events: none, to: a", "to: a")
-    assert "25 looked at, 10 replayed, 15 replayed before, 0 that no" in _replay(p)
-    assert "25 looked at, 0 replayed, 25 replayed before, 0 that no" in _replay(p)
+    assert "25 looked at, 10 replayed, 0 replayed before, 0 that no route wants now, 15 duplicates" in _replay(p)
+    assert "25 looked at, 0 replayed, 10 replayed before, 0 that no route wants now, 15 duplicates" in _replay(p)
+    assert sum(e["duplicate"] for e in _events(p, "--unrouted")) == 15 and _cli(p, "events").stdout.count("a duplicate") == 15
     wait_for(lambda: len(sequence(a)) == 10, "all of them")
     wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be under way")
     assert len(a.requests) == 10 and {r.header("webhook-id") for r in a.requests} == set(ids), "under the id that was answered"
+
+
+def what_came_again_after_its_window_is_replayed_too(flow):
+    """Each was answered as an event of its own; what came within the window of one is none, also when that is long over."""
+    redis, a = flow.redis(), flow.sink()
+    source = "open: { verify: none, keep_unrouted: true, dedupe: { window: 1s, key: body./id } }"
+    p = flow.penstock({"a": a}, redis, sources=[source], routes=[NONE % "a"])
+    ids, posts = [], 0
+
+    def post():
+        nonlocal posts
+        posts += 1
+        ids.append(p.post("/hooks/open", b'{"id":42,"seq":%d}' % posts).getheader("penstock-event-id"))
+        return len(set(ids))
+
+    for n in range(1, 5):
+        wait_for(lambda: post() == n, "the window to pass")
+        post()
+    events = set(ids)
+    wait_for(lambda: not redis.cli("KEYS", "*:seen").strip(), "the last window to pass")
+    _reload(p, "events: none, to: a", "to: a")
+    twice = posts - len(events)
+    assert "%d looked at, %d replayed, 0 replayed before, 0 that no route wants now, %d dup" % (posts, len(events), twice) in _replay(p)
+    a.wait(len(events))
+    assert "0 replayed, %d replayed before, 0 that no route wants now, %d dup" % (len(events), twice) in _replay(p)
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be under way")
+    assert sorted(r.header("webhook-id") for r in a.requests) == sorted(events), "each once, under the id that was answered"
+
+
+def a_replay_begins_no_window(flow):
+    """What comes behind it, after the window of the first, is an event."""
+    redis, a = flow.redis(), flow.sink()
+    source = "open: { verify: none, keep_unrouted: true, dedupe: { window: 1s, key: body./id } }"
+    p = flow.penstock({"a": a}, redis, sources=[source], routes=[NONE % "a"])
+    first = p.post("/hooks/open", b'{"id":7,"seq":1}').getheader("penstock-event-id")
+    wait_for(lambda: not redis.cli("KEYS", "*:seen").strip(), "its window to pass")
+    _reload(p, "events: none, to: a", "to: a")
+    assert " 1 replayed, 0 replayed before" in _replay(p)
+    second = p.post("/hooks/open", b'{"id":7,"seq":2}').getheader("penstock-event-id")
+    assert second != first
+    wait_for(lambda: {r.header("webhook-id") for r in list(a.requests)} == {first, second}, "both to be delivered")
 
 
 def where_an_event_moved_to_is_kept_as_long_as_any_node_wants(flow):

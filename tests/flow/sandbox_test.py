@@ -57,7 +57,7 @@ def reads_and_writes_nothing_outside_its_folders(flow):
     os.symlink(hidden[0], key)
     p.signal(signal.SIGHUP)
     p.wait_log("the old one stays in force")
-    assert re.search("client.key.*Permission denied", p.text()), p.text()
+    assert re.search("client.key.*Permission denied by its own sandbox.*after a restart only", p.text()), p.text()
     os.replace(hidden[0], key)
     p.signal(signal.SIGHUP)
     p.wait_log('"configuration reloaded"')

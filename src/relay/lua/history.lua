@@ -2,7 +2,7 @@
 -- older), '1' for only what no route wanted, how great a body may be that is answered (0: neither bodies nor headers). Looks at entries from there downwards, one by one, so that
 -- no answer is much larger than asked for; what is looked at and not answered counts a fourth. An entry that came from elsewhere is
 -- older than those below it, and ends nothing. Answers the id of the last one looked at, 1 if there is more below it, and lists, as long as each
--- other: the entries, whether each has moved, and the bytes of its body.
+-- other: the entries; 1 for each that has moved, 2 where another one counts in its place; and the bytes of its body.
 local left, room, since, most = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[8])
 local below, last, more = '(' .. ARGV[2] .. '-0', '', 0
 local entries, moved, sizes = {}, {}, {}
@@ -44,7 +44,8 @@ while true do
         end
         room = room - 200 - bytes
         entries[#entries + 1] = found
-        moved[#moved + 1] = unrouted and call('HEXISTS', moved_key, (string.gsub(last, '%-0$', ''))) or 0
+        local holder = unrouted and call('HGET', moved_key, (string.gsub(last, '%-0$', '')))
+        moved[#moved + 1] = holder and (#holder == 36 and 2 or 1) or 0 -- an event id, or a place, which is shorter
         sizes[#sizes + 1] = size
     end
 end

@@ -74,6 +74,21 @@ static void tries_beyond_max_age_are_warned_of(void **state)
                "p.yaml:1:58: warning: this try never comes");
 }
 
+static void what_a_mirror_does_not_do_is_warned_of(void **state)
+{
+    (void)state;
+    conf_warns(ONE "mirror: true, on_removed: dead_letter}\n" SENT,
+               "p.yaml:3:51: warning: \"on_removed\" says nothing of a mirror: what it cannot have "
+               "is dropped\n");
+    conf_warns(ONE "mirror: true, on_exhausted: pause}\n" SENT, "\"on_exhausted\" says nothing");
+    conf_warns(ONE "mirror: true, on_full: dead_letter_without_body}\n" SENT,
+               "\"on_full\" says nothing");
+    conf_warns(ONE "mirror: true, on_removed: drop, on_exhausted: drop}\n" SENT, NULL);
+    conf_warns(ONE "mirror: false, on_removed: dead_letter}\n" SENT, NULL);
+    conf_warns("defaults: {destination: {on_removed: dead_letter}}\n" ONE "mirror: true}\n" SENT,
+               NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +96,7 @@ int main(void)
         cmocka_unit_test(what_still_comes_through_is_not_warned_of),
         cmocka_unit_test(a_type_that_was_taken_never_comes),
         cmocka_unit_test(tries_beyond_max_age_are_warned_of),
+        cmocka_unit_test(what_a_mirror_does_not_do_is_warned_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 /* A new kind of value needs a row here, and one in conf_schema.c. */
 static const struct conf_about kinds[] = {
     {&KIND_TEXT, "text", NULL, ABOUT_LENGTH},
+    {&KIND_MASKED, "text", NULL, ABOUT_LENGTH},
     {&KIND_TEXTS, "text, or a list of it", NULL, ABOUT_ENTRIES},
     {&KIND_INCLUDE, "a path, or a list of paths", "[conf.d/*.yaml]", ABOUT_ENTRIES},
     {&KIND_SECRET, "a secret", "\"${NAME}\"", ABOUT_NO},

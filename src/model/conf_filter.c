@@ -84,11 +84,13 @@ static void type_scalar(struct filter_value *v, bool plain)
 static bool read_scalar(struct compiler *c, const char *key, const struct node *n,
                         struct filter_value *out)
 {
-    if (!counts(c, 0) || !conf_read_text(c->r, key, n, &out->text) ||
-        !takes_no_more_than(c, n, out->text, FILTER_TEXT)) {
+    struct conf_masked t;
+    if (!counts(c, 0) || !conf_read_masked(c->r, key, n, &t) ||
+        !takes_no_more_than(c, n, t.text, FILTER_TEXT)) {
         return false;
     }
-    out->masked = conf_is_filled_in(n->text);
+    out->text = t.text;
+    out->masked = conf_is_masked(&t);
     type_scalar(out, n->plain);
     return true;
 }
@@ -378,7 +380,7 @@ static bool is_capital(struct str s)
 static bool check_slip(struct compiler *c, const struct node *n, enum filter_room room,
                        const struct filter_value *v)
 {
-    struct str shown = report_shown(v->text);
+    struct str shown = v->masked ? STR("***") : report_shown(v->text);
     if (v->type != FILTER_STRING) {
         return true;
     }

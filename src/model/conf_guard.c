@@ -133,7 +133,7 @@ static void guard_types(struct guard *g, size_t i)
             struct str name = shown(g, by, &t->node->place);
             report_warning(g->r->report, &t->node->place,
                            "\"%.*s\" never comes here: the route %.*s takes it and stops",
-                           STR_ARG(report_shown(t->text)), STR_ARG(name));
+                           STR_ARG(report_shown(t->node->text)), STR_ARG(name));
         }
     }
 }

@@ -6,7 +6,8 @@
 
 /* ---- what all of them share ---- */
 
-bool conf_read_text(struct conf_reader *r, const char *key, const struct node *n, struct str *out)
+bool conf_read_masked(struct conf_reader *r, const char *key, const struct node *n,
+                      struct conf_masked *out)
 {
     if (n->kind != NODE_TEXT) {
         report_error(r->report, &n->place, "\"%s\" takes one value, not %s", key,
@@ -18,16 +19,31 @@ bool conf_read_text(struct conf_reader *r, const char *key, const struct node *n
         report_help(r->report, "remove the line, or write \"\" for the empty text");
         return false;
     }
-    struct str text;
-    if (!conf_interpolate(r, n, &text)) {
+    struct conf_masked t;
+    if (!conf_interpolate(r, n, &t)) {
         return false;
     }
-    if (text.len > 0 && memchr(text.at, 0, text.len) != NULL) {
+    if (str_has(t.text, '\0')) {
         report_error(r->report, &n->place, "\"%s\" has a zero byte in it", key);
         return false;
     }
-    *out = text;
+    *out = t;
     return true;
+}
+
+bool conf_read_text(struct conf_reader *r, const char *key, const struct node *n, struct str *out)
+{
+    struct conf_masked t;
+    bool good = conf_read_masked(r, key, n, &t);
+    if (good) {
+        *out = t.text;
+    }
+    return good;
+}
+
+bool conf_is_masked(const struct conf_masked *t)
+{
+    return !str_eq(t->text, t->shown);
 }
 
 /* The unit of the row's default, or of its kind: "d" of 30d. */
@@ -140,14 +156,14 @@ static bool text_wants(const void *at)
 
 /* ---- text ---- */
 
-static bool text_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
-                      void *at)
+static bool masked_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                        void *at)
 {
-    struct str text;
-    if (!conf_read_text(r, row->key, n, &text)) {
+    struct conf_masked t;
+    if (!conf_read_masked(r, row->key, n, &t)) {
         return false;
     }
-    if (text.len < row->least || (row->most > 0 && text.len > row->most)) {
+    if (t.text.len < row->least || (row->most > 0 && t.text.len > row->most)) {
         if (row->least == 0) {
             report_error(r->report, &n->place, "\"%s\" must have at most %llu character%s",
                          row->key, (unsigned long long)row->most, row->most == 1 ? "" : "s");
@@ -157,8 +173,19 @@ static bool text_read(struct conf_reader *r, const struct conf_row *row, const s
                      (unsigned long long)row->least, (unsigned long long)row->most);
         return false;
     }
-    *(struct str *)at = text;
+    *(struct conf_masked *)at = t;
     return true;
+}
+
+static bool text_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                      void *at)
+{
+    struct conf_masked t;
+    bool good = masked_read(r, row, n, &t);
+    if (good) {
+        *(struct str *)at = t.text;
+    }
+    return good;
 }
 
 static void text_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
@@ -169,6 +196,23 @@ static void text_print(const struct conf_row *row, const void *at, unsigned dept
 }
 
 const struct conf_kind KIND_TEXT = {text_read, text_print, text_wants};
+
+/* ---- text that may have a secret filled in ---- */
+
+static void masked_print(const struct conf_row *row, const void *at, unsigned depth,
+                         struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    put_line(((const struct conf_masked *)at)->shown, out);
+}
+
+static bool masked_wants(const void *at)
+{
+    return ((const struct conf_masked *)at)->text.len > 0;
+}
+
+const struct conf_kind KIND_MASKED = {masked_read, masked_print, masked_wants};
 
 /* ---- lists of text; one alone may stand without the list ---- */
 

@@ -56,7 +56,7 @@ static void refuse(struct conf_reader *r, const char *key, const struct conf_tex
 {
     struct conf_guess g;
     report_error(r->report, &t->node->place, "\"%s\": %s, not \"%.*s\"", key, why,
-                 STR_ARG(report_shown(t->text)));
+                 STR_ARG(report_shown(t->node->text)));
     if (is_host_glob(t->text)) {
         report_help(r->report, "names of hosts are taken in \"allow\" only");
     }
@@ -123,8 +123,7 @@ static void check_literal(struct conf_reader *r, const struct file_destination *
     struct address_bytes a;
     if (address_read(d->d.host, &a) && cidr_denies(d->d.rules, &a)) {
         report_error(r->report, conf_place(&d->item, "url"),
-                     "\"url\": the address %.*s is one that network.deny names",
-                     STR_ARG(report_shown(d->d.host)));
+                     "\"url\": its address is one that network.deny names");
         report_help(r->report, "if it is meant, name it in network.allow");
     }
 }

@@ -193,13 +193,13 @@ static bool pairs_read(struct conf_reader *r, const struct conf_row *row, const 
     for (size_t i = 0; i < n->n; i++) {
         const struct node_pair *pair = &n->pairs[i];
         struct str shown = report_shown(pair->key->text);
-        struct str value;
-        if (conf_read_text(r, arena_printf(r->arena, "%.*s", STR_ARG(shown)).at, pair->value,
-                           &value)) {
-            bool filled_in = !str_eq(value, pair->value->text);
+        struct conf_masked value;
+        if (conf_read_masked(r, arena_printf(r->arena, "%.*s", STR_ARG(shown)).at, pair->value,
+                             &value)) {
+            bool filled_in = conf_is_masked(&value);
             bool sensitive = report_is_sensitive(pair->key->text);
             p.v[p.n++] =
-                (struct conf_pair){pair->key->text, value, filled_in || sensitive, pair->key};
+                (struct conf_pair){pair->key->text, value.text, filled_in || sensitive, pair->key};
             if (sensitive) {
                 if (!filled_in) {
                     report_mask(r->report, &pair->value->place);

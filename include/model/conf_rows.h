@@ -221,6 +221,9 @@ bool conf_read_secret_file(struct conf_reader *r, const struct place *p, struct 
 size_t conf_put_size(char out[32], uint64_t bytes); /* 16KiB; no terminator */
 /* A secret that is written out in a file that others can read earns a warning. */
 void conf_warn_of_literal(struct conf_reader *r, const char *key, const struct node *n);
+/* Values that JSON types, at any depth: unquoted texts that were hardly meant as text (True, 0100)
+ * earn a warning. */
+void conf_warn_of_slips(struct conf_reader *r, const struct node *n);
 /* Writes a text so that it reads back as itself: quoted unless it is plainly harmless. */
 void conf_print_text(struct str s, struct buf *out);
 void conf_print_block(const struct conf_block *b, const void *base, unsigned depth,

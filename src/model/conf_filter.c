@@ -261,6 +261,9 @@ static bool compile_op(struct compiler *c, const struct node_pair *pair, enum fi
     if (at == AT_TEXT && has_null(&out->value)) {
         return never_null(c, n);
     }
+    if (at == AT_TEXT && takes == TAKES_ORDERED) {
+        conf_warn_of_slips(c->r, n); /* the only numbers there */
+    }
     if (at == AT_TEXT && takes != TAKES_BOOL) {
         as_text(&out->value, takes == TAKES_ORDERED);
     } else if (takes == TAKES_TEXTS && n->kind == NODE_TEXT) {
@@ -275,6 +278,10 @@ static bool compile_op(struct compiler *c, const struct node_pair *pair, enum fi
     if (!is_taken(takes, &out->value)) {
         report_error(c->r->report, &n->place, "\"%s\" takes %s, not %s", name, ops[op].what,
                      value_name(&out->value));
+        if (takes == TAKES_BOOL) {
+            report_help(c->r->report, "true: it must be there, whatever it is; false: it must be "
+                                      "missing; both unquoted");
+        }
         return false;
     }
     return op == FILTER_REGEX   ? compile_regexes(c, n, out)
@@ -427,8 +434,13 @@ static bool compile_room(struct compiler *c, const struct node_pair *pair, unsig
     for (enum filter_room room = 0; room < FILTER_ROOMS; room++) {
         if (str_eq(pair->key->text, str_of(filter_room_name(room)))) {
             *out = (struct filter){.part = FILTER_ROOM, .room = room};
-            return compile_inner(c, pair->value, ats[room], depth, out) &&
-                   check_slips(c, pair->value, room, out->parts);
+            if (!compile_inner(c, pair->value, ats[room], depth, out)) {
+                return false;
+            }
+            if (room == FILTER_BODY) {
+                conf_warn_of_slips(c->r, pair->value);
+            }
+            return check_slips(c, pair->value, room, out->parts);
         }
         conf_guess_try(&g, str_of(filter_room_name(room)));
     }

@@ -84,6 +84,7 @@ static bool body_read(struct conf_reader *r, const struct conf_row *row, const s
         good = false;
     }
     if (good) {
+        conf_warn_of_slips(r, n);
         struct conf_masked *body = at;
         body->text = arena_str(r->arena, buf_str(&w.json));
         body->shown = arena_str(r->arena, buf_str(&w.shown));

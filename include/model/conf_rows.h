@@ -233,6 +233,9 @@ void conf_print_block(const struct conf_block *b, const void *base, unsigned dep
 bool conf_same_rows(const struct conf_block *b, const void *x, const void *y,
                     const char *const *but);
 
+/* Of a range with bits behind its prefix: the one that its address lies in. */
+void conf_help_with_range(struct conf_reader *r, struct str text);
+
 /* The nearest of several words, for "did you mean". */
 struct conf_guess {
     struct str word, best;

@@ -230,7 +230,7 @@ const char *text_percent(struct str s, uint64_t *out)
 {
     uint64_t v;
     if (!take_digits(&s, &v) || !str_eq(s, STR("%")) || v > 100) {
-        return "expected a percentage from 0% to 100%";
+        return "expected a whole percentage from 0% to 100%";
     }
     *out = v;
     return NULL;

@@ -12,6 +12,9 @@ bool conf_read_masked(struct conf_reader *r, const char *key, const struct node 
     if (n->kind != NODE_TEXT) {
         report_error(r->report, &n->place, "\"%s\" takes one value, not %s", key,
                      node_kind_name(n));
+        if (n->kind == NODE_MAP) {
+            report_help(r->report, "a text that holds \": \" is written in quotes");
+        }
         return false;
     }
     if (n->plain && n->text.len == 0) {
@@ -231,6 +234,9 @@ static bool texts_read(struct conf_reader *r, const struct conf_row *row, const 
         report_error(r->report, &n->place, "\"%s\" must have %llu to %llu entries, not %zu",
                      row->key, (unsigned long long)row->least, (unsigned long long)row->most,
                      count);
+        if (count == 0) {
+            report_help(r->report, "%s", row->help);
+        }
         return false;
     }
     struct conf_texts t = {arena_array(r->arena, count, sizeof *t.v), 0};
@@ -372,6 +378,21 @@ const struct conf_kind KIND_SECRETS = {secrets_read, secrets_print, texts_wants}
 
 /* ---- choices ---- */
 
+/* What was meant by `yes`; of anything else what the key is for. */
+static void help_with_bool(struct conf_reader *r, const struct conf_row *row, struct str written)
+{
+    static const char *const words[][2] = {{"true", "false"}, {"yes", "no"}, {"on", "off"}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        for (size_t k = 0; k < 2; k++) {
+            if (str_ieq(written, str_of(words[i][k]))) {
+                report_help(r->report, "did you mean %s?", words[0][k]);
+                return;
+            }
+        }
+    }
+    report_help(r->report, "%s: %s", row->key, row->help);
+}
+
 static bool bool_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
                       void *at)
 {
@@ -380,7 +401,9 @@ static bool bool_read(struct conf_reader *r, const struct conf_row *row, const s
         return false;
     }
     if (!str_eq(text, STR("true")) && !str_eq(text, STR("false"))) {
-        return conf_refuse(r, row, n, "expected true or false", text, NULL);
+        (void)conf_refuse(r, row, n, "expected true or false", text, NULL);
+        help_with_bool(r, row, n->text);
+        return false;
     }
     *(bool *)at = text.len == 4;
     return true;

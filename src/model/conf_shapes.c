@@ -479,8 +479,7 @@ const struct conf_kind KIND_REDIS_URL = {redis_url_read, redis_url_print, redis_
 
 /* ---- ranges of addresses; one alone may stand without the list ---- */
 
-/* Of a range with bits behind its prefix: the one that its address lies in. */
-static void help_with_range(struct conf_reader *r, struct str text)
+void conf_help_with_range(struct conf_reader *r, struct str text)
 {
     struct str address, prefix;
     struct cidr c;
@@ -513,7 +512,7 @@ static bool cidrs_read(struct conf_reader *r, const struct conf_row *row, const 
         const char *why = cidr_parse(t.v[i].text, &c.v[i]);
         if (why != NULL) {
             good = conf_refuse(r, row, t.v[i].node, why, t.v[i].text, NULL);
-            help_with_range(r, t.v[i].text);
+            conf_help_with_range(r, t.v[i].node->text);
         }
     }
     if (good) {

@@ -162,6 +162,7 @@ static void find_expected(struct conf_reader *r, const struct conf *c, struct fi
         }
         report_error(r->report, &t->expect.v[i].node->place, "there is no destination \"%.*s\"",
                      STR_ARG(report_shown(t->expect.v[i].node->text)));
+        report_help(r->report, "for nobody write expect: []");
         conf_guess_help(&g, r->report);
     }
 }

@@ -117,6 +117,7 @@ static const struct {
     {"routes.from", "stripe"},
     {"routes.events", "[\"charge.*\", invoice.paid]"},
     {"routes.to", "[billing, ledger]"},
+    {"routes.sample", "10%"},
     {"tests", "[{source: stripe, body: {type: charge.succeeded}, expect: [billing]}]"},
     {"tests.name", "a charge reaches billing"},
     {"tests.source", "stripe"},
@@ -162,6 +163,9 @@ struct str conf_example(const struct conf_block *b, const struct conf_row *row)
     }
     buf_done(&path);
     bool fits = about != NULL && about->example != NULL;
+    if (row->kind == &KIND_BOOL && str_eq(str_of(row->fallback), STR("false"))) {
+        return STR("true"); /* who writes it wants the other one */
+    }
     return found.len > 0 ? found
                          : str_of(row->fallback != NULL ? row->fallback
                                   : fits                ? about->example

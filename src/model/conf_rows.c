@@ -517,7 +517,7 @@ static const struct conf_row route_rows[] = {
     VALUE("sample", PERCENT, AT(r.sample), "100%", 0, 100,
           "the part of it that is taken, the same for every try of an event"),
     VALUE("else", BOOL, AT(r.otherwise), "false", 0, 0,
-          "take only what no route without else takes"),
+          "take only what no route without else takes, wherever those stand"),
     VALUE("stop", BOOL, AT(r.stop), "false", 0, 0, "later routes do not see what this one took"),
     END};
 static const struct conf_block route_block = {

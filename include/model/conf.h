@@ -272,6 +272,7 @@ bool conf_wants(const struct conf *c, enum conf_durability d);
 /* The effective configuration with defaults; YAML. Secrets are ***, and so is what ${...} filled
  * into texts that often hold one: URLs, paths, headers, filters, tests. */
 void conf_print(const struct conf *c, struct buf *out);
+void conf_print_quoted(struct str s, struct buf *out); /* a text as a file would have it */
 /* Appends which keys of a source or a destination (`key`: "sources", "destinations") differ in
  * their effective values, "retry.schedule, mirror", but for those of `but` (NULL ends it). Secrets
  * are compared, not shown. Nothing where one of the two has none of that name. */

@@ -540,7 +540,7 @@ bool text_is_utf8(struct str s)
     return true;
 }
 
-bool text_glob(struct str pattern, struct str subject)
+static inline bool matches(struct str pattern, struct str subject, bool subject_is_glob)
 {
     /* On a mismatch only the last star needs another try, so no recursion. */
     size_t p = 0, s = 0, star = SIZE_MAX, mark = 0;
@@ -548,7 +548,9 @@ bool text_glob(struct str pattern, struct str subject)
         if (p < pattern.len && pattern.at[p] == '*') {
             star = p++;
             mark = s;
-        } else if (p < pattern.len && (pattern.at[p] == '?' || pattern.at[p] == subject.at[s])) {
+        } else if (p < pattern.len &&
+                   (pattern.at[p] == subject.at[s] ||
+                    (pattern.at[p] == '?' && !(subject_is_glob && subject.at[s] == '*')))) {
             p++;
             s++;
         } else if (star != SIZE_MAX) {
@@ -562,6 +564,16 @@ bool text_glob(struct str pattern, struct str subject)
         p++;
     }
     return p == pattern.len;
+}
+
+bool text_glob(struct str pattern, struct str subject)
+{
+    return matches(pattern, subject, false);
+}
+
+bool text_glob_covers(struct str pattern, struct str other)
+{
+    return matches(pattern, other, true);
 }
 
 size_t text_distance(struct str a, struct str b, size_t most)

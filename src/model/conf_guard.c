@@ -8,31 +8,6 @@
 
 /* ---- routes that others leave nothing: an earlier `stop`; of `else`, whoever takes it ---- */
 
-/* Does the glob take all that the other one takes? Both literally but for * and ?. */
-static bool covers(struct str glob, struct str other)
-{
-    size_t p = 0, s = 0, star = SIZE_MAX, mark = 0;
-    while (s < other.len) {
-        if (p < glob.len && glob.at[p] == '*') {
-            star = p++;
-            mark = s;
-        } else if (p < glob.len && other.at[s] != '*' &&
-                   (glob.at[p] == '?' || glob.at[p] == other.at[s])) {
-            p++;
-            s++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            s = ++mark;
-        } else {
-            return false;
-        }
-    }
-    while (p < glob.len && glob.at[p] == '*') {
-        p++;
-    }
-    return p == glob.len;
-}
-
 struct guard {
     struct conf_reader *r;
     const struct conf_file *f;
@@ -72,7 +47,7 @@ static bool takes_type(struct guard *g, const struct file_route *w, const struct
 {
     g->work += w->events.n;
     for (size_t i = 0; i < w->events.n; i++) {
-        if (covers(w->events.v[i].text, type == NULL ? STR("*") : *type)) {
+        if (text_glob_covers(w->events.v[i].text, type == NULL ? STR("*") : *type)) {
             return true;
         }
     }

@@ -121,6 +121,18 @@ bool conf_refuse(struct conf_reader *r, const struct conf_row *row, const struct
     return false;
 }
 
+void conf_print_quoted(struct str s, struct buf *out)
+{
+    struct buf doubled; /* "$" is written "$$" */
+    buf_init(&doubled, 2 * s.len + 1);
+    for (size_t i = 0; i < s.len; i++) {
+        buf_add(&doubled, "$$", s.at[i] == '$');
+        buf_add_char(&doubled, s.at[i]);
+    }
+    buf_add_json(out, buf_str(&doubled));
+    buf_done(&doubled);
+}
+
 void conf_print_text(struct str s, struct buf *out)
 {
     static const char harmless[] = "_./:-@,";
@@ -135,14 +147,7 @@ void conf_print_text(struct str s, struct buf *out)
         buf_add_str(out, s);
         return;
     }
-    struct buf doubled; /* "$" is written "$$" */
-    buf_init(&doubled, 2 * s.len + 1);
-    for (size_t i = 0; i < s.len; i++) {
-        buf_add(&doubled, "$$", s.at[i] == '$');
-        buf_add_char(&doubled, s.at[i]);
-    }
-    buf_add_json(out, buf_str(&doubled));
-    buf_done(&doubled);
+    conf_print_quoted(s, out);
 }
 
 static void put_line(struct str s, struct buf *out)

@@ -481,7 +481,9 @@ static void unknown_name(struct conf_reader *r, const char *what, const struct c
             (const struct conf_item *)(const void *)((const char *)items->v + i * size);
         conf_guess_try(&g, item->name);
     }
-    if (g.best.len > 0) {
+    if (str_has(t->node->text, ',')) {
+        report_help(r->report, "several are a list: [a, b]");
+    } else if (g.best.len > 0) {
         conf_guess_help(&g, r->report);
     } else if (memmem(t->text.at, t->text.len, "://", 3) != NULL) {
         report_help(r->report, "give it a name in \"destinations\", and write that name here");

@@ -168,6 +168,25 @@ static void guard_routes(struct guard *g)
     }
 }
 
+/* ---- types that look like regular expressions ---- */
+
+static void guard_globs(struct guard *g)
+{
+    const struct file_route *v = g->f->routes.v;
+    for (size_t i = 0; i < g->f->routes.n; i++) {
+        for (size_t k = 0; k < v[i].events.n; k++) {
+            const struct node *n = v[i].events.v[k].node;
+            if (str_has(n->text, '|') || str_has(n->text, '^') || str_has(n->text, '\\')) {
+                report_warning(g->r->report, &n->place,
+                               "\"%.*s\" is no regular expression: only * and ? are special in it",
+                               STR_ARG(report_shown(n->text)));
+                report_help(g->r->report,
+                            "several are a list; or write when: { event: { $regex: ... } }");
+            }
+        }
+    }
+}
+
 /* ---- tries that come too late ---- */
 
 /* Even where each wait is as short as the jitter makes it. */
@@ -223,6 +242,7 @@ void conf_guard(struct conf_reader *r, const struct conf_file *f)
     struct guard g = {r, f, 0};
     if (r->report->errors == 0) { /* or no warning is shown at all */
         guard_routes(&g);
+        guard_globs(&g);
         guard_retries(&g);
     }
 }

@@ -82,8 +82,12 @@ static void help_with_unit(struct conf_reader *r, const struct conf_row *row, st
     uint64_t size;
     int64_t ms;
     bool sizes = strstr(unit, "iB") != NULL, times = strcmp(unit, "s") == 0;
-    if (text_is_digits(text) && sizes && text_u64(text, UINT64_MAX, &size) == NULL &&
-        size >= 1024) {
+    struct str part = str_from(text, 2);
+    bool tenths = strcmp(unit, "%") == 0 && str_starts(text, STR("0.")) && part.len <= 2;
+    if (tenths && text_u64(part, 99, &size) == NULL) {
+        report_help(r->report, "did you mean %u%%?", (unsigned)size * (part.len == 1 ? 10 : 1));
+    } else if (text_is_digits(text) && sizes && text_u64(text, UINT64_MAX, &size) == NULL &&
+               size >= 1024) {
         report_help(r->report, "a bare number has no unit; did you mean %.*s?",
                     (int)conf_put_size(written, size), written);
     } else if (text_is_digits(text)) {

@@ -164,6 +164,9 @@ static void find_expected(struct conf_reader *r, const struct conf *c, struct fi
                      STR_ARG(report_shown(t->expect.v[i].node->text)));
         report_help(r->report, "for nobody write expect: []");
         conf_guess_help(&g, r->report);
+        if (str_has(t->expect.v[i].node->text, ',')) {
+            report_help(r->report, "several are a list: [a, b]");
+        }
     }
 }
 

@@ -71,6 +71,8 @@ bool text_is_token(struct str s); /* RFC 9110 5.6.2 tchar, not empty */
 bool text_is_utf8(struct str s);
 /* `*` any run, `?` one character, the rest literal. Linear in the subject for each `*`. */
 bool text_glob(struct str pattern, struct str subject);
+/* Does the pattern take all that the other one takes? */
+bool text_glob_covers(struct str pattern, struct str other);
 /* Edits between two short texts, at most `most` (then most + 1); for "did you mean". */
 size_t text_distance(struct str a, struct str b, size_t most);
 

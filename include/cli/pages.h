@@ -24,5 +24,6 @@ struct str pages_text(yyjson_val *row, const char *key); /* empty: it has none *
 void pages_when(char out[32], int64_t ms);               /* in UTC */
 /* What --since means: "1h" ago, in milliseconds since 1970. NULL, or what was expected. */
 const char *pages_since(const char *text, int64_t *out_ms) MUST_CHECK;
+const char *pages_limit(const char *text, uint64_t *out) MUST_CHECK; /* --limit: the same */
 
 #endif

@@ -86,6 +86,7 @@ struct conf_event {
 
 struct conf_source {
     struct str name, path;
+    struct str shown_path;        /* for people: what ${...} filled in is *** */
     struct conf_cidrs allow_from; /* none: everybody */
     struct conf_rate rate;        /* of genuine events */
     struct verify *verify;
@@ -118,6 +119,7 @@ struct conf_destination {
     uint16_t port;
     struct str target;     /* path and query of the URL, at least "/" */
     struct str host_field; /* what Host: says: host, and the port unless it is the default */
+    struct str shown_url;  /* for people: as it was written; what ${...} filled in is *** */
     bool names_link_local; /* the URL holds such an address literally */
     const struct cidr_rules *rules; /* what its name may stand for; NULL: no rules are given */
     struct conf_tls files;
@@ -268,8 +270,10 @@ bool conf_takes_method(const struct conf_source *s, struct str method);
 const char *conf_durability_word(enum conf_durability d);
 /* Does any source, or whatever comes by other ways, ask for it? */
 bool conf_wants(const struct conf *c, enum conf_durability d);
-/* The effective configuration with defaults, secrets as ***; YAML. */
+/* The effective configuration with defaults; YAML. Secrets are ***, and so is what ${...} filled
+ * into texts that often hold one: URLs, paths, headers, filters, tests. */
 void conf_print(const struct conf *c, struct buf *out);
+void conf_print_quoted(struct str s, struct buf *out); /* a text as a file would have it */
 /* Appends which keys of a source or a destination (`key`: "sources", "destinations") differ in
  * their effective values, "retry.schedule, mirror", but for those of `but` (NULL ends it). Secrets
  * are compared, not shown. Nothing where one of the two has none of that name. */

@@ -61,14 +61,18 @@ struct conf_block {
     void (*check)(struct conf_reader *r, const struct node *n, void *base);
 };
 
-extern const struct conf_kind KIND_TEXT, KIND_TEXTS, KIND_SECRET, KIND_SECRETS, KIND_COUNT,
-    KIND_BYTES, KIND_SHARE, KIND_DURATION, KIND_PERCENT, KIND_FACTOR, KIND_BOOL, KIND_WORD,
-    KIND_PAIRS, KIND_METHODS, KIND_SCHEDULE, KIND_CONDITIONS, KIND_EXPONENTIAL, KIND_REDIS_URL,
-    KIND_VERIFY, KIND_CIDRS, KIND_RATE, KIND_BLOCK, KIND_NAMED, KIND_ITEMS, KIND_FILTER, KIND_BODY,
-    KIND_EXPECT, KIND_INCLUDE;
+extern const struct conf_kind KIND_TEXT, KIND_MASKED, KIND_TEXTS, KIND_SECRET, KIND_SECRETS,
+    KIND_COUNT, KIND_BYTES, KIND_SHARE, KIND_DURATION, KIND_PERCENT, KIND_FACTOR, KIND_BOOL,
+    KIND_WORD, KIND_PAIRS, KIND_METHODS, KIND_SCHEDULE, KIND_CONDITIONS, KIND_EXPONENTIAL,
+    KIND_REDIS_URL, KIND_VERIFY, KIND_CIDRS, KIND_RATE, KIND_BLOCK, KIND_NAMED, KIND_ITEMS,
+    KIND_FILTER, KIND_BODY, KIND_EXPECT, KIND_INCLUDE;
 
 /* ---- what kinds store ---- */
 
+struct conf_masked { /* KIND_MASKED, KIND_BODY */
+    struct str text;
+    struct str shown; /* as it is printed: what ${...} brought from outside of the file is *** */
+};
 struct conf_text {
     struct str text;
     const struct node *node;
@@ -110,10 +114,11 @@ struct file_verify {
     unsigned algorithm, encoding, unit, key;
     struct conf_texts headers, ts_headers, id_headers;
     struct str item_sep, kv_sep, sig_key, ts_key;
-    struct str signed_text, key_prefix, public_url;
+    struct str signed_text, key_prefix;
+    struct conf_masked public_url, jwks_url;
     int64_t tolerance_ms, future_ms;                           /* -1: not said */
     struct str issuer, audience, email, body_claim, url_claim; /* of a token */
-    struct str jwks_url, ca_file;
+    struct str ca_file;
     struct conf_texts topics, webhooks, key_hosts; /* of keys that are named */
     struct str client_id, client_secret;
     unsigned url_form;
@@ -127,6 +132,7 @@ struct file_source {
     struct conf_item item;
     struct conf_source s;
     struct file_verify verify;
+    struct conf_masked path, respond_body;
     struct str secret;
     struct conf_texts secrets;
     uint64_t body; /* 0: the preset's or the listener's */
@@ -136,7 +142,7 @@ struct file_source {
 struct file_destination {
     struct conf_item item;
     struct conf_destination d;
-    struct str url;
+    struct conf_masked url;
     struct conf_share buffer;
     struct conf_pairs headers;
 };
@@ -150,7 +156,8 @@ struct file_route {
 struct file_test {
     struct conf_item item;
     struct conf_test t;
-    struct str source, query;
+    struct str source;
+    struct conf_masked query, body, type;
     struct conf_pairs headers;
     struct conf_texts expect;
 };
@@ -183,8 +190,6 @@ extern const struct conf_block CONF_TOLERANCE; /* of a timestamp: what a preset'
 #define CONF_VERIFY_ROWS 36                    /* at least as many as `verify` has */
 
 /* What excerpts do not show: what such keys hold, and URLs with a user in them. */
-/* Does a text of the file hold a ${...}, whose value is not printed? "$${" is the text itself. */
-bool conf_is_filled_in(struct str s);
 bool conf_is_secret(struct str key, struct str value);
 /* The file's mapping and those of all files that it includes, as one; NULL when none can be read.
  */
@@ -197,9 +202,12 @@ void conf_read_block(struct conf_reader *r, const struct conf_block *b, const st
                      void *base, bool inherit);
 /* The text of a scalar, interpolated; anything else is reported. */
 bool conf_read_text(struct conf_reader *r, const char *key, const struct node *n, struct str *out);
+bool conf_read_masked(struct conf_reader *r, const char *key, const struct node *n,
+                      struct conf_masked *out);
 /* ${NAME}, ${NAME:-default}, ${NAME:?message}, ${file:/path}, $$; `key` names the field in
  * messages. */
-bool conf_interpolate(struct conf_reader *r, const struct node *n, struct str *out);
+bool conf_interpolate(struct conf_reader *r, const struct node *n, struct conf_masked *out);
+bool conf_is_masked(const struct conf_masked *t);
 /* Reports `"key": why, not "text"`; `unit` (or NULL) is what a bare number may have lacked. False.
  */
 bool conf_refuse(struct conf_reader *r, const struct conf_row *row, const struct node *n,
@@ -213,10 +221,20 @@ bool conf_read_secret_file(struct conf_reader *r, const struct place *p, struct 
 size_t conf_put_size(char out[32], uint64_t bytes); /* 16KiB; no terminator */
 /* A secret that is written out in a file that others can read earns a warning. */
 void conf_warn_of_literal(struct conf_reader *r, const char *key, const struct node *n);
+/* Values that JSON types, at any depth: unquoted texts that were hardly meant as text (True, 0100)
+ * earn a warning. */
+void conf_warn_of_slips(struct conf_reader *r, const struct node *n);
 /* Writes a text so that it reads back as itself: quoted unless it is plainly harmless. */
 void conf_print_text(struct str s, struct buf *out);
 void conf_print_block(const struct conf_block *b, const void *base, unsigned depth,
                       struct buf *out);
+/* Do two items hold the same values, what is not printed too? All but the keys `but` (NULL ends).
+ */
+bool conf_same_rows(const struct conf_block *b, const void *x, const void *y,
+                    const char *const *but);
+
+/* Of a range with bits behind its prefix: the one that its address lies in. */
+void conf_help_with_range(struct conf_reader *r, struct str text);
 
 /* The nearest of several words, for "did you mean". */
 struct conf_guess {

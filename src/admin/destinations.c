@@ -93,9 +93,7 @@ static void add_row(struct buf *b, const struct row *row)
                      : row->paused     ? "paused"
                                        : states[row->breaker]));
     if (row->dest != NULL) {
-        json_key(b, "url");
-        buf_printf(b, "\"%s://%.*s%.*s\"", row->dest->tls ? "https" : "http",
-                   STR_ARG(row->dest->host_field), STR_ARG(row->dest->target));
+        json_text(b, "url", row->dest->shown_url);
     }
     json_number(b, "in_memory", row->in_memory);
     json_number(b, "in_flight", row->in_flight);

@@ -245,7 +245,7 @@ const char *text_percent(struct str s, uint64_t *out)
 {
     uint64_t v;
     if (!take_digits(&s, &v) || !str_eq(s, STR("%")) || v > 100) {
-        return "expected a percentage from 0% to 100%";
+        return "expected a whole percentage from 0% to 100%";
     }
     *out = v;
     return NULL;
@@ -562,7 +562,7 @@ bool text_is_utf8(struct str s)
     return true;
 }
 
-bool text_glob(struct str pattern, struct str subject)
+static inline bool matches(struct str pattern, struct str subject, bool subject_is_glob)
 {
     /* On a mismatch only the last star needs another try, so no recursion. */
     size_t p = 0, s = 0, star = SIZE_MAX, mark = 0;
@@ -570,7 +570,9 @@ bool text_glob(struct str pattern, struct str subject)
         if (p < pattern.len && pattern.at[p] == '*') {
             star = p++;
             mark = s;
-        } else if (p < pattern.len && (pattern.at[p] == '?' || pattern.at[p] == subject.at[s])) {
+        } else if (p < pattern.len &&
+                   (pattern.at[p] == subject.at[s] ||
+                    (pattern.at[p] == '?' && !(subject_is_glob && subject.at[s] == '*')))) {
             p++;
             s++;
         } else if (star != SIZE_MAX) {
@@ -584,6 +586,16 @@ bool text_glob(struct str pattern, struct str subject)
         p++;
     }
     return p == pattern.len;
+}
+
+bool text_glob(struct str pattern, struct str subject)
+{
+    return matches(pattern, subject, false);
+}
+
+bool text_glob_covers(struct str pattern, struct str other)
+{
+    return matches(pattern, other, true);
 }
 
 size_t text_distance(struct str a, struct str b, size_t most)

@@ -21,12 +21,6 @@ static const struct option options[] = {
     {"json", no_argument, NULL, 'j'},         {NULL, 0, NULL, 0},
 };
 
-static const char *read_limit(const char *text, uint64_t *out)
-{
-    bool bad = text_u64(str_of(text), UINT32_MAX, out) != NULL || *out == 0;
-    return bad ? "--limit is a number from 1" : NULL;
-}
-
 /* NULL, or what is wrong; `what` is how it was written, if that is not known yet. */
 static const char *parse(int argc, char **argv, struct args *a, const char **what)
 {
@@ -42,7 +36,7 @@ static const char *parse(int argc, char **argv, struct args *a, const char **wha
             a->source = optarg;
             break;
         case 'n':
-            why = read_limit(optarg, &a->limit);
+            why = pages_limit(optarg, &a->limit);
             *what = optarg;
             break;
         case 't':

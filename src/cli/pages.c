@@ -35,6 +35,12 @@ const char *pages_since(const char *text, int64_t *out_ms)
     return why;
 }
 
+const char *pages_limit(const char *text, uint64_t *out)
+{
+    bool bad = text_u64(str_of(text), UINT32_MAX, out) != NULL || *out == 0;
+    return bad ? "--limit is a number from 1" : NULL;
+}
+
 /* `path` becomes that of the next page; empty: there is none, or enough was seen. */
 static void take_page(const struct pages *p, yyjson_val *page, struct buf *path)
 {

@@ -356,9 +356,7 @@ static const char *parse(int argc, char **argv, struct plan_args *a)
             a->source = optarg;
             break;
         case 'n':
-            why = text_u64(str_of(optarg), UINT32_MAX, &a->limit) != NULL || a->limit == 0
-                      ? "--limit is a number from 1"
-                      : NULL;
+            why = pages_limit(optarg, &a->limit);
             break;
         case 'x':
             why = text_u64(str_of(optarg), EXAMPLES_MOST, &a->examples) != NULL

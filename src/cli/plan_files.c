@@ -18,10 +18,19 @@ static void add_change(struct plan *p, char sign, const char *noun, struct str n
     p->changes_tail = &c->next;
 }
 
-static void put_url(const struct conf_destination *d, struct buf *out)
+static bool same_url(const struct conf_destination *a, const struct conf_destination *b)
 {
-    buf_printf(out, "%s://%.*s%.*s", d->tls ? "https" : "http", STR_ARG(d->host_field),
-               STR_ARG(d->target));
+    return a->tls == b->tls && str_eq(a->host_field, b->host_field) && str_eq(a->target, b->target);
+}
+
+/* Nothing where both are the same. What is filled in is not shown, but that it differs. */
+static void put_move(bool same, struct str was, struct str is, struct buf *out)
+{
+    if (!same && str_eq(was, is)) {
+        buf_printf(out, "%.*s (something else is filled in)", STR_ARG(is));
+    } else if (!same) {
+        buf_printf(out, "%.*s -> %.*s", STR_ARG(was), STR_ARG(is));
+    }
 }
 
 static void put_part(struct buf *out, struct str what)
@@ -38,16 +47,7 @@ static void compare_destination(struct plan *p, const struct conf_destination *w
     struct buf text, others;
     buf_init(&text, WORDS_MOST);
     buf_init(&others, WORDS_MOST);
-    put_url(was, &text);
-    size_t n = text.len;
-    put_url(is, &text);
-    bool same = str_eq(str_head(buf_str(&text), n), str_from(buf_str(&text), n));
-    buf_clear(&text);
-    if (!same) {
-        put_url(was, &text);
-        buf_add_str(&text, STR(" -> "));
-        put_url(is, &text);
-    }
+    put_move(same_url(was, is), was->shown_url, is->shown_url, &text);
     conf_put_differing(p->old, p->new, "destinations", is->name, shown, &others);
     put_part(&text, buf_str(&others));
     if (text.len > 0) {
@@ -68,14 +68,14 @@ static void compare_destinations(struct plan *p)
         if (is != NULL) {
             compare_destination(p, was, is);
         } else {
-            put_url(was, &text);
+            buf_add_str(&text, was->shown_url);
             add_change(p, '-', "destination", was->name, &text);
         }
     }
     for (size_t i = 0; i < p->new->destination_count; i++) {
         const struct conf_destination *is = &p->new->destinations[i];
         if (conf_find_destination(p->old, is->name) == NULL) {
-            put_url(is, &text);
+            buf_add_str(&text, is->shown_url);
             add_change(p, '+', "destination", is->name, &text);
         }
     }
@@ -107,9 +107,7 @@ static void compare_source(struct plan *p, const struct conf_source *was,
     struct buf text, others;
     buf_init(&text, WORDS_MOST);
     buf_init(&others, WORDS_MOST);
-    if (!str_eq(was->path, is->path)) {
-        buf_printf(&text, "%.*s -> %.*s", STR_ARG(was->path), STR_ARG(is->path));
-    }
+    put_move(str_eq(was->path, is->path), was->shown_path, is->shown_path, &text);
     if (!same_secrets(was->verify, is->verify)) {
         put_part(&text, STR("its secrets"));
     }
@@ -138,14 +136,14 @@ static void compare_sources(struct plan *p)
         if (is != NULL) {
             compare_source(p, was, is);
         } else {
-            buf_add_str(&text, was->path);
+            buf_add_str(&text, was->shown_path);
             add_change(p, '-', "source", was->name, &text);
         }
     }
     for (size_t i = 0; i < p->new->source_count; i++) {
         const struct conf_source *is = &p->new->sources[i];
         if (conf_find_source(p->old, is->name) == NULL) {
-            buf_add_str(&text, is->path);
+            buf_add_str(&text, is->shown_path);
             add_change(p, '+', "source", is->name, &text);
         }
     }

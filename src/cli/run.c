@@ -117,7 +117,8 @@ static int check(int argc, char **argv)
 const struct verb verb_check = {
     "check", "Check a configuration, and try its tests: prints every error, exit 1.",
     "usage: penstock check [-c FILE] [--print]\n\n" CONFIG_HELP
-    "      --print         the effective configuration with defaults; secrets as ***\n",
+    "      --print         the effective configuration with defaults; secrets as ***, and so what\n"
+    "                      ${...} fills into URLs, paths, headers, filters and tests\n",
     check};
 
 /* --- version */

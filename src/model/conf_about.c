@@ -6,6 +6,7 @@
 /* A new kind of value needs a row here, and one in conf_schema.c. */
 static const struct conf_about kinds[] = {
     {&KIND_TEXT, "text", NULL, ABOUT_LENGTH},
+    {&KIND_MASKED, "text", NULL, ABOUT_LENGTH},
     {&KIND_TEXTS, "text, or a list of it", NULL, ABOUT_ENTRIES},
     {&KIND_INCLUDE, "a path, or a list of paths", "[conf.d/*.yaml]", ABOUT_ENTRIES},
     {&KIND_SECRET, "a secret", "\"${NAME}\"", ABOUT_NO},
@@ -116,6 +117,7 @@ static const struct {
     {"routes.from", "stripe"},
     {"routes.events", "[\"charge.*\", invoice.paid]"},
     {"routes.to", "[billing, ledger]"},
+    {"routes.sample", "10%"},
     {"tests", "[{source: stripe, body: {type: charge.succeeded}, expect: [billing]}]"},
     {"tests.name", "a charge reaches billing"},
     {"tests.source", "stripe"},
@@ -161,6 +163,9 @@ struct str conf_example(const struct conf_block *b, const struct conf_row *row)
     }
     buf_done(&path);
     bool fits = about != NULL && about->example != NULL;
+    if (row->kind == &KIND_BOOL && str_eq(str_of(row->fallback), STR("false"))) {
+        return STR("true"); /* who writes it wants the other one */
+    }
     return found.len > 0 ? found
                          : str_of(row->fallback != NULL ? row->fallback
                                   : fits                ? about->example

@@ -266,6 +266,14 @@ static void build_sentinel(struct conf_reader *r, struct conf_file *f)
     build_sentinel_nodes(r, f);
 }
 
+/* Does the URL stand in the file as it is? Else it is not shown. */
+static bool is_written(const struct conf_file *f)
+{
+    const struct node_pair *redis = node_find(f->root, "redis");
+    const struct node_pair *url = redis == NULL ? NULL : node_find(redis->value, "url");
+    return url != NULL && str_eq(url->value->text, f->redis_url);
+}
+
 static void build_redis(struct conf_reader *r, struct conf_file *f)
 {
     static const struct place nowhere = {.file = NULL};
@@ -281,7 +289,7 @@ static void build_redis(struct conf_reader *r, struct conf_file *f)
     if (why != NULL) {
         report_error(r->report, p, "%s: %s", name, why);
         if (memmem(f->redis_url.at, f->redis_url.len, "://", 3) == NULL &&
-            !str_has(f->redis_url, '@')) {
+            !str_has(f->redis_url, '@') && is_written(f)) {
             report_help(r->report, "did you mean redis://%.*s?",
                         STR_ARG(report_shown(f->redis_url)));
         }
@@ -316,15 +324,15 @@ static void build_url(struct conf_reader *r, struct file_destination *d)
 {
     const struct place *p = conf_place(&d->item, "url");
     struct url u;
-    if (d->url.len == 0) {
+    if (d->url.text.len == 0) {
         return; /* reported as missing */
     }
-    if (str_has(d->url, '{')) {
+    if (str_has(d->url.text, '{')) {
         report_error(r->report, p,
                      "templates such as {source} in a URL are not available in this version");
         return;
     }
-    const char *why = url_parse_http(d->url, &u, &d->d.tls);
+    const char *why = url_parse_http(d->url.text, &u, &d->d.tls);
     if (why != NULL) {
         report_error(r->report, p, "\"url\": %s", why);
         return;
@@ -342,6 +350,7 @@ static void build_url(struct conf_reader *r, struct file_destination *d)
     d->d.host_field = u.port == (d->d.tls ? 443 : 80)
                           ? arena_printf(r->arena, "%s%s%s", open, host, close)
                           : arena_printf(r->arena, "%s%s%s:%u", open, host, close, u.port);
+    d->d.shown_url = d->url.shown;
     d->d.names_link_local = host_is_special(d->d.host);
 }
 
@@ -461,7 +470,7 @@ static void unknown_name(struct conf_reader *r, const char *what, const struct c
                          size_t size, const struct conf_text *t)
 {
     report_error(r->report, &t->node->place, "there is no %s \"%.*s\"", what,
-                 STR_ARG(report_shown(t->text)));
+                 STR_ARG(report_shown(t->node->text)));
     if (report_full(r->report)) { /* no guess for what is hardly read */
         return;
     }
@@ -472,7 +481,9 @@ static void unknown_name(struct conf_reader *r, const char *what, const struct c
             (const struct conf_item *)(const void *)((const char *)items->v + i * size);
         conf_guess_try(&g, item->name);
     }
-    if (g.best.len > 0) {
+    if (str_has(t->node->text, ',')) {
+        report_help(r->report, "several are a list: [a, b]");
+    } else if (g.best.len > 0) {
         conf_guess_help(&g, r->report);
     } else if (memmem(t->text.at, t->text.len, "://", 3) != NULL) {
         report_help(r->report, "give it a name in \"destinations\", and write that name here");

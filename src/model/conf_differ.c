@@ -32,12 +32,17 @@ static void print_value(const struct conf_row *row, const void *at, struct buf *
     }
 }
 
-/* What no scheme prints; `secret` and `secrets` are compared where they are compiled. */
-static bool same_client_secrets(const struct file_verify *a, const struct file_verify *b)
+/* One scheme, or several. */
+static bool same_verify(const struct conf_row *row, const struct file_verify *a,
+                        const struct file_verify *b)
 {
-    bool same = a->list_count == b->list_count && str_eq(a->client_secret, b->client_secret);
-    for (size_t i = 0; same && i < a->list_count; i++) {
-        same = same_client_secrets(&a->list[i], &b->list[i]);
+    static const char *const but[] = {"secret", "secrets", NULL}; /* see `conf_put_differing` */
+    bool same = a->list_count == b->list_count && a->all == b->all;
+    if (a->list_count == 0) {
+        return same && conf_same_rows(row->block, a, b, but);
+    }
+    for (size_t i = 0; i < a->list_count && same; i++) {
+        same = conf_same_rows(row->block, &a->list[i], &b->list[i], but);
     }
     return same;
 }
@@ -45,8 +50,11 @@ static bool same_client_secrets(const struct file_verify *a, const struct file_v
 /* What is printed as *** is compared itself. */
 static bool same_value(const struct conf_row *row, const void *a, const void *b)
 {
-    if (row->kind == &KIND_VERIFY && !same_client_secrets(a, b)) {
-        return false;
+    if (row->kind == &KIND_MASKED) {
+        return str_eq(((const struct conf_masked *)a)->text, ((const struct conf_masked *)b)->text);
+    }
+    if (row->kind == &KIND_VERIFY) {
+        return same_verify(row, a, b);
     }
     if (row->kind == &KIND_SECRET) {
         return str_eq(*(const struct str *)a, *(const struct str *)b);
@@ -92,6 +100,17 @@ static void differ(const struct conf_block *block, const void *a, const void *b,
                        around[0] != '\0' ? "." : "", row->key);
         }
     }
+}
+
+bool conf_same_rows(const struct conf_block *b, const void *x, const void *y,
+                    const char *const *but)
+{
+    struct buf keys;
+    buf_init(&keys, VALUE_MOST);
+    differ(b, x, y, but, "", &keys);
+    bool same = keys.len == 0;
+    buf_done(&keys);
+    return same;
 }
 
 static const struct conf_row *row_of(const char *key)

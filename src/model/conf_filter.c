@@ -84,11 +84,13 @@ static void type_scalar(struct filter_value *v, bool plain)
 static bool read_scalar(struct compiler *c, const char *key, const struct node *n,
                         struct filter_value *out)
 {
-    if (!counts(c, 0) || !conf_read_text(c->r, key, n, &out->text) ||
-        !takes_no_more_than(c, n, out->text, FILTER_TEXT)) {
+    struct conf_masked t;
+    if (!counts(c, 0) || !conf_read_masked(c->r, key, n, &t) ||
+        !takes_no_more_than(c, n, t.text, FILTER_TEXT)) {
         return false;
     }
-    out->masked = conf_is_filled_in(n->text);
+    out->text = t.text;
+    out->masked = conf_is_masked(&t);
     type_scalar(out, n->plain);
     return true;
 }
@@ -166,7 +168,7 @@ static bool is_taken(enum takes takes, const struct filter_value *v)
     return true;
 }
 
-static const char *value_name(const struct filter_value *v)
+static const char *value_name(const struct filter_value *v, enum takes takes)
 {
     switch (v->type) {
     case FILTER_NULL:
@@ -178,9 +180,10 @@ static const char *value_name(const struct filter_value *v)
     case FILTER_STRING:
         return "a text";
     case FILTER_LIST:
-        return v->n == 0       ? "an empty list"
-               : has_nested(v) ? "a list of lists or mappings"
-                               : "such a list";
+        return v->n == 0                                       ? "an empty list"
+               : takes == TAKES_ORDERED || takes == TAKES_BOOL ? "a list"
+               : has_nested(v)                                 ? "a list of lists or mappings"
+                                                               : "such a list";
     case FILTER_MAP:
         return "a mapping";
     }
@@ -205,6 +208,21 @@ static bool never_null(struct compiler *c, const struct node *n)
 
 /* --- operators */
 
+/* "/^refs/", as other languages write it: nothing comes before the beginning. */
+static void warn_of_slashes(struct compiler *c, const struct node *n)
+{
+    struct str s = n->text;
+    bool opens = str_starts(s, STR("/^")), closes = str_ends(s, STR("$/"));
+    bool escaped = str_ends(s, STR("\\$/"));
+    if (!opens && (!closes || escaped)) {
+        return;
+    }
+    s = str_from(s, str_starts(s, STR("/")));
+    s = str_head(s, s.len - str_ends(s, STR("/")));
+    report_warning(c->r->report, &n->place, "\"$regex\" never matches: the slashes are part of it");
+    report_help(c->r->report, "write it without them: '%.*s'", STR_ARG(report_shown(s)));
+}
+
 static bool compile_regexes(struct compiler *c, const struct node *n, struct filter *out)
 {
     bool list = out->value.type == FILTER_LIST;
@@ -222,9 +240,13 @@ static bool compile_regexes(struct compiler *c, const struct node *n, struct fil
         if (wrong != NULL) {
             report_error(c->r->report, &where->place, "\"$regex\": %s, at character %zu", wrong,
                          at + 1);
-            report_help(c->r->report, "in single quotes a backslash is written as it is");
+            report_help(c->r->report, "%s",
+                        str_has(where->text, '\\')
+                            ? "in single quotes a backslash is written as it is"
+                            : "for a character itself write a backslash before it, such as '\\('");
             return false;
         }
+        warn_of_slashes(c, where);
         c->r->regex_bytes += regex_bytes(out->regexes[i]);
         if (c->r->regex_bytes > FILTER_REGEXES) {
             report_error(c->r->report, &where->place,
@@ -245,6 +267,23 @@ static bool check_globs(struct compiler *c, const struct node *n, const struct f
     return good && (v->type == FILTER_LIST || takes_no_more_than(c, n, v->text, FILTER_GLOB));
 }
 
+static void refuse_value(struct compiler *c, const struct node *n, enum filter_op op,
+                         const struct filter_value *v)
+{
+    enum takes takes = ops[op].takes;
+    const char *name = filter_op_name(op);
+    report_error(c->r->report, &n->place, "\"%s\" takes %s, not %s", name, ops[op].what,
+                 value_name(v, takes));
+    if (takes == TAKES_BOOL) {
+        report_help(c->r->report,
+                    "unquoted true: it must be there, whatever it is; false: it must be missing");
+    } else if (takes == TAKES_ORDERED && v->type == FILTER_LIST) {
+        report_help(c->r->report, "a range is written { $gte: 5, $lt: 10 }");
+    } else if (takes == TAKES_CHOICE && n->kind == NODE_TEXT) {
+        report_help(c->r->report, "%s: [%.*s]", name, STR_ARG(report_shown(n->text)));
+    }
+}
+
 static bool compile_op(struct compiler *c, const struct node_pair *pair, enum filter_op op,
                        enum at at, unsigned depth, struct filter *out)
 {
@@ -259,6 +298,9 @@ static bool compile_op(struct compiler *c, const struct node_pair *pair, enum fi
     if (at == AT_TEXT && has_null(&out->value)) {
         return never_null(c, n);
     }
+    if (at == AT_TEXT && takes == TAKES_ORDERED) {
+        conf_warn_of_slips(c->r, n); /* the only numbers there */
+    }
     if (at == AT_TEXT && takes != TAKES_BOOL) {
         as_text(&out->value, takes == TAKES_ORDERED);
     } else if (takes == TAKES_TEXTS && n->kind == NODE_TEXT) {
@@ -271,14 +313,27 @@ static bool compile_op(struct compiler *c, const struct node_pair *pair, enum fi
         return false;
     }
     if (!is_taken(takes, &out->value)) {
-        report_error(c->r->report, &n->place, "\"%s\" takes %s, not %s", name, ops[op].what,
-                     value_name(&out->value));
+        refuse_value(c, n, op, &out->value);
         return false;
     }
     return op == FILTER_REGEX   ? compile_regexes(c, n, out)
            : op == FILTER_GLOBS ? check_globs(c, n, &out->value)
                                 : true;
 }
+
+/* What other languages have, and what is written here. */
+static const struct {
+    const char *theirs, *help;
+} ops_of_others[] = {
+    {"$ge", "did you mean \"$gte\"?"},
+    {"$le", "did you mean \"$lte\"?"},
+    {"$all", "a list means that: tags: [a, b]"},
+    {"$contains", "of a list: tags: [a]; of a text: $in: \"part\""},
+    {"$elemMatch", "each element of a list is tried: items: { price: { $gt: 5 } }"},
+    {"$nor", "$not: { $or: [...] }"},
+    {"$like", "did you mean \"$glob\", with * and ?"},
+    {"$matches", "did you mean \"$regex\"?"},
+};
 
 static bool unknown_op(struct compiler *c, const struct node *key)
 {
@@ -302,6 +357,11 @@ static bool unknown_op(struct compiler *c, const struct node *key)
                     STR_ARG(report_shown(key->text)));
     }
     conf_guess_help(&g, c->r->report);
+    for (size_t i = 0; i < sizeof ops_of_others / sizeof ops_of_others[0]; i++) {
+        if (str_eq(key->text, str_of(ops_of_others[i].theirs))) {
+            report_help(c->r->report, "%s", ops_of_others[i].help);
+        }
+    }
     return false;
 }
 
@@ -315,6 +375,9 @@ static bool compile_several(struct compiler *c, const struct node_pair *pair, en
         report_error(c->r->report, &n->place, "\"%s\" takes a list of filters, not %s",
                      part == FILTER_ANY ? "$or" : "$and",
                      n->kind == NODE_LIST ? "an empty one" : node_kind_name(n));
+        report_help(c->r->report,
+                    "%s: [{ ... }, { ... }]; in lines of their own each begins with \"- \"",
+                    part == FILTER_ANY ? "$or" : "$and");
         return false;
     }
     out->parts = arena_array(c->r->arena, n->n, sizeof *out->parts);
@@ -378,13 +441,14 @@ static bool is_capital(struct str s)
 static bool check_slip(struct compiler *c, const struct node *n, enum filter_room room,
                        const struct filter_value *v)
 {
-    struct str shown = report_shown(v->text);
+    struct str shown = v->masked ? STR("***") : report_shown(v->text);
     if (v->type != FILTER_STRING) {
         return true;
     }
     if (room == FILTER_METHOD && !is_capital(v->text)) {
         report_error(c->r->report, &n->place, "methods are written in capitals, not \"%.*s\"",
                      STR_ARG(shown));
+        report_help(c->r->report, "such as POST");
         return false;
     }
     if (room == FILTER_EVENT && str_has(v->text, '*')) {
@@ -425,8 +489,13 @@ static bool compile_room(struct compiler *c, const struct node_pair *pair, unsig
     for (enum filter_room room = 0; room < FILTER_ROOMS; room++) {
         if (str_eq(pair->key->text, str_of(filter_room_name(room)))) {
             *out = (struct filter){.part = FILTER_ROOM, .room = room};
-            return compile_inner(c, pair->value, ats[room], depth, out) &&
-                   check_slips(c, pair->value, room, out->parts);
+            if (!compile_inner(c, pair->value, ats[room], depth, out)) {
+                return false;
+            }
+            if (room == FILTER_BODY) {
+                conf_warn_of_slips(c->r, pair->value);
+            }
+            return check_slips(c, pair->value, room, out->parts);
         }
         conf_guess_try(&g, str_of(filter_room_name(room)));
     }
@@ -451,6 +520,7 @@ static bool compile_field(struct compiler *c, const struct node_pair *pair, enum
     if (at == AT_TEXT) {
         report_error(c->r->report, &pair->key->place, "this is one text: it has no field \"%.*s\"",
                      STR_ARG(report_shown(pair->key->text)));
+        report_help(c->r->report, "write the text, or an operator such as { $startsWith: \"a\" }");
         return false;
     }
     struct str name = str_from(pair->key->text, str_starts(pair->key->text, STR("$$")));
@@ -480,7 +550,11 @@ static bool compile_list(struct compiler *c, const struct node *n, enum at at, u
 {
     if (at != AT_JSON) {
         report_error(c->r->report, &n->place, "a list has no meaning here");
-        report_help(c->r->report, "for one of several write $in: [...], or $or: [...]");
+        report_help(c->r->report, "%s",
+                    at == AT_REQUEST ? "all of several: { body: ..., headers: ... }; one of them: "
+                                       "$or: [...]"
+                    : at == AT_NAMES ? "name the header or the parameter: { x-github-event: push }"
+                                     : "for one of several write $in: [...], or $or: [...]");
         return false;
     }
     bool good = true;
@@ -499,7 +573,7 @@ static bool compile_plain(struct compiler *c, const struct node *n, enum at at, 
                      node_is_nothing(n) ? "nothing" : "text");
         report_help(c->r->report,
                     at == AT_REQUEST
-                        ? "when: { headers: { x-github-event: push } }"
+                        ? "when: { body: { amount: { $gte: 100 } } }"
                         : "name the header or the parameter: { x-github-event: push }");
         return false;
     }

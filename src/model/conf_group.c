@@ -43,26 +43,11 @@ static const struct node *list_of(struct conf_reader *r, const struct node *n)
     return list;
 }
 
-/* As it is printed, but for its secrets. */
-static void put_scheme(const struct conf_row *row, const struct file_verify *v, struct buf *out)
-{
-    struct file_verify bare = *v;
-    bare.secret = STR_NONE;
-    bare.secrets.n = 0;
-    buf_init(out, SCHEME_TEXT);
-    conf_print_scheme(row, &bare, 0, out);
-}
-
 static bool same_scheme(const struct conf_row *row, const struct file_verify *a,
                         const struct file_verify *b)
 {
-    struct buf texts[2];
-    put_scheme(row, a, &texts[0]);
-    put_scheme(row, b, &texts[1]);
-    bool same = str_eq(buf_str(&texts[0]), buf_str(&texts[1]));
-    buf_done(&texts[0]);
-    buf_done(&texts[1]);
-    return same;
+    static const char *const but[] = {"secret", "secrets", NULL};
+    return conf_same_rows(row->block, a, b, but);
 }
 
 static bool is_new_scheme(struct conf_reader *r, const struct conf_row *row,
@@ -175,11 +160,12 @@ static void take_provider(struct file_source *s, const struct provider *p, unsig
     if (p->respond > 0 && is_first && node_find(s->item.value, "respond") == NULL) {
         *respond = p->respond;
         s->s.respond_status = p->respond;
-        s->s.respond_body = p->respond == 204 || p->silent ? STR_NONE
-                            : p->says.len > 0              ? p->says
-                                                           : s->s.respond_body;
+        struct str body = p->respond == 204 || p->silent ? STR_NONE
+                          : p->says.len > 0              ? p->says
+                                                         : s->respond_body.text;
+        s->respond_body = (struct conf_masked){body, body};
     }
-    s->s.respond_plain |= p->says.len > 0 && str_eq(s->s.respond_body, p->says);
+    s->s.respond_plain |= p->says.len > 0 && str_eq(s->respond_body.text, p->says);
     s->s.busy_status = p->loses_429 ? 503 : s->s.busy_status;
     if (deadline_ms > 0 && (s->s.deadline_ms == 0 || deadline_ms < s->s.deadline_ms)) {
         s->s.deadline_ms = deadline_ms;

@@ -6,32 +6,7 @@
 
 #define WORK_MAX 1000000 /* comparisons; beyond them nothing more is found, for this runs in CI */
 
-/* ---- routes that an earlier `stop` leaves nothing ---- */
-
-/* Does the glob take all that the other one takes? Both literally but for * and ?. */
-static bool covers(struct str glob, struct str other)
-{
-    size_t p = 0, s = 0, star = SIZE_MAX, mark = 0;
-    while (s < other.len) {
-        if (p < glob.len && glob.at[p] == '*') {
-            star = p++;
-            mark = s;
-        } else if (p < glob.len && other.at[s] != '*' &&
-                   (glob.at[p] == '?' || glob.at[p] == other.at[s])) {
-            p++;
-            s++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            s = ++mark;
-        } else {
-            return false;
-        }
-    }
-    while (p < glob.len && glob.at[p] == '*') {
-        p++;
-    }
-    return p == glob.len;
-}
+/* ---- routes that others leave nothing: an earlier `stop`; of `else`, whoever takes it ---- */
 
 struct guard {
     struct conf_reader *r;
@@ -39,10 +14,10 @@ struct guard {
     size_t work;
 };
 
-/* Does nothing but its sources and types narrow what it takes? */
+/* Does nothing but its sources and types narrow what it takes? (For `else` see goes_before.) */
 static bool is_plain(const struct file_route *w)
 {
-    static const char *const plain[] = {"name", "from", "events", "to", "stop"};
+    static const char *const plain[] = {"name", "from", "events", "to", "stop", "else"};
     const struct node *n = w->item.value;
     for (size_t i = 0; i < n->n; i++) {
         bool known = false;
@@ -72,21 +47,30 @@ static bool takes_type(struct guard *g, const struct file_route *w, const struct
 {
     g->work += w->events.n;
     for (size_t i = 0; i < w->events.n; i++) {
-        if (covers(w->events.v[i].text, type == NULL ? STR("*") : *type)) {
+        if (text_glob_covers(w->events.v[i].text, type == NULL ? STR("*") : *type)) {
             return true;
         }
     }
     return w->events.n == 0;
 }
 
-/* The first route before number `i` that stops all events of this source and type. */
+/* Does number `i` never see what number `k` takes? One with `else` looks last, at what no other
+ * has taken. */
+static bool goes_before(const struct file_route *v, size_t k, size_t i)
+{
+    bool first = v[i].r.otherwise && !v[k].r.otherwise;
+    return first || (v[i].r.otherwise == v[k].r.otherwise && k < i && v[k].r.stop);
+}
+
+/* The first route that leaves number `i` no event of this source and type. */
 static const struct file_route *stopped_by(struct guard *g, size_t i, struct str source,
                                            const struct str *type)
 {
     const struct file_route *v = g->f->routes.v;
-    for (size_t k = 0; k < i && g->work < WORK_MAX; k++) {
+    size_t n = v[i].r.otherwise ? g->f->routes.n : i;
+    for (size_t k = 0; k < n && g->work < WORK_MAX; k++) {
         g->work++;
-        if (v[k].r.stop && is_plain(&v[k]) && takes_source(g, &v[k], source) &&
+        if (goes_before(v, k, i) && is_plain(&v[k]) && takes_source(g, &v[k], source) &&
             takes_type(g, &v[k], type)) {
             return &v[k];
         }
@@ -131,9 +115,14 @@ static void guard_types(struct guard *g, size_t i)
         const struct file_route *by = stopped_everywhere(g, i, &t->text);
         if (by != NULL) {
             struct str name = shown(g, by, &t->node->place);
+            bool first = w->r.otherwise && !by->r.otherwise;
             report_warning(g->r->report, &t->node->place,
-                           "\"%.*s\" never comes here: the route %.*s takes it and stops",
-                           STR_ARG(report_shown(t->text)), STR_ARG(name));
+                           "\"%.*s\" never comes here: the route %.*s takes it%s",
+                           STR_ARG(report_shown(t->node->text)), STR_ARG(name),
+                           first ? "" : " and stops");
+            report_help(g->r->report, "%s",
+                        first ? "a route with \"else\" gets what no other takes: leave it out here"
+                              : "leave it out here, or \"stop\" out there");
         }
     }
 }
@@ -157,20 +146,44 @@ static const struct file_route *stopped_in_all(struct guard *g, size_t i)
 static void guard_routes(struct guard *g)
 {
     const struct file_route *v = g->f->routes.v;
-    bool stops = false;
+    bool stopped = false;
     for (size_t i = 0; i < g->f->routes.n && g->work < WORK_MAX; i++) {
+        bool stops = stopped || v[i].r.otherwise;
         const struct file_route *by = stops ? stopped_in_all(g, i) : NULL;
         if (by != NULL) {
             const struct place *p = &v[i].item.place;
             struct str name = shown(g, by, p);
-            report_warning(g->r->report, p,
-                           "the route \"%.*s\" takes nothing: %.*s takes all of it and stops",
-                           STR_ARG(report_shown(v[i].r.name)), STR_ARG(name));
-            report_help(g->r->report, "move it up, or leave \"stop\" out there");
+            bool first = v[i].r.otherwise && !by->r.otherwise;
+            report_warning(
+                g->r->report, p, "the route \"%.*s\" takes nothing: %.*s takes all of it%s",
+                STR_ARG(report_shown(v[i].r.name)), STR_ARG(name), first ? "" : " and stops");
+            report_help(g->r->report, "%s",
+                        first ? "a route with \"else\" gets what no other takes: narrow the other "
+                                "one, or leave \"else\" out"
+                              : "move it up, or leave \"stop\" out there");
         } else if (stops) {
             guard_types(g, i);
         }
-        stops = stops || v[i].r.stop;
+        stopped = stopped || v[i].r.stop;
+    }
+}
+
+/* ---- types that look like regular expressions ---- */
+
+static void guard_globs(struct guard *g)
+{
+    const struct file_route *v = g->f->routes.v;
+    for (size_t i = 0; i < g->f->routes.n; i++) {
+        for (size_t k = 0; k < v[i].events.n; k++) {
+            const struct node *n = v[i].events.v[k].node;
+            if (str_has(n->text, '|') || str_has(n->text, '^') || str_has(n->text, '\\')) {
+                report_warning(g->r->report, &n->place,
+                               "\"%.*s\" is no regular expression: only * and ? are special in it",
+                               STR_ARG(report_shown(n->text)));
+                report_help(g->r->report,
+                            "several are a list; or write when: { event: { $regex: ... } }");
+            }
+        }
     }
 }
 
@@ -249,6 +262,7 @@ void conf_guard(struct conf_reader *r, const struct conf_file *f)
     struct guard g = {r, f, 0};
     if (r->report->errors == 0) { /* or no warning is shown at all */
         guard_routes(&g);
+        guard_globs(&g);
         guard_retries(&g);
         guard_mirrors(&g);
     }

@@ -48,6 +48,21 @@ bool conf_read_file(struct conf_reader *r, const struct place *p, struct str pat
     return why == NULL;
 }
 
+/* A text, and as it is printed: what came from outside of the file is "***" there. */
+struct filling {
+    struct buf text, shown;
+};
+
+static bool add_known(struct filling *out, struct str s)
+{
+    return buf_add_str(&out->text, s) && buf_add_str(&out->shown, s);
+}
+
+static bool add_masked(struct filling *out, struct str s)
+{
+    return buf_add_str(&out->text, s) && buf_add_str(&out->shown, STR("***"));
+}
+
 /* Appends a file's text without its last newline. */
 static bool add_file(struct conf_reader *r, const struct place *p, struct str path, struct buf *out)
 {
@@ -81,7 +96,7 @@ static size_t name_len(struct str s)
 
 /* `inside` is what stands between the braces. */
 static bool add_variable(struct conf_reader *r, const struct node *n, struct str inside,
-                         struct buf *out)
+                         struct filling *out)
 {
     struct str name = str_head(inside, name_len(inside)), rest = str_from(inside, name.len);
     struct str shown = report_shown(name);
@@ -96,10 +111,10 @@ static bool add_variable(struct conf_reader *r, const struct node *n, struct str
     const char *value = r->env->variable(arena_str(r->arena, name).at);
     bool usable = value != NULL && (rest.len == 0 || value[0] != '\0'); /* as in a shell */
     if (usable) {
-        return buf_add_str(out, str_of(value)) || true;
+        return add_masked(out, str_of(value)) || true;
     }
     if (has_default) {
-        return buf_add_str(out, str_from(rest, 2)) || true;
+        return add_known(out, str_from(rest, 2)) || true;
     }
     if (has_message) {
         struct str message = report_shown(str_from(rest, 2));
@@ -113,7 +128,8 @@ static bool add_variable(struct conf_reader *r, const struct node *n, struct str
 }
 
 /* `rest` begins behind a "${"; moves it behind the "}". */
-static bool add_one(struct conf_reader *r, const struct node *n, struct str *rest, struct buf *out)
+static bool add_one(struct conf_reader *r, const struct node *n, struct str *rest,
+                    struct filling *out)
 {
     struct str inside;
     if (!str_cut(*rest, '}', &inside, rest)) {
@@ -129,21 +145,22 @@ static bool add_one(struct conf_reader *r, const struct node *n, struct str *res
         }
     }
     if (str_starts(inside, STR("file:"))) {
-        return add_file(r, &n->place, str_from(inside, 5), out);
+        buf_add_str(&out->shown, STR("***"));
+        return add_file(r, &n->place, str_from(inside, 5), &out->text);
     }
     return add_variable(r, n, inside, out);
 }
 
-static bool add_all(struct conf_reader *r, const struct node *n, struct buf *out)
+static bool add_all(struct conf_reader *r, const struct node *n, struct filling *out)
 {
     struct str literal, rest = n->text;
     while (str_cut(rest, '$', &literal, &rest)) {
-        buf_add_str(out, literal);
+        add_known(out, literal);
         if (str_starts(rest, STR("$"))) {
-            buf_add_char(out, '$');
+            add_known(out, STR("$"));
             rest = str_from(rest, 1);
         } else if (!str_starts(rest, STR("{"))) {
-            buf_add_char(out, '$');
+            add_known(out, STR("$"));
         } else {
             rest = str_from(rest, 1);
             if (!add_one(r, n, &rest, out)) {
@@ -151,7 +168,7 @@ static bool add_all(struct conf_reader *r, const struct node *n, struct buf *out
             }
         }
     }
-    buf_add_str(out, literal);
+    add_known(out, literal);
     return true;
 }
 
@@ -166,31 +183,23 @@ static bool charge(struct conf_reader *r, const struct place *p, size_t n)
     return true;
 }
 
-bool conf_is_filled_in(struct str s)
-{
-    for (size_t i = 0; i + 1 < s.len; i++) {
-        if (s.at[i] == '$' && s.at[i + 1] == '{') {
-            return true;
-        }
-        i += s.at[i] == '$' && s.at[i + 1] == '$';
-    }
-    return false;
-}
-
-bool conf_interpolate(struct conf_reader *r, const struct node *n, struct str *out)
+bool conf_interpolate(struct conf_reader *r, const struct node *n, struct conf_masked *out)
 {
     if (!str_has(n->text, '$')) {
-        *out = n->text;
+        *out = (struct conf_masked){n->text, n->text};
         return true;
     }
-    struct buf b;
-    buf_init(&b, VALUE_MAX);
-    bool good = charge(r, &n->place, n->text.len) && add_all(r, n, &b) &&
-                charge(r, &n->place, b.failed ? INTERPOLATED_MAX : b.len);
+    struct filling f;
+    buf_init(&f.text, VALUE_MAX);
+    buf_init(&f.shown, NODE_FILE_BYTES); /* "***" is shorter than what it stands for */
+    bool good = charge(r, &n->place, n->text.len) && add_all(r, n, &f) &&
+                charge(r, &n->place, f.text.failed ? INTERPOLATED_MAX : f.text.len);
     if (good) {
-        *out = arena_str(r->arena, buf_str(&b));
+        out->text = arena_str(r->arena, buf_str(&f.text));
+        out->shown = arena_str(r->arena, buf_str(&f.shown));
     }
-    conf_wipe(&b);
+    conf_wipe(&f.text);
+    buf_done(&f.shown);
     return good;
 }
 

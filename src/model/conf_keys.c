@@ -37,7 +37,7 @@ static bool is_party(struct conf_reader *r, const struct conf_text *t, bool sns)
         report_error(r->report, &t->node->place,
                      sns ? "\"%.*s\" is no ARN of a topic of SNS"
                          : "\"%.*s\" is no id of a webhook of PayPal: letters and digits",
-                     STR_ARG(report_shown(t->text)));
+                     STR_ARG(report_shown(t->node->text)));
         report_help(r->report, sns ? "arn:aws:sns:REGION:ACCOUNT:NAME, where ACCOUNT has 12 digits"
                                    : "PayPal shows it beside the webhook");
     }
@@ -91,7 +91,7 @@ static bool hosts_of_topics(struct conf_reader *r, const struct conf_texts *topi
         } else {
             report_error(r->report, &topics->v[i].node->place,
                          "\"%.*s\" is no topic of a partition of AWS that is known",
-                         STR_ARG(report_shown(topics->v[i].text)));
+                         STR_ARG(report_shown(topics->v[i].node->text)));
             report_help(r->report, "of another cloud that is compatible say its key_hosts, too");
         }
     }
@@ -192,7 +192,7 @@ bool conf_key_hosts(struct conf_reader *r, struct file_source *s, const struct f
         if (!read_host(r, recipe->key_hosts[out->n], &out->v[out->n])) {
             report_error(r->report, &v->key_hosts.v[out->n].node->place,
                          "\"%.*s\" is no host: NAME in lower case, or NAME:PORT",
-                         STR_ARG(report_shown(recipe->key_hosts[out->n])));
+                         STR_ARG(report_shown(v->key_hosts.v[out->n].node->text)));
             return false;
         }
     }

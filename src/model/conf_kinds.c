@@ -6,11 +6,15 @@
 
 /* ---- what all of them share ---- */
 
-bool conf_read_text(struct conf_reader *r, const char *key, const struct node *n, struct str *out)
+bool conf_read_masked(struct conf_reader *r, const char *key, const struct node *n,
+                      struct conf_masked *out)
 {
     if (n->kind != NODE_TEXT) {
         report_error(r->report, &n->place, "\"%s\" takes one value, not %s", key,
                      node_kind_name(n));
+        if (n->kind == NODE_MAP) {
+            report_help(r->report, "a text that holds \": \" is written in quotes");
+        }
         return false;
     }
     if (n->plain && n->text.len == 0) {
@@ -18,16 +22,31 @@ bool conf_read_text(struct conf_reader *r, const char *key, const struct node *n
         report_help(r->report, "remove the line, or write \"\" for the empty text");
         return false;
     }
-    struct str text;
-    if (!conf_interpolate(r, n, &text)) {
+    struct conf_masked t;
+    if (!conf_interpolate(r, n, &t)) {
         return false;
     }
-    if (text.len > 0 && memchr(text.at, 0, text.len) != NULL) {
+    if (str_has(t.text, '\0')) {
         report_error(r->report, &n->place, "\"%s\" has a zero byte in it", key);
         return false;
     }
-    *out = text;
+    *out = t;
     return true;
+}
+
+bool conf_read_text(struct conf_reader *r, const char *key, const struct node *n, struct str *out)
+{
+    struct conf_masked t;
+    bool good = conf_read_masked(r, key, n, &t);
+    if (good) {
+        *out = t.text;
+    }
+    return good;
+}
+
+bool conf_is_masked(const struct conf_masked *t)
+{
+    return !str_eq(t->text, t->shown);
 }
 
 /* The unit of the row's default, or of its kind: "d" of 30d. */
@@ -63,8 +82,12 @@ static void help_with_unit(struct conf_reader *r, const struct conf_row *row, st
     uint64_t size;
     int64_t ms;
     bool sizes = strstr(unit, "iB") != NULL, times = strcmp(unit, "s") == 0;
-    if (text_is_digits(text) && sizes && text_u64(text, UINT64_MAX, &size) == NULL &&
-        size >= 1024) {
+    struct str part = str_from(text, 2);
+    bool tenths = strcmp(unit, "%") == 0 && str_starts(text, STR("0.")) && part.len <= 2;
+    if (tenths && text_u64(part, 99, &size) == NULL) {
+        report_help(r->report, "did you mean %u%%?", (unsigned)size * (part.len == 1 ? 10 : 1));
+    } else if (text_is_digits(text) && sizes && text_u64(text, UINT64_MAX, &size) == NULL &&
+               size >= 1024) {
         report_help(r->report, "a bare number has no unit; did you mean %.*s?",
                     (int)conf_put_size(written, size), written);
     } else if (text_is_digits(text)) {
@@ -102,6 +125,18 @@ bool conf_refuse(struct conf_reader *r, const struct conf_row *row, const struct
     return false;
 }
 
+void conf_print_quoted(struct str s, struct buf *out)
+{
+    struct buf doubled; /* "$" is written "$$" */
+    buf_init(&doubled, 2 * s.len + 1);
+    for (size_t i = 0; i < s.len; i++) {
+        buf_add(&doubled, "$$", s.at[i] == '$');
+        buf_add_char(&doubled, s.at[i]);
+    }
+    buf_add_json(out, buf_str(&doubled));
+    buf_done(&doubled);
+}
+
 void conf_print_text(struct str s, struct buf *out)
 {
     static const char harmless[] = "_./:-@,";
@@ -116,14 +151,7 @@ void conf_print_text(struct str s, struct buf *out)
         buf_add_str(out, s);
         return;
     }
-    struct buf doubled; /* "$" is written "$$" */
-    buf_init(&doubled, 2 * s.len + 1);
-    for (size_t i = 0; i < s.len; i++) {
-        buf_add(&doubled, "$$", s.at[i] == '$');
-        buf_add_char(&doubled, s.at[i]);
-    }
-    buf_add_json(out, buf_str(&doubled));
-    buf_done(&doubled);
+    conf_print_quoted(s, out);
 }
 
 static void put_line(struct str s, struct buf *out)
@@ -140,14 +168,14 @@ static bool text_wants(const void *at)
 
 /* ---- text ---- */
 
-static bool text_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
-                      void *at)
+static bool masked_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                        void *at)
 {
-    struct str text;
-    if (!conf_read_text(r, row->key, n, &text)) {
+    struct conf_masked t;
+    if (!conf_read_masked(r, row->key, n, &t)) {
         return false;
     }
-    if (text.len < row->least || (row->most > 0 && text.len > row->most)) {
+    if (t.text.len < row->least || (row->most > 0 && t.text.len > row->most)) {
         if (row->least == 0) {
             report_error(r->report, &n->place, "\"%s\" must have at most %llu character%s",
                          row->key, (unsigned long long)row->most, row->most == 1 ? "" : "s");
@@ -157,8 +185,19 @@ static bool text_read(struct conf_reader *r, const struct conf_row *row, const s
                      (unsigned long long)row->least, (unsigned long long)row->most);
         return false;
     }
-    *(struct str *)at = text;
+    *(struct conf_masked *)at = t;
     return true;
+}
+
+static bool text_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
+                      void *at)
+{
+    struct conf_masked t;
+    bool good = masked_read(r, row, n, &t);
+    if (good) {
+        *(struct str *)at = t.text;
+    }
+    return good;
 }
 
 static void text_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
@@ -169,6 +208,23 @@ static void text_print(const struct conf_row *row, const void *at, unsigned dept
 }
 
 const struct conf_kind KIND_TEXT = {text_read, text_print, text_wants};
+
+/* ---- text that may have a secret filled in ---- */
+
+static void masked_print(const struct conf_row *row, const void *at, unsigned depth,
+                         struct buf *out)
+{
+    (void)row;
+    (void)depth;
+    put_line(((const struct conf_masked *)at)->shown, out);
+}
+
+static bool masked_wants(const void *at)
+{
+    return ((const struct conf_masked *)at)->text.len > 0;
+}
+
+const struct conf_kind KIND_MASKED = {masked_read, masked_print, masked_wants};
 
 /* ---- lists of text; one alone may stand without the list ---- */
 
@@ -187,6 +243,9 @@ static bool texts_read(struct conf_reader *r, const struct conf_row *row, const 
         report_error(r->report, &n->place, "\"%s\" must have %llu to %llu entries, not %zu",
                      row->key, (unsigned long long)row->least, (unsigned long long)row->most,
                      count);
+        if (count == 0) {
+            report_help(r->report, "%s", row->help);
+        }
         return false;
     }
     struct conf_texts t = {arena_array(r->arena, count, sizeof *t.v), 0};
@@ -328,6 +387,21 @@ const struct conf_kind KIND_SECRETS = {secrets_read, secrets_print, texts_wants}
 
 /* ---- choices ---- */
 
+/* What was meant by `yes`; of anything else what the key is for. */
+static void help_with_bool(struct conf_reader *r, const struct conf_row *row, struct str written)
+{
+    static const char *const words[][2] = {{"true", "false"}, {"yes", "no"}, {"on", "off"}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        for (size_t k = 0; k < 2; k++) {
+            if (str_ieq(written, str_of(words[i][k]))) {
+                report_help(r->report, "did you mean %s?", words[0][k]);
+                return;
+            }
+        }
+    }
+    report_help(r->report, "%s: %s", row->key, row->help);
+}
+
 static bool bool_read(struct conf_reader *r, const struct conf_row *row, const struct node *n,
                       void *at)
 {
@@ -336,7 +410,9 @@ static bool bool_read(struct conf_reader *r, const struct conf_row *row, const s
         return false;
     }
     if (!str_eq(text, STR("true")) && !str_eq(text, STR("false"))) {
-        return conf_refuse(r, row, n, "expected true or false", text, NULL);
+        (void)conf_refuse(r, row, n, "expected true or false", text, NULL);
+        help_with_bool(r, row, n->text);
+        return false;
     }
     *(bool *)at = text.len == 4;
     return true;

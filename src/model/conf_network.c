@@ -51,14 +51,31 @@ static bool is_host_glob(struct str s)
     return letter;
 }
 
+/* Of a URL its host; all of anything else. */
+static struct str host_in(struct str text)
+{
+    const char *at = memmem(text.at, text.len, "://", 3);
+    struct str host = at == NULL ? text : str_from(text, (size_t)(at - text.at) + 3), rest;
+    if (at != NULL) {
+        str_cut(host, '/', &host, &rest);
+        str_cut(host, ':', &host, &rest);
+    }
+    return host;
+}
+
 static void refuse(struct conf_reader *r, const char *key, const struct conf_text *t,
                    const char *why)
 {
     struct conf_guess g;
+    struct str host = host_in(t->text);
     report_error(r->report, &t->node->place, "\"%s\": %s, not \"%.*s\"", key, why,
-                 STR_ARG(report_shown(t->text)));
+                 STR_ARG(report_shown(t->node->text)));
     if (is_host_glob(t->text)) {
         report_help(r->report, "names of hosts are taken in \"allow\" only");
+    } else if (str_eq(host, t->text)) {
+        conf_help_with_range(r, t->node->text);
+    } else if (str_eq(t->text, t->node->text)) {
+        report_help(r->report, "of a URL name the host alone: %.*s", STR_ARG(report_shown(host)));
     }
     conf_guess_init(&g, t->text);
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -84,6 +101,43 @@ static struct ranges ranges_of(struct conf_reader *r, const char *key, const str
         }
     }
     return out;
+}
+
+static bool overlap(const struct cidr *a, const struct cidr *b)
+{
+    unsigned bits = a->bits < b->bits ? a->bits : b->bits;
+    unsigned rest = bits % 8, mask = 0xff00u >> rest & 0xff;
+    return memcmp(a->address.v, b->address.v, bits / 8) == 0 &&
+           (rest == 0 || ((unsigned)(a->address.v[bits / 8] ^ b->address.v[bits / 8]) & mask) == 0);
+}
+
+static bool is_denied(const struct ranges *deny, const struct ranges *some)
+{
+    for (size_t i = 0; i < deny->n; i++) {
+        for (size_t k = 0; k < some->n; k++) {
+            if (overlap(&deny->v[i], &some->v[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Whoever writes `allow` alone may mean that nothing else is allowed. */
+static void warn_of_exceptions(struct conf_reader *r, const struct conf_texts *allow,
+                               const struct ranges *deny)
+{
+    for (size_t i = 0; i < allow->n && r->report->errors == 0; i++) {
+        struct conf_texts one = {&allow->v[i], 1};
+        struct ranges some = ranges_of(r, "allow", &one, true);
+        if (some.n > 0 && !is_denied(deny, &some)) {
+            report_warning(r->report, &allow->v[i].node->place,
+                           "\"allow\": \"%.*s\" changes nothing: \"deny\" names none of it",
+                           STR_ARG(report_shown(allow->v[i].node->text)));
+            report_help(r->report,
+                        "to refuse all but what is allowed: deny: [0.0.0.0/0, \"::/0\"]");
+        }
+    }
 }
 
 static bool is_allowed_by_name(const struct conf_texts *allow, struct str host)
@@ -123,8 +177,7 @@ static void check_literal(struct conf_reader *r, const struct file_destination *
     struct address_bytes a;
     if (address_read(d->d.host, &a) && cidr_denies(d->d.rules, &a)) {
         report_error(r->report, conf_place(&d->item, "url"),
-                     "\"url\": the address %.*s is one that network.deny names",
-                     STR_ARG(report_shown(d->d.host)));
+                     "\"url\": its address is one that network.deny names");
         report_help(r->report, "if it is meant, name it in network.allow");
     }
 }
@@ -142,6 +195,7 @@ void conf_build_network(struct conf_reader *r, struct conf_file *f)
     bool says = node_find(given->value, "deny") != NULL;
     struct ranges deny = ranges_of(r, "deny", says ? &f->network_deny : &unless_given, false);
     struct ranges allow = ranges_of(r, "allow", &f->network_allow, true);
+    warn_of_exceptions(r, &f->network_allow, &deny);
     struct cidr_rules *rules = arena_take(r->arena, sizeof *rules);
     *rules = (struct cidr_rules){deny.v, allow.v, deny.n, allow.n, text_of(r, &deny, &allow)};
     for (size_t i = 0; i < f->destinations.n; i++) {

@@ -1,5 +1,5 @@
 /* The rows at work: a mapping in, a filled struct out, every complaint on the way. */
-#include "model/conf_rows.h"
+#include "model/conf_about.h"
 
 #include "base/log.h"
 
@@ -110,6 +110,13 @@ static const struct {
     {"routes.*", "target", "to"},
     {"routes.*", "types", "events"},
     {"routes.*", "event", "events"},
+    {"routes.*", "filter", "when"},
+    {"routes.*", "match", "when"},
+    {"routes.*", "condition", "when"},
+    {"routes.*", "otherwise", "else"},
+    {"routes.*", "percentage", "sample"},
+    {"tests.*", "type", "event"},
+    {"tests.*", "destinations", "expect"},
 };
 
 /* Ours for the nearest of theirs, as far as `g` lets a word be. */
@@ -153,6 +160,44 @@ static bool is_of_the_top(struct str key)
     return false;
 }
 
+/* Where else there is such a key: below the block at best; of one item's that another has. */
+struct elsewhere {
+    struct str key;
+    const struct conf_block *from, *block;
+    const struct conf_row *row;
+    int rank;
+};
+
+static void find_elsewhere(const struct conf_block *b, const struct conf_row *row, void *user)
+{
+    struct elsewhere *e = user;
+    struct str path = str_of(b->path), from = str_of(e->from->path);
+    bool below = from.len > 0 && str_starts(path, from);
+    bool beside = str_ends(from, STR(".*")) && str_ends(path, STR(".*"));
+    int rank = !row_takes(row, e->key) ? 0 : below ? 2 : beside ? 1 : 0;
+    if (rank > e->rank) {
+        e->rank = rank;
+        e->block = b;
+        e->row = row;
+    }
+}
+
+static void help_with_keys(struct conf_reader *r, const struct conf_block *b, struct str key)
+{
+    struct elsewhere e = {.key = key, .from = b};
+    struct str path = help_path(r, b);
+    struct buf other;
+    buf_init(&other, 256);
+    conf_each_row(&CONF_TOP, find_elsewhere, &e);
+    if (e.rank > 0) {
+        buf_add_str(&other, STR("; there is "));
+        conf_path(e.block, e.row, &other);
+    }
+    report_help(r->report, "penstock help%.*s lists the keys%.*s", STR_ARG(path),
+                STR_ARG(buf_str(&other)));
+    buf_done(&other);
+}
+
 /* The key of the block that was meant, as far as anybody can tell. */
 static struct str unknown_key(struct conf_reader *r, const struct conf_block *b,
                               const struct node *key)
@@ -170,7 +215,7 @@ static struct str unknown_key(struct conf_reader *r, const struct conf_block *b,
     } else if (b != &CONF_TOP && is_of_the_top(key->text)) {
         report_help(r->report, "it is a key of the top: it stands too deep here");
     } else {
-        report_help(r->report, "penstock help%.*s lists the keys", STR_ARG(help_path(r, b)));
+        help_with_keys(r, b, key->text);
     }
     return g.best;
 }

@@ -237,14 +237,14 @@ static const struct conf_row verify_rows[] = {
     WORD("key", AT(key), "raw", key_words, "how a secret becomes a key"),
     VALUE("key_prefix", TEXT, AT(key_prefix), NULL, 1, 64,
           "what is cut off a secret before it is decoded"),
-    {"public_url", &KIND_TEXT, AT(public_url), NULL, 1, 2048,
+    {"public_url", &KIND_MASKED, AT(public_url), NULL, 1, 2048,
      "what {url} stands for: the URL as the sender has it registered", .words = NULL},
     VALUE("token_in_body", BOOL, AT(in_body), "false", 0, 0, "the body is the token"),
     VALUE("issuer", TEXT, AT(issuer), NULL, 1, 512, "what a token's iss must be"),
     VALUE("audience", TEXT, AT(audience), NULL, 1, 512, "what a token's aud must be, or hold"),
     VALUE("email", TEXT, AT(email), NULL, 1, 512,
           "whose token it must be: its email, which must be verified"),
-    VALUE("jwks_url", TEXT, AT(jwks_url), NULL, 1, 2048,
+    VALUE("jwks_url", MASKED, AT(jwks_url), NULL, 1, 2048,
           "where its public keys are published, https; read again as they change"),
     VALUE("ca_file", TEXT, AT(ca_file), NULL, 1, 4095,
           "certificates to trust there, instead of the system's"),
@@ -299,14 +299,14 @@ static const struct conf_block dedupe_block = {"sources.*.dedupe", "dedupe", ded
 
 static const struct conf_row respond_rows[] = {VALUE("status", COUNT, AT(s.respond_status), "200",
                                                      200, 299, "the status of an accepted event"),
-                                               {"body", &KIND_TEXT, AT(s.respond_body), "{}", 0,
+                                               {"body", &KIND_MASKED, AT(respond_body), "{}", 0,
                                                 4096, "the body of that answer", .words = NULL},
                                                END};
 static const struct conf_block respond_block = {
     "sources.*.respond", "respond", respond_rows, 0, NULL, NULL};
 
 static const struct conf_row source_rows[] = {
-    VALUE("path", TEXT, AT(s.path), NULL, 1, 512, "where it posts; /hooks/<name> unless given"),
+    VALUE("path", MASKED, AT(path), NULL, 1, 512, "where it posts; /hooks/<name> unless given"),
     {"verify", &KIND_VERIFY, AT(verify), NULL, 0, 0,
      "say how it signs: the name of a provider (penstock providers lists them), a mapping with "
      "type: hmac or another of its kind, or none; of a list any may vouch for an event, of "
@@ -481,7 +481,7 @@ static const struct conf_block delivery_block = {
     "defaults.destination", "defaults.destination", delivery_rows, 0, NULL, NULL};
 
 static const struct conf_row destination_rows[] = {
-    {"url", &KIND_TEXT, AT(url), NULL, 1, 2048, "where it is delivered to: http:// or https://",
+    {"url", &KIND_MASKED, AT(url), NULL, 1, 2048, "where it is delivered to: http:// or https://",
      .required = true},
     VALUE("headers", PAIRS, AT(headers), NULL, 0, 32,
           "header fields to add, in place of the sender's of that name"),
@@ -517,7 +517,7 @@ static const struct conf_row route_rows[] = {
     VALUE("sample", PERCENT, AT(r.sample), "100%", 0, 100,
           "the part of it that is taken, the same for every try of an event"),
     VALUE("else", BOOL, AT(r.otherwise), "false", 0, 0,
-          "take only what no route without else takes"),
+          "take only what no route without else takes, wherever those stand"),
     VALUE("stop", BOOL, AT(r.stop), "false", 0, 0, "later routes do not see what this one took"),
     END};
 static const struct conf_block route_block = {
@@ -531,11 +531,11 @@ static const struct conf_row test_rows[] = {
     {"source", &KIND_TEXT, AT(source), NULL, 1, 64, "the source that it comes to",
      .required = true},
     VALUE("method", TEXT, AT(t.method), "POST", 1, 16, "the method of the request"),
-    VALUE("query", TEXT, AT(query), NULL, 1, 4096, "its query, such as a=b&c=d"),
+    VALUE("query", MASKED, AT(query), NULL, 1, 4096, "its query, such as a=b&c=d"),
     VALUE("headers", PAIRS, AT(headers), NULL, 0, 64, "its header fields"),
-    VALUE("body", BODY, AT(t.body), NULL, 0, 0,
+    VALUE("body", BODY, AT(body), NULL, 0, 0,
           "its body: a mapping or a list is written as JSON, a text is the body itself"),
-    VALUE("event", TEXT, AT(t.type), NULL, 1, 256, "the event's type, instead of what it says"),
+    VALUE("event", MASKED, AT(type), NULL, 1, 256, "the event's type, instead of what it says"),
     {"expect", &KIND_EXPECT, AT(expect), NULL, 0, CONF_DESTINATIONS_MAX,
      "the destinations that get it; [] for none", .required = true},
     END};

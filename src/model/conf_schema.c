@@ -149,10 +149,11 @@ static const char text_types[] = "string number boolean";
 static yyjson_mut_val *text_schema(struct schema *s, const struct conf_row *row)
 {
     yyjson_mut_val *o = typed(s, text_types);
-    if (row->kind == &KIND_TEXT && row->least == 1) {
+    bool is_text = row->kind == &KIND_TEXT || row->kind == &KIND_MASKED;
+    if (is_text && row->least == 1) {
         set_number(s, o, "minLength", 1);
     }
-    if (row->kind == &KIND_TEXT && row->most >= 64) { /* ${NAME} may be longer than what it is */
+    if (is_text && row->most >= 64) { /* ${NAME} may be longer than what it is */
         set_number(s, o, "maxLength", row->most);
     }
     return o;
@@ -391,6 +392,7 @@ static const struct {
     {&KIND_NAMED, named_schema},       {&KIND_ITEMS, items_schema},
     {&KIND_VERIFY, verify_schema},     {&KIND_FILTER, filter_schema},
     {&KIND_BODY, body_schema},         {&KIND_EXPECT, texts_schema},
+    {&KIND_MASKED, text_schema},
 };
 
 /* Of a kind that has no row above: anything. */

@@ -194,13 +194,13 @@ static bool pairs_read(struct conf_reader *r, const struct conf_row *row, const 
     for (size_t i = 0; i < n->n; i++) {
         const struct node_pair *pair = &n->pairs[i];
         struct str shown = report_shown(pair->key->text);
-        struct str value;
-        if (conf_read_text(r, arena_printf(r->arena, "%.*s", STR_ARG(shown)).at, pair->value,
-                           &value)) {
-            bool filled_in = !str_eq(value, pair->value->text);
+        struct conf_masked value;
+        if (conf_read_masked(r, arena_printf(r->arena, "%.*s", STR_ARG(shown)).at, pair->value,
+                             &value)) {
+            bool filled_in = conf_is_masked(&value);
             bool sensitive = report_is_sensitive(pair->key->text);
             p.v[p.n++] =
-                (struct conf_pair){pair->key->text, value, filled_in || sensitive, pair->key};
+                (struct conf_pair){pair->key->text, value.text, filled_in || sensitive, pair->key};
             if (sensitive) {
                 if (!filled_in) {
                     report_mask(r->report, &pair->value->place);
@@ -480,8 +480,7 @@ const struct conf_kind KIND_REDIS_URL = {redis_url_read, redis_url_print, redis_
 
 /* ---- ranges of addresses; one alone may stand without the list ---- */
 
-/* Of a range with bits behind its prefix: the one that its address lies in. */
-static void help_with_range(struct conf_reader *r, struct str text)
+void conf_help_with_range(struct conf_reader *r, struct str text)
 {
     struct str address, prefix;
     struct cidr c;
@@ -514,7 +513,7 @@ static bool cidrs_read(struct conf_reader *r, const struct conf_row *row, const 
         const char *why = cidr_parse(t.v[i].text, &c.v[i]);
         if (why != NULL) {
             good = conf_refuse(r, row, t.v[i].node, why, t.v[i].text, NULL);
-            help_with_range(r, t.v[i].text);
+            conf_help_with_range(r, t.v[i].node->text);
         }
     }
     if (good) {

@@ -7,19 +7,22 @@
 
 static void build_path(struct conf_reader *r, struct file_source *s)
 {
-    if (s->s.path.len == 0) {
-        s->s.path = arena_printf(r->arena, "/hooks/%.*s", STR_ARG(s->item.name));
-        return;
+    struct str path = s->path.text;
+    bool given = path.len > 0, good = !given || path.at[0] == '/';
+    if (!given) {
+        path = arena_printf(r->arena, "/hooks/%.*s", STR_ARG(s->item.name));
+        s->path = (struct conf_masked){path, path};
     }
-    bool good = s->s.path.at[0] == '/';
-    for (size_t i = 0; i < s->s.path.len; i++) {
-        char c = s->s.path.at[i];
+    for (size_t i = 0; given && i < path.len; i++) {
+        char c = path.at[i];
         good = good && c > ' ' && c < 0x7f && c != '?' && c != '#';
     }
     if (!good) {
         report_error(r->report, conf_place(&s->item, "path"),
                      "\"path\" must begin with / and hold no space, ? or #");
     }
+    s->s.path = path;
+    s->s.shown_path = s->path.shown;
 }
 
 static bool pointer_is_good(struct str p)
@@ -49,6 +52,9 @@ static void build_pick(struct conf_reader *r, const struct file_source *s, const
         const struct node_pair *at = pair == NULL ? NULL : node_find(pair->value, key);
         report_error(r->report, at == NULL ? &s->item.place : &at->value->place,
                      "\"%s\" must be header.NAME or body./json/pointer", key);
+        if (at == NULL || !str_eq(at->value->text, text)) {
+            return; /* it is filled in, and not shown */
+        }
         if (text_is_token(text) && !str_starts(text, STR("body")) && !str_has(text, '.')) {
             report_help(r->report, "did you mean header.%.*s?", STR_ARG(report_shown(text)));
         } else if (str_starts(text, STR("body.")) && !str_has(text, '/')) {
@@ -134,7 +140,7 @@ static void check_paths(struct conf_reader *r, const struct file_source *v, size
         if (first != NULL) {
             report_error(r->report, conf_place(&v[i].item, "path"),
                          "the path %.*s belongs to the source \"%.*s\" already",
-                         STR_ARG(report_shown(v[i].s.path)),
+                         STR_ARG(report_shown(v[i].s.shown_path)),
                          STR_ARG(report_shown(first->item.name)));
         } else {
             map_set(&seen, v[i].s.path, (void *)(uintptr_t)&v[i]);
@@ -157,6 +163,7 @@ void conf_build_sources(struct conf_reader *r, struct conf_file *f)
         build_events(r, s);
         build_dedupe(r, s);
         build_body_limit(r, &f->c, s);
+        s->s.respond_body = s->respond_body.text;
         f->c.sources[i] = s->s;
     }
     check_paths(r, v, n);

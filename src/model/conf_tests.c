@@ -8,42 +8,64 @@
 
 /* --- a body, as YAML */
 
-static bool put_scalar(struct conf_reader *r, const struct node *n, struct buf *out)
+/* A body as it is, and as it is printed. */
+struct written {
+    struct buf json, shown;
+};
+
+static void put_both(struct written *w, struct str s)
+{
+    buf_add_str(&w->json, s);
+    buf_add_str(&w->shown, s);
+}
+
+static void put_text(struct written *w, const struct conf_masked *t)
+{
+    buf_add_json(&w->json, t->text);
+    buf_add_json(&w->shown, t->shown);
+}
+
+static bool put_scalar(struct conf_reader *r, const struct node *n, struct written *w)
 {
     struct decimal number;
-    struct str text;
-    if (!conf_interpolate(r, n, &text)) {
+    struct conf_masked t;
+    if (!conf_interpolate(r, n, &t)) {
         return false;
     }
     if (node_is_nothing(n)) {
-        buf_add_str(out, STR("null"));
-    } else if (n->plain && (str_eq(text, STR("true")) || str_eq(text, STR("false")) ||
-                            decimal_read(text, &number))) {
-        buf_add_str(out, text);
+        put_both(w, STR("null"));
+    } else if (n->plain && (str_eq(t.text, STR("true")) || str_eq(t.text, STR("false")) ||
+                            decimal_read(t.text, &number))) {
+        buf_add_str(&w->json, t.text);
+        if (conf_is_masked(&t)) {
+            buf_add_json(&w->shown, t.shown);
+        } else {
+            buf_add_str(&w->shown, t.text);
+        }
     } else {
-        buf_add_json(out, text);
+        put_text(w, &t);
     }
     return true;
 }
 
 /* As a filter would understand it: what is unquoted and looks like JSON's words is that. */
-static bool put_json(struct conf_reader *r, const struct node *n, struct buf *out)
+static bool put_json(struct conf_reader *r, const struct node *n, struct written *w)
 {
     if (n->kind == NODE_TEXT) {
-        return put_scalar(r, n, out);
+        return put_scalar(r, n, w);
     }
     bool map = n->kind == NODE_MAP;
     bool good = true;
-    buf_add_char(out, map ? '{' : '[');
+    put_both(w, map ? STR("{") : STR("["));
     for (size_t i = 0; i < n->n && good; i++) {
-        buf_add(out, ",", i > 0);
+        put_both(w, i > 0 ? STR(",") : STR_NONE);
         if (map) {
-            buf_add_json(out, n->pairs[i].key->text);
-            buf_add_char(out, ':');
+            put_text(w, &(struct conf_masked){n->pairs[i].key->text, n->pairs[i].key->text});
+            put_both(w, STR(":"));
         }
-        good = put_json(r, map ? n->pairs[i].value : n->items[i], out);
+        good = put_json(r, map ? n->pairs[i].value : n->items[i], w);
     }
-    buf_add_char(out, map ? '}' : ']');
+    put_both(w, map ? STR("}") : STR("]"));
     return good;
 }
 
@@ -51,30 +73,35 @@ static bool body_read(struct conf_reader *r, const struct conf_row *row, const s
                       void *at)
 {
     if (n->kind == NODE_TEXT) {
-        return conf_read_text(r, row->key, n, at);
+        return conf_read_masked(r, row->key, n, at);
     }
-    struct buf json;
-    buf_init(&json, BODY_MAX);
-    bool good = put_json(r, n, &json);
-    if (good && json.failed) {
+    struct written w;
+    buf_init(&w.json, BODY_MAX);
+    buf_init(&w.shown, 2 * BODY_MAX);
+    bool good = put_json(r, n, &w);
+    if (good && w.json.failed) {
         report_error(r->report, &n->place, "\"%s\" is more than 1 MiB", row->key);
         good = false;
     }
     if (good) {
-        *(struct str *)at = arena_str(r->arena, buf_str(&json));
+        conf_warn_of_slips(r, n);
+        struct conf_masked *body = at;
+        body->text = arena_str(r->arena, buf_str(&w.json));
+        body->shown = arena_str(r->arena, buf_str(&w.shown));
     }
-    conf_wipe(&json);
+    conf_wipe(&w.json);
+    buf_done(&w.shown);
     return good;
 }
 
 static void body_print(const struct conf_row *row, const void *at, unsigned depth, struct buf *out)
 {
-    KIND_TEXT.print(row, at, depth, out);
+    KIND_MASKED.print(row, at, depth, out);
 }
 
 static bool body_wants(const void *at)
 {
-    return ((const struct str *)at)->len > 0;
+    return KIND_MASKED.wants(at);
 }
 
 const struct conf_kind KIND_BODY = {body_read, body_print, body_wants};
@@ -95,6 +122,13 @@ const struct conf_kind KIND_EXPECT = {expect_read, expect_print, NULL};
 
 /* --- the request */
 
+/* As it stands in the file: what is filled in is nobody's business. */
+static struct str as_written(const struct file_test *t, const char *key, struct str fallback)
+{
+    const struct node_pair *pair = node_find(t->item.value, key);
+    return report_shown(pair == NULL ? fallback : pair->value->text);
+}
+
 static void find_source(struct conf_reader *r, const struct conf *c, struct file_test *t)
 {
     struct conf_guess g;
@@ -107,7 +141,7 @@ static void find_source(struct conf_reader *r, const struct conf *c, struct file
         conf_guess_try(&g, c->sources[i].name);
     }
     report_error(r->report, conf_place(&t->item, "source"), "there is no source \"%.*s\"",
-                 STR_ARG(report_shown(t->source)));
+                 STR_ARG(as_written(t, "source", t->source)));
     conf_guess_help(&g, r->report);
 }
 
@@ -127,8 +161,12 @@ static void find_expected(struct conf_reader *r, const struct conf *c, struct fi
             conf_guess_try(&g, c->destinations[k].name);
         }
         report_error(r->report, &t->expect.v[i].node->place, "there is no destination \"%.*s\"",
-                     STR_ARG(report_shown(t->expect.v[i].text)));
+                     STR_ARG(report_shown(t->expect.v[i].node->text)));
+        report_help(r->report, "for nobody write expect: []");
         conf_guess_help(&g, r->report);
+        if (str_has(t->expect.v[i].node->text, ',')) {
+            report_help(r->report, "several are a list: [a, b]");
+        }
     }
 }
 
@@ -146,24 +184,10 @@ static const struct fields *make_fields(struct conf_reader *r, const struct file
     return fields;
 }
 
-static bool has_filled_in(const struct node *n)
-{
-    bool found = n->kind == NODE_TEXT && conf_is_filled_in(n->text);
-    for (size_t i = 0; i < n->n && !found; i++) {
-        found = has_filled_in(n->kind == NODE_LIST ? n->items[i] : n->pairs[i].value);
-    }
-    return found;
-}
-
 /* A header that is a secret by its name counts, too. */
 static bool is_hidden(const struct file_test *t)
 {
-    static const char *const keys[] = {"body", "query", "event"};
-    bool hidden = false;
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        const struct node_pair *pair = node_find(t->item.value, keys[i]);
-        hidden = hidden || (pair != NULL && has_filled_in(pair->value));
-    }
+    bool hidden = conf_is_masked(&t->query) || conf_is_masked(&t->body) || conf_is_masked(&t->type);
     for (size_t i = 0; i < t->headers.n; i++) {
         hidden = hidden || t->headers.v[i].masked;
     }
@@ -181,7 +205,7 @@ static void check_method(struct conf_reader *r, const struct file_test *t)
     if (!good) {
         report_error(r->report, conf_place(&t->item, "method"),
                      "the source \"%.*s\" does not take %.*s", STR_ARG(t->source),
-                     STR_ARG(report_shown(t->t.method)));
+                     STR_ARG(as_written(t, "method", t->t.method)));
         report_help(r->report, "the source's \"methods\" lists those that it takes");
     }
 }
@@ -194,13 +218,15 @@ static void build_test(struct conf_reader *r, const struct conf *c, struct file_
     find_source(r, c, t);
     find_expected(r, c, t);
     t->t.fields = make_fields(r, t);
+    t->t.body = t->body.text;
+    t->t.type = t->type.text;
     t->t.is_hidden = is_hidden(t);
     check_method(r, t);
     t->t.place = &t->item.place;
     struct str path = t->t.source == NULL ? STR("/") : t->t.source->path;
-    t->t.target = t->query.len == 0
+    t->t.target = t->query.text.len == 0
                       ? path
-                      : arena_printf(r->arena, "%.*s?%.*s", STR_ARG(path), STR_ARG(t->query));
+                      : arena_printf(r->arena, "%.*s?%.*s", STR_ARG(path), STR_ARG(t->query.text));
 }
 
 void conf_build_tests(struct conf_reader *r, struct conf_file *f)

@@ -109,7 +109,7 @@ static void refuse_more_keys(struct conf_reader *r, const struct node *n, struct
     }
 }
 
-static void unknown_type(struct conf_reader *r, const struct place *p, struct str type)
+static void unknown_type(struct conf_reader *r, const struct node *n, struct str type)
 {
     struct conf_guess g;
     conf_guess_init(&g, type);
@@ -122,10 +122,10 @@ static void unknown_type(struct conf_reader *r, const struct place *p, struct st
         conf_guess_try(&g, own_types[i].name);
         buf_printf(&all, "%s%.*s", i == 0 ? "" : ", ", STR_ARG(own_types[i].name));
     }
-    report_error(r->report, p,
+    report_error(r->report, &n->place,
                  "\"%.*s\" is no way to verify: no provider that \"penstock "
                  "providers\" lists, nor %.*s",
-                 STR_ARG(report_shown(type)), STR_ARG(buf_str(&all)));
+                 STR_ARG(report_shown(n->text)), STR_ARG(buf_str(&all)));
     report_help(r->report, "who is not listed: verify: {type: hmac, header: X-Signature}; penstock "
                            "help sources.verify has the rest");
     conf_guess_help(&g, r->report);
@@ -143,7 +143,7 @@ bool conf_read_scheme(struct conf_reader *r, const struct conf_row *row, const s
     }
     const struct node_pair *type = node_find(n, "type");
     if (own_type(v->type) < 0 && verify_preset(v->type) == NULL) {
-        unknown_type(r, type == NULL ? &n->place : &type->value->place, v->type);
+        unknown_type(r, type == NULL ? n : type->value, v->type);
         v->type = STR_NONE;
         return false;
     }
@@ -159,11 +159,11 @@ void conf_print_scheme(const struct conf_row *row, const struct file_verify *v, 
     struct conf_row rows[CONF_VERIFY_ROWS + 1];
     struct conf_block block = *row->block;
     size_t n = 0;
-    if (verify_preset(v->type) != NULL && v->public_url.len == 0 && v->tolerance_ms < 0 &&
+    if (verify_preset(v->type) != NULL && v->public_url.text.len == 0 && v->tolerance_ms < 0 &&
         v->future_ms < 0 && v->issuer.len == 0 && v->audience.len == 0 && v->email.len == 0 &&
-        v->jwks_url.len == 0 && v->ca_file.len == 0 && v->leeway_ms < 0 && v->secret.len == 0 &&
-        v->secrets.n == 0 && v->topics.n == 0 && v->webhooks.n == 0 && v->key_hosts.n == 0 &&
-        v->client_id.len == 0) {
+        v->jwks_url.text.len == 0 && v->ca_file.len == 0 && v->leeway_ms < 0 &&
+        v->secret.len == 0 && v->secrets.n == 0 && v->topics.n == 0 && v->webhooks.n == 0 &&
+        v->key_hosts.n == 0 && v->client_id.len == 0) {
         buf_printf(out, " %.*s\n", STR_ARG(v->type));
         return;
     }
@@ -197,7 +197,7 @@ static bool take_names(struct conf_reader *r, const struct conf_texts *t,
     for (size_t i = 0; i < t->n; i++) {
         if (!text_is_token(t->v[i].text)) {
             report_error(r->report, &t->v[i].node->place, "\"%.*s\" is not the name of a header",
-                         STR_ARG(report_shown(t->v[i].text)));
+                         STR_ARG(report_shown(t->v[i].node->text)));
             return false;
         }
         out[i] = t->v[i].text;
@@ -265,10 +265,10 @@ static bool recipe_of(struct conf_reader *r, const struct file_verify *v, const 
         .future_s = timed ? whole_s(v->future_ms >= 0 ? v->future_ms : past_ms) : 0,
         .key = (enum verify_key)v->key,
         .key_prefix = v->key_prefix,
-        .public_url = v->public_url,
+        .public_url = v->public_url.text,
         .jwt = rules_of(v),
-        .jwks = v->jwks_url.len > 0,
-        .jwks_url = v->jwks_url,
+        .jwks = v->jwks_url.text.len > 0,
+        .jwks_url = v->jwks_url.text,
     };
     if (out->kind == VERIFY_BASIC) {
         out->headers[0] = STR("Authorization");
@@ -415,20 +415,20 @@ static bool preset_claims(struct conf_reader *r, const struct file_verify *v, co
             STR_ARG(out->name), STR_ARG(out->name));
         return false;
     }
-    if (!out->jwks && (v->jwks_url.len > 0 || v->ca_file.len > 0 || v->email.len > 0)) {
+    if (!out->jwks && (v->jwks_url.text.len > 0 || v->ca_file.len > 0 || v->email.len > 0)) {
         report_error(r->report, p,
                      "%.*s signs by a secret: leave \"jwks_url\", \"ca_file\" and \"email\" out",
                      STR_ARG(out->name));
         return false;
     }
-    if (out->jwks && v->jwks_url.len == 0 && out->jwks_url.len == 0) {
+    if (out->jwks && v->jwks_url.text.len == 0 && out->jwks_url.len == 0) {
         report_error(r->report, p, "each user of %.*s has keys of its own: say where they are",
                      STR_ARG(out->name));
         report_help(r->report, "verify: {type: %.*s, jwks_url: \"https://...\"}",
                     STR_ARG(out->name));
         return false;
     }
-    out->jwks_url = v->jwks_url.len > 0 ? v->jwks_url : out->jwks_url;
+    out->jwks_url = v->jwks_url.text.len > 0 ? v->jwks_url.text : out->jwks_url;
     out->jwt.leeway_s = v->leeway_ms >= 0 ? whole_s(v->leeway_ms) : out->jwt.leeway_s;
     return true;
 }
@@ -442,13 +442,13 @@ static bool preset_of(struct conf_reader *r, const struct file_source *s,
     const struct node_pair *time = node_find(v->node, "timestamp");
     bool signs_url = signs(preset, STR("{url}")) || preset->jwt.url.claim.len > 0;
     *out = *preset;
-    out->public_url = v->public_url;
+    out->public_url = v->public_url.text;
     bool names_keys = preset->kind == VERIFY_X509 || preset->key_path.len > 0;
     if (names_keys ? !conf_key_rules(r, v, out)
                    : preset->kind == VERIFY_JWT && !preset_claims(r, v, p, out)) {
         return false;
     }
-    if (signs_url && v->public_url.len == 0) {
+    if (signs_url && v->public_url.text.len == 0) {
         report_error(r->report, p,
                      "%.*s signs the URL that it posts to, which Penstock cannot know",
                      STR_ARG(preset->name));
@@ -459,7 +459,7 @@ static bool preset_of(struct conf_reader *r, const struct file_source *s,
                     STR_ARG(preset->name), name.len > 0 ? "/hooks/" : "", STR_ARG(name));
         return false;
     }
-    if (!signs_url && v->public_url.len > 0) {
+    if (!signs_url && v->public_url.text.len > 0) {
         report_error(r->report, p, "%.*s does not sign a URL: leave \"public_url\" out",
                      STR_ARG(preset->name));
         return false;

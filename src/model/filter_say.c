@@ -19,18 +19,6 @@ const char *filter_op_name(enum filter_op op)
 
 /* --- printing */
 
-static void print_text(struct str s, struct buf *out)
-{
-    struct buf doubled; /* "$" is written "$$" */
-    buf_init(&doubled, 2 * s.len + 1);
-    for (size_t i = 0; i < s.len; i++) {
-        buf_add(&doubled, "$$", s.at[i] == '$');
-        buf_add_char(&doubled, s.at[i]);
-    }
-    buf_add_json(out, buf_str(&doubled));
-    buf_done(&doubled);
-}
-
 /* Keys are not interpolated; one that begins with "$" is written "$$". */
 static void print_key(struct str name, struct buf *out)
 {
@@ -60,7 +48,7 @@ static void print_value(const struct filter_value *v, struct buf *out)
         buf_add_str(out, v->text);
         break;
     case FILTER_STRING:
-        print_text(v->text, out);
+        conf_print_quoted(v->text, out);
         break;
     case FILTER_LIST:
     case FILTER_MAP:

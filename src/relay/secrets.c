@@ -158,7 +158,7 @@ static void on_secrets(void *user, const redisReply *reply)
         const struct conf_source *s = &l.w->conf->sources[i];
         json_open(l.out, '{');
         json_text(l.out, "name", s->name);
-        json_text(l.out, "path", s->path);
+        json_text(l.out, "path", s->shown_path);
         json_text(l.out, "verify", verify_name(s->verify));
         json_list(l.out, "schemes");
         for (size_t k = 0; k < verify_scheme_count(s->verify); k++) {

@@ -167,6 +167,28 @@ def routes_are_compared_as_they_are_written_where_no_event_is(flow):
     assert _planned(p, filtered, 2)["configuration"][0]["detail"].startswith("routes ("), "and in JSON"
 
 
+def plans_what_else_would_be_filled_in(flow):
+    """A secret in a URL or a path is compared, and not said."""
+    def url(token):
+        path = os.path.join(flow.folder, token)
+        with open(path, "w") as f:
+            f.write(token)
+        return {"a": URL + "${file:%s}" % path}, ["open: { verify: none, path: '/hooks/${file:%s}' }" % path]
+
+    def plan(token, status):
+        destinations, sources = url(token)
+        r = _plan(p, _candidate(flow, "new", destinations=destinations, sources=sources))
+        assert r.returncode == status, (r.returncode, r.stdout, r.stderr)
+        return r.stdout + r.stderr
+    destinations, sources = url("hunter2")
+    p = _start(flow, destinations, flow.redis(), sources=sources, name="old")
+    said = plan("hunter3", 2)
+    assert "hunter" not in said, said
+    assert "/*** (something else is filled in)" in said, said
+    assert "/hooks/*** (something else is filled in)" in said, said
+    plan("hunter2", 0)
+
+
 def what_is_too_large_to_be_planned_is_asked_about(flow):
     """Nothing says that it would fare the same."""
     source = ["open: { verify: none, keep_unrouted: true, body: 64MiB }"]

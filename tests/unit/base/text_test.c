@@ -188,6 +188,18 @@ static void globs_are_linear(void **state)
     }
     char long_subject[4096];
     memset(long_subject, 'a', sizeof long_subject);
+    static const struct {
+        const char *pattern, *other;
+        bool covers;
+    } pairs[] = {
+        {"*", "a*b?", true},   {"a*", "a?*", true}, {"a?", "a?", true}, {"a?", "a*", false},
+        {"?*", "*", false},    {"a*", "*", false},  {"a", "?", false},  {"*.b", "a*.b", true},
+        {"a*c", "a*b", false}, {"a*", "a", true},   {"", "", true},     {"", "*", false},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        assert_int_equal(text_glob_covers(str_of(pairs[i].pattern), str_of(pairs[i].other)),
+                         pairs[i].covers);
+    }
     assert_false(text_glob(STR("*a*a*a*a*a*a*b"), (struct str){long_subject, sizeof long_subject}));
 }
 

@@ -126,6 +126,19 @@ static void a_mapping_may_hold_its_secret(void **state)
     room_remove(path);
 }
 
+static void schemes_are_told_apart_by_what_is_not_printed(void **state)
+{
+    (void)state;
+    static const char *const variables[] = {"A", "a", "B", "b", NULL};
+    conf_room_variables = variables;
+    struct conf *c = conf_good("sources:\n  a: {verify: [{type: twilio, secret: x, public_url: "
+                               "'https://h/${A}'}, {type: twilio, secret: y, public_url: "
+                               "'https://h/${B}'}]}\n" REST);
+    assert_int_equal(verify_scheme_count(c->sources[0].verify), 2);
+    conf_unref(c);
+    conf_room_variables = NULL;
+}
+
 static void lists_are_printed_as_they_are_read(void **state)
 {
     (void)state;
@@ -288,6 +301,7 @@ int main(void)
         cmocka_unit_test(the_strictest_of_their_providers_counts),
         cmocka_unit_test(keys_may_be_published_for_one),
         cmocka_unit_test(a_mapping_may_hold_its_secret),
+        cmocka_unit_test(schemes_are_told_apart_by_what_is_not_printed),
         cmocka_unit_test(lists_are_printed_as_they_are_read),
         cmocka_unit_test(refuses_lists_that_mean_nothing),
         cmocka_unit_test(refuses_secrets_that_do_not_fit),

@@ -54,6 +54,29 @@ static void a_type_that_was_taken_never_comes(void **state)
           "the route \"route 2\" takes nothing");
 }
 
+static void a_route_with_else_gets_what_no_other_takes(void **state)
+{
+    (void)state;
+    warns("routes:\n- {name: rest, from: a, else: true, to: x}\n- {name: all, from: '*', to: x}\n",
+          "p.yaml:4:3: warning: the route \"rest\" takes nothing: \"all\" (line 5) takes all of "
+          "it\n");
+    warns("routes:\n- {from: '*', to: x}\n- {from: a, events: b, else: true, to: x}\n",
+          "the route \"route 2\" takes nothing");
+    warns("routes:\n- {from: '*', events: 'a.*', to: x}\n"
+          "- {from: a, events: [a.b, c], else: true, to: x}\n",
+          "\"a.b\" never comes here: the route \"route 1\" (line 4) takes it\n");
+    warns("routes:\n- {from: '*', events: b, to: x}\n- {from: '*', else: true, stop: true, to: x}\n"
+          "- {name: last, from: a, else: true, to: x}\n",
+          "the route \"last\" takes nothing: \"route 2\" (line 5) takes all of it and stops\n");
+    warns("routes:\n- {from: '*', events: b, to: x}\n- {from: a, else: true, to: x}\n"
+          "- {from: '*', else: true, to: x}\n",
+          NULL);
+    warns("routes:\n- {from: a, to: x}\n- {from: '*', else: true, to: x}\n", NULL);
+    warns("routes:\n- {from: '*', sample: 10%, to: x}\n- {from: '*', else: true, to: x}\n", NULL);
+    warns("routes:\n- {from: '*', else: true, stop: true, to: x}\n- {from: a, events: b, to: x}\n",
+          NULL);
+}
+
 #define SENT "routes: [{from: '*', to: x}]\n"
 #define ONE "sources: {a: {verify: none}}\ndestinations:\n  x: {url: 'http://x/', "
 
@@ -95,6 +118,7 @@ int main(void)
         cmocka_unit_test(a_route_behind_a_stop_takes_nothing),
         cmocka_unit_test(what_still_comes_through_is_not_warned_of),
         cmocka_unit_test(a_type_that_was_taken_never_comes),
+        cmocka_unit_test(a_route_with_else_gets_what_no_other_takes),
         cmocka_unit_test(tries_beyond_max_age_are_warned_of),
         cmocka_unit_test(what_a_mirror_does_not_do_is_warned_of),
     };

@@ -83,9 +83,9 @@ static void refuses_what_it_does_not_know(void **state)
         conf_bad(text, cases[i].said);
     }
     conf_bad(SENT "destinations: {d: 'http://10.1.1.1/'}\nnetwork: {deny: '@private'}\n",
-             "p.yaml:3:19: error: \"url\": the address 10.1.1.1 is one that network.deny names\n");
+             "p.yaml:3:19: error: \"url\": its address is one that network.deny names\n");
     conf_bad(SENT "destinations: {d: 'http://169.254.1.1/'}\nnetwork: {allow: '@private'}\n",
-             "the address 169.254.1.1 is one");
+             "its address is one");
     conf_unref(conf_good(SENT "destinations: {d: 'http://10.1.1.1/'}\n"
                               "network: {deny: '@private', allow: 10.1.1.1}\n"));
 }

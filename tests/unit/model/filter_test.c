@@ -326,7 +326,7 @@ static void misuse_is_refused(void **state)
         {"{body: {a: {$startWith: x}}}", "did you mean \"$startsWith\"?"},
         {"{body: {a: {$type: x}}}", "a field of that name is written \"$$type\""},
         {"{body: {a: {$ref: x}}}", "\"$ref\" is not available in this version"},
-        {"{body: {a: {$gt: [1]}}}", "\"$gt\" takes a number or a text, not such a list"},
+        {"{body: {a: {$gt: [1]}}}", "\"$gt\" takes a number or a text, not a list"},
         {"{body: {a: {$gt: true}}}", "\"$gt\" takes a number or a text, not true or false"},
         {"{body: {a: {$in: []}}}", "not an empty list"},
         {"{body: {a: {$in: 5}}}", "\"$in\" takes a list of values, or a text"},
@@ -510,6 +510,62 @@ static void slips_are_warned_of(void **state)
     (void)state;
     char *text = with("{event: {$in: [a, 'charge.*']}}");
     conf_warns(text, "\"charge.*\" is compared as it is written");
+    free(text);
+    static const struct {
+        const char *value, *want; /* NULL: no warning */
+    } values[] = {
+        {"True", "True is a text here: JSON's boolean is written true"},
+        {"yes", "yes is a text here: JSON's boolean is written true"},
+        {"OFF", "OFF is a text here: JSON's boolean is written false"},
+        {"Null", "Null is a text here: JSON's null is written null"},
+        {"1_000", "1_000 is a text here: JSON's number is written 1000"},
+        {"0100", "0100 is a text here: JSON's number is written 100"},
+        {"-007", "-007 is a text here: JSON's number is written -7"},
+        {"000", "000 is a text here: JSON's number is written 0"},
+        {"+5", "+5 is a text here: JSON's number is written 5"},
+        {".5", ".5 is a text here: JSON's number is written 0.5"},
+        {"-.5e3", "-.5e3 is a text here: JSON's number is written -0.5e3"},
+        {"5.", "5. is a text here: JSON's number is written 5\n"},
+        {"{$gte: 0100}", "0100 is a text here"},
+        {"{$eq: {b: [no]}}", "no is a text here"},
+        {"{$in: [no, 1]}", "no is a text here"},
+        {"[yes]", "yes is a text here"},
+        {"{$or: [{b: 1}, {b: {$not: {c: NO}}}]}", "NO is a text here"},
+        {"'True'", NULL},
+        {"'0100'", NULL},
+        {"{$in: [de, no]}", NULL},
+        {"[on, ready]", NULL},
+        {"{$startsWith: 0100}", NULL},
+        {"{$regex: yes}", NULL},
+        {"yesterday", NULL},
+        {"y", NULL},
+        {"1_000_", NULL},
+        {"_1", NULL},
+        {"1__0", NULL},
+        {"0x1f", NULL},
+        {"1.2.3", NULL},
+        {"12:30", NULL},
+        {"+", NULL},
+        {".", NULL},
+        {"-5", NULL},
+        {"1e3", NULL},
+        {"'${SLIP}'", NULL},
+    };
+    static const char *const set[] = {"SLIP", "True", NULL};
+    conf_room_variables = set;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        char filter[256];
+        snprintf(filter, sizeof filter, "{body: {a: %s}}", values[i].value);
+        text = with(filter);
+        conf_warns(text, values[i].want);
+        free(text);
+    }
+    conf_room_variables = NULL;
+    text = with("{headers: {x-a: yes, x-n: {$gt: 1_000}}, event: 0100}");
+    conf_warns(text, "1_000 is a text here");
+    free(text);
+    text = with("{headers: {x-a: yes, x-n: {$in: [0100]}}, event: 0100}");
+    conf_warns(text, NULL);
     free(text);
 }
 

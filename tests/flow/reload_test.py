@@ -401,6 +401,44 @@ def the_secret_that_a_handshake_has_left_goes_on(flow):
     sink.wait(3)
 
 
+def _pipe(p):
+    """In the place of the file."""
+    os.mkfifo(p.config + ".pipe", 0o600)
+    os.replace(p.config + ".pipe", p.config)
+
+
+def _feed(p, text, then):
+    """Whoever reads the pipe gets `text`, but by then the name is that of a file that says `then`."""
+    def opened():
+        try:
+            return os.open(p.config, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return None  # nobody reads yet
+    pipe = wait_for(opened, "the pipe to be read")
+    _write(p, then)
+    os.write(pipe, text.encode())
+    os.close(pipe)
+
+
+def a_change_between_reading_and_watching_is_seen(flow):
+    """At the start, and of a reload."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), more="watch: true", start=False)
+    text = _text(p)
+
+    def version(n):
+        return text.replace("sources:", "sources:\n  s%d: { verify: none }" % n)
+    _pipe(p)
+    p.start(ready=False)
+    _feed(p, version(1), version(2))
+    wait_for(p._look_ready, "penstock to be ready")
+    wait_for(lambda: p.post("/hooks/s2", b"{}").status == 200, "the file that came during the start to be seen")
+    assert p.post("/hooks/s1", b"{}").status == 404
+    _pipe(p)
+    _feed(p, version(3), version(4))
+    wait_for(lambda: p.post("/hooks/s4", b"{}").status == 200, "the file that came during the reload to be seen")
+    assert p.text().count('"configuration reloaded"') == 3
+
+
 def a_destination_that_has_moved_is_tried_at_once(flow):
     """The breaker was open for where it was; and what was under way to there says nothing of where it is."""
     first, second, third = flow.sink(lambda request, before: {"status": 503}), flow.sink(), flow.sink()

@@ -88,10 +88,10 @@ void confine(const struct conf *conf)
         allow_file(&s, conf->sources[i].hosts.ca_file);
     }
     for (size_t i = 0; i < conf->files.n; i++) { /* for a reload */
-        allow_file(&s, conf->files.v[i]);
+        allow_file(&s, conf->files.v[i].path);
     }
     for (size_t i = 0; i < conf->folders.n; i++) {
-        sandbox_allow(&s, conf->folders.v[i].at, SANDBOX_READ);
+        sandbox_allow(&s, conf->folders.v[i].path.at, SANDBOX_READ);
     }
     allow_socket(&s, conf->listen.address);
     allow_socket(&s, conf->admin.address);

@@ -3,6 +3,7 @@
 #ifndef IO_WATCH_H
 #define IO_WATCH_H
 
+#include "base/file_state.h"
 #include "base/text.h"
 #include "base/wheel.h"
 
@@ -13,12 +14,12 @@ struct watch;
 /* on_change comes from the loop. */
 struct watch *watch_new(uv_loop_t *loop, struct wheel *wheel, void (*on_change)(void *user),
                         void *user);
-/* Begins a new set: of no file, until watch_add. One that was in the set before is as it was seen
- * there, so that no change gets lost in between. */
+/* Begins a new set: of no file, until watch_add. */
 void watch_begin(struct watch *w);
-/* One more file; or a folder: which names there are in it. NULL, or a sentence for the operator
- * (static buffer): it is not watched. */
-const char *watch_add(struct watch *w, struct str path) MUST_CHECK;
+/* One more file; or a folder: which names there are in it. `seen` is what it was like before it was
+ * read; NULL: as it was seen in the set before, so that no change gets lost in between. NULL, or a
+ * sentence for the operator (static buffer): it is not watched. */
+const char *watch_add(struct watch *w, struct str path, const struct file_state *seen) MUST_CHECK;
 void watch_end(struct watch *w); /* the set is complete: looks whether one has changed already */
 void watch_close(struct watch *w, void (*on_closed)(void *user), void *user); /* frees */
 

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/cidr.h"
 #include "base/log.h"
+#include "base/file_state.h"
 #include "model/breaker.h"
 #include "model/pick.h"
 #include "model/retry.h"
@@ -165,8 +166,13 @@ struct conf_test {
     size_t expect_count;
 };
 
-struct conf_paths { /* each once, as it was opened */
-    struct str *v;
+struct conf_path {
+    struct str path;        /* as it was opened */
+    struct file_state seen; /* before that */
+};
+
+struct conf_paths { /* each once */
+    struct conf_path *v;
     size_t n;
 };
 

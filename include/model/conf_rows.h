@@ -194,8 +194,10 @@ bool conf_is_secret(struct str key, struct str value);
 /* The file's mapping and those of all files that it includes, as one; NULL when none can be read.
  */
 const struct node *conf_read_files(struct conf_reader *r, const struct file_text *file);
-/* Adds to r->files or r->folders, unless it is there. */
-void conf_note_path(struct conf_reader *r, struct conf_paths *paths, struct str path);
+/* Adds to r->files or r->folders, unless it is there. `seen` NULL: it is looked at now, before it
+ * is read. */
+void conf_note_path(struct conf_reader *r, struct conf_paths *paths, struct str path,
+                    const struct file_state *seen);
 /* Reads a mapping (or the short form, or nothing: n may be NULL) into `base`. `fill`: rows without
  * a value get their default; inherited ones only when `inherit` is false. */
 void conf_read_block(struct conf_reader *r, const struct conf_block *b, const struct node *n,

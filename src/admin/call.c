@@ -68,8 +68,9 @@ void call_end_as(struct call *c, int status, struct str type)
     if (c->request != NULL) {
         c->request->pending = NULL;
         if (c->out.failed) { /* it was cut */
-            answer_problem(c->request, 500, "too_large",
-                           "the answer is larger than it may be; ask for fewer with limit");
+            answer_problem(
+                c->request, 500, "too_large",
+                "the answer is larger than it may be; of a list ask for fewer with limit");
         } else {
             answer(c->request, status, type, buf_str(&c->out));
         }

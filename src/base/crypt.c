@@ -348,7 +348,9 @@ struct crypt_private *crypt_private_new(enum crypt_public_kind kind, struct str 
     }
     BIO *bio = BIO_new_mem_buf(pem.at, (int)pem.len);
     ENSURE(bio != NULL);
+    crypt_wipe_freed(true);
     EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    crypt_wipe_freed(false);
     BIO_free(bio);
     struct crypt_public *same = keep_public(kind, key);
     if (same == NULL) {

@@ -10,16 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-struct seen { /* what tells one state of a file from another; zero: it was not there */
-    dev_t device;
-    ino_t inode;
-    off_t size;
-    struct timespec changed;
-};
-
 struct watched {
     char *path;
-    struct seen seen;
+    struct file_state seen;
 };
 
 struct folder {
@@ -42,29 +35,13 @@ struct watch {
     void *user, *closed_user;
 };
 
-static struct seen look(const char *path)
-{
-    struct stat s;
-    struct seen seen = {0};
-    if (stat(path, &s) == 0) {
-        seen = (struct seen){s.st_dev, s.st_ino, s.st_size, s.st_mtim};
-    }
-    return seen;
-}
-
-static bool same(const struct seen *a, const struct seen *b)
-{
-    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-           a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
-}
-
 static void on_calm(struct wheel_timer *t)
 {
     struct watch *w = CONTAINER_OF(t, struct watch, calm);
     bool changed = false;
     for (size_t i = 0; i < w->n; i++) {
-        struct seen now = look(w->files[i].path);
-        changed = changed || !same(&now, &w->files[i].seen);
+        struct file_state now = file_state_of(w->files[i].path);
+        changed = changed || !file_state_same(&now, &w->files[i].seen);
         w->files[i].seen = now;
     }
     if (changed) {
@@ -189,24 +166,24 @@ void watch_begin(struct watch *w)
     w->n = 0;
 }
 
-static struct seen seen_before(const struct watch *w, const char *path)
+static struct file_state seen_before(const struct watch *w, const char *path)
 {
     for (size_t i = 0; i < w->before_n; i++) {
         if (strcmp(w->before[i].path, path) == 0) {
             return w->before[i].seen;
         }
     }
-    return look(path);
+    return file_state_of(path);
 }
 
-const char *watch_add(struct watch *w, struct str path)
+const char *watch_add(struct watch *w, struct str path, const struct file_state *seen)
 {
     static char trouble[PATH_MAX + 128];
     struct watched *more = realloc(w->files, (w->n + 1) * sizeof *more);
     char *name = strndup(path.at, path.len);
     ENSURE(more != NULL && name != NULL);
     w->files = more;
-    w->files[w->n++] = (struct watched){name, seen_before(w, name)};
+    w->files[w->n++] = (struct watched){name, seen != NULL ? *seen : seen_before(w, name)};
     int rc = enter_folders_of(w, name);
     if (rc == 0) {
         return NULL;

@@ -73,11 +73,9 @@ static struct conf *build(struct conf_reader *r, const struct file_text *file)
     return &f->c;
 }
 
-/* `is_file`: the name is a path that was opened. */
-enum origin { NO_FILE, WHOLE_FILE, ADMIN_OF_FILE };
-
-static struct conf *parse(struct str text, const char *name, enum origin origin,
-                          const struct conf_env *env, struct buf *errors)
+/* `seen`: the name is a path that was opened, and this before; NULL: it is none. */
+static struct conf *parse(struct str text, const char *name, const struct file_state *seen,
+                          bool admin_only, const struct conf_env *env, struct buf *errors)
 {
     struct arena *a = arena_new();
     struct report report;
@@ -86,12 +84,11 @@ static struct conf *parse(struct str text, const char *name, enum origin origin,
     file->name = str_of(report.name);
     file->text = arena_str(a, file_text_bare(text));
     file->others_can_read = env->others_can_read;
-    struct conf_reader r = {
-        .arena = a, .report = &report, .env = env, .admin_only = origin == ADMIN_OF_FILE};
+    struct conf_reader r = {.arena = a, .report = &report, .env = env, .admin_only = admin_only};
     map_init_seeded(&r.paths, crypt_random_u64());
     map_init_seeded(&r.pems, crypt_random_u64());
-    if (origin != NO_FILE) {
-        conf_note_path(&r, &r.files, file->name);
+    if (seen != NULL) {
+        conf_note_path(&r, &r.files, file->name, seen);
     }
     struct conf *c = build(&r, file);
     map_done(&r.paths);
@@ -106,7 +103,7 @@ static struct conf *parse(struct str text, const char *name, enum origin origin,
 struct conf *conf_parse_with(struct str text, const char *name, const struct conf_env *env,
                              struct buf *errors)
 {
-    return parse(text, name, NO_FILE, env, errors);
+    return parse(text, name, NULL, false, env, errors);
 }
 
 static const char *real_variable(const char *name)
@@ -125,13 +122,14 @@ static struct conf *load(const char *path, bool admin_only, struct buf *errors)
     struct conf_env env = {real_variable, true, !admin_only && file_text_is_shared(path)};
     struct buf text;
     buf_init(&text, NODE_FILE_BYTES);
+    const struct file_state seen = file_state_of(path);
     const char *why = file_text_read(path, &text);
     why = text.failed ? "it is larger than 1 MiB" : why;
     struct conf *c = NULL;
     if (why != NULL) {
         buf_printf(errors, "%s: error: cannot read the file: %s\n", path, why);
     } else {
-        c = parse(buf_str(&text), path, admin_only ? ADMIN_OF_FILE : WHOLE_FILE, &env, errors);
+        c = parse(buf_str(&text), path, &seen, admin_only, &env, errors);
     }
     conf_wipe(&text);
     return c;

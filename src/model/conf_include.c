@@ -21,7 +21,8 @@ struct includes {
     size_t text_bytes;
 };
 
-void conf_note_path(struct conf_reader *r, struct conf_paths *paths, struct str path)
+void conf_note_path(struct conf_reader *r, struct conf_paths *paths, struct str path,
+                    const struct file_state *seen)
 {
     if (map_find(&r->paths, path) != NULL) {
         return;
@@ -29,13 +30,13 @@ void conf_note_path(struct conf_reader *r, struct conf_paths *paths, struct str 
     struct str kept = arena_str(r->arena, path);
     map_set(&r->paths, kept, (void *)(uintptr_t)kept.at);
     if ((paths->n & (paths->n - 1)) == 0) { /* full at each power of two */
-        struct str *v = arena_array(r->arena, paths->n == 0 ? 1 : 2 * paths->n, sizeof *v);
+        struct conf_path *v = arena_array(r->arena, paths->n == 0 ? 1 : 2 * paths->n, sizeof *v);
         if (paths->n > 0) {
             memcpy(v, paths->v, paths->n * sizeof *v);
         }
         paths->v = v;
     }
-    paths->v[paths->n++] = kept;
+    paths->v[paths->n++] = (struct conf_path){kept, seen != NULL ? *seen : file_state_of(kept.at)};
 }
 
 bool conf_is_secret(struct str key, struct str value)
@@ -217,10 +218,10 @@ static void read_file(struct includes *in, const struct node *n, struct str path
         return;
     }
     buf_init(&text, NODE_FILE_BYTES);
+    conf_note_path(r, &r->files, path, NULL);
     const char *why = file_text_read(path.at, &text);
     why = text.failed ? "it is larger than 1 MiB" : why;
     in->text_bytes += text.len;
-    conf_note_path(r, &r->files, path);
     if (why == NULL && in->text_bytes > TEXT_MAX) {
         why = "all files together are larger than 4 MiB";
     }
@@ -257,9 +258,9 @@ static void read_matching(struct includes *in, const struct node *n, struct str 
         report_help(r->report, "include: [conf.d/a/*.yaml, conf.d/b/*.yaml]");
         return;
     }
+    conf_note_path(r, &r->folders, opened, NULL);
     const char *why =
         file_text_names(opened.at, str_from(path, folder.len), FILES_MAX, r->arena, &names);
-    conf_note_path(r, &r->folders, opened);
     if (why != NULL) {
         report_error(r->report, &n->place, "cannot look into the folder \"%.*s\": %s",
                      STR_ARG(report_shown(opened)), why);

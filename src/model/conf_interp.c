@@ -39,9 +39,9 @@ bool conf_read_file(struct conf_reader *r, const struct place *p, struct str pat
     }
     struct str kept = arena_str(r->arena, path);
     struct file_id id;
+    conf_note_path(r, &r->files, kept, NULL);
     const char *why = file_text_id(kept.at, &id); /* a pipe could keep us for ever */
     why = why == NULL ? file_text_read(kept.at, out) : why;
-    conf_note_path(r, &r->files, kept);
     if (why != NULL) {
         report_error(r->report, p, "cannot read \"%.*s\": %s", STR_ARG(shown), why);
     }

@@ -12,8 +12,10 @@
 #include "model/forwarded.h"
 #include "model/route.h"
 #include "relay/delivery.h"
+#include "relay/handshake.h"
+#include "relay/inbound.h"
 #include "relay/inlet.h"
-#include "relay/keyring.h"
+#include "relay/keys.h"
 #include "relay/learned.h"
 #include "relay/limits.h"
 #include "relay/move.h"
@@ -31,34 +33,9 @@
 
 /* REFUSAL_LINES: a second, of requests that named a source; of bytes that were no request at all,
  * one. */
-enum {
-    HEADERS_CEILING = 64 << 10,
-    TYPE_CEILING = 1024,
-    REFUSAL_LINES = 10,
-    ALLOW_MAX = 64,
-    SAY_LATE_EVERY_MS = 60000
-};
+enum { REFUSAL_LINES = 10, ALLOW_MAX = 64, SAY_LATE_EVERY_MS = 60000 };
 
 #define FETCH_WITHIN_MS 5000u /* for what its provider has to be there */
-
-enum { WAITED_KEY = 1, WAITED_CONFIRM = 2 };
-
-/* A request on its way into the journal, or the spool; it outlives its sender when the outcome is
- * unknown. Or one that waits for what its provider has, its key for one, and begins anew then. */
-struct inbound {
-    struct append append;
-    struct spooling spooling;
-    struct fetch_wait fetched;
-    unsigned waited; /* bits of what it has waited for */
-    struct worker *w;
-    struct httpd_request *request; /* NULL: answered, or the sender has gone */
-    struct conf *conf; /* counted: a reload meanwhile changes nothing of what was promised */
-    const struct conf_source *source;
-    struct address_bytes client; /* the request's own fields are released by then */
-    struct wheel_timer deadline;
-    uint64_t began_us;
-    struct str echo; /* of a handshake: the field that says its secret again */
-};
 
 /* --- answers */
 
@@ -88,7 +65,7 @@ int refusal_status(const char *reason)
 
 /* The sender's address. What a proxy of ours adds stands at the right, so from there on: the first
  * address that is no proxy of ours. What stands to the left of that the client may have made up. */
-static struct address_bytes client_of(const struct conf *c, const struct httpd_request *r)
+struct address_bytes client_of(const struct conf *c, const struct httpd_request *r)
 {
     struct address_bytes a = address_of(r->peer);
     const struct cidr *proxies = c->listen.trusted_proxies.v;
@@ -152,8 +129,8 @@ static void refuse_as(struct worker *w, struct httpd_request *r, const struct co
                 why->detail);
 }
 
-static void refuse(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-                   const char *reason, const char *detail)
+void refuse(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+            const char *reason, const char *detail)
 {
     struct address_bytes client = client_of(w->conf, r);
     refuse_as(w, r, source, &(struct refusal){reason, detail, &client, 1});
@@ -203,7 +180,7 @@ static void accept_request(const struct inbound *in, struct httpd_request *r, st
 
 /* --- the way in */
 
-static void forget_sender(struct inbound *in)
+void forget_sender(struct inbound *in)
 {
     if (in->request != NULL) {
         in->request->pending = NULL;
@@ -222,7 +199,7 @@ static void accept_event(struct inbound *in, struct str id, struct str durable)
     accept_request(in, r, id, durable);
 }
 
-static void refuse_inbound(struct inbound *in, const char *reason)
+void refuse_inbound(struct inbound *in, const char *reason)
 {
     struct httpd_request *r = in->request;
     if (r != NULL) {
@@ -231,7 +208,7 @@ static void refuse_inbound(struct inbound *in, const char *reason)
     }
 }
 
-static void inbound_free(struct inbound *in)
+void inbound_free(struct inbound *in)
 {
     forget_sender(in);
     event_unref(in->append.event);
@@ -344,8 +321,8 @@ static void on_spooled(struct spooling *x, const char *reason)
     inbound_free(in);
 }
 
-static struct inbound *inbound_new(struct worker *w, struct httpd_request *r,
-                                   const struct conf_source *source)
+struct inbound *inbound_new(struct worker *w, struct httpd_request *r,
+                            const struct conf_source *source)
 {
     struct inbound *in = calloc(1, sizeof *in);
     ENSURE(in != NULL);
@@ -452,108 +429,6 @@ static size_t find_routes(struct worker *w, struct httpd_request *r,
     return n;
 }
 
-static void on_kept(void *user, const char *reason)
-{
-    struct inbound *in = user;
-    struct httpd_request *r = in->request;
-    if (reason != NULL) {
-        refuse_inbound(in, reason);
-    } else if (r != NULL) {
-        forget_sender(in);
-        struct field field = {in->echo, learned_secret(in->w, in->source->name)};
-        httpd_answer(r, &(struct httpd_answer){.status = 200,
-                                               .content_type = STR("application/json"),
-                                               .fields = &field,
-                                               .field_count = in->echo.len > 0,
-                                               .body = STR("{}"),
-                                               .close = in->w->draining});
-        stats_challenge(in->w, in->source->name);
-    }
-    inbound_free(in);
-}
-
-/* It leaves the secret of all that is to come: answered when that is kept. */
-static void keep_secret(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-                        const struct challenge *c, const struct challenge_input *input)
-{
-    struct buf secret;
-    buf_init(&secret, TYPE_CEILING);
-    if (!verify_learns(source->verify)) {
-        refuse(w, r, source, "bad_challenge", "the configuration has the secret of this source");
-    } else if (!challenge_secret(c, input, &secret)) {
-        refuse(w, r, source, "bad_challenge",
-               "the secret that it leaves is missing, or no plain text");
-    } else {
-        struct inbound *in = inbound_new(w, r, source);
-        in->echo = c->header;
-        learned_keep(w, source, buf_str(&secret), on_kept, in);
-    }
-    crypt_wipe(secret.at, secret.len);
-    buf_done(&secret);
-}
-
-static void answer_challenge(struct worker *w, struct httpd_request *r,
-                             const struct conf_source *source, const struct challenge *c,
-                             const struct verify *scheme, const struct challenge_input *in)
-{
-    struct buf body;
-    buf_init(&body, HEADERS_CEILING);
-    const char *why =
-        challenge_answer(c, scheme, source->challenge_token, in, (int64_t)time(NULL), &body);
-    if (why != NULL) {
-        refuse(w, r, source, c->proof == CHALLENGE_SIGNED ? "bad_signature" : "bad_challenge", why);
-    } else {
-        const struct field fields[] = {{c->header, buf_str(&body)}, c->more};
-        size_t more = c->more.name.len > 0;
-        httpd_answer(r,
-                     &(struct httpd_answer){.status = c->status,
-                                            .content_type = c->content_type,
-                                            .fields = fields,
-                                            .field_count = c->header.len > 0 ? 1 + more : 0,
-                                            .body = c->header.len > 0 ? STR_NONE : buf_str(&body),
-                                            .close = w->draining});
-        stats_challenge(w, source->name);
-        log_line(LOG_DEBUG, "handshake answered", "source", "%.*s", STR_ARG(source->name), NULL);
-    }
-    buf_done(&body);
-}
-
-static bool wait_for_keys(struct worker *w, struct httpd_request *r,
-                          const struct conf_source *source, const struct verify_input *input,
-                          unsigned waited);
-
-/* A provider asks whether somebody is there: answered at once, and never an event. What looks like
- * it, but is signed by another scheme, is that one's event; and where all schemes must hold,
- * nothing is said without the others. */
-static bool is_challenge(struct worker *w, struct httpd_request *r,
-                         const struct conf_source *source, const struct verify_input *input,
-                         unsigned waited)
-{
-    const struct challenge_input in = {*input, r->query};
-    const struct verify *scheme;
-    const struct challenge *c = challenge_among(learned_verify(w, source), &in, &scheme);
-    if (c == NULL) {
-        return false;
-    }
-    struct verify_verdict others =
-        verify_check_others(source->verify, scheme, input, keys_of(w, source), (int64_t)time(NULL));
-    bool hold = others.reason == NULL, all = verify_wants_all(source->verify);
-    if (verify_lacks_key(&others) && wait_for_keys(w, r, source, input, waited)) {
-        return true;
-    }
-    if (hold && !all && conf_takes_method(source, r->method)) {
-        return false;
-    }
-    if (!hold && all) {
-        refuse(w, r, source, others.reason, others.detail);
-    } else if (c->secret.name.len > 0) {
-        keep_secret(w, r, source, c, &in);
-    } else {
-        answer_challenge(w, r, source, c, scheme, &in);
-    }
-    return true;
-}
-
 static void take_request(struct worker *w, struct httpd_request *r, unsigned waited);
 
 /* What it waits for was read, or could not be. */
@@ -576,8 +451,8 @@ static void on_fetch_late(struct wheel_timer *t)
     inbound_free(in);
 }
 
-static void wait_for(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-                     struct fetch *f, unsigned waited)
+void wait_for(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+              struct fetch *f, unsigned waited)
 {
     struct inbound *in = inbound_new(w, r, source);
     in->waited = waited;
@@ -586,11 +461,8 @@ static void wait_for(struct worker *w, struct httpd_request *r, const struct con
     fetch_wait(f, &in->fetched);
 }
 
-/* A request whose key is not known may be genuine still. True: it waits, or its sender is to try
- * again; false: it is not. */
-static bool wait_for_keys(struct worker *w, struct httpd_request *r,
-                          const struct conf_source *source, const struct verify_input *input,
-                          unsigned waited)
+bool wait_for_keys(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                   const struct verify_input *input, unsigned waited)
 {
     struct fetch *f = NULL;
     switch (keys_miss(w, source, input, (waited & WAITED_KEY) != 0, &f)) {
@@ -604,62 +476,6 @@ static bool wait_for_keys(struct worker *w, struct httpd_request *r,
         break;
     }
     return false;
-}
-
-/* ---- words about a subscription itself ---- */
-
-static void answer_word(struct worker *w, struct httpd_request *r, const struct conf_source *source)
-{
-    httpd_answer(r, &(struct httpd_answer){.status = 200,
-                                           .content_type = STR("application/json"),
-                                           .body = STR("{}"),
-                                           .close = w->draining});
-    stats_challenge(w, source->name);
-}
-
-/* Its provider sends nothing before it is answered; and tries again after 503. */
-static void confirm(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-                    struct str url, unsigned waited)
-{
-    struct fetch *f = NULL;
-    switch (keyring_confirm(w, source, url, (waited & WAITED_CONFIRM) != 0, &f)) {
-    case CONFIRM_DONE:
-        answer_word(w, r, source);
-        break;
-    case CONFIRM_WAIT:
-        wait_for(w, r, source, f, waited | WAITED_CONFIRM);
-        break;
-    case CONFIRM_WRONG:
-        refuse(w, r, source, "bad_challenge",
-               "the URL that would confirm it is not its provider's");
-        break;
-    case CONFIRM_AWAY:
-        refuse(w, r, source, "unconfirmed", "its provider could not be told, or has refused");
-        break;
-    case CONFIRM_BUSY:
-        refuse(w, r, source, "unconfirmed", "another is being confirmed; try again");
-        break;
-    }
-}
-
-/* A genuine request that is no event. */
-static bool is_word(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-                    const struct verify_proof *proof, const struct verify_input *input,
-                    unsigned waited)
-{
-    struct buf url;
-    buf_init(&url, HEADERS_CEILING);
-    enum verify_control control = verify_control(source->verify, proof, input, &url);
-    if (control == VERIFY_CONFIRM) {
-        confirm(w, r, source, buf_str(&url), waited);
-    } else if (control == VERIFY_FAREWELL) {
-        struct address_bytes client = client_of(w->conf, r);
-        refusal_log(&w->farewells, 1, LOG_WARN, "its provider says that the subscription has ended",
-                    source->name, &client, "unsubscribed", NULL);
-        answer_word(w, r, source);
-    }
-    buf_done(&url);
-    return control != VERIFY_EVENT;
 }
 
 static void on_request(void *user, struct httpd_request *r)

@@ -85,26 +85,27 @@ static struct reload_ask *pop(struct reload *r)
     return ask;
 }
 
-static const char *watch_all(struct reload *r, const struct conf_paths *paths)
+static const char *watch_all(struct reload *r, const struct conf_paths *paths, bool anew)
 {
     const char *first = NULL;
     for (size_t i = 0; i < paths->n; i++) {
-        const char *why = watch_add(r->watch, paths->v[i]);
+        const char *why = watch_add(r->watch, paths->v[i].path, anew ? &paths->v[i].seen : NULL);
         first = first == NULL ? why : first;
     }
     return first;
 }
 
-static void watch_now(struct reload *r)
+/* `anew`: what is in force was just read; else its files were seen since, and will not do. */
+static void watch_now(struct reload *r, bool anew)
 {
     const struct conf *c = r->node->conf;
     if (r->on_closed != NULL) {
         return;
     }
     watch_begin(r->watch);
-    const char *why = c->watch ? watch_all(r, &c->files) : NULL;
+    const char *why = c->watch ? watch_all(r, &c->files, anew) : NULL;
     if (c->watch && why == NULL) {
-        why = watch_all(r, &c->folders);
+        why = watch_all(r, &c->folders, anew);
     }
     watch_end(r->watch);
     if (why != NULL) {
@@ -137,7 +138,7 @@ static void end(struct reload *r, bool ok)
     r->tls = NULL;
     buf_done(&r->said);
     buf_done(&r->notes);
-    watch_now(r);
+    watch_now(r, ok);
     next(r);
 }
 
@@ -363,7 +364,7 @@ void reload_open(struct node *n, const char *path)
     r->asks_tail = &r->asks;
     r->watch = watch_new(first->loop, &first->wheel, on_change, r);
     n->reload = r;
-    watch_now(r);
+    watch_now(r, true);
 }
 
 static void close_now(struct reload *r)

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 
+from between import Between
 from harness import SECRET, SLOWNESS, Sink, wait_for
 
 SOURCES = ["stripe: { verify: stripe, secret: '%s' }" % SECRET, "other: { verify: stripe, secret: '%s' }" % SECRET]
@@ -365,6 +366,31 @@ def the_limit_follows_redis_maxmemory(flow):
         wait_for(lambda: post(p, i).status == 200, "the limit to be read", 6)
         taken.append(i)
     sink.answers = lambda r, n: {}
+    wait_for(lambda: {number(r) for r in list(sink.requests)} >= set(taken), "all that was taken to arrive")
+
+
+def another_max_memory_counts_with_its_reload(flow):
+    """A greater one and a smaller one, though Redis does not say what it has itself."""
+    sink = flow.sink(lambda r, n: {"status": 503})
+    silent = Between(flow, flow.redis(), lambda words, ask: b"-ERR\r\n" if words == [b"INFO", b"memory"] else ask())
+    p = flow.penstock({"sick": sink}, silent, retention="{ max_memory: 4MiB }", destination_more=", buffer: 1GiB, breaker: { open_after: 0 }")
+    with open(p.config) as f:
+        text = f.read()
+
+    def change(to):
+        with open(p.config, "w") as f:
+            f.write(text.replace("max_memory: 4MiB", "max_memory: " + to))
+        assert p.admin("/-/reload", "POST")[0] == 200
+    taken = fill(p, 0, 400)
+    change("64MiB")
+    for i in range(1000, 1000 + len(taken)):  # as much once more
+        assert post(p, i).status == 200
+    change("2MiB")
+    wait_for(lambda: post(p, 2000).status == 503, "the smaller one to count")
+    p.wait_log("what is kept in Redis has reached retention.max_memory")
+    change("64MiB")
+    assert post(p, 3000).status == 200
+    sink.answers = lambda r, n: {"status": 200}
     wait_for(lambda: {number(r) for r in list(sink.requests)} >= set(taken), "all that was taken to arrive")
 
 

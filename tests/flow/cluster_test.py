@@ -4,10 +4,11 @@ import hashlib
 import json
 import re
 import signal
+import subprocess
 import time
 
 from certificates import Authority
-from harness import SECRET, SLOWNESS, Cluster, Load, check, is_delivered, sequence, sign_github, unsettled, wait_for
+from harness import PENSTOCK, SECRET, SLOWNESS, Cluster, Load, check, is_delivered, sequence, sign_github, unsettled, wait_for
 
 
 DEDUPED = "github: { verify: github, secret: '%s', dedupe: { window: 10m } }" % SECRET
@@ -480,4 +481,41 @@ def accepts_and_delivers_on_a_cluster_over_tls(flow):
     check(load, a)
     ready = [json.loads(line)["port"] for line in p.text().splitlines() if "Redis is ready" in line]
     assert set(ready) == set(cluster.tls_ports), ready
+    assert p.stop() == 0
+
+
+def reloads_on_a_cluster(flow):
+    """Destinations come and go under load: what waits on any master follows its rule, and can be replayed when they are back."""
+    cluster, a, b = Cluster(flow), flow.sink(), flow.sink()
+    sick = flow.sink(lambda r, before: {"status": 503})
+    p = flow.penstock({"a": a, "sick": sick}, cluster, workers=4, retry="{schedule: [1h], jitter: 0%}",
+                      destination_more=", breaker: { open_after: 0 }")
+    with open(p.config) as f:
+        text = f.read()
+
+    def reload(to):
+        with open(p.config, "w") as f:
+            f.write(to)
+        r = subprocess.run([PENSTOCK, "reload", "--url", "http://127.0.0.1:%d" % p.admin_port], capture_output=True, text=True)
+        assert (r.returncode, r.stdout) == (0, "reloaded\n"), (r.stdout, r.stderr)
+    dead = lambda: p.api("/api/v1/dead?destination=sick&limit=1000")["dead"]
+    load = Load(p, 100)
+    wait_for(lambda: len(load.acknowledged) >= 100, "load")
+    sick_line = next(line for line in text.splitlines() if line.startswith("  sick: "))
+    reload(text.replace(sick_line, '  b: "http://127.0.0.1:%d/b"' % b.port).replace("[a, sick]", "[a, b]"))
+    b.wait(100)
+    load.stop()
+    assert not load.refused and not load.unknown, (len(load.refused), len(load.unknown))
+    check(load, a)
+    taken = load.acknowledged - set(sequence(b))
+    wait_for(lambda: len(dead()) >= len(taken), "what waited for the one that is gone to be dead letters")
+    assert {d["reason"] for d in dead()} == {"removed"}
+    gone, tried = {d["id"] for d in dead()}, len(sick.requests)
+    assert gone >= {r.header("webhook-id") for r in sick.requests}
+    sick.answers = lambda r, before: {}
+    reload(text)
+    for event in gone:
+        assert p.admin("/api/v1/dead/%s/replay?destination=sick" % event, "POST")[0] == 202
+    wait_for(lambda: {r.header("webhook-id") for r in sick.requests[tried:]} == gone, "the replays")
+    wait_for(lambda: not dead(), "no dead letter to be left")
     assert p.stop() == 0

@@ -292,6 +292,13 @@ def a_handshake_waits_for_keys_that_may_sign_it(flow):
     assert p.metric("penstock_handshakes_total") == before + 2 and p.metric("penstock_events_accepted_total") == 1
 
 
+def _reload(p, text):
+    with open(p.config, "w") as f:
+        f.write(text)
+    status, said = p.admin("/-/reload", "POST")
+    assert status == 200, said
+
+
 def keys_go_on_over_a_reload(flow):
     """Where they are published is the same; when it is another place they are read there, and whoever waits for them is not refused."""
     key, other = Key(flow, "one"), Key(flow, "two")
@@ -300,19 +307,53 @@ def keys_go_on_over_a_reload(flow):
     _wait_read(p, 2)
     with open(p.config) as f:
         text = f.read()
-
-    def reload(to):
-        with open(p.config, "w") as f:
-            f.write(to)
-        status, said = p.admin("/-/reload", "POST")
-        assert status == 200, said
-    reload(text + "shutdown: { timeout: 3s }\n")
+    _reload(p, text + "shutdown: { timeout: 3s }\n")
     for _ in range(4):
         assert p.post("/hooks/s", BODY, key.google()).status == 200
     assert len(here.requests) == 2  # one a worker, as before
     there.special = {"delay": 1}
     trusted = shutil.copy(there.ca.cert, os.path.join(p.folder, "there.pem"))  # into a folder that it may read
-    reload(text.replace("localhost:%d" % here.port, "localhost:%d" % there.port).replace(here.ca.cert, trusted))
+    _reload(p, text.replace("localhost:%d" % here.port, "localhost:%d" % there.port).replace(here.ca.cert, trusted))
     assert p.post("/hooks/s", BODY, other.google()).status == 200  # it waited
     assert p.post("/hooks/s", BODY, key.google()).status == 401
     assert len(here.requests) == 2
+
+
+def who_waits_for_keys_is_not_refused_when_they_move(flow):
+    """What is read for a source that is another one now is given up, and its sender waits for the new keys."""
+    other = Key(flow, "two")
+    here, there = Publisher(flow), Publisher(flow, other, folder="ca2")
+    here.special = {"hang": True}
+    p = flow.penstock({"d": flow.sink()}, flow.redis(), sources=[here.source()])
+    with open(p.config) as f:
+        text = f.read()
+    trusted = shutil.copy(there.ca.cert, os.path.join(p.folder, "there.pem"))
+    here.wait(2)
+    statuses = []
+    clients = [threading.Thread(target=lambda: statuses.append(p.post("/hooks/s", BODY, other.google()).status)) for _ in range(6)]
+    for c in clients:
+        c.start()
+    wait_for(lambda: p.metric("penstock_connections") >= 6, "all of them to wait")
+    _reload(p, text.replace("localhost:%d" % here.port, "localhost:%d" % there.port).replace(here.ca.cert, trusted))
+    for c in clients:
+        c.join()
+    assert statuses == [200] * 6, statuses
+    assert p.stop() == 0
+
+
+def keys_that_are_being_read_outlive_who_asked_for_them(flow):
+    """A host takes its time to answer at all: what it is asked then is what a configuration said that is gone."""
+    key, opened = Key(flow, "one"), threading.Event()
+    publisher = Publisher(flow, key)
+    p = flow.penstock({"d": flow.sink()}, flow.redis(), sources=["open: { verify: none }"])
+    with open(p.config) as f:
+        text = f.read()
+    trusted = shutil.copy(publisher.ca.cert, os.path.join(p.folder, "publisher.pem"))
+    with_source = text.replace("sources:", "sources:\n  " + publisher.source().replace(publisher.ca.cert, trusted))
+    publisher.loop.call_soon_threadsafe(opened.wait, 30)
+    _reload(p, with_source)
+    _reload(p, with_source + "shutdown: { timeout: 3s }\n")
+    opened.set()
+    _wait_read(p, 2)
+    assert {r.target for r in publisher.requests} == {"/keys"}
+    assert p.post("/hooks/s", BODY, key.google()).status == 200

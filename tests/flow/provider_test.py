@@ -4,8 +4,10 @@ import hmac
 import json
 import os
 import subprocess
+import threading
 
-from harness import PENSTOCK, SECRET, wait_for
+from certificates import pieces_of_key
+from harness import PENSTOCK, SECRET, SLOWNESS, wait_for, writable_memory
 
 CHALLENGE = "20f9f8ed05f77439fe955c977e4c8a53"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -157,3 +159,41 @@ def sends_by_a_private_key(flow):
     sink.wait(9)
     wait_for(lambda: p.metric("penstock_deliveries_total") == 9, "all of them to be delivered")
     assert p.metric("penstock_events_accepted_total") == 9 and len(sink.requests) == 9
+
+
+def a_private_key_is_wiped_when_it_has_signed(flow):
+    """What send prints finds no room in a pipe that nobody reads: so it does not end before its memory was searched."""
+    answered = threading.Event()
+    sink = flow.sink(lambda request, before: answered.wait(60) and {})
+    for algorithm, how in (("ES256", ["EC", "-pkeyopt", "ec_paramgen_curve:prime256v1"]), ("RS256", ["RSA"])):
+        path = os.path.join(flow.folder, algorithm + ".key")
+        subprocess.run(["openssl", "genpkey", "-algorithm", *how, "-out", path], check=True, stderr=subprocess.DEVNULL)
+        public = subprocess.run(["openssl", "pkey", "-in", path, "-pubout"], check=True, capture_output=True, text=True).stdout
+        p = flow.penstock({"d": sink}, start=False, name=algorithm, sources=[
+            "s: { verify: { type: jwt, algorithm: %s, header: X-Token, body_claim: h }, secret: %s }" % (algorithm, json.dumps(public))])
+        pieces = pieces_of_key(path)
+        answered.clear()
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        try:
+            while os.write(write, b" "):
+                pass
+        except BlockingIOError:
+            os.set_blocking(write, True)
+        send = subprocess.Popen([PENSTOCK, "send", "-c", p.config, "-s", "s", "-u", "http://127.0.0.1:%d" % sink.port, "--key", path],
+                                stdout=write)
+        os.close(write)
+
+        def found():
+            try:
+                return {(name, where) for where, part in writable_memory(send.pid) for name, piece in pieces if piece in part}
+            except OSError:  # it gives memory back in this moment
+                return {"unknown"}
+        sink.wait(1 if algorithm == "ES256" else 2)
+        assert any(name == "file" for name, _ in found()), "or the search is worth nothing"
+        answered.set()
+        wait_for(lambda: not found(), lambda: "the key to be gone; there is %s" % found())
+        assert send.poll() is None
+        with os.fdopen(read, "rb") as out:
+            assert out.read().strip() == b"200 ok"
+        assert send.wait(30 * SLOWNESS) == 0

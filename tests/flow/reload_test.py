@@ -1,4 +1,6 @@
 """Promises about reload: all or nothing, nobody is refused for it, what goes on goes on."""
+import hashlib
+import hmac
 import os
 import re
 import shutil
@@ -7,8 +9,9 @@ import subprocess
 import threading
 import time
 
+from between import Between
 from certificates import Authority
-from harness import PENSTOCK, SECRET, Load, check, free_port, sign_stripe, wait_for
+from harness import PENSTOCK, SECRET, SLOWNESS, Load, check, free_port, sequence, sign_stripe, wait_for
 
 BODY = b'{"type":"charge.succeeded"}'
 
@@ -386,3 +389,131 @@ def goes_on_when_files_of_a_former_destination_are_gone(flow):
     assert "cannot be used" not in p.text()
     assert p.stripe(BODY).status == 200
     sink.wait(1)
+
+
+def _without(text, name, others):
+    """The same, but for a destination."""
+    kept = "\n".join(line for line in text.splitlines() if not line.startswith("  %s: " % name)) + "\n"
+    return re.sub(r"to: \[[^]]*\]", "to: [%s]" % others, kept)
+
+
+def _comes_back_while_it_is_read(flow, wanted, more=""):
+    """What waits for a destination that is gone is read, and before Redis' answer is here the destination is back."""
+    gone, read, answered = threading.Event(), threading.Event(), threading.Event()
+
+    def says(words, ask):
+        answer = ask()
+        if gone.is_set() and wanted(words) and not read.is_set():
+            read.set()
+            answered.wait(30)
+        return answer
+    b = flow.sink(lambda request, before: {"status": 503})
+    p = flow.penstock({"a": flow.sink(), "b": "{ url: 'http://127.0.0.1:%d/b' %s }" % (b.port, more)},
+                      Between(flow, flow.redis(), says), workers=1, retry="{schedule: [4s, ...], jitter: 0%}",
+                      destination_more=", breaker: { open_after: 0 }")
+    for n in range(5):
+        assert p.stripe(b'{"seq":%d}' % n).status == 200
+    wait_for(lambda: p.metric("penstock_parked_total") >= 5, "all to be parked")
+    text = _text(p)
+    gone.set()
+    _reloaded(p, _without(text, "b", "a"))
+    assert read.wait(30), "what waits for it to be read"
+    tried, b.answers = len(b.requests), lambda request, before: {}
+    _reloaded(p, text)
+    answered.set()
+    wait_for(lambda: p.metric('penstock_deliveries_total{destination="b"}') == 5, "all of them to be delivered")
+    assert sorted(r.body for r in b.requests[tried:]) == [b'{"seq":%d}' % n for n in range(5)]
+    assert not _dead(p, "b")
+
+
+def what_would_become_a_dead_letter_is_delivered_if_its_destination_is_back(flow):
+    _comes_back_while_it_is_read(flow, lambda words: words[0] == b"HMGET" and words[-1] == b"d:b")
+
+
+def what_would_be_forgotten_is_delivered_if_its_destination_is_back(flow):
+    _comes_back_while_it_is_read(flow, lambda words: words[0] == b"ZRANGE" and words[1].endswith(b":due:b"), ", on_removed: drop")
+
+
+def the_secret_that_a_handshake_has_left_goes_on(flow):
+    """Nobody waits until Redis was asked for it once more; one in the file takes its place."""
+    silent = threading.Event()
+
+    def says(words, ask):
+        return b"-ERR\r\n" if silent.is_set() and words[:2] == [b"HGETALL", b"penstock:learned"] else ask()
+    sink = flow.sink()
+    p = flow.penstock({"d": sink}, Between(flow, flow.redis(), says), sources=["asana: { verify: asana }"], workers=1)
+
+    def event(secret):
+        return p.post("/hooks/asana", BODY, {"X-Hook-Signature": hmac.new(secret.encode(), BODY, hashlib.sha256).hexdigest()}).status
+    assert p.post("/hooks/asana", b"", {"X-Hook-Secret": "left-here"}).status == 200
+    assert event("left-here") == 200
+    silent.set()
+    text = _text(p)
+    _reloaded(p, text + "shutdown: { timeout: 3s }\n")
+    assert event("left-here") == 200 and event("another") == 401
+    _reloaded(p, text.replace("verify: asana", "verify: asana, secret: configured"))
+    assert event("configured") == 200 and event("left-here") == 401
+    sink.wait(3)
+
+
+def _pipe(p):
+    """In the place of the file."""
+    os.mkfifo(p.config + ".pipe", 0o600)
+    os.replace(p.config + ".pipe", p.config)
+
+
+def _feed(p, text, then):
+    """Whoever reads the pipe gets `text`, but by then the name is that of a file that says `then`."""
+    def opened():
+        try:
+            return os.open(p.config, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return None  # nobody reads yet
+    pipe = wait_for(opened, "the pipe to be read")
+    _write(p, then)
+    os.write(pipe, text.encode())
+    os.close(pipe)
+
+
+def a_change_between_reading_and_watching_is_seen(flow):
+    """At the start, and of a reload."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), more="watch: true", start=False)
+    text = _text(p)
+
+    def version(n):
+        return text.replace("sources:", "sources:\n  s%d: { verify: none }" % n)
+    _pipe(p)
+    p.start(ready=False)
+    _feed(p, version(1), version(2))
+    wait_for(p._look_ready, "penstock to be ready")
+    wait_for(lambda: p.post("/hooks/s2", b"{}").status == 200, "the file that came during the start to be seen")
+    assert p.post("/hooks/s1", b"{}").status == 404
+    _pipe(p)
+    _feed(p, version(3), version(4))
+    wait_for(lambda: p.post("/hooks/s4", b"{}").status == 200, "the file that came during the reload to be seen")
+    assert p.text().count('"configuration reloaded"') == 3
+
+
+def a_destination_that_has_moved_is_tried_at_once(flow):
+    """The breaker was open for where it was; and what was under way to there says nothing of where it is."""
+    first, second, third = flow.sink(lambda request, before: {"status": 503}), flow.sink(), flow.sink()
+    p = flow.penstock({"d": "{ url: 'http://127.0.0.1:%d/d', breaker: { open_after: 2, probe_every: 1h } }" % first.port}, flow.redis())
+    text = _text(p)
+
+    def move(to):
+        _reloaded(p, text.replace(":%d/d" % first.port, ":%d/d" % to.port))
+    for n in range(6):
+        assert p.stripe(b'{"seq":%d}' % n).status == 200
+    wait_for(lambda: p.metric("penstock_breaker_open") >= 1, "the breaker to open")
+    move(second)
+    wait_for(lambda: set(sequence(second)) == set(range(6)), "all of them to come where it is now")
+    assert p.metric("penstock_breaker_open") == 0
+    second.answers = lambda request, before: {"status": 503, "delay": 3 * SLOWNESS}
+    for n in range(6, 12):
+        assert p.stripe(b'{"seq":%d}' % n).status == 200
+    second.wait(12)
+    failed = p.metric('penstock_attempts_total{destination="d",outcome="status_5xx"}')
+    move(third)
+    wait_for(lambda: p.metric('penstock_attempts_total{destination="d",outcome="status_5xx"}') == failed + 6, "those to fail")
+    assert p.metric("penstock_breaker_open") == 0
+    wait_for(lambda: set(sequence(third)) == set(range(6, 12)), "them to be tried again where it is now")

@@ -223,6 +223,25 @@ def large_bodies_end_a_page(flow):
     assert "body" not in rows[6] and "body_base64" not in rows[6]
 
 
+def what_is_too_large_to_be_shown_is_listed_and_replayed(flow):
+    """As JSON it has six times its size: no answer holds it, and nothing but the showing of it depends on that."""
+    a = flow.sink()
+    p = flow.penstock({"a": a}, flow.redis(), sources=["open: { verify: none, keep_unrouted: true, body: 64MiB }"],
+                      routes=[NONE % "a"], workers=1)
+    body = b"\x01" * (12 << 20)
+    event = p.post("/hooks/open", body, timeout=30).getheader("penstock-event-id")
+
+    def shown():  # a busy machine may have Redis too slow for once
+        status, text = p.admin("/api/v1/events/" + event, timeout=30)
+        return status != 503 and (status, text)
+    status, text = wait_for(shown, "Redis to say what it has")
+    assert status == 500 and json.loads(text)["title"] == "too_large", (status, text[:200])
+    assert [(row["id"], row["bytes"]) for row in _events(p)] == [(event, len(body))]
+    _reload(p, "events: none, to: a", "to: a")
+    wait_for(lambda: _cli(p, "replay", "--unrouted").returncode == 0, "it to be replayed")
+    assert a.wait(1)[0].body == body
+
+
 def what_is_new_enough_is_listed_above_what_is_not(flow):
     """A copy keeps the time of its first: it hides nothing that lies below it and is younger."""
     a = flow.sink()

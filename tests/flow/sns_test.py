@@ -391,6 +391,32 @@ def stops_while_a_certificate_is_read(flow):
     assert statuses[0] in (503, 0), statuses
 
 
+def a_reload_gives_up_what_is_read_for_a_source_that_is_gone(flow):
+    """Certificates and a confirmation: who waits for them learns that there is no such source any more."""
+    amazon = Amazon(flow)
+    for name in ("two", "three"):
+        amazon.publish(name)
+    p, _ = _start(flow, amazon)
+    assert _post(p, amazon.message()) == 200
+    amazon.special = {"hang": True}
+    bodies = [amazon.message("SubscriptionConfirmation")] + [amazon.message(name=name) for name in ("two", "two", "three")]
+    statuses = []
+    clients = [threading.Thread(target=lambda body=body: statuses.append(_post(p, body))) for body in bodies]
+    for c in clients:
+        c.start()
+    amazon.wait(4)
+    with open(p.config) as f:
+        text = f.read()
+    with open(p.config, "w") as f:
+        f.write("\n".join("  open: { verify: none }" if line.startswith("  s: ") else line for line in text.splitlines()))
+    status, said = p.admin("/-/reload", "POST")
+    assert status == 200, said
+    for c in clients:
+        c.join()
+    assert statuses == [404] * 4, statuses
+    assert p.post("/hooks/open", b"{}").status == 200 and p.stop() == 0
+
+
 class PayPal(Amazon):
     def __init__(self, flow):
         super().__init__(flow, "DNS:messageverificationcerts.sandbox.paypal.com")

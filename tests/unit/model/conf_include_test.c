@@ -72,8 +72,9 @@ static bool has_path(const struct folder *f, const struct conf_paths *paths, con
     char path[128];
     snprintf(path, sizeof path, "%s%s", f->path, name);
     for (size_t i = 0; i < paths->n; i++) {
-        if (str_eq(paths->v[i], str_of(path))) {
-            return true;
+        if (str_eq(paths->v[i].path, str_of(path))) {
+            const struct file_state now = file_state_of(path);
+            return file_state_same(&paths->v[i].seen, &now); /* nobody has written it */
         }
     }
     return false;

@@ -1,0 +1,63 @@
+"""Promises about the scripts that run inside Redis, called as an owner of a journal calls them."""
+import os
+
+LUA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../src/relay/lua")
+BASE = "penstock:{000000001}:"
+TOKEN = "0123456789abcdef"
+
+
+class Owner:
+    """Of a journal that holds nothing but what it commits."""
+
+    def __init__(self, redis):
+        self.redis, self.version = redis, 0
+        redis.cli("SET", BASE + "owner", TOKEN)
+        self.commit_script = "#!lua flags=allow-oom\n" + "".join(open(os.path.join(LUA, name)).read() for name in ("state.lua", "commit.lua"))
+
+    def commit(self, *ops, token=TOKEN, before=None):
+        """Its first word."""
+        if before is None:
+            before, self.version = self.version, self.version + 1
+        keys = [BASE + kind for kind in ("owner", "journal", "settled", "requests", "lanes", "moved")]
+        said = self.redis.cli("EVAL", self.commit_script, 6, *keys, token, before or "", before + 1, *(word for op in ops for word in op))
+        return said.split("\n")[0]
+
+    def event(self, n):
+        words = self.redis.cli("HGETALL", BASE + "event:%d" % n).split("\n")
+        return dict(zip(words[::2], words[1::2]))
+
+    def figures(self):
+        """In bytes, but for those that are 0."""
+        words = self.redis.cli("HGETALL", BASE + "settled").split("\n")
+        return {k: int(v) for k, v in zip(words[::2], words[1::2]) if k != "version" and v != "0"}
+
+    def score(self, kind, n):
+        return self.redis.cli("ZSCORE", BASE + kind, n)
+
+
+BODY = ("body", 7, "line", "fields", "the body")
+HELD = 230  # of each record and its place in a set, as commit.lua has it
+
+
+def the_last_of_several_records_of_an_event_counts(flow):
+    """Two destinations park it, one of them twice, all with its body: that is there once, and is charged to each once."""
+    owner = Owner(flow.redis())
+    assert owner.commit(BODY, ("park", 7, "a", 100, "first"), BODY, ("park", 7, "b", 200, "only"), ("park", 7, "a", 300, "second")) == "ok"
+    both = {"e": "linefields", "b": "the body", "d:a": "second", "d:b": "only"}
+    assert owner.event(7) == both and (owner.score("due:a", 7), owner.score("due:b", 7)) == ("300", "200")
+    first = owner.figures()
+    size = first["b:a"]
+    assert size > 285 and first == {"b:a": size, "b:b": size, "bodies": size + 2 * HELD}, first
+    again = (BODY, ("park", 7, "b", 400, "third"), ("park", 7, "b", 500, "last"))
+    assert owner.commit(*again) == "ok"
+    assert owner.event(7) == {**both, "d:b": "last"} and owner.score("due:b", 7) == "500" and owner.figures() == first
+    assert owner.commit(BODY, ("park", 7, "c", 1, "x"), before=owner.version - 1) == "ok", "its answer was lost: it is sent again"
+    assert owner.commit(("drop", 7, "a"), before=owner.version, token="f" * 16) == "lost" and owner.commit(("drop", 7, "a"), before=owner.version + 3) == "version"
+    assert owner.event(7) == {**both, "d:b": "last"} and owner.figures() == first, "nothing of these was done"
+    assert owner.commit(("bury", 7, "a", 600, "dead"), ("park", 7, "a", 700, "replayed"), ("bury", 7, "a", 800, "dead again")) == "ok"
+    assert owner.event(7)["d:a"] == "dead again" and owner.score("due:a", 7) == "" and owner.score("dead:a", 7) == "800"
+    assert owner.figures() == {"x:a": size, "b:b": size, "bodies": size + 2 * HELD}
+    assert owner.commit(("drop", 7, "a"), ("drop", 7, "a")) == "ok" and owner.event(7).keys() == {"e", "b", "d:b"}
+    assert owner.figures() == {"b:b": size, "bodies": size + HELD}
+    assert owner.commit(("drop", 7, "b")) == "ok"
+    assert owner.redis.cli("EXISTS", BASE + "event:7") == "0" and owner.figures() == {}

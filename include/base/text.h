@@ -69,6 +69,7 @@ bool text_get_base64url(struct str s, void *out, size_t cap, size_t *n); /* padd
 
 bool text_is_token(struct str s); /* RFC 9110 5.6.2 tchar, not empty */
 bool text_is_utf8(struct str s);
+unsigned text_characters(struct str s); /* how many; of UTF-8 */
 /* `*` any run, `?` one character, the rest literal. Linear in the subject for each `*`. */
 bool text_glob(struct str pattern, struct str subject);
 /* Does the pattern take all that the other one takes? */

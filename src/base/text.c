@@ -562,6 +562,15 @@ bool text_is_utf8(struct str s)
     return true;
 }
 
+unsigned text_characters(struct str s)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        n += ((unsigned char)s.at[i] & 0xc0) != 0x80;
+    }
+    return n;
+}
+
 static inline bool matches(struct str pattern, struct str subject, bool subject_is_glob)
 {
     /* On a mismatch only the last star needs another try, so no recursion. */

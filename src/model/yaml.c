@@ -5,15 +5,13 @@
 #include "base/crypt.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "model/mask.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
 #define ANCHORS_MAX 4096 /* a file */
-#define LINE_MASKS 256   /* words of a line; of a longer one the rest is masked */
-#define LINES_NEAR 8     /* above */
 
 struct anchor {
     struct node *node; /* NULL while the node is being read: an alias to it would be a cycle */
@@ -46,82 +44,6 @@ static struct node *fail(struct loader *l, const yaml_event_t *e, const char *wh
     report_error(l->report, &p, "%s", what);
     l->failed = true;
     return NULL;
-}
-
-static unsigned characters(struct str s)
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        n += ((unsigned char)s.at[i] & 0xc0) != 0x80;
-    }
-    return n;
-}
-
-/* Of a line that is no YAML nobody knows what is a secret. Does one seem to be there, or above? */
-static bool is_near_secret(const struct loader *l, unsigned number)
-{
-    bool near = false;
-    for (unsigned i = number > LINES_NEAR ? number - LINES_NEAR : 1; i <= number && !near; i++) {
-        struct str line = file_text_line(l->file, i);
-        near = line.len > REPORT_SENSITIVE || report_is_sensitive(line);
-    }
-    return near;
-}
-
-/* Keys, marks, and what looks like no secret: small letters alone, where none is near. */
-static bool may_show(struct str word, bool near)
-{
-    bool is_key = str_ends(word, STR(":")), is_small = !near, has_text = false;
-    for (size_t i = 0; i < word.len; i++) {
-        unsigned char c = (unsigned char)word.at[i];
-        bool plain = isalnum(c) != 0, text = plain || c < 0x20 || c > 0x7e;
-        has_text |= text;
-        is_small &= !text || islower(c) != 0;
-        is_key &= plain || strchr("_-.:", c) != NULL;
-    }
-    return is_key || is_small || !has_text;
-}
-
-/* What a word begins with is often what is wrong with it: "@", "*". */
-static size_t marks_before(struct str word)
-{
-    size_t n = 0;
-    while (n < word.len && ispunct((unsigned char)word.at[n]) != 0) {
-        n++;
-    }
-    return n;
-}
-
-static void mask_line(struct loader *l, unsigned number)
-{
-    struct str line = file_text_line(l->file, number);
-    struct place p = {l->file, {number, 1}, {number, 1}};
-    bool near = is_near_secret(l, number);
-    for (size_t i = 0, masks = 0; i < line.len && masks < LINE_MASKS; i++) {
-        size_t from = i;
-        while (i < line.len && strchr(" \t[]{},\"'", line.at[i]) == NULL) {
-            i++;
-        }
-        struct str word = {line.at + from, i - from};
-        p.end.column = p.start.column + characters(word);
-        if (!may_show(word, near)) {
-            p.start.column += (unsigned)marks_before(word);
-            p.end = ++masks == LINE_MASKS ? (struct mark){number + 1, 1} : p.end;
-            report_mask(l->report, &p);
-        }
-        p.start.column = p.end.column + 1;
-    }
-}
-
-/* Of what was being read when it ended nobody has looked for secrets. */
-static void mask_unread(struct loader *l)
-{
-    for (size_t i = 0; i < l->report->errors; i++) {
-        const struct place *p = &l->report->error[i].place;
-        if (p->file == l->file && p->start.line > 0) {
-            mask_line(l, p->start.line);
-        }
-    }
 }
 
 /* What libyaml says, what it says it of, and the same for operators; the sentence may stand where
@@ -231,7 +153,7 @@ static void report_bytes(struct loader *l)
     for (bool more = true; more; number++) {
         more = file_text_cut_line(&rest, &line);
     }
-    struct mark mark = {number, characters(line) + 1};
+    struct mark mark = {number, text_characters(line) + 1};
     struct place at = {l->file, mark, mark};
     if (begins_with(p->problem, "control characters")) {
         report_error(l->report, &at, "there is a control character (0x%02x) here",
@@ -646,7 +568,7 @@ struct node *node_parse(const struct file_text *file, struct arena *a, struct re
     struct node *root = read_stream(&l);
     *count = l.weight;
     if (l.failed) {
-        mask_unread(&l);
+        mask_unread(l.report, file);
     }
     parser_done(&l.parser);
     map_done(&l.anchors);

@@ -164,6 +164,8 @@ static void knows_utf8_and_tokens(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_false(text_is_utf8(str_of(bad[i])));
     }
+    assert_int_equal(text_characters(STR("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80")), 4);
+    assert_int_equal(text_characters(STR_NONE), 0);
     assert_true(text_is_token(STR("X-Own_1!")));
     assert_false(text_is_token(STR("")));
     assert_false(text_is_token(STR("a b")));

@@ -15,7 +15,7 @@ import threading
 import time
 
 from certificates import Authority
-from harness import PATIENCE, PENSTOCK, Load, sequence, wait_for
+from harness import PATIENCE, PENSTOCK, Load, processor_s, sequence, wait_for
 
 
 def post_raw(p, before, headers="", body=b"{}", path="/hooks/open"):
@@ -239,8 +239,7 @@ def sheds_when_descriptors_run_out(flow):
         held.append(s)
     wait_for(lambda: p.metric("penstock_requests_rejected_total") > 0 and p.metric("penstock_connections") > 20,
              "it to be full, and the admin API to say so")
-    ticks = os.sysconf("SC_CLK_TCK")
-    used = lambda: sum(int(x) for x in open("/proc/%d/stat" % p.process.pid).read().rsplit(")", 1)[1].split()[11:13]) / ticks
+    used = lambda: processor_s(p.process)
     cpu, at = used(), time.monotonic()
     wait_for(lambda: time.monotonic() - at > 1, "a second")
     assert used() - cpu < 0.3, "it must not spin: %.2f s of CPU in a second" % (used() - cpu)

@@ -482,7 +482,7 @@ static bool decode_base64(struct str s, unsigned alphabet, void *out, size_t cap
     unsigned bits = 0;
     for (size_t i = 0; i < rest; i++) {
         all &= base64_values[in[i]];
-        bits |= (base64_values[in[i]] & VALUE) << (18 - 6 * i);
+        bits |= (unsigned)(base64_values[in[i]] & VALUE) << (18 - 6 * i);
     }
     for (size_t i = 1; i < rest; i++, bits = bits << 8 & 0xffffff) {
         to[i - 1] = (unsigned char)(bits >> 16);

@@ -59,7 +59,7 @@ static bool takes_type(struct guard *g, const struct file_route *w, const struct
 static bool goes_before(const struct file_route *v, size_t k, size_t i)
 {
     bool first = v[i].r.otherwise && !v[k].r.otherwise;
-    return first || (v[i].r.otherwise == v[k].r.otherwise && k < i && v[k].r.stop);
+    return first || (k < i && v[i].r.otherwise == v[k].r.otherwise && v[k].r.stop);
 }
 
 /* The first route that leaves number `i` no event of this source and type. */

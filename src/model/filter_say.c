@@ -281,9 +281,11 @@ void filter_explain(const struct filter *f, struct route_subject *s, struct buf 
 {
     struct buf path;
     buf_init(&path, WAY_MAX);
+    size_t steps = s->steps;
     (void)filter_holds(f, s);
     bool limited = s->limit_met;
     s->limit_met = false;
+    s->steps = steps; /* once more, for what is told */
     explain(s, f, &(struct seen){.kind = SEEN_REQUEST}, &path, out);
     if (limited || s->limit_met) {
         buf_add_str(out, STR(" (a limit was met)"));

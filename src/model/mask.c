@@ -18,15 +18,16 @@ static bool is_near_secret(const struct file_text *file, unsigned number)
     return near;
 }
 
-/* Keys, marks, and what looks like no secret: small letters alone, where none is near. */
-static bool may_show(struct str word, bool near)
+/* Keys, marks, and where no secret is near, what looks like none: small letters alone. */
+static bool may_show(struct str word, bool near, bool begins)
 {
-    bool is_key = str_ends(word, STR(":")), is_small = !near, has_text = false;
+    bool is_key = str_ends(word, STR(":")) && (begins || !near);
+    bool is_small = !near && str_find(word, STR("//")).len == 0, has_text = false;
     for (size_t i = 0; i < word.len; i++) {
         unsigned char c = (unsigned char)word.at[i];
-        bool plain = isalnum(c) != 0, text = plain || c < 0x20 || c > 0x7e;
-        has_text |= text;
-        is_small &= !text || islower(c) != 0;
+        bool plain = isalnum(c) != 0;
+        has_text |= plain || c < 0x20 || c > 0x7e;
+        is_small &= islower(c) != 0 || strchr("*./_-!\\|", c) != NULL;
         is_key &= plain || strchr("$_-.:", c) != NULL;
     }
     return is_key || is_small || !has_text;
@@ -46,7 +47,7 @@ static void mask_line(struct report *r, const struct file_text *file, unsigned n
 {
     struct str line = file_text_line(file, number);
     struct place p = {file, {number, 1}, {number, 1}};
-    bool near = is_near_secret(file, number);
+    bool near = is_near_secret(file, number), begins = true; /* a line, an entry, a pair */
     for (size_t i = 0, masks = 0; i < line.len && masks < LINE_MASKS; i++) {
         size_t from = i;
         while (i < line.len && strchr(" \t[]{},\"'", line.at[i]) == NULL) {
@@ -54,11 +55,13 @@ static void mask_line(struct report *r, const struct file_text *file, unsigned n
         }
         struct str word = {line.at + from, i - from};
         p.end.column = p.start.column + text_characters(word);
-        if (!may_show(word, near)) {
+        if (!may_show(word, near, begins)) {
             p.start.column += marks_before(word);
             p.end = ++masks == LINE_MASKS ? (struct mark){number + 1, 1} : p.end;
             report_mask(r, &p);
         }
+        char next = i < line.len ? line.at[i] : '\0';
+        begins = next == '{' || next == ',' || (word.len == 0 ? begins : str_eq(word, STR("-")));
         p.start.column = p.end.column + 1;
     }
 }

@@ -170,6 +170,7 @@ enum regex_verdict regex_match(const struct regex *r, struct regex_scratch **scr
         pcre2_set_match_limit(s->context, REGEX_STEPS_FEW);
         pcre2_set_offset_limit(s->context, PCRE2_UNSET);
         rc = try_from(r, s, text, 0, is_utf8);
+        s->cost = text.len * (1 + r->bytes / REGEX_SMALL);
     }
     if (rc == PCRE2_ERROR_MATCHLIMIT) {
         pcre2_set_match_limit(s->context, steps_for(text.len));

@@ -486,7 +486,7 @@ static void explains(const char *filter, const char *body, const char *want)
 static void says_that_a_limit_decided(void **state)
 {
     (void)state;
-    char *body = malloc(FILTER_GLOB_SUBJECT + 100), *at = body;
+    char *body = malloc(1 << 20), *at = body;
     at += sprintf(at, "{\"a\":\"");
     memset(at, 'y', FILTER_GLOB_SUBJECT);
     strcpy(at + FILTER_GLOB_SUBJECT, "call\"}");
@@ -501,6 +501,15 @@ static void says_that_a_limit_decided(void **state)
     }
     explain_to("{body: {a: call}}", body, &out);
     room_lacks(buf_str(&out), "limit");
+    buf_clear(&out);
+    strcpy(body, "{\"a\":[");
+    at = body + strlen(body);
+    for (int i = 0; i < 60000; i++) {
+        at += sprintf(at, "\"b\",");
+    }
+    strcpy(at, "\"c\"]}");
+    explain_to("{body: {a: {$regex: ^c}}}", body, &out);
+    room_text(buf_str(&out), "body.a[60000]: $regex: \"^c\"; it is \"c\"", "a long list");
     buf_done(&out);
     free(body);
 }

@@ -286,6 +286,12 @@ static void what_may_be_a_secret_is_masked(void **state)
         "{secret: [[topsecret]], secret: 1}",
         "{secret: {a: {b: topsecret}}, secret: 1}",
         "{secret: {new: x, old:topsecret}, secret: 1}",
+        "a: 1\nd: @https://user:topsecret@host/x\n",
+        "a: 1\n\td: https://user:topsecret@host/x\n",
+        "a:\n  b: 1\n c: https://host/topsecret\n",
+        "secret: Topsecret: 99\n",
+        "{secret: Topsecret:, x",
+        "secrets:\n  - a: Topsecret: x\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct tree t;

@@ -25,16 +25,16 @@ bool pick_text_of(const struct pick *p, const struct fields *fields, struct str 
                   struct yyjson_val *root, struct buf *out);
 
 /* A JSON body that is read once, for whoever wants several texts of it. */
-struct pick_body;
-struct pick_body *pick_open(struct str body); /* NULL: it is no JSON, or larger than 4 MiB */
-void pick_close(struct pick_body *b);         /* NULL is fine */
-struct yyjson_val *pick_root(const struct pick_body *b);
+struct yyjson_doc;
+struct yyjson_doc *pick_open(struct str body); /* NULL: it is no JSON, or larger than 4 MiB */
+void pick_close(struct yyjson_doc *doc);       /* NULL is fine */
+struct yyjson_val *pick_root(struct yyjson_doc *doc);
 /* What is at a pointer (RFC 6901) from there, or NULL; also where a name on the way occurs twice:
  * readers differ on which one counts. */
 struct yyjson_val *pick_once(struct yyjson_val *from, struct str pointer);
 /* Would any reader find the same there, from names alone? False: a name occurs twice, or it is
  * neither text nor whole number. That it is missing, or null, is fine. */
-bool pick_is_plain(struct yyjson_val *from, struct str pointer);
+bool pick_plain(struct yyjson_val *from, struct str pointer, struct yyjson_val **out);
 size_t pick_count(struct yyjson_val *list); /* 0: it is none, or empty */
 struct yyjson_val *pick_item(struct yyjson_val *list, size_t i);
 /* A text, or a whole number, whose digits are written there; else nothing. */

@@ -79,7 +79,8 @@ struct verify_verdict verify_claim_age(struct verify_claim *c, const struct veri
 /* What a template's placeholders stand for; timestamp and id as received, never formatted anew. */
 struct verify_values {
     struct str method, body, ts, id, secret, query, built;
-    struct yyjson_val *from; /* where pointers begin */
+    struct yyjson_val *from;                /* where pointers begin */
+    struct yyjson_val *found[VERIFY_PARTS]; /* what is there; NULL: not looked for yet, or none */
     char digits[VERIFY_PARTS][24];
 };
 /* The signed text in pieces; how many. */

@@ -31,7 +31,7 @@ bool sns_host(struct str topic_arn, struct buf *out) MUST_CHECK;
 enum sns_kind { SNS_NOTIFICATION, SNS_SUBSCRIPTION, SNS_UNSUBSCRIPTION };
 
 struct sns_message {
-    struct pick_body *body; /* where the texts are */
+    struct yyjson_doc *body; /* where the texts are */
     enum sns_kind kind;
     enum crypt_digest digest;
     struct str signature, certificate_url; /* as they came */

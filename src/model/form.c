@@ -7,9 +7,15 @@
 
 static struct str content_type(const struct fields *fields)
 {
-    const struct str *type = fields_find(fields, STR("content-type"));
-    return type == NULL || fields_count(fields, STR("content-type")) > 1 ? STR_NONE
-                                                                         : str_trim(*type);
+    struct str type = STR_NONE;
+    size_t found = 0;
+    for (size_t i = 0; i < fields->n; i++) {
+        if (str_ieq(fields->v[i].name, STR("content-type"))) {
+            type = fields->v[i].value;
+            found++;
+        }
+    }
+    return found == 1 ? str_trim(type) : STR_NONE;
 }
 
 /* Of "type; name=value; ...": the type, and what begins with the first semicolon. */

@@ -120,7 +120,7 @@ struct str pick_value(struct yyjson_val *v, char digits[24])
 }
 
 /* Step by step, as a name that is there twice is to pick_once as if it were not there at all. */
-bool pick_is_plain(struct yyjson_val *from, struct str pointer)
+bool pick_plain(struct yyjson_val *from, struct str pointer, struct yyjson_val **out)
 {
     while (pointer.len > 0 && from != NULL && !yyjson_is_null(from)) {
         struct str token, rest;
@@ -132,6 +132,7 @@ bool pick_is_plain(struct yyjson_val *from, struct str pointer)
         from = last;
         pointer = more ? (struct str){rest.at - 1, rest.len + 1} : STR_NONE;
     }
+    *out = from;
     return from == NULL || yyjson_is_null(from) || yyjson_is_str(from) || yyjson_is_int(from);
 }
 
@@ -237,40 +238,24 @@ bool pick_text_of(const struct pick *p, const struct fields *fields, struct str 
     return pick_from(p, fields, &(struct where){body, true, root}, out);
 }
 
-struct pick_body {
-    yyjson_doc *doc;
-};
-
-struct pick_body *pick_open(struct str body)
+struct yyjson_doc *pick_open(struct str body)
 {
     union { /* without the in-situ flag yyjson only reads it */
         const char *from;
         char *to;
     } bytes = {body.at};
-    struct pick_body *b = NULL;
-    if (body.len > 0 && body.len <= PICK_BODY) {
-        yyjson_doc *doc = yyjson_read_opts(bytes.to, body.len, YYJSON_READ_NOFLAG, NULL, NULL);
-        b = doc == NULL ? NULL : malloc(sizeof *b);
-        if (b != NULL) {
-            b->doc = doc;
-        } else {
-            yyjson_doc_free(doc);
-        }
-    }
-    return b;
+    bool fits = body.len > 0 && body.len <= PICK_BODY;
+    return fits ? yyjson_read_opts(bytes.to, body.len, YYJSON_READ_NOFLAG, NULL, NULL) : NULL;
 }
 
-void pick_close(struct pick_body *b)
+void pick_close(struct yyjson_doc *doc)
 {
-    if (b != NULL) {
-        yyjson_doc_free(b->doc);
-        free(b);
-    }
+    yyjson_doc_free(doc);
 }
 
-struct yyjson_val *pick_root(const struct pick_body *b)
+struct yyjson_val *pick_root(struct yyjson_doc *doc)
 {
-    return yyjson_doc_get_root(b->doc);
+    return yyjson_doc_get_root(doc);
 }
 
 size_t pick_count(struct yyjson_val *list)

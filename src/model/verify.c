@@ -350,10 +350,13 @@ size_t verify_fill(const struct verify *v, struct verify_values *values,
     };
     for (size_t i = 0; i < v->part_count; i++) {
         const struct verify_part *p = &v->parts[i];
-        out[i] = p->kind == PART_LITERAL ? p->literal
-                 : p->kind == PART_POINTER
-                     ? pick_value(pick_once(values->from, p->literal), values->digits[i])
-                     : of[p->kind];
+        if (p->kind == PART_POINTER) {
+            struct yyjson_val *found = values->found[i];
+            found = found == NULL ? pick_once(values->from, p->literal) : found;
+            out[i] = pick_value(found, values->digits[i]);
+        } else {
+            out[i] = p->kind == PART_LITERAL ? p->literal : of[p->kind];
+        }
     }
     return v->part_count;
 }

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "model/form.h"
 
+#include <ctype.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +13,9 @@
 
 /* ---- in the body ---- */
 
-/* NULL, or why what is signed here could be read, or cut into its parts, in another way, too. */
-static const char *check_parts(const struct verify *v, struct yyjson_val *from)
+/* Finds the parts. NULL, or why what is signed here could be read, or cut into them, in another
+ * way, too. */
+static const char *find_parts(const struct verify *v, struct verify_values *values)
 {
     for (size_t i = 0; i < v->part_count; i++) {
         const struct verify_part *p = &v->parts[i];
@@ -21,12 +24,12 @@ static const char *check_parts(const struct verify *v, struct yyjson_val *from)
         if (p->kind != PART_POINTER) {
             continue;
         }
-        if (!pick_is_plain(from, p->literal)) {
+        if (!pick_plain(values->from, p->literal, &values->found[i])) {
             return "what is signed in the body is there twice, or no text or whole number";
         }
         /* Before the next one there is no border: it is a time, whose length says where it ends. */
         if (i + 1 < v->part_count && p[1].kind == PART_POINTER) {
-            struct str time = pick_value(pick_once(from, p->literal), digits);
+            struct str time = pick_value(values->found[i], digits);
             if (time.len != 10 || text_u64(time, UINT64_MAX, &seconds) != NULL) {
                 return "the timestamp that is signed in the body does not have ten digits";
             }
@@ -42,7 +45,7 @@ static struct verify_verdict match_one(const struct verify *v, const struct veri
     struct verify_claim c = {.n = 0};
     struct verify_values values = {.method = in->method, .body = in->body, .from = from};
     char digits[24];
-    const char *why = check_parts(v, from);
+    const char *why = find_parts(v, &values);
     if (why != NULL) {
         return verify_bad(why);
     }
@@ -86,7 +89,7 @@ static void add_signed(const struct verify *v, const struct verify_input *in,
 }
 
 /* The JSON, which may be a field of a form; NULL: it is none. */
-static struct pick_body *open_json(const struct verify *v, const struct verify_input *in)
+static struct yyjson_doc *open_json(const struct verify *v, const struct verify_input *in)
 {
     if (v->r.json_field.len == 0) {
         return pick_open(in->body);
@@ -94,7 +97,7 @@ static struct pick_body *open_json(const struct verify *v, const struct verify_i
     struct buf text;
     buf_init(&text, in->body.len + 1);
     bool there = form_field(in->fields, in->body, v->r.json_field, &text);
-    struct pick_body *body = there ? pick_open(buf_str(&text)) : NULL;
+    struct yyjson_doc *body = there ? pick_open(buf_str(&text)) : NULL;
     buf_done(&text);
     return body;
 }
@@ -102,7 +105,7 @@ static struct pick_body *open_json(const struct verify *v, const struct verify_i
 void verify_body_signed(const struct verify *v, const struct verify_input *in,
                         unsigned char out[CRYPT_DIGEST_MAX])
 {
-    struct pick_body *body = open_json(v, in);
+    struct yyjson_doc *body = open_json(v, in);
     struct yyjson_val *root = body == NULL ? NULL : pick_root(body);
     struct yyjson_val *list = v->r.each.len == 0 ? NULL : pick_once(root, v->r.each);
     struct buf text;
@@ -121,7 +124,7 @@ void verify_body_signed(const struct verify *v, const struct verify_input *in,
 
 struct verify_verdict verify_body_check(const struct verify *v, const struct verify_input *in)
 {
-    struct pick_body *body = open_json(v, in);
+    struct yyjson_doc *body = open_json(v, in);
     if (body == NULL) {
         return verify_bad("the body, where its signature would be, is no JSON");
     }
@@ -135,6 +138,7 @@ struct verify_verdict verify_body_check(const struct verify *v, const struct ver
 /* ---- over a form ---- */
 
 struct form_field {
+    uint64_t head; /* the name's first bytes, as a number that sorts as they do */
     size_t name, name_len, value_len; /* in `text`: the value stands behind its name */
     const struct buf *text;
 };
@@ -144,6 +148,9 @@ static int compare(const void *a, const void *b)
 {
     const struct form_field *x = a, *y = b;
     const char *text = x->text->at;
+    if (x->head != y->head) {
+        return x->head < y->head ? -1 : 1;
+    }
     size_t least = x->name_len < y->name_len ? x->name_len : y->name_len;
     int c = memcmp(text + x->name, text + y->name, least);
     if (c == 0 && x->name_len != y->name_len) {
@@ -156,17 +163,16 @@ static int compare(const void *a, const void *b)
     return c != 0 ? c : x->value_len < y->value_len ? -1 : x->value_len > y->value_len;
 }
 
-static size_t count_pairs(struct str form)
+static uint64_t head_of(struct str name)
 {
-    struct str pair;
-    size_t n = form.len > 0;
-    while (str_cut(form, '&', &pair, &form)) {
-        n++;
-    }
-    return n;
+    unsigned char bytes[8] = {0};
+    uint64_t head;
+    memcpy(bytes, name.at, name.len < sizeof bytes ? name.len : sizeof bytes);
+    memcpy(&head, bytes, sizeof head);
+    return be64toh(head);
 }
 
-/* Pairs of "name=value"; how many, -1: not so written. */
+/* Pairs of "name=value"; how many, -1: too many, or not so written. */
 static int read_form(struct str body, struct buf *text, struct form_field *fields)
 {
     struct str pair, name, value;
@@ -175,12 +181,16 @@ static int read_form(struct str body, struct buf *text, struct form_field *field
     while (more) {
         more = str_cut(body, '&', &pair, &body);
         value = str_cut(pair, '=', &name, &value) ? value : STR_NONE;
+        if (n == FIELDS_MOST) {
+            return -1;
+        }
         struct form_field *f = &fields[n++];
         *f = (struct form_field){.name = text->len, .text = text};
         if (!buf_add_form(text, name)) {
             return -1;
         }
         f->name_len = text->len - f->name;
+        f->head = head_of((struct str){text->at + f->name, f->name_len});
         if (!buf_add_form(text, value)) {
             return -1;
         }
@@ -206,20 +216,19 @@ static bool hides_border(const struct form_field *f, const struct form_style *st
             str_has(value, style->of_list.at[0]));
 }
 
-/* All pairs in order; how many, -1: too many, not so written, or it could be another form as well.
- */
+/* All pairs in order; how many, -1: it is not so written, or could be another form as well. */
 static int put_sorted(struct str form, const struct form_style *style, struct buf *out)
 {
     struct buf text;
-    size_t pairs = count_pairs(form);
-    if (pairs == 0 || pairs > FIELDS_MOST) {
-        return pairs == 0 ? 0 : -1;
-    }
-    struct form_field *fields = malloc(pairs * sizeof *fields);
+    struct form_field *fields = malloc(FIELDS_MOST * sizeof *fields);
     ENSURE(fields != NULL);
     buf_init(&text, form.len + 1);
     (void)!buf_room(&text, form.len + 1); /* at once: where all of it is empty, it is somewhere */
     int n = read_form(form, &text, fields);
+    size_t most = text.len + 2 * FIELDS_MOST;
+    if (most <= out->ceiling - out->len) {
+        (void)!buf_room(out, most); /* at once */
+    }
     qsort(fields, n < 0 ? 0 : (size_t)n, sizeof *fields, compare);
     for (int i = 0; i < n; i++) {
         const struct form_field *f = &fields[i];
@@ -260,37 +269,36 @@ static size_t find_hash(const struct verify *v, const struct verify_input *in, s
 
 static const char bad_hash[] = "the query's hash of the body is missing, or of another body";
 
-/* Does the query, and the form's text behind it, read like a query that was signed with another
- * body? (That fields may be moved into the query is Twilio's: its own library takes them there.) */
-static bool reads_like_query(const struct verify *v, const struct verify_input *in, struct str form)
-{
-    struct str path, query, hash = v->r.body_hash;
-    struct buf both;
-    buf_init(&both, in->target.len + form.len + 1);
-    str_cut(in->target, '?', &path, &query);
-    buf_add_str(&both, query);
-    buf_add_str(&both, form);
-    bool reads = str_find(buf_str(&both), hash).len > 0;
-    buf_done(&both);
-    return reads;
-}
-
 /* Twilio's: names and values; its library takes a set of them. Of any other body nothing: then the
- * query has a hash of it. */
+ * query has a hash of it. The query and what is signed of a form must not read like a query that
+ * was signed with another body. (That fields may be moved into the query is Twilio's: its own
+ * library takes them there.) */
 const char *verify_build_form(const struct verify *v, const struct verify_input *in,
                               const struct verify_claim *c, struct buf *out)
 {
     (void)c;
     const struct form_style style = {.once = true};
-    struct str hash;
+    struct str path, query, hash;
     if (!form_is_urlencoded(in->fields)) {
         return NULL;
     }
+    str_cut(in->target, '?', &path, &query);
+    buf_add_str(out, query);
     if (put_sorted(in->body, &style, out) < 0) {
         return bad_form;
     }
+    if (out->failed) {
+        return NULL; /* its owner looks at that */
+    }
     bool hashed = find_hash(v, in, &hash) > 0; /* and is looked at */
-    return !hashed && reads_like_query(v, in, buf_str(out)) ? bad_hash : NULL;
+    if (!hashed && str_find(buf_str(out), v->r.body_hash).len > 0) {
+        return bad_hash;
+    }
+    out->len -= query.len;
+    if (query.len > 0) {
+        memmove(out->at, out->at + query.len, out->len);
+    }
+    return NULL;
 }
 
 static bool consists_of(struct str s, const char *characters)
@@ -303,6 +311,15 @@ static bool consists_of(struct str s, const char *characters)
     return true;
 }
 
+static bool is_word(struct str s)
+{
+    bool is = true;
+    for (size_t i = 0; i < s.len; i++) {
+        is &= isalnum((unsigned char)s.at[i]) != 0 || s.at[i] == '-' || s.at[i] == '_';
+    }
+    return is;
+}
+
 /* Plivo's (plivo-node, lib/utils/v3Security.js): '?', the query's pairs, a dot if both are there,
  * and the form's. Behind that a dot and the nonce: one with a dot could be a part of the form. */
 const char *verify_build_params(const struct verify *v, const struct verify_input *in,
@@ -313,7 +330,7 @@ const char *verify_build_params(const struct verify *v, const struct verify_inpu
     struct str path, query;
     str_cut(in->target, '?', &path, &query);
     bool has_body = in->body.len > 0;
-    if (!consists_of(c->id, "-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")) {
+    if (!is_word(c->id)) {
         return "the nonce is not of letters and digits";
     }
     if (has_body && (!form_is_urlencoded(in->fields) || !str_eq(in->method, STR("POST")))) {

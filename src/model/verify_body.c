@@ -220,6 +220,9 @@ static bool hides_border(const struct form_field *f, const struct form_style *st
 static int put_sorted(struct str form, const struct form_style *style, struct buf *out)
 {
     struct buf text;
+    if (form.len == 0) {
+        return 0;
+    }
     struct form_field *fields = malloc(FIELDS_MOST * sizeof *fields);
     ENSURE(fields != NULL);
     buf_init(&text, form.len + 1);

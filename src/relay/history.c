@@ -136,6 +136,7 @@ static bool is_unrouted(const struct entry *e)
 
 static bool give(const struct search *s, const struct taken *t)
 {
+    ENSURE(t->part != NULL);
     const struct row *row = t->part->rows[t->at];
     return s->on_each(s->user, &(struct history_event){.entry = &row->entry,
                                                        .received_ms = row->received_ms,

@@ -247,6 +247,9 @@ enum conf_removed conf_removed_rule(const struct conf_destination *d);
 /* Reads, checks and compiles a file. NULL on any error: then `errors` holds all of them (20 at
  * most) as the operator shall read them; warnings go there too when it succeeds. */
 struct conf *conf_load(const char *path, struct buf *errors);
+/* For who looks again when a file has changed: also one with errors, and then `good` is false and
+ * its `files` and `folders` are all that counts. NULL: `path` itself cannot be read. */
+struct conf *conf_load_anyway(const char *path, bool *good, struct buf *errors);
 /* Only where its admin API is, and its token, whatever else is wrong with the file or with those
  * that it includes; all else has its default. For who asks a node that runs by an earlier state of
  * it. Warnings say what was not read. */

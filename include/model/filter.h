@@ -121,8 +121,8 @@ bool filter_holds(const struct filter *f, struct route_subject *s);
 
 /* Which predicate decided, and what it saw: "body.amount: $gte 100, but it is 50". */
 void filter_explain(const struct filter *f, struct route_subject *s, struct buf *out);
-/* As the file would have it, in one line. */
-void filter_print(const struct filter *f, struct buf *out);
+/* As the file would have it, in one line; `masked`: *** for what came from outside of the file. */
+void filter_print(const struct filter *f, bool masked, struct buf *out);
 
 /* What must be equal to one of some texts or numbers, or the filter cannot hold: for an index. */
 struct filter_key {

@@ -27,13 +27,14 @@ struct history_query {
     struct str after;   /* the `next` of the page before; empty: from the newest */
 };
 
-/* on_each for every event of a page, then on_end once with NULL or a reason ("redis_down",
- * "overloaded": two are read already, or "malformed": `after` is no page's `next`), and with what
- * asks for the next page; empty: this was the last. A page may have fewer than `limit`, or none,
- * and yet a next one: it ends with some MiB read, or given out. Pages that follow each other have
- * each entry once; what comes in meanwhile is in none. */
+/* on_each for every event of a page, or until it says false: that one and what is below it are for
+ * the next page. Then on_end once with NULL or a reason ("redis_down", "overloaded": two are read
+ * already, or "malformed": `after` is no page's `next`), and with what asks for the next page;
+ * empty: this was the last. A page may have fewer than `limit`, or none, and yet a next one: it
+ * ends with some MiB read, or given out. Pages that follow each other have each entry once; what
+ * comes in meanwhile is in none. */
 void history_read(struct worker *w, const struct history_query *q,
-                  void (*on_each)(void *user, const struct history_event *e),
+                  bool (*on_each)(void *user, const struct history_event *e),
                   void (*on_end)(void *user, struct str next, const char *reason), void *user);
 
 /* Where a page ends: of which journals there is more, below which entry. "<J>-<below>.<J>-<below>"

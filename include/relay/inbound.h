@@ -31,21 +31,22 @@ struct inbound {
 struct inbound *inbound_new(struct worker *w, struct httpd_request *r,
                             const struct conf_source *source);
 void inbound_free(struct inbound *in);
-void forget_sender(struct inbound *in); /* it was answered, or has gone */
+void inbound_forget_sender(struct inbound *in); /* it was answered, or has gone */
 
 /* The sender's address, as far as proxies are believed. */
-struct address_bytes client_of(const struct conf *c, const struct httpd_request *r);
+struct address_bytes inbound_client(const struct conf *c, const struct httpd_request *r);
 /* Answers, counts and logs it; `detail` is for the log, or NULL. */
-void refuse(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-            const char *reason, const char *detail);
-void refuse_inbound(struct inbound *in, const char *reason); /* unless it was answered */
+void inbound_refuse(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                    const char *reason, const char *detail);
+void inbound_fail(struct inbound *in, const char *reason); /* unless it was answered */
 
 /* It begins anew when that was read, or could not be; `waited`: with that bit. */
-void wait_for(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-              struct fetch *f, unsigned waited);
+void inbound_wait(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                  struct fetch *f, unsigned waited);
 /* A request whose key is not known may be genuine still. True: it waits, or its sender is to try
  * again; false: it is not. */
-bool wait_for_keys(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-                   const struct verify_input *input, unsigned waited);
+bool inbound_wait_for_keys(struct worker *w, struct httpd_request *r,
+                           const struct conf_source *source, const struct verify_input *input,
+                           unsigned waited);
 
 #endif

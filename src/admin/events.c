@@ -172,7 +172,7 @@ static void add_words(struct buf *b, const char *key, struct str words)
     json_close(b, ']');
 }
 
-static void on_history(void *user, const struct history_event *e)
+static bool on_history(void *user, const struct history_event *e)
 {
     struct listing *l = user;
     struct buf *b = &l->call.out;
@@ -196,6 +196,7 @@ static void on_history(void *user, const struct history_event *e)
         }
     }
     json_close(b, '}');
+    return true;
 }
 
 static void on_history_end(void *user, struct str next, const char *reason)
@@ -232,7 +233,7 @@ struct replaying {
     unsigned before, duplicates;  /* ... that were replayed already, or are one that is */
     unsigned replayed;
     unsigned deciding;  /* that are on their way; and one while the page is read */
-    const char *reason; /* NULL: none was refused */
+    const char *reason; /* why the page ends before its end, or failed; NULL: it did not */
     char *next;         /* of the page; NULL: it was the last; owned */
 };
 
@@ -317,43 +318,41 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
     step_done(p);
 }
 
-static void on_unrouted(void *user, const struct history_event *e)
+static bool on_unrouted(void *user, const struct history_event *e)
 {
     struct replaying *p = user;
     uint16_t to[LANES_MAX];
-    size_t n;
-    p->looked_at++;
-    if (e->replayed || e->duplicate) {
-        p->before += e->replayed;
-        p->duplicates += e->duplicate;
-        return;
-    }
-    n = reroute_find(p->call.w, e, to);
-    if (n == 0) {
-        p->unwanted++;
-        return;
-    }
-    if (p->reason == NULL && !p->dry) {
-        p->reason = reroute_refuses(p->call.w, e);
-    }
+    bool known = e->replayed || e->duplicate;
+    size_t n = known ? 0 : reroute_find(p->call.w, e, to);
+    p->reason = n == 0 || p->dry ? NULL : reroute_refuses(p->call.w, e);
     if (p->reason != NULL) {
-        return; /* the page is asked for again */
+        return false; /* the next page begins with it */
+    }
+    p->looked_at++;
+    p->before += e->replayed;
+    p->duplicates += e->duplicate;
+    p->unwanted += n == 0 && !known;
+    if (n == 0) {
+        return true;
     }
     struct one *o = one_new(p, e, to, n);
     const char *full = p->dry ? NULL : reroute_over_budget(p->call.w, to, n);
     if (p->dry || full != NULL) { /* others may have room */
         add_one(o, p->dry ? "would_be_replayed" : "over_budget", full);
         free(o);
-        return;
+        return true;
     }
     p->deciding++;
     reroute_start(p->call.w, e, to, n, on_decided, o);
+    return true;
 }
 
 static void on_unrouted_end(void *user, struct str next, const char *reason)
 {
     struct replaying *p = user;
-    p->reason = p->reason != NULL ? p->reason : reason;
+    if (p->reason == NULL || p->looked_at > 0) { /* what was done is to be known */
+        p->reason = reason;
+    }
     if (next.len > 0) {
         p->next = strndup(next.at, next.len);
         ENSURE(p->next != NULL);

@@ -41,7 +41,7 @@ static const struct node *admin_of(struct conf_reader *r, const struct node *roo
     return root == NULL ? NULL : only;
 }
 
-/* The snapshot, or NULL when the report holds an error. */
+/* The snapshot; when the report holds an error, of what could be read. */
 static struct conf *build(struct conf_reader *r, const struct file_text *file)
 {
     struct place *whole = arena_take(r->arena, sizeof *whole);
@@ -62,10 +62,6 @@ static struct conf *build(struct conf_reader *r, const struct file_text *file)
     }
     f->c.regexes = r->regexes;
     f->c.masks = r->report->masks;
-    if (r->report->errors > 0) {
-        free_all(&f->c, NULL);
-        return NULL;
-    }
     f->c.refs = 1;
     f->c.files = r->files;
     f->c.folders = r->folders;
@@ -73,9 +69,11 @@ static struct conf *build(struct conf_reader *r, const struct file_text *file)
     return &f->c;
 }
 
-/* `seen`: the name is a path that was opened, and this before; NULL: it is none. */
+/* `seen`: the name is a path that was opened, and this before; NULL: it is none. `good`: without
+ * errors. */
 static struct conf *parse(struct str text, const char *name, const struct file_state *seen,
-                          bool admin_only, const struct conf_env *env, struct buf *errors)
+                          bool admin_only, const struct conf_env *env, bool *good,
+                          struct buf *errors)
 {
     struct arena *a = arena_new();
     struct report report;
@@ -94,16 +92,24 @@ static struct conf *parse(struct str text, const char *name, const struct file_s
     map_done(&r.paths);
     map_done(&r.pems);
     report_write(&report, errors);
-    if (c == NULL) {
-        arena_free(a);
-    }
+    *good = report.errors == 0;
     return c;
+}
+
+static struct conf *only_good(struct conf *c, bool good)
+{
+    if (!good) {
+        conf_unref(c);
+    }
+    return good ? c : NULL;
 }
 
 struct conf *conf_parse_with(struct str text, const char *name, const struct conf_env *env,
                              struct buf *errors)
 {
-    return parse(text, name, NULL, false, env, errors);
+    bool good;
+    struct conf *c = parse(text, name, NULL, false, env, &good, errors);
+    return only_good(c, good);
 }
 
 static const char *real_variable(const char *name)
@@ -117,7 +123,7 @@ struct conf *conf_parse(struct str text, const char *name, struct buf *errors)
     return conf_parse_with(text, name, &env, errors);
 }
 
-static struct conf *load(const char *path, bool admin_only, struct buf *errors)
+static struct conf *load(const char *path, bool admin_only, bool *good, struct buf *errors)
 {
     struct conf_env env = {real_variable, true, !admin_only && file_text_is_shared(path)};
     struct buf text;
@@ -126,23 +132,33 @@ static struct conf *load(const char *path, bool admin_only, struct buf *errors)
     const char *why = file_text_read(path, &text);
     why = text.failed ? "it is larger than 1 MiB" : why;
     struct conf *c = NULL;
+    *good = false;
     if (why != NULL) {
         buf_printf(errors, "%s: error: cannot read the file: %s\n", path, why);
     } else {
-        c = parse(buf_str(&text), path, &seen, admin_only, &env, errors);
+        c = parse(buf_str(&text), path, &seen, admin_only, &env, good, errors);
     }
     conf_wipe(&text);
     return c;
 }
 
+struct conf *conf_load_anyway(const char *path, bool *good, struct buf *errors)
+{
+    return load(path, false, good, errors);
+}
+
 struct conf *conf_load(const char *path, struct buf *errors)
 {
-    return load(path, false, errors);
+    bool good;
+    struct conf *c = load(path, false, &good, errors);
+    return only_good(c, good);
 }
 
 struct conf *conf_load_admin(const char *path, struct buf *errors)
 {
-    return load(path, true, errors);
+    bool good;
+    struct conf *c = load(path, true, &good, errors);
+    return only_good(c, good);
 }
 
 struct conf *conf_ref(struct conf *c)

@@ -1,6 +1,8 @@
 /* Which keys have another effective value in another configuration. */
 #include "model/conf_rows.h"
 
+#include "model/filter.h"
+
 #include <string.h>
 
 enum { VALUE_MOST = 4 << 20 };
@@ -47,11 +49,49 @@ static bool same_verify(const struct conf_row *row, const struct file_verify *a,
     return same;
 }
 
+/* One by one, for what is in them may be masked. */
+static bool same_items(const struct conf_row *row, const struct conf_items *a,
+                       const struct conf_items *b)
+{
+    static const char *const none[] = {NULL};
+    bool same = a->n == b->n;
+    for (size_t i = 0; i < a->n && same; i++) {
+        const void *x = (const char *)a->v + i * row->block->size;
+        const void *y = (const char *)b->v + i * row->block->size;
+        same = str_eq(((const struct conf_item *)x)->name, ((const struct conf_item *)y)->name) &&
+               conf_same_rows(row->block, x, y, none);
+    }
+    return same;
+}
+
+/* Either may be NULL. */
+static bool same_filter(const struct filter *a, const struct filter *b)
+{
+    struct buf x, y;
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
+    buf_init(&x, VALUE_MOST);
+    buf_init(&y, VALUE_MOST);
+    filter_print(a, false, &x);
+    filter_print(b, false, &y);
+    bool same = str_eq(buf_str(&x), buf_str(&y));
+    conf_wipe(&x);
+    conf_wipe(&y);
+    return same;
+}
+
 /* What is printed as *** is compared itself. */
 static bool same_value(const struct conf_row *row, const void *a, const void *b)
 {
     if (row->kind == &KIND_MASKED) {
         return str_eq(((const struct conf_masked *)a)->text, ((const struct conf_masked *)b)->text);
+    }
+    if (row->kind == &KIND_FILTER) {
+        return same_filter(*(const struct filter *const *)a, *(const struct filter *const *)b);
+    }
+    if (row->kind == &KIND_NAMED || row->kind == &KIND_ITEMS) {
+        return same_items(row, a, b);
     }
     if (row->kind == &KIND_VERIFY) {
         return same_verify(row, a, b);

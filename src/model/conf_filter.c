@@ -639,7 +639,7 @@ static void filter_put(const struct conf_row *row, const void *at, unsigned dept
     (void)row;
     (void)depth;
     buf_add_char(out, ' ');
-    filter_print(*(const struct filter *const *)at, out);
+    filter_print(*(const struct filter *const *)at, true, out);
     buf_add_char(out, '\n');
 }
 

@@ -242,15 +242,20 @@ static void guard_retries(struct guard *g)
 /* Its own keys only: what stands in `defaults` is meant for the others. */
 static void guard_mirrors(struct guard *g)
 {
-    static const char *const keys[] = {"on_removed", "on_exhausted", "on_full"};
     const struct file_destination *v = g->f->destinations.v;
     for (size_t i = 0; i < g->f->destinations.n; i++) {
-        for (size_t k = 0; v[i].d.mirror && k < sizeof keys / sizeof keys[0]; k++) {
-            const struct node_pair *said = node_find(v[i].item.value, keys[k]);
-            if (said != NULL && !str_eq(said->value->text, STR("drop"))) {
+        const struct {
+            const char *key;
+            bool drops;
+        } rules[] = {{"on_removed", v[i].d.on_removed == REMOVED_DROP},
+                     {"on_exhausted", v[i].d.on_exhausted == EXHAUSTED_DROP},
+                     {"on_full", false}};
+        for (size_t k = 0; v[i].d.mirror && k < sizeof rules / sizeof rules[0]; k++) {
+            const struct node_pair *said = node_find(v[i].item.value, rules[k].key);
+            if (said != NULL && !rules[k].drops) {
                 report_warning(g->r->report, &said->value->place,
                                "\"%s\" says nothing of a mirror: what it cannot have is dropped",
-                               keys[k]);
+                               rules[k].key);
                 report_help(g->r->report, "leave it out, or leave out \"mirror: true\"");
             }
         }

@@ -31,9 +31,9 @@ static void print_key(struct str name, struct buf *out)
     buf_done(&whole);
 }
 
-static void print_value(const struct filter_value *v, struct buf *out)
+static void print_value(const struct filter_value *v, bool masked, struct buf *out)
 {
-    if (v->masked) {
+    if (v->masked && masked) {
         buf_add_str(out, STR("\"***\""));
         return;
     }
@@ -59,58 +59,58 @@ static void print_value(const struct filter_value *v, struct buf *out)
                 buf_add_json(out, v->keys[i]);
                 buf_add_str(out, STR(": "));
             }
-            print_value(&v->items[i], out);
+            print_value(&v->items[i], masked, out);
         }
         buf_add_char(out, v->type == FILTER_MAP ? '}' : ']');
         break;
     }
 }
 
-static void print_parts(const struct filter *f, char open, char close, struct buf *out)
+static void print_parts(const struct filter *f, bool masked, char open, char close, struct buf *out)
 {
     buf_add_char(out, open);
     for (size_t i = 0; i < f->n; i++) {
         buf_add_str(out, i == 0 ? STR_NONE : STR(", "));
-        filter_print(&f->parts[i], out);
+        filter_print(&f->parts[i], masked, out);
     }
     buf_add_char(out, close);
 }
 
-void filter_print(const struct filter *f, struct buf *out)
+void filter_print(const struct filter *f, bool masked, struct buf *out)
 {
     switch (f->part) {
     case FILTER_ALL:
         if (f->written) {
             buf_add_str(out, STR("$and: "));
-            print_parts(f, '[', ']', out);
+            print_parts(f, masked, '[', ']', out);
         } else {
-            print_parts(f, '{', '}', out);
+            print_parts(f, masked, '{', '}', out);
         }
         break;
     case FILTER_ANY:
         buf_add_str(out, STR("$or: "));
-        print_parts(f, '[', ']', out);
+        print_parts(f, masked, '[', ']', out);
         break;
     case FILTER_NOT:
         buf_add_str(out, STR("$not: "));
-        filter_print(&f->parts[0], out);
+        filter_print(&f->parts[0], masked, out);
         break;
     case FILTER_CONTAINS:
-        print_parts(f, '[', ']', out);
+        print_parts(f, masked, '[', ']', out);
         break;
     case FILTER_ROOM:
         buf_printf(out, "%s: ", room_names[f->room]);
-        filter_print(&f->parts[0], out);
+        filter_print(&f->parts[0], masked, out);
         break;
     case FILTER_FIELD:
         print_key(f->name, out);
-        filter_print(&f->parts[0], out);
+        filter_print(&f->parts[0], masked, out);
         break;
     case FILTER_TEST:
         if (f->written) {
             buf_printf(out, "%s: ", op_names[f->op]);
         }
-        print_value(&f->value, out);
+        print_value(&f->value, masked, out);
         break;
     }
 }
@@ -191,7 +191,7 @@ static void explain_leaf(const struct route_subject *s, const struct filter *f,
 {
     struct buf wanted;
     buf_init(&wanted, 64 * 1024);
-    filter_print(f, &wanted);
+    filter_print(f, true, &wanted);
     struct str text = buf_str(&wanted), head = whole_characters(text, 2 * SHOWN);
     buf_printf(out, "%.*s: %.*s%s; ", STR_ARG(buf_str(path)), STR_ARG(head),
                head.len < text.len ? "..." : "");

@@ -17,9 +17,9 @@ static void on_kept(void *user, const char *reason)
     struct inbound *in = user;
     struct httpd_request *r = in->request;
     if (reason != NULL) {
-        refuse_inbound(in, reason);
+        inbound_fail(in, reason);
     } else if (r != NULL) {
-        forget_sender(in);
+        inbound_forget_sender(in);
         struct field field = {in->echo, learned_secret(in->w, in->source->name)};
         httpd_answer(r, &(struct httpd_answer){.status = 200,
                                                .content_type = STR("application/json"),
@@ -39,10 +39,11 @@ static void keep_secret(struct worker *w, struct httpd_request *r, const struct 
     struct buf secret;
     buf_init(&secret, TYPE_CEILING);
     if (!verify_learns(source->verify)) {
-        refuse(w, r, source, "bad_challenge", "the configuration has the secret of this source");
+        inbound_refuse(w, r, source, "bad_challenge",
+                       "the configuration has the secret of this source");
     } else if (!challenge_secret(c, input, &secret)) {
-        refuse(w, r, source, "bad_challenge",
-               "the secret that it leaves is missing, or no plain text");
+        inbound_refuse(w, r, source, "bad_challenge",
+                       "the secret that it leaves is missing, or no plain text");
     } else {
         struct inbound *in = inbound_new(w, r, source);
         in->echo = c->header;
@@ -61,7 +62,8 @@ static void answer_challenge(struct worker *w, struct httpd_request *r,
     const char *why =
         challenge_answer(c, scheme, source->challenge_token, in, (int64_t)time(NULL), &body);
     if (why != NULL) {
-        refuse(w, r, source, c->proof == CHALLENGE_SIGNED ? "bad_signature" : "bad_challenge", why);
+        inbound_refuse(w, r, source,
+                       c->proof == CHALLENGE_SIGNED ? "bad_signature" : "bad_challenge", why);
     } else {
         const struct field fields[] = {{c->header, buf_str(&body)}, c->more};
         size_t more = c->more.name.len > 0;
@@ -90,14 +92,14 @@ bool is_challenge(struct worker *w, struct httpd_request *r, const struct conf_s
     struct verify_verdict others =
         verify_check_others(source->verify, scheme, input, keys_of(w, source), (int64_t)time(NULL));
     bool hold = others.reason == NULL, all = verify_wants_all(source->verify);
-    if (verify_lacks_key(&others) && wait_for_keys(w, r, source, input, waited)) {
+    if (verify_lacks_key(&others) && inbound_wait_for_keys(w, r, source, input, waited)) {
         return true;
     }
     if (hold && !all && conf_takes_method(source, r->method)) {
         return false;
     }
     if (!hold && all) {
-        refuse(w, r, source, others.reason, others.detail);
+        inbound_refuse(w, r, source, others.reason, others.detail);
     } else if (c->secret.name.len > 0) {
         keep_secret(w, r, source, c, &in);
     } else {
@@ -127,17 +129,18 @@ static void confirm(struct worker *w, struct httpd_request *r, const struct conf
         answer_word(w, r, source);
         break;
     case CONFIRM_WAIT:
-        wait_for(w, r, source, f, waited | WAITED_CONFIRM);
+        inbound_wait(w, r, source, f, waited | WAITED_CONFIRM);
         break;
     case CONFIRM_WRONG:
-        refuse(w, r, source, "bad_challenge",
-               "the URL that would confirm it is not its provider's");
+        inbound_refuse(w, r, source, "bad_challenge",
+                       "the URL that would confirm it is not its provider's");
         break;
     case CONFIRM_AWAY:
-        refuse(w, r, source, "unconfirmed", "its provider could not be told, or has refused");
+        inbound_refuse(w, r, source, "unconfirmed",
+                       "its provider could not be told, or has refused");
         break;
     case CONFIRM_BUSY:
-        refuse(w, r, source, "unconfirmed", "another is being confirmed; try again");
+        inbound_refuse(w, r, source, "unconfirmed", "another is being confirmed; try again");
         break;
     }
 }
@@ -151,7 +154,7 @@ bool is_word(struct worker *w, struct httpd_request *r, const struct conf_source
     if (control == VERIFY_CONFIRM) {
         confirm(w, r, source, buf_str(&url), waited);
     } else if (control == VERIFY_FAREWELL) {
-        struct address_bytes client = client_of(w->conf, r);
+        struct address_bytes client = inbound_client(w->conf, r);
         refusal_log(&w->farewells, 1, LOG_WARN, "its provider says that the subscription has ended",
                     source->name, &client, "unsubscribed", NULL);
         answer_word(w, r, source);

@@ -72,8 +72,8 @@ struct part { /* of one journal */
 };
 
 struct taken {
-    struct row *row;
-    uint64_t journal;
+    struct part *part;
+    size_t at; /* of its rows */
 };
 
 struct search {
@@ -88,7 +88,7 @@ struct search {
     struct taken *page;
     size_t page_count;
     unsigned asked;
-    void (*on_each)(void *user, const struct history_event *e);
+    bool (*on_each)(void *user, const struct history_event *e);
     void (*on_end)(void *user, struct str next, const char *reason);
     void *user;
 };
@@ -134,22 +134,39 @@ static bool is_unrouted(const struct entry *e)
     return e->to.len == 0;
 }
 
+static bool give(const struct search *s, const struct taken *t)
+{
+    ENSURE(t->part != NULL);
+    const struct row *row = t->part->rows[t->at];
+    return s->on_each(s->user, &(struct history_event){.entry = &row->entry,
+                                                       .received_ms = row->received_ms,
+                                                       .journal = t->part->number,
+                                                       .body_bytes = row->body_bytes,
+                                                       .unrouted = is_unrouted(&row->entry),
+                                                       .replayed = row->replayed,
+                                                       .duplicate = row->duplicate});
+}
+
+/* To the next page: all but the first `n` of this one. */
+static void leave(struct search *s, size_t n)
+{
+    while (s->page_count > n) {
+        const struct taken *t = &s->page[--s->page_count];
+        t->part->at = t->at;
+        t->part->below = t->part->rows[t->at]->entry.n + 1;
+    }
+}
+
 static void search_end(struct search *s)
 {
     struct buf next;
     buf_init(&next, PLACE_BYTES);
-    for (size_t i = 0; i < s->page_count && !s->failed; i++) {
-        const struct row *row = s->page[i].row;
-        ENSURE(row != NULL);
-        s->on_each(s->user, &(struct history_event){.entry = &row->entry,
-                                                    .received_ms = row->received_ms,
-                                                    .journal = s->page[i].journal,
-                                                    .body_bytes = row->body_bytes,
-                                                    .unrouted = is_unrouted(&row->entry),
-                                                    .replayed = row->replayed,
-                                                    .duplicate = row->duplicate});
-    }
     if (!s->failed) {
+        size_t i = 0;
+        while (i < s->page_count && give(s, &s->page[i])) {
+            i++;
+        }
+        leave(s, i);
         put_next(s, &next);
     }
     s->on_end(s->user, buf_str(&next), s->failed ? "redis_down" : NULL);
@@ -191,14 +208,15 @@ static void merge(struct search *s)
     s->page = calloc(s->limit, sizeof *s->page);
     ENSURE(s->page != NULL);
     while (s->page_count < s->limit && bytes < PAGE_ENDS && (p = newest(s)) != NULL) {
-        struct row *row = p->rows[p->at++];
+        size_t at = p->at++;
+        const struct row *row = p->rows[at];
         p->below = row->entry.n;
         bool old = row->received_ms < s->since_ms;
         if (old && row->entry.from.len == 0) { /* and so is all that is below it */
             p->ended = true;
             p->at = p->count;
         } else if (!old && is_wanted(s, row)) {
-            s->page[s->page_count++] = (struct taken){row, p->number};
+            s->page[s->page_count++] = (struct taken){p, at};
             bytes += row->entry.headers.len + row->entry.target.len + row->entry.body.len;
         }
     }
@@ -380,7 +398,7 @@ static void from_the_newest(struct search *s)
 }
 
 void history_read(struct worker *w, const struct history_query *q,
-                  void (*on_each)(void *user, const struct history_event *e),
+                  bool (*on_each)(void *user, const struct history_event *e),
                   void (*on_end)(void *user, struct str next, const char *reason), void *user)
 {
     ENSURE(q->limit > 0 && q->limit <= HISTORY_LIMIT);

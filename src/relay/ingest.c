@@ -65,7 +65,7 @@ int refusal_status(const char *reason)
 
 /* The sender's address. What a proxy of ours adds stands at the right, so from there on: the first
  * address that is no proxy of ours. What stands to the left of that the client may have made up. */
-struct address_bytes client_of(const struct conf *c, const struct httpd_request *r)
+struct address_bytes inbound_client(const struct conf *c, const struct httpd_request *r)
 {
     struct address_bytes a = address_of(r->peer);
     const struct cidr *proxies = c->listen.trusted_proxies.v;
@@ -129,10 +129,10 @@ static void refuse_as(struct worker *w, struct httpd_request *r, const struct co
                 why->detail);
 }
 
-void refuse(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-            const char *reason, const char *detail)
+void inbound_refuse(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                    const char *reason, const char *detail)
 {
-    struct address_bytes client = client_of(w->conf, r);
+    struct address_bytes client = inbound_client(w->conf, r);
     refuse_as(w, r, source, &(struct refusal){reason, detail, &client, 1});
 }
 
@@ -180,7 +180,7 @@ static void accept_request(const struct inbound *in, struct httpd_request *r, st
 
 /* --- the way in */
 
-void forget_sender(struct inbound *in)
+void inbound_forget_sender(struct inbound *in)
 {
     if (in->request != NULL) {
         in->request->pending = NULL;
@@ -195,22 +195,22 @@ void forget_sender(struct inbound *in)
 static void accept_event(struct inbound *in, struct str id, struct str durable)
 {
     struct httpd_request *r = in->request;
-    forget_sender(in);
+    inbound_forget_sender(in);
     accept_request(in, r, id, durable);
 }
 
-void refuse_inbound(struct inbound *in, const char *reason)
+void inbound_fail(struct inbound *in, const char *reason)
 {
     struct httpd_request *r = in->request;
     if (r != NULL) {
-        forget_sender(in);
+        inbound_forget_sender(in);
         refuse_as(in->w, r, in->source, &(struct refusal){reason, NULL, &in->client, 1});
     }
 }
 
 void inbound_free(struct inbound *in)
 {
-    forget_sender(in);
+    inbound_forget_sender(in);
     event_unref(in->append.event);
     conf_unref(in->conf);
     free(in);
@@ -220,7 +220,7 @@ void inbound_free(struct inbound *in)
  * and is delivered if it turns out to be written. */
 static void on_deadline(struct wheel_timer *t)
 {
-    refuse_inbound(CONTAINER_OF(t, struct inbound, deadline), "redis_down");
+    inbound_fail(CONTAINER_OF(t, struct inbound, deadline), "redis_down");
 }
 
 static void append_again(struct inbound *in)
@@ -242,7 +242,7 @@ static void tell_durable(struct inbound *in, const struct journal *j)
         accept_event(in, (struct str){e->id, EVENT_ID_LEN}, promised(in));
         CRASH_POINT("answered");
     } else { /* perhaps no longer mine, or less durable than promised */
-        refuse_inbound(in, "redis_down");
+        inbound_fail(in, "redis_down");
     }
 }
 
@@ -257,10 +257,10 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
         if (in->request != NULL && !in->append.unproven && journal_may_act(j)) {
             accept_event(in, first_id, promised(in)); /* what proves this one proves the first */
         } else {
-            refuse_inbound(in, "redis_down");
+            inbound_fail(in, "redis_down");
         }
     } else {
-        refuse_inbound(in, "redis_down");
+        inbound_fail(in, "redis_down");
     }
     inbound_free(in);
 }
@@ -274,13 +274,13 @@ void append_done(struct journal *j, struct append *a, const char *reason)
     }
     if (reason == NULL && a->dedupe[0] != '\0') {
         if (a->unproven) { /* its claim may have to wait for a proof */
-            refuse_inbound(in, "redis_down");
+            inbound_fail(in, "redis_down");
         }
         move_dedupe(j, a->event, a->dedupe, !a->unproven, on_decided, in);
         return;
     }
     if (reason != NULL) {
-        refuse_inbound(in, reason == APPEND_ABSENT ? "redis_down" : reason);
+        inbound_fail(in, reason == APPEND_ABSENT ? "redis_down" : reason);
     } else {
         dispatch_event(j, a->event);
         CRASH_POINT("dispatched");
@@ -314,7 +314,7 @@ static void on_spooled(struct spooling *x, const char *reason)
 {
     struct inbound *in = CONTAINER_OF(x, struct inbound, spooling);
     if (reason != NULL) {
-        refuse_inbound(in, reason);
+        inbound_fail(in, reason);
     } else if (in->request != NULL) {
         accept_event(in, (struct str){x->id, EVENT_ID_LEN}, STR("spool"));
     }
@@ -331,7 +331,7 @@ struct inbound *inbound_new(struct worker *w, struct httpd_request *r,
     in->request = r;
     in->conf = conf_ref(w->conf);
     in->source = source;
-    in->client = client_of(w->conf, r);
+    in->client = inbound_client(w->conf, r);
     in->began_us = r->began_us;
     r->pending = in;
     w->waiting++;
@@ -447,12 +447,12 @@ static void on_fetch_late(struct wheel_timer *t)
 {
     struct inbound *in = CONTAINER_OF(t, struct inbound, deadline);
     fetch_forget(&in->fetched);
-    refuse_inbound(in, (in->waited & WAITED_CONFIRM) != 0 ? "unconfirmed" : "keys_unavailable");
+    inbound_fail(in, (in->waited & WAITED_CONFIRM) != 0 ? "unconfirmed" : "keys_unavailable");
     inbound_free(in);
 }
 
-void wait_for(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-              struct fetch *f, unsigned waited)
+void inbound_wait(struct worker *w, struct httpd_request *r, const struct conf_source *source,
+                  struct fetch *f, unsigned waited)
 {
     struct inbound *in = inbound_new(w, r, source);
     in->waited = waited;
@@ -461,16 +461,18 @@ void wait_for(struct worker *w, struct httpd_request *r, const struct conf_sourc
     fetch_wait(f, &in->fetched);
 }
 
-bool wait_for_keys(struct worker *w, struct httpd_request *r, const struct conf_source *source,
-                   const struct verify_input *input, unsigned waited)
+bool inbound_wait_for_keys(struct worker *w, struct httpd_request *r,
+                           const struct conf_source *source, const struct verify_input *input,
+                           unsigned waited)
 {
     struct fetch *f = NULL;
     switch (keys_miss(w, source, input, (waited & WAITED_KEY) != 0, &f)) {
     case KEYS_WAIT:
-        wait_for(w, r, source, f, waited | WAITED_KEY);
+        inbound_wait(w, r, source, f, waited | WAITED_KEY);
         return true;
     case KEYS_AWAY:
-        refuse(w, r, source, "keys_unavailable", "the provider's public keys cannot be read now");
+        inbound_refuse(w, r, source, "keys_unavailable",
+                       "the provider's public keys cannot be read now");
         return true;
     case KEYS_UNKNOWN:
         break;
@@ -489,17 +491,17 @@ static void on_request(void *user, struct httpd_request *r)
 static bool is_let_in(struct worker *w, struct httpd_request *r, const struct conf_source *source)
 {
     if (source == NULL) {
-        refuse(w, r, NULL, "unknown_source", NULL);
+        inbound_refuse(w, r, NULL, "unknown_source", NULL);
         return false;
     }
     if (!conf_takes_method(source, r->method) && !challenge_may_use(source->verify, r->method)) {
-        refuse(w, r, source, "method", NULL);
+        inbound_refuse(w, r, source, "method", NULL);
         return false;
     }
     if (source->allow_from.n > 0) {
-        struct address_bytes client = client_of(w->conf, r);
+        struct address_bytes client = inbound_client(w->conf, r);
         if (!cidr_has(source->allow_from.v, source->allow_from.n, &client)) {
-            refuse(w, r, source, "ip_denied", "its address is not in allow_from");
+            inbound_refuse(w, r, source, "ip_denied", "its address is not in allow_from");
             return false;
         }
     }
@@ -517,21 +519,21 @@ static void take_request(struct worker *w, struct httpd_request *r, unsigned wai
         return;
     }
     if (!conf_takes_method(source, r->method)) { /* a handshake's method, but none */
-        refuse(w, r, source, "method", NULL);
+        inbound_refuse(w, r, source, "method", NULL);
         return;
     }
     if (verify_learns(source->verify) && !learned_is_known(w, source)) {
-        refuse(w, r, source, "redis_down", "it has the secret of this source");
+        inbound_refuse(w, r, source, "redis_down", "it has the secret of this source");
         return;
     }
     struct verify_proof proof;
     struct verify_verdict verdict = verify_check_by(
         learned_verify(w, source), &input, keys_of(w, source), (int64_t)time(NULL), &proof);
-    if (verify_lacks_key(&verdict) && wait_for_keys(w, r, source, &input, waited)) {
+    if (verify_lacks_key(&verdict) && inbound_wait_for_keys(w, r, source, &input, waited)) {
         return;
     }
     if (verdict.reason != NULL) {
-        refuse(w, r, source, verdict.reason, verdict.detail);
+        inbound_refuse(w, r, source, verdict.reason, verdict.detail);
         return;
     }
     if (is_word(w, r, source, &proof, &input, waited)) {
@@ -552,7 +554,7 @@ static void take_request(struct worker *w, struct httpd_request *r, unsigned wai
     const char *reason = journal_refuses(w);
     const char *full = reason == NULL ? budget_refuses(w, to, n) : NULL;
     if (full != NULL) {
-        refuse(w, r, source, "over_budget", full);
+        inbound_refuse(w, r, source, "over_budget", full);
         return;
     }
     bool spool = is_for_spool(w, reason);
@@ -563,18 +565,18 @@ static void take_request(struct worker *w, struct httpd_request *r, unsigned wai
         reason = "overloaded";
     }
     if (reason != NULL) {
-        refuse(w, r, source, reason, redis_trouble(w));
+        inbound_refuse(w, r, source, reason, redis_trouble(w));
         return;
     }
     if (!spool && source->dedupe_ms > 0 && !moves_may_wait(w)) { /* it would wait in memory */
-        refuse(w, r, source, "redis_down", "replicas, or a sync, are waited for");
+        inbound_refuse(w, r, source, "redis_down", "replicas, or a sync, are waited for");
         return;
     }
     if (source->rate.per_s > 0) { /* of what would be accepted only: nothing else uses it up */
         int64_t wait_us = node_rate_wait_us(inlet_of(w, source)->rate, source->rate.per_s,
                                             (int64_t)(uv_hrtime() / 1000));
         if (wait_us > 0) {
-            struct address_bytes client = client_of(w->conf, r);
+            struct address_bytes client = inbound_client(w->conf, r);
             uint64_t wait_s = (uint64_t)(wait_us + 999999) / 1000000;
             refuse_as(w, r, source, &(struct refusal){"rate_limited", NULL, &client, wait_s});
             return;
@@ -599,7 +601,7 @@ static void on_gone(void *user, struct httpd_request *r)
         fetch_forget(&in->fetched);
         inbound_free(in);
     } else if (in != NULL) {
-        forget_sender(in);
+        inbound_forget_sender(in);
     }
 }
 

@@ -29,8 +29,9 @@ struct reload {
     void *closed_user;
     struct watch *watch;
     uv_work_t work;
-    struct buf said, notes;  /* notes: of what it would do; said where it does */
-    struct conf *next;       /* NULL: it will not do */
+    struct buf said, notes; /* notes: of what it would do; said where it does */
+    struct conf *next;      /* NULL: there is no such file */
+    bool good;              /* false: it will not do, but its files are watched: it may be mended */
     struct tls_context *tls; /* the listener's; counted */
     bool full;               /* a worker has no room for its lanes */
     struct visit visit;
@@ -95,7 +96,14 @@ static const char *watch_all(struct reload *r, const struct conf_paths *paths, b
     return first;
 }
 
-/* `anew`: what is in force was just read; else its files were seen since, and will not do. */
+static const char *watch_conf(struct reload *r, const struct conf *c, bool anew)
+{
+    const char *why = watch_all(r, &c->files, anew);
+    return why != NULL ? why : watch_all(r, &c->folders, anew);
+}
+
+/* `anew`: what is in force was just read; else its files were seen since, and what was read will
+ * not do. What of that cannot be watched could not be read, either, and was said. */
 static void watch_now(struct reload *r, bool anew)
 {
     const struct conf *c = r->node->conf;
@@ -103,10 +111,10 @@ static void watch_now(struct reload *r, bool anew)
         return;
     }
     watch_begin(r->watch);
-    const char *why = c->watch ? watch_all(r, &c->files, anew) : NULL;
-    if (c->watch && why == NULL) {
-        why = watch_all(r, &c->folders, anew);
+    if (c->watch && !anew && r->next != NULL) {
+        (void)watch_conf(r, r->next, true);
     }
+    const char *why = c->watch ? watch_conf(r, c, anew) : NULL;
     watch_end(r->watch);
     if (why != NULL) {
         log_line(LOG_WARN, "changes of the configuration are not seen; use SIGHUP", "why", "%s",
@@ -132,13 +140,13 @@ static void end(struct reload *r, bool ok)
     if (ask->on_end != NULL) {
         ask->on_end(ask, ok, buf_str(&r->said));
     }
+    watch_now(r, ok);
     conf_unref(r->next);
     tls_context_unref(r->tls);
     r->next = NULL;
     r->tls = NULL;
     buf_done(&r->said);
     buf_done(&r->notes);
-    watch_now(r, ok);
     next(r);
 }
 
@@ -264,19 +272,18 @@ static const char *check(struct reload *r)
 static void read_file(uv_work_t *work)
 {
     struct reload *r = CONTAINER_OF(work, struct reload, work);
-    r->next = conf_load(r->path, &r->said);
+    r->next = conf_load_anyway(r->path, &r->good, &r->said);
     const char *why = NULL;
-    if (r->next != NULL && !rehearse(r->next, &r->said)) {
+    if (r->good && !rehearse(r->next, &r->said)) {
         why = "a test in the file fails; penstock check says the same";
-    } else if (r->next != NULL) {
+    } else if (r->good) {
         why = check(r);
     }
     if (why != NULL) {
         say(r, why);
-        conf_unref(r->next);
-        r->next = NULL;
+        r->good = false;
     }
-    if (r->next == NULL && r->said.len > 0 &&
+    if (!r->good && r->said.len > 0 &&
         memmem(r->said.at, r->said.len, FILE_TEXT_BARRED, sizeof FILE_TEXT_BARRED - 1) != NULL) {
         buf_add_str(&r->said,
                     STR("      = help: a file in a folder of which the configuration named "
@@ -289,11 +296,11 @@ static void on_read(uv_work_t *work, int status)
     struct reload *r = CONTAINER_OF(work, struct reload, work);
     const struct worker *first = r->node->workers[0];
     (void)status;
-    bool empties = r->next != NULL && r->next->route_count == 0 && r->node->conf->route_count > 0;
+    bool empties = r->good && r->next->route_count == 0 && r->node->conf->route_count > 0;
     if (first->stopping || first->draining) {
         say(r, "the node is stopping");
         end(r, false);
-    } else if (r->next == NULL) {
+    } else if (!r->good) {
         end(r, false);
     } else if (empties && !r->asks->allow_empty) {
         say(r, "there is no route any more, and there were some: if that is meant, penstock reload "

@@ -189,6 +189,26 @@ def plans_what_else_would_be_filled_in(flow):
     plan("hunter2", 0)
 
 
+def plans_what_else_would_be_filled_into_a_filter(flow):
+    """Where no event is to show it: by the filters themselves, and no secret is shown."""
+    def routes(token, other):
+        paths = []
+        for text in (token, other):
+            paths.append(os.path.join(flow.folder, text))
+            with open(paths[-1], "w") as f:
+                f.write(text)
+        return ["{ from: '*', when: { body: { k: '${file:%s}', $or: [{ n: { $in: [x, 'y${file:%s}'] } }, { m: 1 }] } }, to: a }" % tuple(paths)]
+    p = _start(flow, {"a": URL + "a"}, flow.redis(), sources=[STRIPE], routes=routes("hunter1", "hunter2"), name="old")
+
+    def plan(*tokens):
+        r = _plan(p, _candidate(flow, "new", destinations={"a": URL + "a"}, routes=routes(*tokens)))
+        assert "hunter" not in r.stdout + r.stderr, (r.stdout, r.stderr)
+        return r.returncode, r.stdout.count("~ configuration: routes (there is no event")
+    assert plan("hunter1", "hunter2") == (0, 0)
+    assert plan("hunter3", "hunter2") == (2, 1)
+    assert plan("hunter1", "hunter3") == (2, 1)
+
+
 def what_is_too_large_to_be_planned_is_asked_about(flow):
     """Nothing says that it would fare the same."""
     source = ["open: { verify: none, keep_unrouted: true, body: 64MiB }"]

@@ -324,6 +324,25 @@ def reloads_when_the_file_changes(flow):
     wait_for(lambda: p.text().count('"configuration reloaded"') == reloads + 1, "the signal's")
 
 
+def a_new_part_that_was_refused_is_mended(flow):
+    """It is watched, though it is not in force: whether its text is wrong, or a test that it brings fails."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), more="include: [conf.d/*.yaml]\nwatch: true", start=False)
+    folder = os.path.join(p.folder, "conf.d")
+    os.makedirs(folder)
+
+    def write(n, wrong):
+        with open(os.path.join(folder, "%d.yaml" % n), "w") as f:
+            f.write("sources: { s%d: { verify: none, keep_unrouted: true } }\n%s\n" % (n, wrong))
+    write(0, "")
+    p.start()
+    for n, wrong in ((1, "nonsense: 1"), (2, "tests: [{ name: fails, source: s2, body: {}, expect: [] }]")):
+        write(n, wrong)
+        wait_for(lambda: p.text().count('"configuration not reloaded') == n, "it to be refused")
+        assert p.post("/hooks/s%d" % n, b"{}").status == 404
+        write(n, "")
+        wait_for(lambda: p.post("/hooks/s%d" % n, b"{}").status == 200, "the mended file to be seen")
+
+
 def nobody_is_refused_while_it_reloads(flow):
     """Valid and broken files in turn, sources, destinations and routes that come and go beside the load's."""
     a, b = flow.sink(), flow.sink()

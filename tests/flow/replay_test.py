@@ -377,6 +377,19 @@ def what_redis_refuses_is_said_at_once(flow):
     assert "stopping with events that Redis had lost" not in p.text()
 
 
+def a_replay_that_has_no_memory_for_more_goes_on_where_it_stopped(flow):
+    """What was done of a page by then is told, and each event is looked at once."""
+    redis, a = flow.redis(), flow.sink(lambda request, before: {"delay": 0.05})
+    p = flow.penstock({"a": a}, redis, sources=[OPEN], routes=[NONE % "a"], listen_more=", limits: { memory: 2MiB, body: 500KiB }")
+    ids = [p.post("/hooks/open", b'{"seq":%d,"pad":"%s"}' % (n, b"x" * 300000)).getheader("penstock-event-id") for n in range(20)]
+    _reload(p, "events: none, to: a", "to: a")
+    told = _replay(p)
+    assert "20 looked at, 20 replayed, 0 replayed before, 0 that no route wants now\n" in told, told[-200:]
+    assert sorted(line.split()[1] for line in told.splitlines()[:-1]) == sorted(ids), told
+    wait_for(lambda: len(a.requests) == 20, "all of them")
+    assert {r.header("webhook-id") for r in a.requests} == set(ids)
+
+
 def what_came_twice_is_replayed_once(flow):
     """Of a source with dedupe: both are in the history, and one of them holds the delivery id."""
     redis, a = flow.redis(), flow.sink()

@@ -338,11 +338,12 @@ static void ask_page(struct str after)
     dead_page_read(&stage->w, &q, on_dead, on_page, NULL);
 }
 
-static void on_history(void *user, const struct history_event *e)
+static bool on_history(void *user, const struct history_event *e)
 {
     (void)user;
     ENSURE(redis_said(e->entry->id) && redis_said(e->entry->source) && redis_said(e->entry->body));
     ENSURE(e->received_ms >= 0 && (e->unrouted || !e->replayed));
+    return e->body_bytes % 2 == 0; /* else the rest is left for the next page */
 }
 
 static void on_history_page(void *user, struct str next, const char *reason)

@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned first = decide(c, &r);
     struct buf printed;
     buf_init(&printed, 8 << 20);
-    filter_print(c->routes[0].when, &printed);
+    filter_print(c->routes[0].when, true, &printed);
     bool is_filter_alone = c->routes[0].event_count == 0 && c->routes[0].sample == 100 &&
                            !c->routes[0].stop && !c->routes[0].otherwise;
     conf_unref(c);

@@ -107,6 +107,10 @@ static void what_a_mirror_does_not_do_is_warned_of(void **state)
     conf_warns(ONE "mirror: true, on_full: dead_letter_without_body}\n" SENT,
                "\"on_full\" says nothing");
     conf_warns(ONE "mirror: true, on_removed: drop, on_exhausted: drop}\n" SENT, NULL);
+    conf_warns(ONE "mirror: true, on_removed: \"${X:-drop}\", on_exhausted: \"${X:-drop}\"}\n" SENT,
+               NULL);
+    conf_warns(ONE "mirror: true, on_exhausted: \"${X:-pause}\"}\n" SENT,
+               "\"on_exhausted\" says nothing");
     conf_warns(ONE "mirror: false, on_removed: dead_letter}\n" SENT, NULL);
     conf_warns("defaults: {destination: {on_removed: dead_letter}}\n" ONE "mirror: true}\n" SENT,
                NULL);

@@ -424,7 +424,7 @@ static void prints_so_that_it_reads_back(void **state)
         buf_init(&twice, 65536);
         char *text = with(filters[i]);
         struct conf *c = conf_good(text);
-        filter_print(c->routes[0].when, &once);
+        filter_print(c->routes[0].when, true, &once);
         conf_unref(c);
         free(text);
         if (i > 0) {
@@ -434,7 +434,7 @@ static void prints_so_that_it_reads_back(void **state)
         text = with(printed);
         free(printed);
         c = conf_good(text);
-        filter_print(c->routes[0].when, &twice);
+        filter_print(c->routes[0].when, true, &twice);
         conf_unref(c);
         free(text);
         assert_true(twice.len > 0);

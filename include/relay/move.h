@@ -78,13 +78,12 @@ void move_start(struct worker *w, struct event *e, uint64_t from_journal, uint64
 void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
                   const char *dedupe);
 /* An event that no route wanted when it came (taken over): from now on it is of the live journal,
- * unless somebody has seen to that before. Of its delivery id (`dedupe`; empty: none) nothing is
- * claimed: it was when it came. `on_decided` once, never from inside: MOVE_MINE, it is delivered;
- * MOVE_DUPLICATE, it was before (then a place is told), or another of that id, received within the
- * window of it, is the event (then its id is); MOVE_UNKNOWN, it may be either, and goes on, or
- * nothing of it is done and history has it. */
+ * unless somebody has seen to that before. Its delivery id is not asked for: it was when it came.
+ * `on_decided` once, never from inside: MOVE_MINE, it is delivered; MOVE_DUPLICATE, it was before
+ * (then a place is told), or it was noted as one (then the first one's id is); MOVE_UNKNOWN, it may
+ * be either, and goes on, or nothing of it is done and history has it. */
 void move_replay(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
-                 const char *dedupe, move_on_decided on_decided, void *user);
+                 move_on_decided on_decided, void *user);
 /* The completion of its append, which it frees. */
 void move_appended(struct journal *j, struct append *a, const char *reason);
 /* Recovery met an entry that says where it came from: whose it is must be claimed before any

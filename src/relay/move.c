@@ -144,10 +144,7 @@ static void go_on_from_copy(struct move *m)
     m->event = event_ref(m->copy);
     m->from_journal = m->copy_number;
     m->from_n = m->copy->n;
-    if (m->replay) { /* its place in history names a copy now: nobody else would replay it */
-        m->replay = false;
-        m->dedupe[0] = '\0';
-    }
+    m->replay = false; /* its place in history names a copy now: nobody else would replay it */
 }
 
 /* It went with a tail, and is appended once more. */
@@ -217,20 +214,6 @@ static int64_t window_of(const struct worker *w, struct str source)
     return s != NULL && s->dedupe_ms > 0 ? s->dedupe_ms : DEDUPE_WINDOW_MS;
 }
 
-static int64_t received_ms(struct str id)
-{
-    uint64_t journal, n;
-    int64_t ms;
-    return event_id_decode(id, &journal, &n, &ms) ? ms : 0;
-}
-
-/* Whoever has its delivery id now came when the window of the other one was over. */
-static bool is_apart(const struct move *m, struct str holder)
-{
-    return llabs(received_ms((struct str){m->copy->id, EVENT_ID_LEN}) - received_ms(holder)) >=
-           window_of(m->w, m->copy->source);
-}
-
 /* `holder` is kept in `moved` as what entry n counts as. */
 static bool name_holder(struct worker *w, uint64_t journal, uint64_t n, struct str holder,
                         store_on_reply on_reply, void *user)
@@ -263,7 +246,7 @@ static void take_holder(struct move *m, struct str holder)
     char text[MOVE_PLACE_MAX];
     struct str place = {text, move_place(m->copy_number, m->copy->n, text)};
     struct str mine_is = m->place_claimed ? (struct str){m->copy->id, EVENT_ID_LEN} : place;
-    bool mine = str_eq(holder, mine_is) || (m->replay && m->place_claimed && is_apart(m, holder));
+    bool mine = str_eq(holder, mine_is);
     if (mine && m->copy_lost) { /* mine, but gone: from there once more */
         go_on_from_copy(m);
         forget_copy(m);
@@ -364,9 +347,8 @@ static struct str seen_key(const struct move *m, struct buf *out)
 }
 
 /* Whether it is claimed already: what is not proven may ask, and goes by what another has, or it
- * itself before a crash. A replay claims no delivery id, but asks for it: that was claimed when it
- * came, and the next of that id is an event. */
-static bool look(struct move *m, store_on_reply on_reply)
+ * itself before a crash. */
+static bool look(struct move *m)
 {
     char n[20];
     struct journal_keys keys;
@@ -375,8 +357,8 @@ static bool look(struct move *m, store_on_reply on_reply)
     journal_keys_init(&keys, m->w->conf->redis.prefix, m->from_journal);
     const struct str seen[] = {STR("GET"), seen_key(m, &key)};
     const struct str place[] = {STR("HGET"), keys.v[KEY_MOVED], {n, text_put_u64(n, m->from_n)}};
-    bool sent = m->place_claimed ? redis_send(m->w, 2, seen, on_reply, m)
-                                 : redis_send(m->w, 3, place, on_reply, m);
+    bool sent = m->place_claimed ? redis_send(m->w, 2, seen, on_looked, m)
+                                 : redis_send(m->w, 3, place, on_looked, m);
     buf_done(&key);
     return sent;
 }
@@ -413,10 +395,7 @@ static void ask(struct move *m)
 {
     bool looks = m->state == MOVE_TO_LOOK;
     CRASH_POINT("claim");
-    bool sent = looks               ? look(m, on_looked)
-                : !m->place_claimed ? claim_place(m)
-                : m->replay         ? look(m, on_claimed)
-                                    : claim_id(m);
+    bool sent = looks ? look(m) : !m->place_claimed ? claim_place(m) : claim_id(m);
     CRASH_POINT("claim_sent");
     if (sent) {
         go(m, looks ? MOVE_LOOKING : MOVE_CLAIMING);
@@ -526,10 +505,9 @@ void move_start(struct worker *w, struct event *e, uint64_t from_journal, uint64
 }
 
 void move_replay(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
-                 const char *dedupe, move_on_decided on_decided, void *user)
+                 move_on_decided on_decided, void *user)
 {
     struct move *m = move_new(w, e, from_journal, from_n);
-    snprintf(m->dedupe, sizeof m->dedupe, "%s", dedupe);
     m->replay = true;
     m->on_decided = on_decided;
     m->user = user;

@@ -438,6 +438,33 @@ def a_replay_begins_no_window(flow):
     wait_for(lambda: {r.header("webhook-id") for r in list(a.requests)} == {first, second}, "both to be delivered")
 
 
+def _two_events_of_one_id(flow, now):
+    """The window of the first is over when the second comes; later the source says `now` in place of it."""
+    redis, a = flow.redis(), flow.sink()
+    source = "open: { verify: none, keep_unrouted: true, dedupe: { window: 1s, key: body./id } }"
+    p = flow.penstock({"a": a}, redis, sources=[source], routes=[NONE % "a"])
+    ids = set()
+    for seq in (1, 2):
+        ids.add(p.post("/hooks/open", b'{"id":7,"seq":%d}' % seq).getheader("penstock-event-id"))
+        if seq == 1:
+            wait_for(lambda: not redis.cli("KEYS", "*:seen").strip(), "its window to pass")
+    assert len(ids) == 2
+    _reload(p, ", dedupe: { window: 1s, key: body./id }", now)
+    _reload(p, "events: none, to: a", "to: a")
+    told = _replay(p)
+    assert " 2 replayed, 0 replayed before, 0 that no route wants now" in told, told
+    wait_for(lambda: {r.header("webhook-id") for r in list(a.requests)} == ids, "both to be delivered")
+
+
+def what_was_an_event_is_replayed_after_its_window_has_grown(flow):
+    """What is a duplicate was decided when it came: each was answered as an event of its own."""
+    _two_events_of_one_id(flow, ", dedupe: { window: 10m, key: body./id }")
+
+
+def what_was_an_event_is_replayed_when_dedupe_is_off(flow):
+    _two_events_of_one_id(flow, "")
+
+
 def where_an_event_moved_to_is_kept_as_long_as_any_node_wants(flow):
     """A node with a shorter history does not cut it back: what it was moved for could be replayed again."""
     redis, a = flow.redis(), flow.sink()

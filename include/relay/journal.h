@@ -48,7 +48,7 @@ void journal_keys_init(struct journal_keys *k, struct str prefix, uint64_t numbe
 struct append {
     struct append *next;
     struct event *event;
-    char dedupe[DEDUPE_KEY + 1];     /* digest of source and delivery id; empty: none */
+    char dedupe[DEDUPE_MAX + 1];     /* digest of source and delivery id, window; empty: none */
     struct move *move;               /* not NULL: a re-append of an event of another journal */
     enum conf_durability durability; /* that the sender is promised */
     bool sent;                       /* false: its connection died; the outcome is unknown */

@@ -6,10 +6,11 @@
  * they were: an old owner, and the adopter that had recovered it before the tail was lost, may both
  * hold one. So are events that no route had wanted, when one does (relay/reroute.h). Events of
  * sources with `dedupe` are claimed by their delivery id,
- * <prefix>{<digest>}:seen; one that loses, and that no route wants, is noted in `moved` with the id
- * of the first, for replays to know (relay/reroute.h). Because the claim comes behind the append,
- * and on a cluster behind its proof, the event that holds one is durable: a duplicate can be
- * answered with its id at once, and no claim is ever left pending. */
+ * <prefix>{<digest>}:seen; two of one id that were received further apart than the window of
+ * then are two events, whenever they are claimed. One that loses, and that no route wants, is noted
+ * in `moved` with the id of the first, for replays to know (relay/reroute.h). Because the claim
+ * comes behind the append, and on a cluster behind its proof, the event that holds one is durable:
+ * a duplicate can be answered with its id at once, and no claim is ever left pending. */
 #ifndef RELAY_MOVE_H
 #define RELAY_MOVE_H
 
@@ -62,7 +63,7 @@ struct move {
     bool copy_lost;                /* which was left, and ends below it now */
     enum conf_durability promised; /* what must be proven of it */
     uint64_t *seqs;                /* its slots, one a destination; owned */
-    char dedupe[DEDUPE_KEY + 1];   /* the digest of its delivery id; empty: none */
+    char dedupe[DEDUPE_MAX + 1];   /* the digest of its delivery id, its window; empty: none */
     bool place_claimed;            /* its delivery id is what is claimed now */
     bool replay;                   /* history has it, and nobody has claimed its place */
     bool spooled;                  /* it comes from the spool ... */
@@ -98,6 +99,8 @@ void move_dedupe(struct journal *j, struct event *e, const char *key, bool prove
 /* Does its copy claim nothing until it is proven to be as durable as promised? */
 bool move_is_unproven(const struct move *m);
 void move_proven(struct move *m); /* of an unproven one; it claims with the next moves_pump */
+/* What an entry or the spool says of its delivery id; empty: nothing. */
+void move_read_dedupe(struct str text, char out[DEDUPE_MAX + 1]);
 size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX]);
 bool move_place_read(struct str place, uint64_t *number, uint64_t *n);
 

@@ -16,8 +16,6 @@ enum { UNDECIDED_MOST = 1024, UNDECIDED_BYTES = 32 << 20 };
  * no route had wanted would be replayed again. */
 #define MOVED_LEAST_S (30 * 24 * 3600)
 
-#define DEDUPE_WINDOW_MS (24 * 3600 * 1000) /* of a source that is not configured any more */
-
 /* --- what it is doing */
 
 static bool is_unproven(enum move_state state)
@@ -208,10 +206,22 @@ static void decide(struct journal *j, struct move *m, bool mine)
 
 static void ask(struct move *m);
 
-static int64_t window_of(const struct worker *w, struct str source)
+void move_read_dedupe(struct str text, char out[DEDUPE_MAX + 1])
 {
-    const struct conf_source *s = conf_find_source(w->conf, source);
-    return s != NULL && s->dedupe_ms > 0 ? s->dedupe_ms : DEDUPE_WINDOW_MS;
+    bool ours = text.len >= DEDUPE_KEY && text.len <= DEDUPE_MAX;
+    text_copy(out, DEDUPE_MAX + 1, ours ? text : STR_NONE);
+}
+
+/* In ms: as it was when it came, for by that it was answered. An older version did not write it. */
+static uint64_t window_of(const struct move *m)
+{
+    uint64_t window;
+    struct str text = str_from(str_of(m->dedupe), DEDUPE_KEY);
+    if (text.len > 0 && text_u64(str_from(text, 1), INT64_MAX, &window) == NULL) {
+        return window;
+    }
+    const struct conf_source *s = conf_find_source(m->w->conf, m->copy->source);
+    return s != NULL ? (uint64_t)s->dedupe_ms : 0;
 }
 
 /* `holder` is kept in `moved` as what entry n counts as. */
@@ -342,28 +352,14 @@ static void on_claimed(void *user, const redisReply *reply)
 static struct str seen_key(const struct move *m, struct buf *out)
 {
     buf_add_str(out, m->w->conf->redis.prefix);
-    buf_printf(out, "{%s}:seen", m->dedupe);
+    buf_printf(out, "{%.*s}:seen", DEDUPE_KEY, m->dedupe);
     return buf_str(out);
 }
 
-/* Whether it is claimed already: what is not proven may ask, and goes by what another has, or it
- * itself before a crash. */
-static bool look(struct move *m)
-{
-    char n[20];
-    struct journal_keys keys;
-    struct buf key;
-    buf_init(&key, 256);
-    journal_keys_init(&keys, m->w->conf->redis.prefix, m->from_journal);
-    const struct str seen[] = {STR("GET"), seen_key(m, &key)};
-    const struct str place[] = {STR("HGET"), keys.v[KEY_MOVED], {n, text_put_u64(n, m->from_n)}};
-    bool sent = m->place_claimed ? redis_send(m->w, 2, seen, on_looked, m)
-                                 : redis_send(m->w, 3, place, on_looked, m);
-    buf_done(&key);
-    return sent;
-}
-
-static bool claim_id(struct move *m)
+/* Who has its delivery id, or nobody, and then it is claimed unless `looks`. Two are one event if
+ * the window joins the times when they were received, which ids begin with: the claim may come much
+ * later, from the spool or a recovery. The one that was received last is remembered. */
+static bool ask_for_id(struct move *m, bool looks)
 {
     char window[20];
     struct buf key;
@@ -371,16 +367,38 @@ static bool claim_id(struct move *m)
     struct str argv[] = {
         STR("EVAL"),
         STR("#!lua flags=allow-oom\n" /* what waits for it can be settled then */
-            "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])"),
+            "local function ms(id)\n"
+            "    return tonumber(string.sub(id, 1, 8) .. string.sub(id, 10, 13), 16) or 0\n"
+            "end\n"
+            "local held, mine, window = redis.call('GET', KEYS[1]), ARGV[1], tonumber(ARGV[2])\n"
+            "if held and (held == mine or math.abs(ms(held) - ms(mine)) < window) then\n"
+            "    return held\n"
+            "end\n"
+            "if ARGV[3] == '0' and window > 0 and (not held or ms(held) < ms(mine)) then\n"
+            "    redis.call('SET', KEYS[1], mine, 'PX', ARGV[2])\n"
+            "end\n"
+            "return false"),
         STR("1"),
         seen_key(m, &key),
         {m->copy->id, EVENT_ID_LEN},
-        {window, text_put_u64(window, (uint64_t)window_of(m->w, m->copy->source))}};
+        {window, text_put_u64(window, window_of(m))},
+        looks ? STR("1") : STR("0")};
     struct master *master = redis_master_of(m->w, buf_str(&key));
-    bool sent =
-        master != NULL && store_send(master->main, sizeof argv / sizeof *argv, argv, on_claimed, m);
+    bool sent = master != NULL && store_send(master->main, sizeof argv / sizeof *argv, argv,
+                                             looks ? on_looked : on_claimed, m);
     buf_done(&key);
     return sent;
+}
+
+/* Whether it is claimed already: what is not proven may ask, and goes by what another has, or it
+ * itself before a crash. */
+static bool look_for_place(struct move *m)
+{
+    char n[20];
+    struct journal_keys keys;
+    journal_keys_init(&keys, m->w->conf->redis.prefix, m->from_journal);
+    const struct str argv[] = {STR("HGET"), keys.v[KEY_MOVED], {n, text_put_u64(n, m->from_n)}};
+    return redis_send(m->w, 3, argv, on_looked, m);
 }
 
 static bool claim_place(struct move *m)
@@ -395,7 +413,9 @@ static void ask(struct move *m)
 {
     bool looks = m->state == MOVE_TO_LOOK;
     CRASH_POINT("claim");
-    bool sent = looks ? look(m) : !m->place_claimed ? claim_place(m) : claim_id(m);
+    bool sent = m->place_claimed ? ask_for_id(m, looks)
+                : looks          ? look_for_place(m)
+                                 : claim_place(m);
     CRASH_POINT("claim_sent");
     if (sent) {
         go(m, looks ? MOVE_LOOKING : MOVE_CLAIMING);

@@ -329,10 +329,8 @@ static void take_entry(struct journal *j, const struct entry *e)
     struct event *event = entry_event(j, e, to, count);
     j->recovery->events += !j->recovery->again;
     uint64_t from_journal, from_n;
-    char key[DEDUPE_KEY + 1] = "";
-    if (e->dedupe.len == DEDUPE_KEY) {
-        memcpy(key, e->dedupe.at, DEDUPE_KEY);
-    }
+    char key[DEDUPE_MAX + 1];
+    move_read_dedupe(e->dedupe, key);
     if (move_place_read(e->from, &from_journal, &from_n)) {
         move_recovered(j, event, from_journal, from_n, key);
     } else if (key[0] != '\0') {

@@ -431,6 +431,7 @@ uint64_t budget_part(const struct worker *w, uint64_t bytes);
 void budget_redis_full(struct worker *w);
 /* About what an entry takes in its stream, by the bytes of its values. */
 uint64_t budget_entry(size_t text_bytes);
+void budget_noted(struct journal *j); /* that one of its entries is a duplicate */
 uint64_t budget_event(const struct event *e);
 void budget_appended(struct worker *w, uint64_t bytes);
 void budget_measure(struct journal *j); /* asks Redis what the stream of a sealed one takes */

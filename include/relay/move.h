@@ -8,9 +8,10 @@
  * sources with `dedupe` are claimed by their delivery id,
  * <prefix>{<digest>}:seen; two of one id that were received further apart than the window of
  * then are two events, whenever they are claimed. One that loses, and that no route wants, is noted
- * in `moved` with the id of the first, for replays to know (relay/reroute.h). Because the claim
- * comes behind the append, and on a cluster behind its proof, the event that holds one is durable:
- * a duplicate can be answered with its id at once, and no claim is ever left pending. */
+ * in `twice` of its journal, for as long as its entry is there: replays know it by that
+ * (relay/reroute.h). Because the claim comes behind the append, and on a cluster behind its proof,
+ * the event that holds one is durable: a duplicate can be answered with its id at once, and no
+ * claim is ever left pending. */
 #ifndef RELAY_MOVE_H
 #define RELAY_MOVE_H
 
@@ -81,7 +82,7 @@ void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint
 /* An event that no route wanted when it came (taken over): from now on it is of the live journal,
  * unless somebody has seen to that before. Its delivery id is not asked for: it was when it came.
  * `on_decided` once, never from inside: MOVE_MINE, it is delivered; MOVE_DUPLICATE, it was before
- * (then a place is told), or it was noted as one (then the first one's id is); MOVE_UNKNOWN, it may
+ * (then a place is told), or it was noted as one (then "duplicate" is); MOVE_UNKNOWN, it may
  * be either, and goes on, or nothing of it is done and history has it. */
 void move_replay(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
                  move_on_decided on_decided, void *user);

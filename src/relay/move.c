@@ -224,7 +224,7 @@ static uint64_t window_of(const struct move *m)
     return s != NULL ? (uint64_t)s->dedupe_ms : 0;
 }
 
-/* `holder` is kept in `moved` as what entry n counts as. */
+/* `holder` is kept in `moved` as where entry n counts; empty: n counts nowhere. */
 static bool name_holder(struct worker *w, uint64_t journal, uint64_t n, struct str holder,
                         store_on_reply on_reply, void *user)
 {
@@ -245,9 +245,11 @@ static void on_noted(void *user, const redisReply *reply)
 
 /* Nobody wants it, and it came twice: history knows that when the window is long over. Should this
  * go lost, with Redis or a master of it, it may be replayed twice. */
-static void note_duplicate(const struct move *m, struct str first_id)
+static void note_duplicate(struct journal *j, const struct move *m)
 {
-    (void)name_holder(m->w, m->copy_number, m->copy->n, first_id, on_noted, NULL);
+    if (name_holder(m->w, m->copy_number, m->copy->n, STR_NONE, on_noted, NULL)) {
+        budget_noted(j);
+    }
 }
 
 /* Whose it is, is known. `holder`: the place of a copy, or the event id that a delivery id has. */
@@ -271,7 +273,7 @@ static void take_holder(struct move *m, struct str holder)
     struct journal *j = journal_find(m->w, m->copy_number);
     if (j != NULL && !m->copy_lost) {
         if (!mine && m->place_claimed && m->copy->to_count == 0) {
-            note_duplicate(m, holder);
+            note_duplicate(j, m);
         }
         tell(m, mine ? MOVE_MINE : MOVE_DUPLICATE, holder);
         decide(j, m, mine);

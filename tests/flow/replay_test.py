@@ -465,6 +465,26 @@ def what_was_an_event_is_replayed_when_dedupe_is_off(flow):
     _two_events_of_one_id(flow, "")
 
 
+def what_is_known_of_duplicates_goes_with_history(flow):
+    """One delivery that comes for ever takes no more than its history may."""
+    redis = flow.redis()
+    source = "open: { verify: none, keep_unrouted: true, dedupe: { window: 10m, key: header.X-Delivery } }"
+    p = flow.penstock({"a": flow.sink()}, redis, sources=[source], routes=["{ from: '*', when: { body: { seq: 1 } }, to: a }"], workers=1,
+                      retention="{ history_bytes: 1MiB }")
+    count = lambda verb, kind: sum(int(redis.cli(verb, key)) for key in redis.cli("KEYS", "*:" + kind).split())
+    posts = 0
+
+    def goes():
+        nonlocal posts
+        for _ in range(20):
+            assert p.post("/hooks/open", b'{"pad":"%s"}' % (b"x" * 10000), {"X-Delivery": "one"}).status == 200
+        posts += 20
+        return count("XLEN", "journal") < posts - 20
+
+    wait_for(goes, "history to be trimmed")
+    assert count("ZCARD", "twice") + count("HLEN", "moved") <= count("XLEN", "journal"), posts
+
+
 def where_an_event_moved_to_is_kept_as_long_as_any_node_wants(flow):
     """A node with a shorter history does not cut it back: what it was moved for could be replayed again."""
     redis, a = flow.redis(), flow.sink()

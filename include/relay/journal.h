@@ -48,7 +48,7 @@ void journal_keys_init(struct journal_keys *k, struct str prefix, uint64_t numbe
 struct append {
     struct append *next;
     struct event *event;
-    char dedupe[DEDUPE_KEY + 1];     /* digest of source and delivery id; empty: none */
+    char dedupe[DEDUPE_MAX + 1];     /* digest of source and delivery id, window; empty: none */
     struct move *move;               /* not NULL: a re-append of an event of another journal */
     enum conf_durability durability; /* that the sender is promised */
     bool sent;                       /* false: its connection died; the outcome is unknown */
@@ -431,6 +431,7 @@ uint64_t budget_part(const struct worker *w, uint64_t bytes);
 void budget_redis_full(struct worker *w);
 /* About what an entry takes in its stream, by the bytes of its values. */
 uint64_t budget_entry(size_t text_bytes);
+void budget_noted(struct journal *j); /* that one of its entries is a duplicate */
 uint64_t budget_event(const struct event *e);
 void budget_appended(struct worker *w, uint64_t bytes);
 void budget_measure(struct journal *j); /* asks Redis what the stream of a sealed one takes */

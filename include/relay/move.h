@@ -6,10 +6,12 @@
  * they were: an old owner, and the adopter that had recovered it before the tail was lost, may both
  * hold one. So are events that no route had wanted, when one does (relay/reroute.h). Events of
  * sources with `dedupe` are claimed by their delivery id,
- * <prefix>{<digest>}:seen; one that loses, and that no route wants, is noted in `moved` with the id
- * of the first, for replays to know (relay/reroute.h). Because the claim comes behind the append,
- * and on a cluster behind its proof, the event that holds one is durable: a duplicate can be
- * answered with its id at once, and no claim is ever left pending. */
+ * <prefix>{<digest>}:seen; two of one id that were received further apart than the window of
+ * then are two events, whenever they are claimed. One that loses, and that no route wants, is noted
+ * in `twice` of its journal, for as long as its entry is there: replays know it by that
+ * (relay/reroute.h). Because the claim comes behind the append, and on a cluster behind its proof,
+ * the event that holds one is durable: a duplicate can be answered with its id at once, and no
+ * claim is ever left pending. */
 #ifndef RELAY_MOVE_H
 #define RELAY_MOVE_H
 
@@ -62,8 +64,9 @@ struct move {
     bool copy_lost;                /* which was left, and ends below it now */
     enum conf_durability promised; /* what must be proven of it */
     uint64_t *seqs;                /* its slots, one a destination; owned */
-    char dedupe[DEDUPE_KEY + 1];   /* the digest of its delivery id; empty: none */
+    char dedupe[DEDUPE_MAX + 1];   /* the digest of its delivery id, its window; empty: none */
     bool place_claimed;            /* its delivery id is what is claimed now */
+    char first[MOVE_PLACE_MAX];    /* not empty: it is a duplicate of that, which is noted now */
     bool replay;                   /* history has it, and nobody has claimed its place */
     bool spooled;                  /* it comes from the spool ... */
     bool durable;                  /* ... which need not keep it any more */
@@ -78,13 +81,12 @@ void move_start(struct worker *w, struct event *e, uint64_t from_journal, uint64
 void move_spooled(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
                   const char *dedupe);
 /* An event that no route wanted when it came (taken over): from now on it is of the live journal,
- * unless somebody has seen to that before. Of its delivery id (`dedupe`; empty: none) nothing is
- * claimed: it was when it came. `on_decided` once, never from inside: MOVE_MINE, it is delivered;
- * MOVE_DUPLICATE, it was before (then a place is told), or another of that id, received within the
- * window of it, is the event (then its id is); MOVE_UNKNOWN, it may be either, and goes on, or
- * nothing of it is done and history has it. */
+ * unless somebody has seen to that before. Its delivery id is not asked for: it was when it came.
+ * `on_decided` once, never from inside: MOVE_MINE, it is delivered; MOVE_DUPLICATE, it was before
+ * (then a place is told), or it was noted as one (then "duplicate" is); MOVE_UNKNOWN, it may
+ * be either, and goes on, or nothing of it is done and history has it. */
 void move_replay(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
-                 const char *dedupe, move_on_decided on_decided, void *user);
+                 move_on_decided on_decided, void *user);
 /* The completion of its append, which it frees. */
 void move_appended(struct journal *j, struct append *a, const char *reason);
 /* Recovery met an entry that says where it came from: whose it is must be claimed before any
@@ -99,11 +101,16 @@ void move_dedupe(struct journal *j, struct event *e, const char *key, bool prove
 /* Does its copy claim nothing until it is proven to be as durable as promised? */
 bool move_is_unproven(const struct move *m);
 void move_proven(struct move *m); /* of an unproven one; it claims with the next moves_pump */
+/* What an entry or the spool says of its delivery id; empty: nothing. */
+void move_read_dedupe(struct str text, char out[DEDUPE_MAX + 1]);
 size_t move_place(uint64_t number, uint64_t n, char out[MOVE_PLACE_MAX]);
 bool move_place_read(struct str place, uint64_t *number, uint64_t *n);
 
 /* Copies that lie in a journal that is being left with this top. */
 void moves_leave(struct journal *j, uint64_t top);
+/* The lowest entry below `low` that waits for a claim, or `low`: what no route wants is in no
+ * track. */
+uint64_t moves_low(const struct journal *j, uint64_t low);
 /* Goes on with all that waits for no answer and no proof. */
 void moves_pump(struct worker *w);
 /* May one more wait for a proof? Asked when journal_refuses says NULL. */

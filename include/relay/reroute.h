@@ -4,8 +4,8 @@
  * its copy keeps its id and is appended first, and is delivered once the place where it was names
  * it in `moved`. So it is delivered once, however often that is asked for, by whichever nodes, and
  * wherever one of them dies: a copy that claims nothing is claimed by whoever recovers its journal.
- * What came twice to a source with `dedupe` is delivered once, but claims nothing: it was decided
- * when it came (relay/move.h). Two of one delivery id that the window does not join are two events.
+ * What came twice to a source with `dedupe` was noted as such when it came (relay/move.h), by the
+ * window of then; whatever else was answered is an event of its own, whatever the window is now.
  * Its age, for max_age, begins anew. */
 #ifndef RELAY_REROUTE_H
 #define RELAY_REROUTE_H

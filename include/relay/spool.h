@@ -18,7 +18,7 @@
 struct spooling {
     struct spooling *next;
     char id[EVENT_ID_LEN];
-    char dedupe[DEDUPE_KEY + 1]; /* of its delivery id, or empty: looked at when it is in Redis */
+    char dedupe[DEDUPE_MAX + 1]; /* of its delivery id, or empty: looked at when it is in Redis */
     /* NULL: it is durable; else refused, by a reason of the closed list. From the loop. */
     void (*on_spooled)(struct spooling *x, const char *reason);
 };

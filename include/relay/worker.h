@@ -25,8 +25,9 @@ struct fetch;
 struct inlet;
 
 #define WORKERS_MAX 64
-#define DEDUPE_KEY 32  /* hex digits of the digest that stands for a delivery id */
-#define LANES_MAX 2048 /* destinations ever seen in one life, unknown ones included */
+#define DEDUPE_KEY 32                /* hex digits of the digest that stands for a delivery id */
+#define DEDUPE_MAX (DEDUPE_KEY + 21) /* then ":" and the window of when it came, in ms */
+#define LANES_MAX 2048               /* destinations ever seen in one life, unknown ones included */
 
 /* Bytes in Redis, of all nodes: as last read, and as added up from this worker's own journals. */
 struct budget {

@@ -309,10 +309,10 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
     (void)j;
     p->replayed += verdict == MOVE_MINE;
     add_one(o,
-            verdict == MOVE_MINE           ? "replayed"
-            : verdict == MOVE_UNKNOWN      ? "unknown"
-            : first_id.len == EVENT_ID_LEN ? "duplicate"
-                                           : "replayed_before",
+            verdict == MOVE_MINE                 ? "replayed"
+            : verdict == MOVE_UNKNOWN            ? "unknown"
+            : str_eq(first_id, STR("duplicate")) ? "duplicate"
+                                                 : "replayed_before",
             NULL);
     free(o);
     step_done(p);

@@ -425,6 +425,9 @@ static void trim_live(struct journal *j)
     const struct conf *c = j->w->conf;
     int64_t now = worker_now_ms(j->w);
     mark_history(j, now);
+    if (j->low <= last_n(j)) { /* what no route wanted commits nothing by itself */
+        commit_soon(j);
+    }
     if (j->low <= j->trim_asked_n) {
         return; /* asked often while room is made: no walk for nothing */
     }

@@ -49,6 +49,16 @@ uint64_t budget_event(const struct event *e)
                         e->body.len);
 }
 
+/* A member of a sorted set, which goes with its entry. */
+void budget_noted(struct journal *j)
+{
+    enum { OF_NOTE = 100 };
+    if (j->live) { /* else it is measured */
+        j->bytes += OF_NOTE;
+        budget_appended(j->w, OF_NOTE);
+    }
+}
+
 /* --- what the scripts counted */
 
 void budget_field(struct journal *j, struct str name, struct str value)
@@ -204,6 +214,17 @@ static void on_measured(void *user, const redisReply *reply)
     }
 }
 
+/* Answered behind that of the stream. */
+static void on_notes_measured(void *user, const redisReply *reply)
+{
+    struct journal *j = user;
+    if (!journal_release(j) && !j->live && j->measured && reply != NULL &&
+        reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 &&
+        (uint64_t)reply->integer <= FIGURE_MOST) {
+        j->bytes += (uint64_t)reply->integer;
+    }
+}
+
 /* All of its nodes are looked at: of some the sizes may be far from the average. It takes some 10
  * ms a 100,000 entries, when a journal begins to be recovered and when something of it was trimmed.
  */
@@ -214,6 +235,13 @@ void budget_measure(struct journal *j)
     if (journal_send(j, 5, argv, on_measured, j)) {
         journal_hold(j);
     }
+    struct buf key;
+    buf_init(&key, 256);
+    struct str notes[] = {STR("MEMORY"), STR("USAGE"), journal_key(j, &key, "twice", STR_NONE)};
+    if (journal_send(j, 3, notes, on_notes_measured, j)) {
+        journal_hold(j);
+    }
+    buf_done(&key);
 }
 
 void budget_update(struct worker *w)

@@ -273,10 +273,8 @@ static void feed_one(struct drain *d, uint64_t n, struct str payload)
     d->fed++;
     d->moving++;
     CRASH_POINT("spool_feed");
-    char dedupe[DEDUPE_KEY + 1] = "";
-    if (e.dedupe.len == DEDUPE_KEY) {
-        memcpy(dedupe, e.dedupe.at, DEDUPE_KEY);
-    }
+    char dedupe[DEDUPE_MAX + 1];
+    move_read_dedupe(e.dedupe, dedupe);
     move_spooled(d->w, event_new(&parts), journal, n, dedupe);
 }
 

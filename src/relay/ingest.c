@@ -291,7 +291,7 @@ void append_done(struct journal *j, struct append *a, const char *reason)
 
 /* A digest, so that no byte of a request ever stands in a key. Empty: it has no delivery id. */
 static void put_dedupe(const struct conf_source *source, const struct verify_proof *proof,
-                       const struct httpd_request *r, char out[DEDUPE_KEY + 1])
+                       const struct httpd_request *r, char out[DEDUPE_MAX + 1])
 {
     struct buf id;
     unsigned char digest[CRYPT_DIGEST_MAX];
@@ -305,7 +305,9 @@ static void put_dedupe(const struct conf_source *source, const struct verify_pro
         pick_text(&source->events[proof->scheme].dedupe_key, r->fields, r->body, &id)) {
         const struct str parts[] = {source->name, STR("\n"), buf_str(&id)};
         crypt_digest(CRYPT_SHA256, parts, 3, digest);
-        out[text_put_hex(out, digest, DEDUPE_KEY / 2)] = '\0';
+        size_t n = text_put_hex(out, digest, DEDUPE_KEY / 2);
+        out[n++] = ':';
+        out[n + text_put_u64(out + n, (uint64_t)source->dedupe_ms)] = '\0';
     }
     buf_done(&id);
 }
@@ -346,7 +348,7 @@ static void keep_request(struct worker *w, struct httpd_request *r,
     CRASH_POINT("routed");
     struct inbound *in = inbound_new(w, r, source);
     struct buf headers;
-    char dedupe[DEDUPE_KEY + 1] = "";
+    char dedupe[DEDUPE_MAX + 1] = "";
     if (source->dedupe_ms > 0) {
         put_dedupe(source, proof, r, dedupe);
     }

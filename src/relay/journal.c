@@ -354,7 +354,7 @@ static bool send_event(struct journal *j, const struct append *a)
     if (a->move != NULL) {
         argv[argc++] = STR("from");
         argv[argc++] = (struct str){from, move_place(a->move->from_journal, a->move->from_n, from)};
-        dedupe = a->move->replay ? "" : a->move->dedupe;
+        dedupe = a->move->dedupe;
     }
     if (dedupe[0] != '\0') {
         argv[argc++] = STR("k");

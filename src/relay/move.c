@@ -16,8 +16,6 @@ enum { UNDECIDED_MOST = 1024, UNDECIDED_BYTES = 32 << 20 };
  * no route had wanted would be replayed again. */
 #define MOVED_LEAST_S (30 * 24 * 3600)
 
-#define DEDUPE_WINDOW_MS (24 * 3600 * 1000) /* of a source that is not configured any more */
-
 /* --- what it is doing */
 
 static bool is_unproven(enum move_state state)
@@ -144,10 +142,7 @@ static void go_on_from_copy(struct move *m)
     m->event = event_ref(m->copy);
     m->from_journal = m->copy_number;
     m->from_n = m->copy->n;
-    if (m->replay) { /* its place in history names a copy now: nobody else would replay it */
-        m->replay = false;
-        m->dedupe[0] = '\0';
-    }
+    m->replay = false; /* its place in history names a copy now: nobody else would replay it */
 }
 
 /* It went with a tail, and is appended once more. */
@@ -211,27 +206,31 @@ static void decide(struct journal *j, struct move *m, bool mine)
 
 static void ask(struct move *m);
 
-static int64_t window_of(const struct worker *w, struct str source)
+void move_read_dedupe(struct str text, char out[DEDUPE_MAX + 1])
 {
-    const struct conf_source *s = conf_find_source(w->conf, source);
-    return s != NULL && s->dedupe_ms > 0 ? s->dedupe_ms : DEDUPE_WINDOW_MS;
+    bool ours = text.len >= DEDUPE_KEY && text.len <= DEDUPE_MAX;
+    text_copy(out, DEDUPE_MAX + 1, ours ? text : STR_NONE);
 }
 
-static int64_t received_ms(struct str id)
+#define WINDOW_MOST (UINT64_C(1) << 40)
+
+/* So long a claim is kept beyond its window: what is recovered, or comes from the spool, asks late.
+ */
+enum { ASKS_LATE_MS = 30000 };
+
+/* In ms: as it was when it came, for by that it was answered. An older version did not write it. */
+static uint64_t window_of(const struct move *m)
 {
-    uint64_t journal, n;
-    int64_t ms;
-    return event_id_decode(id, &journal, &n, &ms) ? ms : 0;
+    uint64_t window;
+    struct str text = str_from(str_of(m->dedupe), DEDUPE_KEY);
+    if (text.len > 0 && text_u64(str_from(text, 1), WINDOW_MOST, &window) == NULL) {
+        return window;
+    }
+    const struct conf_source *s = conf_find_source(m->w->conf, m->copy->source);
+    return s != NULL ? (uint64_t)s->dedupe_ms : 0;
 }
 
-/* Whoever has its delivery id now came when the window of the other one was over. */
-static bool is_apart(const struct move *m, struct str holder)
-{
-    return llabs(received_ms((struct str){m->copy->id, EVENT_ID_LEN}) - received_ms(holder)) >=
-           window_of(m->w, m->copy->source);
-}
-
-/* `holder` is kept in `moved` as what entry n counts as. */
+/* `holder` is kept in `moved` as where entry n counts; empty: n counts nowhere. */
 static bool name_holder(struct worker *w, uint64_t journal, uint64_t n, struct str holder,
                         store_on_reply on_reply, void *user)
 {
@@ -244,17 +243,27 @@ static bool name_holder(struct worker *w, uint64_t journal, uint64_t n, struct s
     return script_send_to(w, journal, SCRIPT_CLAIM_ID, 4, argv, on_reply, user);
 }
 
-static void on_noted(void *user, const redisReply *reply)
+/* Whose it is, is known, and noted. */
+static void finish(struct move *m, bool mine, struct str holder)
 {
-    (void)user;
-    (void)reply;
+    struct journal *j = journal_find(m->w, m->copy_number);
+    if (j != NULL && !m->copy_lost) {
+        tell(m, mine ? MOVE_MINE : MOVE_DUPLICATE, holder);
+        decide(j, m, mine);
+    }
+    move_free(m);
 }
 
-/* Nobody wants it, and it came twice: history knows that when the window is long over. Should this
- * go lost, with Redis or a master of it, it may be replayed twice. */
-static void note_duplicate(const struct move *m, struct str first_id)
+static void take_note(struct move *m, const redisReply *reply)
 {
-    (void)name_holder(m->w, m->copy_number, m->copy->n, first_id, on_noted, NULL);
+    struct journal *j = journal_find(m->w, m->copy_number);
+    if (answer_read(reply).error != STORE_OK) {
+        return; /* moves_pump notes it again */
+    }
+    if (j != NULL) {
+        budget_noted(j);
+    }
+    finish(m, false, str_of(m->first));
 }
 
 /* Whose it is, is known. `holder`: the place of a copy, or the event id that a delivery id has. */
@@ -263,7 +272,7 @@ static void take_holder(struct move *m, struct str holder)
     char text[MOVE_PLACE_MAX];
     struct str place = {text, move_place(m->copy_number, m->copy->n, text)};
     struct str mine_is = m->place_claimed ? (struct str){m->copy->id, EVENT_ID_LEN} : place;
-    bool mine = str_eq(holder, mine_is) || (m->replay && m->place_claimed && is_apart(m, holder));
+    bool mine = str_eq(holder, mine_is);
     if (mine && m->copy_lost) { /* mine, but gone: from there once more */
         go_on_from_copy(m);
         forget_copy(m);
@@ -275,15 +284,12 @@ static void take_holder(struct move *m, struct str holder)
         ask(m);
         return;
     }
-    struct journal *j = journal_find(m->w, m->copy_number);
-    if (j != NULL && !m->copy_lost) {
-        if (!mine && m->place_claimed && m->copy->to_count == 0) {
-            note_duplicate(m, holder);
-        }
-        tell(m, mine ? MOVE_MINE : MOVE_DUPLICATE, holder);
-        decide(j, m, mine);
+    if (!mine && m->copy->to_count == 0 && !m->copy_lost) { /* history is to know that */
+        text_copy(m->first, sizeof m->first, holder);
+        ask(m);
+        return;
     }
-    move_free(m);
+    finish(m, mine, holder);
 }
 
 /* For the next one of the spool, or for what is read back. */
@@ -340,8 +346,12 @@ static void take_claim(struct move *m, const redisReply *reply)
         move_free(m);
         return;
     }
-    struct str holder = holder_of(m, reply);
     go(m, MOVE_TO_CLAIM);
+    if (m->first[0] != '\0') {
+        take_note(m, reply);
+        return;
+    }
+    struct str holder = holder_of(m, reply);
     if (holder.len > 0) {
         take_holder(m, holder);
     } /* else moves_pump claims again */
@@ -359,46 +369,55 @@ static void on_claimed(void *user, const redisReply *reply)
 static struct str seen_key(const struct move *m, struct buf *out)
 {
     buf_add_str(out, m->w->conf->redis.prefix);
-    buf_printf(out, "{%s}:seen", m->dedupe);
+    buf_printf(out, "{%.*s}:seen", DEDUPE_KEY, m->dedupe);
     return buf_str(out);
 }
 
-/* Whether it is claimed already: what is not proven may ask, and goes by what another has, or it
- * itself before a crash. A replay claims no delivery id, but asks for it: that was claimed when it
- * came, and the next of that id is an event. */
-static bool look(struct move *m, store_on_reply on_reply)
+/* Who has its delivery id, or nobody, and then it is claimed unless `looks`. Two are one event if
+ * the window joins the times when they were received, which ids begin with: the claim may come much
+ * later, from the spool or a recovery. The one that was received last is remembered. */
+static bool ask_for_id(struct move *m, bool looks)
 {
-    char n[20];
-    struct journal_keys keys;
-    struct buf key;
-    buf_init(&key, 256);
-    journal_keys_init(&keys, m->w->conf->redis.prefix, m->from_journal);
-    const struct str seen[] = {STR("GET"), seen_key(m, &key)};
-    const struct str place[] = {STR("HGET"), keys.v[KEY_MOVED], {n, text_put_u64(n, m->from_n)}};
-    bool sent = m->place_claimed ? redis_send(m->w, 2, seen, on_reply, m)
-                                 : redis_send(m->w, 3, place, on_reply, m);
-    buf_done(&key);
-    return sent;
-}
-
-static bool claim_id(struct move *m)
-{
-    char window[20];
+    char window[20], kept[20];
+    uint64_t ms = window_of(m);
     struct buf key;
     buf_init(&key, 256);
     struct str argv[] = {
         STR("EVAL"),
         STR("#!lua flags=allow-oom\n" /* what waits for it can be settled then */
-            "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])"),
+            "local function ms(id)\n"
+            "    return tonumber(string.sub(id, 1, 8) .. string.sub(id, 10, 13), 16) or 0\n"
+            "end\n"
+            "local held, mine, window = redis.call('GET', KEYS[1]), ARGV[1], tonumber(ARGV[2])\n"
+            "if held and (held == mine or math.abs(ms(held) - ms(mine)) < window) then\n"
+            "    return held\n"
+            "end\n"
+            "if ARGV[3] == '0' and window > 0 and (not held or ms(held) < ms(mine)) then\n"
+            "    redis.call('SET', KEYS[1], mine, 'PX', ARGV[4])\n"
+            "end\n"
+            "return false"),
         STR("1"),
         seen_key(m, &key),
         {m->copy->id, EVENT_ID_LEN},
-        {window, text_put_u64(window, (uint64_t)window_of(m->w, m->copy->source))}};
+        {window, text_put_u64(window, ms)},
+        looks ? STR("1") : STR("0"),
+        {kept, text_put_u64(kept, ms + ASKS_LATE_MS)}};
     struct master *master = redis_master_of(m->w, buf_str(&key));
-    bool sent =
-        master != NULL && store_send(master->main, sizeof argv / sizeof *argv, argv, on_claimed, m);
+    bool sent = master != NULL && store_send(master->main, sizeof argv / sizeof *argv, argv,
+                                             looks ? on_looked : on_claimed, m);
     buf_done(&key);
     return sent;
+}
+
+/* Whether it is claimed already: what is not proven may ask, and goes by what another has, or it
+ * itself before a crash. */
+static bool look_for_place(struct move *m)
+{
+    char n[20];
+    struct journal_keys keys;
+    journal_keys_init(&keys, m->w->conf->redis.prefix, m->from_journal);
+    const struct str argv[] = {STR("HGET"), keys.v[KEY_MOVED], {n, text_put_u64(n, m->from_n)}};
+    return redis_send(m->w, 3, argv, on_looked, m);
 }
 
 static bool claim_place(struct move *m)
@@ -408,15 +427,21 @@ static bool claim_place(struct move *m)
     return name_holder(m->w, m->from_journal, m->from_n, place, on_claimed, m);
 }
 
-/* It looks, or it claims. If that cannot be sent, moves_pump comes back to it. */
+/* Nobody wants it, and it came twice: a replay is to know that when the window is long over. */
+static bool note_duplicate(struct move *m)
+{
+    return name_holder(m->w, m->copy_number, m->copy->n, STR_NONE, on_claimed, m);
+}
+
+/* It looks, or claims, or notes. If that cannot be sent, moves_pump comes back to it. */
 static void ask(struct move *m)
 {
-    bool looks = m->state == MOVE_TO_LOOK;
+    bool notes = m->first[0] != '\0', looks = m->state == MOVE_TO_LOOK && !notes;
     CRASH_POINT("claim");
-    bool sent = looks               ? look(m, on_looked)
-                : !m->place_claimed ? claim_place(m)
-                : m->replay         ? look(m, on_claimed)
-                                    : claim_id(m);
+    bool sent = notes              ? note_duplicate(m)
+                : m->place_claimed ? ask_for_id(m, looks)
+                : looks            ? look_for_place(m)
+                                   : claim_place(m);
     CRASH_POINT("claim_sent");
     if (sent) {
         go(m, looks ? MOVE_LOOKING : MOVE_CLAIMING);
@@ -450,6 +475,14 @@ static void move_on(struct journal *j, struct move *m, struct event *copy,
     go(m, !proven && proof_awaited(j, promised) ? MOVE_TO_LOOK : MOVE_TO_CLAIM);
     reserve(j, m);
     ask(m);
+}
+
+uint64_t moves_low(const struct journal *j, uint64_t low)
+{
+    for (const struct move *m = j->w->moves; m != NULL; m = m->next) {
+        low = m->copy != NULL && m->copy_number == j->number && m->copy->n < low ? m->copy->n : low;
+    }
+    return low;
 }
 
 /* --- where they come from */
@@ -526,10 +559,9 @@ void move_start(struct worker *w, struct event *e, uint64_t from_journal, uint64
 }
 
 void move_replay(struct worker *w, struct event *e, uint64_t from_journal, uint64_t from_n,
-                 const char *dedupe, move_on_decided on_decided, void *user)
+                 move_on_decided on_decided, void *user)
 {
     struct move *m = move_new(w, e, from_journal, from_n);
-    snprintf(m->dedupe, sizeof m->dedupe, "%s", dedupe);
     m->replay = true;
     m->on_decided = on_decided;
     m->user = user;

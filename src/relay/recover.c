@@ -323,16 +323,16 @@ static void take_entry(struct journal *j, const struct entry *e)
     uint16_t to[LANES_MAX];
     size_t count = unsettled(j, e, to);
     j->newest_ms = (int64_t)e->received_ms;
-    if (count == 0) {
+    bool is_claim =
+        e->to.len == 0 && (e->dedupe.len > 0 || e->from.len > 0); /* no route wanted it */
+    if (count == 0 && (!is_claim || j->recovery->again)) {
         return;
     }
     struct event *event = entry_event(j, e, to, count);
-    j->recovery->events += !j->recovery->again;
+    j->recovery->events += count > 0 && !j->recovery->again;
     uint64_t from_journal, from_n;
-    char key[DEDUPE_KEY + 1] = "";
-    if (e->dedupe.len == DEDUPE_KEY) {
-        memcpy(key, e->dedupe.at, DEDUPE_KEY);
-    }
+    char key[DEDUPE_MAX + 1];
+    move_read_dedupe(e->dedupe, key);
     if (move_place_read(e->from, &from_journal, &from_n)) {
         move_recovered(j, event, from_journal, from_n, key);
     } else if (key[0] != '\0') {

@@ -7,8 +7,6 @@
 #include "relay/keys.h"
 #include "relay/learned.h"
 
-#include <string.h>
-
 size_t reroute_find(struct worker *w, const struct history_event *e, uint16_t to[LANES_MAX])
 {
     const struct conf_source *source = conf_find_source(w->conf, e->entry->source);
@@ -62,9 +60,5 @@ void reroute_start(struct worker *w, const struct history_event *e, const uint16
         .to = to,
         .to_count = n,
     };
-    char dedupe[DEDUPE_KEY + 1] = "";
-    if (e->entry->dedupe.len == DEDUPE_KEY) {
-        memcpy(dedupe, e->entry->dedupe.at, DEDUPE_KEY);
-    }
-    move_replay(w, event_new(&parts), e->journal, e->entry->n, dedupe, on_decided, user);
+    move_replay(w, event_new(&parts), e->journal, e->entry->n, on_decided, user);
 }

@@ -136,6 +136,29 @@ def what_was_spooled_is_compared_when_redis_is_back(flow):
     assert sorted(r.header("x-github-delivery") for r in sink.requests) == ["after", "before", "during"]
 
 
+def what_came_to_the_spool_after_its_window_is_an_event(flow):
+    """By the times when they were received: one after the window, one within it, whenever Redis is back."""
+    sink, redis = flow.sink(), flow.redis()
+    p = flow.penstock({"a": sink}, redis, sources=["open: { verify: none, dedupe: { window: 3s, key: body./id } }"], workers=1,
+                      more="spool: { size: 64MiB }")
+    redis.kill()
+    p.wait_log('"Redis is away"')
+    received = lambda event: int(event[:8] + event[9:13], 16)
+    post = lambda seq: event_of(p.post("/hooks/open", b'{"id":7,"seq":%d}' % seq))
+    first = post(1)
+    ids = [first]
+
+    def late():
+        ids.append(post(len(ids) + 1))
+        return received(ids[-1]) - received(first) >= 3000
+
+    wait_for(late, "the window to pass")
+    redis.start()
+    wait_for(lambda: p.metric("penstock_spool_bytes") == 0 and p.metric("penstock_redis_up") == 1, "the spool to end")
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0 and len(sink.requests) >= 2, "both to be delivered")
+    assert sorted(r.header("webhook-id") for r in sink.requests) == sorted({first, ids[-1]}), ids
+
+
 def a_delivery_is_claimed_although_redis_is_at_its_maxmemory(flow):
     """What is in the stream must be decided: its claim is written at the limit too, and kept."""
     redis, sink = flow.redis(), flow.sink(lambda r, before: {"hang": True})

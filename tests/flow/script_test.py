@@ -39,6 +39,23 @@ BODY = ("body", 7, "line", "fields", "the body")
 HELD = 230  # of each record and its place in a set, as commit.lua has it
 
 
+def what_is_noted_of_an_entry_goes_with_it(flow):
+    """That it came twice; where it moved to stays, for its copy is found by that."""
+    owner = Owner(flow.redis())
+    claim_script = "".join(open(os.path.join(LUA, name)).read() for name in ("state.lua", "claim.lua"))
+    keys = [BASE + kind for kind in ("owner", "journal", "settled", "requests", "lanes", "moved")]
+    claim = lambda n, place: owner.redis.cli("EVAL", claim_script, 6, *keys, TOKEN, n, place, 60).split("\n")[-1]
+    for n in range(1, 5):
+        owner.redis.cli("XADD", BASE + "journal", "%d-0" % n, "to", "")
+    assert [claim(n, "") for n in (1, 3)] == ["duplicate"] * 2 and claim(1, "000000002-9") == "duplicate"
+    assert claim(2, "000000002-9") == "000000002-9" and claim(2, "000000002-10") == "000000002-9"
+    assert owner.commit(("trim", 3)) == "ok"
+    assert owner.redis.cli("ZRANGE", BASE + "twice", 0, -1) == "3" and owner.redis.cli("HKEYS", BASE + "moved") == "2"
+    assert claim(3, "000000002-9") == "duplicate"
+    owner.redis.cli("DEL", BASE + "journal")
+    assert claim(4, "") == "duplicate" and owner.redis.cli("ZCARD", BASE + "twice") == "1", "of a journal that is gone nothing is noted"
+
+
 def the_last_of_several_records_of_an_event_counts(flow):
     """Two destinations park it, one of them twice, all with its body: that is there once, and is charged to each once."""
     owner = Owner(flow.redis())

@@ -9,7 +9,7 @@ for i = 1, #names do
     end
 end
 local top = call('HGET', settled_key, 'top')
-call('DEL', journal_key, settled_key, lanes_key)
+call('DEL', journal_key, settled_key, lanes_key, twice_key)
 if call('EXPIRE', moved_key, 2592000, 'NX') == 0 then call('EXPIRE', moved_key, 2592000, 'GT') end
 call('SET', owner_key, 'gone:' .. (top or '0'), 'EX', 2592000)
 return answer('ok')

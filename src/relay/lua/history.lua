@@ -44,8 +44,8 @@ while true do
         end
         room = room - 200 - bytes
         entries[#entries + 1] = found
-        local holder = unrouted and call('HGET', moved_key, (string.gsub(last, '%-0$', '')))
-        moved[#moved + 1] = holder and (#holder == 36 and 2 or 1) or 0 -- an event id, or a place, which is shorter
+        local n = string.gsub(last, '%-0$', '')
+        moved[#moved + 1] = unrouted and (call('ZSCORE', twice_key, n) and 2 or call('HEXISTS', moved_key, n)) or 0
         sizes[#sizes + 1] = size
     end
 end

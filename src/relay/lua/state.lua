@@ -5,6 +5,7 @@ local call = redis.call
 local owner_key, journal_key, settled_key = KEYS[1], KEYS[2], KEYS[3]
 local requests_key, lanes_key, moved_key = KEYS[4], KEYS[5], KEYS[6]
 local base = string.sub(owner_key, 1, -6)
+local twice_key = base .. 'twice'
 local token = ARGV[1]
 
 local function top_of_stream()

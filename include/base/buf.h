@@ -44,7 +44,8 @@ static inline bool buf_add_char(struct buf *b, char c)
 }
 
 bool buf_add_u64(struct buf *b, uint64_t v);
-/* Decoded as forms write it (WHATWG URL, 5.1): %XX, and + for a space. False: a % that begins none. */
+/* Decoded as forms write it (WHATWG URL, 5.1): %XX, and + for a space. False: a % that begins none.
+ */
 bool buf_add_form(struct buf *b, struct str s);
 bool buf_add_json(struct buf *b,
                   struct str s); /* quoted, all controls escaped, bad UTF-8 as U+FFFD */

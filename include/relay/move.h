@@ -66,7 +66,6 @@ struct move {
     uint64_t *seqs;                /* its slots, one a destination; owned */
     char dedupe[DEDUPE_MAX + 1];   /* the digest of its delivery id, its window; empty: none */
     bool place_claimed;            /* its delivery id is what is claimed now */
-    char first[MOVE_PLACE_MAX];    /* not empty: it is a duplicate of that, which is noted now */
     bool replay;                   /* history has it, and nobody has claimed its place */
     bool spooled;                  /* it comes from the spool ... */
     bool durable;                  /* ... which need not keep it any more */
@@ -108,9 +107,6 @@ bool move_place_read(struct str place, uint64_t *number, uint64_t *n);
 
 /* Copies that lie in a journal that is being left with this top. */
 void moves_leave(struct journal *j, uint64_t top);
-/* The lowest entry below `low` that waits for a claim, or `low`: what no route wants is in no
- * track. */
-uint64_t moves_low(const struct journal *j, uint64_t low);
 /* Goes on with all that waits for no answer and no proof. */
 void moves_pump(struct worker *w);
 /* May one more wait for a proof? Asked when journal_refuses says NULL. */

@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "relay/delivery.h"
 #include "relay/held_back.h"
-#include "relay/move.h"
 #include "relay/spool.h"
 #include "relay/stats.h"
 
@@ -304,7 +303,7 @@ static uint64_t find_low(const struct journal *j)
             low = t->unread_n != 0 && t->unread_n < low ? t->unread_n : low;
         }
     }
-    return moves_low(j, low);
+    return low;
 }
 
 static void add_settled(struct journal *j, struct batch *b)

@@ -212,18 +212,12 @@ void move_read_dedupe(struct str text, char out[DEDUPE_MAX + 1])
     text_copy(out, DEDUPE_MAX + 1, ours ? text : STR_NONE);
 }
 
-#define WINDOW_MOST (UINT64_C(1) << 40)
-
-/* So long a claim is kept beyond its window: what is recovered, or comes from the spool, asks late.
- */
-enum { ASKS_LATE_MS = 30000 };
-
 /* In ms: as it was when it came, for by that it was answered. An older version did not write it. */
 static uint64_t window_of(const struct move *m)
 {
     uint64_t window;
     struct str text = str_from(str_of(m->dedupe), DEDUPE_KEY);
-    if (text.len > 0 && text_u64(str_from(text, 1), WINDOW_MOST, &window) == NULL) {
+    if (text.len > 0 && text_u64(str_from(text, 1), INT64_MAX, &window) == NULL) {
         return window;
     }
     const struct conf_source *s = conf_find_source(m->w->conf, m->copy->source);
@@ -243,27 +237,19 @@ static bool name_holder(struct worker *w, uint64_t journal, uint64_t n, struct s
     return script_send_to(w, journal, SCRIPT_CLAIM_ID, 4, argv, on_reply, user);
 }
 
-/* Whose it is, is known, and noted. */
-static void finish(struct move *m, bool mine, struct str holder)
+static void on_noted(void *user, const redisReply *reply)
 {
-    struct journal *j = journal_find(m->w, m->copy_number);
-    if (j != NULL && !m->copy_lost) {
-        tell(m, mine ? MOVE_MINE : MOVE_DUPLICATE, holder);
-        decide(j, m, mine);
-    }
-    move_free(m);
+    (void)user;
+    (void)reply;
 }
 
-static void take_note(struct move *m, const redisReply *reply)
+/* Nobody wants it, and it came twice: history knows that when the window is long over. Should this
+ * go lost, with Redis or a master of it, it may be replayed twice. */
+static void note_duplicate(struct journal *j, const struct move *m)
 {
-    struct journal *j = journal_find(m->w, m->copy_number);
-    if (answer_read(reply).error != STORE_OK) {
-        return; /* moves_pump notes it again */
-    }
-    if (j != NULL) {
+    if (name_holder(m->w, m->copy_number, m->copy->n, STR_NONE, on_noted, NULL)) {
         budget_noted(j);
     }
-    finish(m, false, str_of(m->first));
 }
 
 /* Whose it is, is known. `holder`: the place of a copy, or the event id that a delivery id has. */
@@ -284,12 +270,15 @@ static void take_holder(struct move *m, struct str holder)
         ask(m);
         return;
     }
-    if (!mine && m->copy->to_count == 0 && !m->copy_lost) { /* history is to know that */
-        text_copy(m->first, sizeof m->first, holder);
-        ask(m);
-        return;
+    struct journal *j = journal_find(m->w, m->copy_number);
+    if (j != NULL && !m->copy_lost) {
+        if (!mine && m->place_claimed && m->copy->to_count == 0) {
+            note_duplicate(j, m);
+        }
+        tell(m, mine ? MOVE_MINE : MOVE_DUPLICATE, holder);
+        decide(j, m, mine);
     }
-    finish(m, mine, holder);
+    move_free(m);
 }
 
 /* For the next one of the spool, or for what is read back. */
@@ -346,12 +335,8 @@ static void take_claim(struct move *m, const redisReply *reply)
         move_free(m);
         return;
     }
-    go(m, MOVE_TO_CLAIM);
-    if (m->first[0] != '\0') {
-        take_note(m, reply);
-        return;
-    }
     struct str holder = holder_of(m, reply);
+    go(m, MOVE_TO_CLAIM);
     if (holder.len > 0) {
         take_holder(m, holder);
     } /* else moves_pump claims again */
@@ -378,8 +363,7 @@ static struct str seen_key(const struct move *m, struct buf *out)
  * later, from the spool or a recovery. The one that was received last is remembered. */
 static bool ask_for_id(struct move *m, bool looks)
 {
-    char window[20], kept[20];
-    uint64_t ms = window_of(m);
+    char window[20];
     struct buf key;
     buf_init(&key, 256);
     struct str argv[] = {
@@ -393,15 +377,14 @@ static bool ask_for_id(struct move *m, bool looks)
             "    return held\n"
             "end\n"
             "if ARGV[3] == '0' and window > 0 and (not held or ms(held) < ms(mine)) then\n"
-            "    redis.call('SET', KEYS[1], mine, 'PX', ARGV[4])\n"
+            "    redis.call('SET', KEYS[1], mine, 'PX', ARGV[2])\n"
             "end\n"
             "return false"),
         STR("1"),
         seen_key(m, &key),
         {m->copy->id, EVENT_ID_LEN},
-        {window, text_put_u64(window, ms)},
-        looks ? STR("1") : STR("0"),
-        {kept, text_put_u64(kept, ms + ASKS_LATE_MS)}};
+        {window, text_put_u64(window, window_of(m))},
+        looks ? STR("1") : STR("0")};
     struct master *master = redis_master_of(m->w, buf_str(&key));
     bool sent = master != NULL && store_send(master->main, sizeof argv / sizeof *argv, argv,
                                              looks ? on_looked : on_claimed, m);
@@ -427,21 +410,14 @@ static bool claim_place(struct move *m)
     return name_holder(m->w, m->from_journal, m->from_n, place, on_claimed, m);
 }
 
-/* Nobody wants it, and it came twice: a replay is to know that when the window is long over. */
-static bool note_duplicate(struct move *m)
-{
-    return name_holder(m->w, m->copy_number, m->copy->n, STR_NONE, on_claimed, m);
-}
-
-/* It looks, or claims, or notes. If that cannot be sent, moves_pump comes back to it. */
+/* It looks, or it claims. If that cannot be sent, moves_pump comes back to it. */
 static void ask(struct move *m)
 {
-    bool notes = m->first[0] != '\0', looks = m->state == MOVE_TO_LOOK && !notes;
+    bool looks = m->state == MOVE_TO_LOOK;
     CRASH_POINT("claim");
-    bool sent = notes              ? note_duplicate(m)
-                : m->place_claimed ? ask_for_id(m, looks)
-                : looks            ? look_for_place(m)
-                                   : claim_place(m);
+    bool sent = m->place_claimed ? ask_for_id(m, looks)
+                : looks          ? look_for_place(m)
+                                 : claim_place(m);
     CRASH_POINT("claim_sent");
     if (sent) {
         go(m, looks ? MOVE_LOOKING : MOVE_CLAIMING);
@@ -475,14 +451,6 @@ static void move_on(struct journal *j, struct move *m, struct event *copy,
     go(m, !proven && proof_awaited(j, promised) ? MOVE_TO_LOOK : MOVE_TO_CLAIM);
     reserve(j, m);
     ask(m);
-}
-
-uint64_t moves_low(const struct journal *j, uint64_t low)
-{
-    for (const struct move *m = j->w->moves; m != NULL; m = m->next) {
-        low = m->copy != NULL && m->copy_number == j->number && m->copy->n < low ? m->copy->n : low;
-    }
-    return low;
 }
 
 /* --- where they come from */

@@ -323,13 +323,11 @@ static void take_entry(struct journal *j, const struct entry *e)
     uint16_t to[LANES_MAX];
     size_t count = unsettled(j, e, to);
     j->newest_ms = (int64_t)e->received_ms;
-    bool is_claim =
-        e->to.len == 0 && (e->dedupe.len > 0 || e->from.len > 0); /* no route wanted it */
-    if (count == 0 && (!is_claim || j->recovery->again)) {
+    if (count == 0) {
         return;
     }
     struct event *event = entry_event(j, e, to, count);
-    j->recovery->events += count > 0 && !j->recovery->again;
+    j->recovery->events += !j->recovery->again;
     uint64_t from_journal, from_n;
     char key[DEDUPE_MAX + 1];
     move_read_dedupe(e->dedupe, key);

@@ -378,8 +378,8 @@ static void on_greeted(void *user, const redisReply *reply)
 static void on_pong(void *user, const redisReply *reply)
 {
     struct store *s = user;
-    if (greeting_failed(s, reply)) {
-        return;
+    if (greeting_failed(s, reply) || s->closing || s->reset_why != NULL) {
+        return; /* it goes at the end of this turn */
     }
     wheel_cancel(s->wheel, &s->timer);
     s->state = STORE_UP;

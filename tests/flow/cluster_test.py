@@ -508,7 +508,6 @@ def reloads_on_a_cluster(flow):
     assert not load.refused and not load.unknown, (len(load.refused), len(load.unknown))
     check(load, a)
     wait_for(lambda: len(dead()) >= len(load.acknowledged - set(sequence(b))), "what waited for the one that is gone to be dead letters")
-    taken = load.acknowledged - set(sequence(b))
     assert {d["reason"] for d in dead()} == {"removed"}
     gone, tried = {d["id"] for d in dead()}, len(sick.requests)
     assert gone >= {r.header("webhook-id") for r in sick.requests}

@@ -469,6 +469,40 @@ static void loading_is_not_up(void **state)
     close(listener);
 }
 
+static void on_close_now(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events;
+    struct fixture *f = poll->data;
+    store_close(f->store, room_set_flag, &f->closed);
+    uv_close((uv_handle_t *)poll, NULL);
+}
+
+/* In one turn of the loop: it is closed, and then the server's greeting is read. */
+static void greeted_while_it_closes_is_not_up(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uv_poll_t poll = {.data = &f};
+    int first[2];
+    open_fixture(&f);
+    int listener = listen_unix(&f);
+    start_store(&f, (struct store_conf){0});
+    int fd = accept_in_loop(&f, listener);
+    assert_int_equal(pipe(first), 0);
+    assert_int_equal(uv_poll_init(&f.room.loop, &poll, first[0]), 0);
+    assert_int_equal(uv_poll_start(&poll, UV_READABLE, on_close_now), 0);
+    uv_run(&f.room.loop, UV_RUN_NOWAIT); /* it is watched from here on */
+    assert_int_equal(write(first[1], "x", 1), 1);
+    assert_int_equal(write(fd, "+PONG\r\n", 7), 7);
+    room_wait(&f.room, &f.closed);
+    assert_int_equal(f.ups, 0);
+    room_shut(&f.room);
+    close(fd);
+    close(listener);
+    close(first[0]);
+    close(first[1]);
+}
+
 /* A connection that is up, to a Redis of our own making. */
 static int accept_and_greet(struct fixture *f, int listener)
 {
@@ -761,6 +795,7 @@ int main(void)
         cmocka_unit_test(reset_from_inside_a_reply),
         cmocka_unit_test(close_gives_null_to_what_is_pending),
         cmocka_unit_test(close_while_it_connects),
+        cmocka_unit_test(greeted_while_it_closes_is_not_up),
         cmocka_unit_test(connects_by_name_over_tcp),
         cmocka_unit_test(authenticates_and_selects),
         cmocka_unit_test(says_what_keeps_it_from_being_up),

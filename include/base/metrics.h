@@ -6,6 +6,7 @@
 #define BASE_METRICS_H
 
 #include "base/buf.h"
+#include "base/map.h"
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
@@ -26,7 +27,8 @@ struct metric_family {
     const char *name, *help;
     enum metric_kind kind;
     enum metric_sum sum; /* METRIC_ADD unless set */
-    struct metric *first;
+    struct metric *first, **last; /* in the order in which they were made */
+    struct map by_labels;         /* the same */
     struct metric_family *next;
 };
 

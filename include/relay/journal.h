@@ -330,6 +330,7 @@ enum script_id {
     SCRIPT_PUT_ID,
     SCRIPT_LIST_ID,
     SCRIPT_HISTORY_ID,
+    SCRIPT_IDS_ID,
     SCRIPT_COUNT
 };
 
@@ -341,10 +342,13 @@ bool script_send(struct journal *j, enum script_id id, size_t argc, const struct
 /* The same for any journal, also of another node; false: its master is not ready. */
 bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t argc,
                     const struct str *argv, store_on_reply on_reply, void *user);
-/* Writes a field of a hash that all nodes share, also at Redis' OOM; else as script_send_to. */
+#define SCRIPT_LIST_MOST 64
+/* The same for a key of no journal: at most SCRIPT_LIST_MOST arguments. */
+bool script_send_key(struct worker *w, enum script_id id, struct str key, size_t argc,
+                     const struct str *argv, store_on_reply on_reply, void *user);
+/* Writes a field of a hash that all nodes share, also at Redis' OOM. */
 bool script_put(struct worker *w, enum shared_key key, struct str field, struct str value,
                 store_on_reply on_reply, void *user);
-#define SCRIPT_LIST_MOST 64
 /* Puts so many journals into the listing, also at Redis' OOM. */
 void script_list(struct worker *w, size_t n, const struct str *names);
 
@@ -352,8 +356,8 @@ void script_list(struct worker *w, size_t n, const struct str *names);
  * already, and Coming back decides. */
 bool script_unfit(enum store_error e);
 
-/* What every script but watch.lua (the owner alone), put.lua and list.lua answers first. Slices are
- * borrowed from the reply. */
+/* What every script but watch.lua (the owner alone), ids.lua, put.lua and list.lua answers first.
+ * Slices are borrowed from the reply. */
 struct answer {
     enum store_error error; /* STORE_OK: the rest is set */
     struct str word, owner, version;

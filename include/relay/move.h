@@ -6,8 +6,9 @@
  * they were: an old owner, and the adopter that had recovered it before the tail was lost, may both
  * hold one. So are events that no route had wanted, when one does (relay/reroute.h). Events of
  * sources with `dedupe` are claimed by their delivery id,
- * <prefix>{<digest>}:seen; two of one id that were received further apart than the window of
- * then are two events, whenever they are claimed. One that loses, and that no route wants, is noted
+ * <prefix>{<digest>}:ids, which says when each was received and what its window was: two of one id
+ * are one event when the window of the later one joins them, in whatever order they are claimed, so
+ * one that was answered as an event stays one. One that loses, and that no route wants, is noted
  * in `twice` of its journal, for as long as its entry is there: replays know it by that
  * (relay/reroute.h). Because the claim comes behind the append, and on a cluster behind its proof,
  * the event that holds one is durable: a duplicate can be answered with its id at once, and no

@@ -31,6 +31,7 @@ void metrics_done(struct metrics *m)
             free(s->labels);
             free(s);
         }
+        map_done(&f->by_labels);
         free(f);
     }
     metrics_init(m);
@@ -44,6 +45,9 @@ struct metric_family *metrics_family(struct metrics *m, enum metric_kind kind, c
     f->kind = kind;
     f->name = name;
     f->help = help;
+    f->last = &f->first;
+    map_init(&f->by_labels);
+    f->by_labels.borrows = true;
     *m->last = f;
     m->last = &f->next;
     return f;
@@ -64,19 +68,19 @@ static void add_label(struct buf *b, const char *key, const char *value)
 /* Finds or makes the series; `labels` is taken over. */
 static struct metric *series_of(struct metric_family *f, char *labels, bool *made)
 {
-    struct metric **at = &f->first;
-    *made = false;
-    for (; *at != NULL; at = &(*at)->next) {
-        if (strcmp((*at)->labels, labels) == 0) {
-            free(labels);
-            return *at;
-        }
+    struct metric *s = map_find(&f->by_labels, str_of(labels));
+    *made = s == NULL;
+    if (s != NULL) {
+        free(labels);
+        return s;
     }
-    *made = true;
-    *at = calloc(1, sizeof **at);
-    ENSURE(*at != NULL);
-    (*at)->labels = labels;
-    return *at;
+    s = calloc(1, sizeof *s);
+    ENSURE(s != NULL);
+    s->labels = labels;
+    map_set(&f->by_labels, str_of(labels), s);
+    *f->last = s;
+    f->last = &s->next;
+    return s;
 }
 
 struct metric *metric_of(struct metric_family *f, ...)

@@ -351,43 +351,19 @@ static void on_claimed(void *user, const redisReply *reply)
     use_room(w);
 }
 
-static struct str seen_key(const struct move *m, struct buf *out)
-{
-    buf_add_str(out, m->w->conf->redis.prefix);
-    buf_printf(out, "{%.*s}:seen", DEDUPE_KEY, m->dedupe);
-    return buf_str(out);
-}
-
-/* Who has its delivery id, or nobody, and then it is claimed unless `looks`. Two are one event if
- * the window joins the times when they were received, which ids begin with: the claim may come much
- * later, from the spool or a recovery. The one that was received last is remembered. */
+/* Who has its delivery id, or nobody, and then it is claimed unless `looks`. */
 static bool ask_for_id(struct move *m, bool looks)
 {
     char window[20];
     struct buf key;
     buf_init(&key, 256);
-    struct str argv[] = {
-        STR("EVAL"),
-        STR("#!lua flags=allow-oom\n" /* what waits for it can be settled then */
-            "local function ms(id)\n"
-            "    return tonumber(string.sub(id, 1, 8) .. string.sub(id, 10, 13), 16) or 0\n"
-            "end\n"
-            "local held, mine, window = redis.call('GET', KEYS[1]), ARGV[1], tonumber(ARGV[2])\n"
-            "if held and (held == mine or math.abs(ms(held) - ms(mine)) < window) then\n"
-            "    return held\n"
-            "end\n"
-            "if ARGV[3] == '0' and window > 0 and (not held or ms(held) < ms(mine)) then\n"
-            "    redis.call('SET', KEYS[1], mine, 'PX', ARGV[2])\n"
-            "end\n"
-            "return false"),
-        STR("1"),
-        seen_key(m, &key),
-        {m->copy->id, EVENT_ID_LEN},
-        {window, text_put_u64(window, window_of(m))},
-        looks ? STR("1") : STR("0")};
-    struct master *master = redis_master_of(m->w, buf_str(&key));
-    bool sent = master != NULL && store_send(master->main, sizeof argv / sizeof *argv, argv,
-                                             looks ? on_looked : on_claimed, m);
+    buf_add_str(&key, m->w->conf->redis.prefix);
+    buf_printf(&key, "{%.*s}:ids", DEDUPE_KEY, m->dedupe);
+    const struct str argv[] = {{m->copy->id, EVENT_ID_LEN},
+                               {window, text_put_u64(window, window_of(m))},
+                               looks ? STR("1") : STR("0")};
+    bool sent = script_send_key(m->w, SCRIPT_IDS_ID, buf_str(&key), 3, argv,
+                                looks ? on_looked : on_claimed, m);
     buf_done(&key);
     return sent;
 }

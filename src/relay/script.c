@@ -20,6 +20,7 @@ static const char *const texts[SCRIPT_COUNT] = {
     [SCRIPT_CLAIM_ID] = SCRIPT_CLAIM,   [SCRIPT_HASTEN_ID] = SCRIPT_HASTEN,
     [SCRIPT_WATCH_ID] = SCRIPT_WATCH,   [SCRIPT_PUT_ID] = SCRIPT_PUT,
     [SCRIPT_LIST_ID] = SCRIPT_LIST,     [SCRIPT_HISTORY_ID] = SCRIPT_HISTORY,
+    [SCRIPT_IDS_ID] = SCRIPT_IDS,
 };
 
 /* --- loading */
@@ -130,11 +131,11 @@ bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t
     return send_script(m, id, keys.v, argc, argv, on_reply, user);
 }
 
-static bool send_shared(struct worker *w, enum script_id id, enum shared_key key, size_t argc,
-                        const struct str *argv, store_on_reply on_reply, void *user)
+bool script_send_key(struct worker *w, enum script_id id, struct str key, size_t argc,
+                     const struct str *argv, store_on_reply on_reply, void *user)
 {
-    struct str all[4 + SCRIPT_LIST_MOST], name = worker_key(w, key);
-    struct master *m = redis_master_of(w, name);
+    struct str all[4 + SCRIPT_LIST_MOST];
+    struct master *m = redis_master_of(w, key);
     ENSURE(argc <= SCRIPT_LIST_MOST);
     if (m == NULL || !m->ready) {
         return false;
@@ -142,7 +143,7 @@ static bool send_shared(struct worker *w, enum script_id id, enum shared_key key
     all[0] = STR("EVALSHA");
     all[1] = str_of(m->scripts[id].sha);
     all[2] = STR("1");
-    all[3] = name;
+    all[3] = key;
     memcpy(all + 4, argv, argc * sizeof *argv);
     return store_send(m->main, 4 + argc, all, on_reply, user);
 }
@@ -151,12 +152,13 @@ bool script_put(struct worker *w, enum shared_key key, struct str field, struct 
                 store_on_reply on_reply, void *user)
 {
     const struct str argv[] = {field, value};
-    return send_shared(w, SCRIPT_PUT_ID, key, 2, argv, on_reply, user);
+    return script_send_key(w, SCRIPT_PUT_ID, worker_key(w, key), 2, argv, on_reply, user);
 }
 
 void script_list(struct worker *w, size_t n, const struct str *names)
 {
-    (void)send_shared(w, SCRIPT_LIST_ID, KEY_LIVE, n, names, NULL, NULL); /* again in 2 s */
+    (void)script_send_key(w, SCRIPT_LIST_ID, worker_key(w, KEY_LIVE), n, names, NULL,
+                          NULL); /* again in 2 s */
 }
 
 /* --- answers */

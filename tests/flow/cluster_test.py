@@ -245,7 +245,7 @@ def claimed_elsewhere(cluster, home):
 
 def claimed(cluster):
     """The delivery ids that are."""
-    return {key for m in cluster.masters for key in m.cli("--scan", "--pattern", "*:seen").split()}
+    return {key for m in cluster.masters for key in m.cli("--scan", "--pattern", "*:ids").split()}
 
 
 def a_delivery_outlives_the_master_that_had_lost_its_first_try(flow):

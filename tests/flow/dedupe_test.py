@@ -159,6 +159,59 @@ def what_came_to_the_spool_after_its_window_is_an_event(flow):
     assert sorted(r.header("webhook-id") for r in sink.requests) == sorted({first, ids[-1]}), ids
 
 
+def of_three_in_any_order_the_first_two_are_one_event(flow):
+    """What one node's spool brought first hides nothing that another's brings later: each is compared with all."""
+    sink, redis = flow.sink(), flow.redis()
+    sources = ["open: { verify: none, dedupe: { window: 3s, key: body./id } }"]
+    nodes = [flow.penstock({"a": sink}, redis, sources=sources, workers=1, name=name,
+                          more="spool: { size: 64MiB }") for name in ("one", "two")]
+    redis.kill()
+    for p in nodes:
+        p.wait_log('"Redis is away"')
+    received = lambda event: int(event[:8] + event[9:13], 16)
+    post = lambda p: event_of(p.post("/hooks/open", b'{"id":7}'))
+    first, second = post(nodes[0]), post(nodes[1])
+    while received(last := post(nodes[1])) < received(second) + 3000:
+        pass  # all of them are one event with the second, or with the first
+    third = post(nodes[0])
+    nodes[1].kill()
+    redis.start()
+    wait_for(lambda: {r.header("webhook-id") for r in list(sink.requests)} == {first, third}, "both of the first node")
+    redis.cli("PERSIST", redis.cli("--scan", "--pattern", "*:ids"))  # as if the other came at once
+    nodes[1].start()
+    wait_for(lambda: nodes[1].metric("penstock_spool_bytes") == 0 and nodes[1].metric("penstock_redis_up") == 1, "its spool to end")
+    wait_for(lambda: nodes[1].metric("penstock_lane_depth") == 0, "nothing to be left")
+    assert sorted(r.header("webhook-id") for r in sink.requests) == sorted([first, third]), (first, second, last, third)
+
+
+def what_was_answered_as_an_event_stays_one_when_the_window_shrinks(flow):
+    """Two that a short window told apart: a long one, by which the first had come, makes them no duplicates."""
+    sink, redis = flow.sink(lambda r, before: {"hang": True}), flow.redis()
+    p = flow.penstock({"ci": sink}, redis, sources=[SOURCE[0] % (SECRET, "10m")], workers=1)
+    first = event_of(github(p, "one"))
+    p.kill()
+    with open(p.config) as f:
+        text = f.read()
+    with open(p.config, "w") as f:
+        f.write(text.replace("dedupe: 10m", "dedupe: 1s"))
+    p.start()
+    events = {first}
+
+    def comes():
+        events.add(event_of(github(p, "one")))
+        return len(events) == 2
+
+    wait_for(comes, "the short window to pass")
+    sink.wait(2)
+    p.kill()
+    with open(p.config, "w") as f:
+        f.write(text)
+    sink.answers = lambda r, before: {}
+    before = len(sink.requests)
+    p.start()
+    wait_for(lambda: {r.header("webhook-id") for r in list(sink.requests)[before:]} == events, "both events to be delivered")
+
+
 def a_delivery_is_claimed_although_redis_is_at_its_maxmemory(flow):
     """What is in the stream must be decided: its claim is written at the limit too, and kept."""
     redis, sink = flow.redis(), flow.sink(lambda r, before: {"hang": True})
@@ -166,13 +219,13 @@ def a_delivery_is_claimed_although_redis_is_at_its_maxmemory(flow):
     first = event_of(github(p, "one"))
     sink.wait(1)
     p.kill()
-    seen = redis.cli("--scan", "--pattern", "*:seen")
-    assert redis.cli("GET", seen) == first
-    redis.cli("DEL", seen)  # as after a crash between append and claim
+    ids = redis.cli("--scan", "--pattern", "*:ids")
+    assert redis.cli("GET", ids) == first + ":600000"
+    redis.cli("DEL", ids)  # as after a crash between append and claim
     redis.cli("CONFIG", "SET", "maxmemory", "1")
     sink.answers = lambda r, before: {}
     p.start(ready=False)
-    wait_for(lambda: redis.cli("GET", seen) == first, "recovery to claim it")
+    wait_for(lambda: redis.cli("GET", ids) == first + ":600000", "recovery to claim it")
     sink.wait(2)
     redis.cli("CONFIG", "SET", "maxmemory", "0")
     wait_for(p._look_ready, "it to be ready")

@@ -427,7 +427,7 @@ def what_came_again_after_its_window_is_replayed_too(flow):
         wait_for(lambda: post() == n, "the window to pass")
         post()
     events = set(ids)
-    wait_for(lambda: not redis.cli("KEYS", "*:seen").strip(), "the last window to pass")
+    wait_for(lambda: not redis.cli("KEYS", "*:ids").strip(), "the last window to pass")
     _reload(p, "events: none, to: a", "to: a")
     twice = posts - len(events)
     assert "%d looked at, %d replayed, 0 replayed before, 0 that no route wants now, %d dup" % (posts, len(events), twice) in _replay(p)
@@ -443,7 +443,7 @@ def a_replay_begins_no_window(flow):
     source = "open: { verify: none, keep_unrouted: true, dedupe: { window: 1s, key: body./id } }"
     p = flow.penstock({"a": a}, redis, sources=[source], routes=[NONE % "a"])
     first = p.post("/hooks/open", b'{"id":7,"seq":1}').getheader("penstock-event-id")
-    wait_for(lambda: not redis.cli("KEYS", "*:seen").strip(), "its window to pass")
+    wait_for(lambda: not redis.cli("KEYS", "*:ids").strip(), "its window to pass")
     _reload(p, "events: none, to: a", "to: a")
     assert " 1 replayed, 0 replayed before" in _replay(p)
     second = p.post("/hooks/open", b'{"id":7,"seq":2}').getheader("penstock-event-id")
@@ -460,7 +460,7 @@ def _two_events_of_one_id(flow, now):
     for seq in (1, 2):
         ids.add(p.post("/hooks/open", b'{"id":7,"seq":%d}' % seq).getheader("penstock-event-id"))
         if seq == 1:
-            wait_for(lambda: not redis.cli("KEYS", "*:seen").strip(), "its window to pass")
+            wait_for(lambda: not redis.cli("KEYS", "*:ids").strip(), "its window to pass")
     assert len(ids) == 2
     _reload(p, ", dedupe: { window: 1s, key: body./id }", now)
     _reload(p, "events: none, to: a", "to: a")

@@ -132,7 +132,7 @@ while i <= #ARGV do
         i = i + 3
     elseif op == 'trim' then -- n: everything below it goes
         call('XTRIM', journal_key, 'MINID', ARGV[i + 1] .. '-0')
-        redis.pcall('ZREMRANGEBYSCORE', twice_key, '-inf', '(' .. ARGV[i + 1]) -- of another kind: not ours
+        redis.pcall('ZREMRANGEBYSCORE', twice_key, '-inf', '(' .. ARGV[i + 1])
         i = i + 2
     elseif op == 'done' then -- a request's text: it was carried out by this commit
         call('LREM', requests_key, 1, ARGV[i + 1])

@@ -45,7 +45,7 @@ while true do
         room = room - 200 - bytes
         entries[#entries + 1] = found
         local n = string.gsub(last, '%-0$', '')
-        moved[#moved + 1] = unrouted and (call('ZSCORE', twice_key, n) and 2 or call('HEXISTS', moved_key, n)) or 0
+        moved[#moved + 1] = unrouted and (came_twice(n) and 2 or call('HEXISTS', moved_key, n)) or 0
         sizes[#sizes + 1] = size
     end
 end

@@ -1,4 +1,4 @@
--- Stands in front of every script. KEYS (but those of put.lua and list.lua): owner, journal, settled, requests, lanes, moved; ARGV[1] is
+-- Stands in front of every script. KEYS (but those of ids.lua, put.lua and list.lua): owner, journal, settled, requests, lanes, moved; ARGV[1] is
 -- the caller's token. All keys of a journal share its hash tag, so what is built from KEYS here
 -- (event:<n>, due:<destination>) lies on the same node.
 local call = redis.call
@@ -7,6 +7,9 @@ local requests_key, lanes_key, moved_key = KEYS[4], KEYS[5], KEYS[6]
 local base = string.sub(owner_key, 1, -6)
 local twice_key = base .. 'twice'
 local token = ARGV[1]
+
+-- Another event counts for entry n. A key of another kind is not ours.
+local function came_twice(n) return type(redis.pcall('ZSCORE', twice_key, n)) == 'string' end
 
 local function top_of_stream()
     if call('EXISTS', journal_key) == 0 then return '' end
@@ -17,7 +20,7 @@ local function top_of_stream()
     return ''
 end
 
--- What every script but watch.lua, put.lua and list.lua answers: a word, then owner, version, top, sealed. Once sealed, the top that
+-- What every script but watch.lua, ids.lua, put.lua and list.lua answers: a word, then owner, version, top, sealed. Once sealed, the top that
 -- counts is the stored one: the seal itself is the greatest id there is.
 local function answer(word, ...)
     local owner = call('GET', owner_key) or ''

@@ -26,7 +26,7 @@ enum metric_sum { METRIC_ADD, METRIC_LEAST, METRIC_GREATEST };
 struct metric_family {
     const char *name, *help;
     enum metric_kind kind;
-    enum metric_sum sum; /* METRIC_ADD unless set */
+    enum metric_sum sum;          /* METRIC_ADD unless set */
     struct metric *first, **last; /* in the order in which they were made */
     struct map by_labels;         /* the same */
     struct metric_family *next;

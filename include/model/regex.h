@@ -13,9 +13,9 @@
 #define REGEX_STEPS_ALL 16000000  /* and of all places together, as far as each keeps ... */
 #define REGEX_STEPS_LEAST 1000    /* ... so many */
 #define REGEX_HEAP_KIB 1024
-#define REGEX_SHORT 64         /* bytes of a text that is tried ... */
-#define REGEX_STEPS_FEW 16     /* ... with so many at first, without a look at a clock */
-#define REGEX_SMALL 256        /* bytes compiled: so many more count as a text that is twice as long */
+#define REGEX_SHORT 64     /* bytes of a text that is tried ... */
+#define REGEX_STEPS_FEW 16 /* ... with so many at first, without a look at a clock */
+#define REGEX_SMALL 256    /* bytes compiled: so many more count as a text that is twice as long */
 #define REGEX_PART (1 << 20)   /* characters that a plain repeat may look at between two looks */
 #define REGEX_NS 30000000      /* of a thread: a match that took them ends at the next look */
 #define REGEX_STEP_NS 20       /* are one step of an event's (SUBJECT_STEPS) */

@@ -7,8 +7,8 @@
  * hold one. So are events that no route had wanted, when one does (relay/reroute.h). Events of
  * sources with `dedupe` are claimed by their delivery id,
  * <prefix>{<digest>}:ids, which says when each was received and what its window was: two of one id
- * are one event when the window of the later one joins them, in whatever order they are claimed, so
- * one that was answered as an event stays one. One that loses, and that no route wants, is noted
+ * are one event when the window of the later one joins them, whichever claims first; while that is
+ * known, who has claimed stays an event. One that loses, and that no route wants, is noted
  * in `twice` of its journal, for as long as its entry is there: replays know it by that
  * (relay/reroute.h). Because the claim comes behind the append, and on a cluster behind its proof,
  * the event that holds one is durable: a duplicate can be answered with its id at once, and no

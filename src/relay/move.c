@@ -16,6 +16,9 @@ enum { UNDECIDED_MOST = 1024, UNDECIDED_BYTES = 32 << 20 };
  * no route had wanted would be replayed again. */
 #define MOVED_LEAST_S (30 * 24 * 3600)
 
+/* What a configuration can ask for; more is nothing that we wrote. */
+#define WINDOW_MOST_MS (30 * UINT64_C(24) * 3600 * 1000)
+
 /* --- what it is doing */
 
 static bool is_unproven(enum move_state state)
@@ -217,7 +220,7 @@ static uint64_t window_of(const struct move *m)
 {
     uint64_t window;
     struct str text = str_from(str_of(m->dedupe), DEDUPE_KEY);
-    if (text.len > 0 && text_u64(str_from(text, 1), INT64_MAX, &window) == NULL) {
+    if (text.len > 0 && text_u64(str_from(text, 1), WINDOW_MOST_MS, &window) == NULL) {
         return window;
     }
     const struct conf_source *s = conf_find_source(m->w->conf, m->copy->source);

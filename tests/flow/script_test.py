@@ -56,6 +56,46 @@ def what_is_noted_of_an_entry_goes_with_it(flow):
     assert claim(4, "") == "duplicate" and owner.redis.cli("ZCARD", BASE + "twice") == "1", "of a journal that is gone nothing is noted"
 
 
+def of_one_delivery_id_the_window_of_the_later_decides(flow):
+    """Rows: when it was received, its window, both in ms; who counts: 0 itself, or the row, from 1. And whether it only looks."""
+    redis = flow.redis()
+    script = "".join(open(os.path.join(LUA, name)).read() for name in ("state.lua", "ids.lua"))
+
+    def ask(row, at, window, looks=False):
+        ms = "%012x" % (1700000000000 + at)
+        ident = "%s-%s-7000-8000-0100000000%02x" % (ms[:8], ms[8:], row)
+        said = redis.cli("EVAL", script, 1, "ids", ident, window, int(looks))
+        return said and int(said[-2:], 16) or 0
+
+    def table(*rows):
+        redis.cli("DEL", "ids")
+        for n, (counts, *row) in enumerate(rows, 1):
+            assert ask(n, *row) == counts, (rows, n)
+        return int(redis.cli("PTTL", "ids"))
+
+    assert 5000 < table((0, 0, 3000), (1, 2999, 3000), (0, 3000, 3000)) <= 6000, "kept for as long again"
+    table((0, 3000, 3000), (1, 1, 3000), (0, 0, 3000))  # in another order
+    table((0, 0, 3000), (0, 4000, 3000), (2, 2000, 3000))  # between two: one of them
+    table((0, 0, 60000), (0, 2000, 1000), (2, 2500, 1000))  # the later one's window was short
+    table((0, 2000, 1000), (0, 0, 60000))  # also when it claims first
+    table((0, 2000, 60000), (1, 0, 1000))  # or long
+    table((0, 5, 3000), (1, 5, 3000))  # at the same time
+    table((0, 0, 0), (0, 0, 3000), (2, 1, 3000))  # without a window nothing is known
+    table((0, 0, 3000, True), (0, 1, 3000), (2, 2, 3000, True))  # a look claims nothing
+    assert table((0, 0, 3600000)) > 3600000 + 590000
+    assert 80000 < table((0, 0, 60000), (1, 9000, 100000)) <= 120000
+    assert 190000 < table((0, 0, 60000), (1, 9000, 200000)) <= 191000, "it has grown"
+    assert [ask(1, 0, 60000), ask(2, 9000, 200000)] == [1, 1], "asked again"
+    redis.cli("PERSIST", "ids")
+    assert ask(3, 500000, 60000) == 0 and 60000 < int(redis.cli("PTTL", "ids")) <= 120000
+    redis.cli("DEL", "ids")
+    assert [ask(n, n * 5000, 3000) for n in range(1, 71)] == [0] * 70
+    assert [ask(100, n * 5000 - 1, 3000, True) for n in (7, 8, 70)] == [7, 8, 70] and ask(100, 6 * 5000 - 1, 3000, True) == 0, "64 are known"
+    redis.cli("DEL", "ids")
+    redis.cli("LPUSH", "ids", "foreign")
+    assert [ask(1, 0, 3000), ask(2, 1, 3000)] == [0, 1], "a key of another kind is none of ours"
+
+
 def the_last_of_several_records_of_an_event_counts(flow):
     """Two destinations park it, one of them twice, all with its body: that is there once, and is charged to each once."""
     owner = Owner(flow.redis())

@@ -836,7 +836,8 @@ def says_how_many_deliveries_a_flushed_redis_had(flow):
     redis.cli("FLUSHALL")
     wait_for(lambda: p.metric("penstock_journals_left_total") >= 1, "the loss to be noticed")
     lost = p.metric("penstock_deliveries_perhaps_lost_total")
-    assert parked - 600 <= lost <= parked, (lost, parked)  # those in memory were not lost
+    twice = p.text().count("a parked delivery has no event")  # they were just being read, and that they are dropped is not written
+    assert parked - 600 <= lost <= parked + twice, (lost, parked, twice)  # those in memory were not lost
 
 
 def keeps_time_by_the_clock_of_redis(flow):

@@ -3,12 +3,12 @@
  * settled. A claim of unknown outcome is made again, also by whoever recovers the journal.
  *
  * Events that leave a lost journal, or the spool, for the live one are claimed in `moved` of where
- * they were: an old owner, and the adopter that had recovered it before the tail was lost, may both
- * hold one. So are events that no route had wanted, when one does (relay/reroute.h). Events of
- * sources with `dedupe` are claimed by their delivery id,
- * <prefix>{<digest>}:ids, which says when each was received and what its window was: two of one id
- * are one event when the window of the later one joins them, whichever claims first; while that is
- * known, who has claimed stays an event. One that loses, and that no route wants, is noted
+ * they were: an old owner, and the adopter that had recovered it before the tail was lost, may
+ * both hold one. So are events that no route had wanted, when one does (relay/reroute.h). Events
+ * of sources with `dedupe` are claimed by their delivery id, <prefix>{<digest>}:ids, which says
+ * when each that counts was received and what its window was: the next of that id is one event
+ * with one of them when the window of the later one joins the two, whichever claims first; while
+ * that is known, who has claimed stays an event. One that loses, and that no route wants, is noted
  * in `twice` of its journal, for as long as its entry is there: replays know it by that
  * (relay/reroute.h). Because the claim comes behind the append, and on a cluster behind its proof,
  * the event that holds one is durable: a duplicate can be answered with its id at once, and no

@@ -52,6 +52,13 @@ def what_is_noted_of_an_entry_goes_with_it(flow):
     assert owner.commit(("trim", 3)) == "ok"
     assert owner.redis.cli("ZRANGE", BASE + "twice", 0, -1) == "3" and owner.redis.cli("HKEYS", BASE + "moved") == "2"
     assert claim(3, "000000002-9") == "duplicate"
+    before = owner.redis.cli("ZRANGE", BASE + "twice", 0, -1)
+    owner.redis.cli("RENAME", BASE + "twice", "aside")
+    owner.redis.cli("SET", BASE + "twice", "foreign")
+    assert claim(3, "") == "duplicate" and claim(4, "000000002-9") == "000000002-9", "a key of another kind hinders nobody"
+    assert owner.commit(("trim", 3)) == "ok" and owner.redis.cli("GET", BASE + "twice") == "foreign"
+    owner.redis.cli("RENAME", "aside", BASE + "twice")
+    assert before == "3"
     owner.redis.cli("DEL", BASE + "journal")
     assert claim(4, "") == "duplicate" and owner.redis.cli("ZCARD", BASE + "twice") == "1", "of a journal that is gone nothing is noted"
 
@@ -83,17 +90,23 @@ def of_one_delivery_id_the_window_of_the_later_decides(flow):
     table((0, 0, 0), (0, 0, 3000), (2, 1, 3000))  # without a window nothing is known
     table((0, 0, 3000, True), (0, 1, 3000), (2, 2, 3000, True))  # a look claims nothing
     assert table((0, 0, 3600000)) > 3600000 + 590000
-    assert 80000 < table((0, 0, 60000), (1, 9000, 100000)) <= 120000
-    assert 190000 < table((0, 0, 60000), (1, 9000, 200000)) <= 191000, "it has grown"
+    assert 110000 < table((0, 0, 60000), (1, 9000, 30000)) <= 120000
+    for looks in False, True:
+        assert 390000 < table((0, 0, 60000), (1, 9000, 200000, looks)) <= 391000, "it has grown"
+    table((0, 0, 60000), (1, 30000, 60000), (0, 30500, 1000))  # with those that count alone
     assert [ask(1, 0, 60000), ask(2, 9000, 200000)] == [1, 1], "asked again"
     redis.cli("PERSIST", "ids")
     assert ask(3, 500000, 60000) == 0 and 60000 < int(redis.cli("PTTL", "ids")) <= 120000
     redis.cli("DEL", "ids")
     assert [ask(n, n * 5000, 3000) for n in range(1, 71)] == [0] * 70
     assert [ask(100, n * 5000 - 1, 3000, True) for n in (7, 8, 70)] == [7, 8, 70] and ask(100, 6 * 5000 - 1, 3000, True) == 0, "64 are known"
-    redis.cli("DEL", "ids")
-    redis.cli("LPUSH", "ids", "foreign")
-    assert [ask(1, 0, 3000), ask(2, 1, 3000)] == [0, 1], "a key of another kind is none of ours"
+    assert [ask(n, 0, 3000) for n in (101, 102)] == [0, 101], "this one always"
+    later = "ffffffff-ffff-7000-8000-010000000009:" + 20 * "9"
+    for foreign in (("LPUSH", "ids", "foreign"), ("SET", "ids", "x" * 60000), ("SET", "ids", later + " x:1 :2 " + later)):
+        redis.cli("DEL", "ids")
+        redis.cli(*foreign)
+        assert [ask(1, 0, 3000), ask(2, 1, 3000)] == [0, 1], "what is not ours counts for nothing"
+        assert len(redis.cli("GET", "ids")) == 41
 
 
 def the_last_of_several_records_of_an_event_counts(flow):

@@ -212,6 +212,20 @@ def what_was_answered_as_an_event_stays_one_when_the_window_shrinks(flow):
     wait_for(lambda: {r.header("webhook-id") for r in list(sink.requests)[before:]} == events, "both events to be delivered")
 
 
+def a_redis_that_forgot_the_scripts_is_asked_again(flow):
+    """Nothing is delivered twice for it, and no claim is left waiting."""
+    sink, redis = flow.sink(), flow.redis()
+    p = flow.penstock({"ci": sink}, redis, sources=[SOURCE[0] % (SECRET, "10m")], workers=1)
+    first = event_of(github(p, "one"))
+    redis.cli("SCRIPT", "FLUSH")
+    assert event_of(github(p, "one")) == first
+    redis.cli("SCRIPT", "FLUSH")
+    second = event_of(github(p, "two"))
+    wait_for(lambda: {r.header("webhook-id") for r in list(sink.requests)} == {first, second}, "both to be delivered")
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "nothing to be left")
+    assert len(sink.requests) == 2
+
+
 def a_delivery_is_claimed_although_redis_is_at_its_maxmemory(flow):
     """What is in the stream must be decided: its claim is written at the limit too, and kept."""
     redis, sink = flow.redis(), flow.sink(lambda r, before: {"hang": True})

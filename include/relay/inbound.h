@@ -12,10 +12,14 @@ enum { HEADERS_CEILING = 64 << 10, TYPE_CEILING = 1024 };
 enum { WAITED_KEY = 1, WAITED_CONFIRM = 2 };
 
 /* A request on its way into the journal, or the spool; it outlives its sender when the outcome is
- * unknown. Or one that waits for what its provider has, its key for one, and begins anew then. */
+ * unknown. What Redis has not answered in time goes to the spool as well, if there is one: from
+ * then on that one counts, and the entry in the stream, should it be there, is settled. Or one that
+ * waits for what its provider has, its key for one, and begins anew then. */
 struct inbound {
     struct append append;
     struct spooling spooling;
+    bool to_journal, to_spool; /* on its way there */
+    bool is_spooled;
     struct fetch_wait fetched;
     unsigned waited; /* bits of what it has waited for */
     struct worker *w;

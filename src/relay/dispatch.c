@@ -121,6 +121,14 @@ void dispatch_event(struct journal *j, struct event *e)
     }
 }
 
+void dispatch_settled(struct journal *j, const struct event *e)
+{
+    for (size_t i = 0; i < e->to_count; i++) {
+        struct track *t = track_of(j, j->w->lanes[e->to[i]]);
+        track_done(t, track_push(t, e->n, NULL));
+    }
+}
+
 void dispatch_recovered(struct journal *j, struct event *e, struct lane *lane)
 {
     dispatch_reserved(j, e, lane, dispatch_reserve(j, e->n, lane), true);

@@ -216,11 +216,36 @@ void inbound_free(struct inbound *in)
     free(in);
 }
 
+static bool spool_it_too(struct inbound *in)
+{
+    const struct event *e = in->append.event;
+    if (!in->to_journal || e->to_count == 0 || spool_refuses(in->w, e->body.len) != NULL) {
+        return false;
+    }
+    struct event_parts parts = {
+        .received_ms = e->received_ms,
+        .source = e->source,
+        .method = e->method,
+        .target = e->target,
+        .headers = e->headers,
+        .body = e->body,
+        .to = e->to,
+        .to_count = e->to_count,
+    };
+    memcpy(in->spooling.dedupe, in->append.dedupe, sizeof in->spooling.dedupe);
+    in->to_spool = true;
+    spool_append(in->w, &parts, &in->spooling);
+    return true;
+}
+
 /* Redis has not answered in time. Unknown, not failed: the event stays until its outcome is known,
- * and is delivered if it turns out to be written. */
+ * and is delivered if it turns out to be written, unless the spool has it. */
 static void on_deadline(struct wheel_timer *t)
 {
-    inbound_fail(CONTAINER_OF(t, struct inbound, deadline), "redis_down");
+    struct inbound *in = CONTAINER_OF(t, struct inbound, deadline);
+    if (!spool_it_too(in)) {
+        inbound_fail(in, "redis_down");
+    }
 }
 
 static void append_again(struct inbound *in)
@@ -268,8 +293,20 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
 void append_done(struct journal *j, struct append *a, const char *reason)
 {
     struct inbound *in = CONTAINER_OF(a, struct inbound, append);
-    if (reason == APPEND_ABSENT && in->request != NULL && journal_refuses(in->w) == NULL) {
+    bool by_spool = in->to_spool || in->is_spooled;
+    if (!by_spool && reason == APPEND_ABSENT && in->request != NULL &&
+        journal_refuses(in->w) == NULL) {
         append_again(in);
+        return;
+    }
+    in->to_journal = false;
+    if (by_spool) {
+        if (reason == NULL) {
+            dispatch_settled(j, a->event);
+        }
+        if (in->is_spooled) {
+            inbound_free(in);
+        }
         return;
     }
     if (reason == NULL && a->dedupe[0] != '\0') {
@@ -315,12 +352,16 @@ static void put_dedupe(const struct conf_source *source, const struct verify_pro
 static void on_spooled(struct spooling *x, const char *reason)
 {
     struct inbound *in = CONTAINER_OF(x, struct inbound, spooling);
+    in->to_spool = false;
+    in->is_spooled = reason == NULL;
     if (reason != NULL) {
         inbound_fail(in, reason);
     } else if (in->request != NULL) {
         accept_event(in, (struct str){x->id, EVENT_ID_LEN}, STR("spool"));
     }
-    inbound_free(in);
+    if (!in->to_journal) {
+        inbound_free(in);
+    }
 }
 
 struct inbound *inbound_new(struct worker *w, struct httpd_request *r,
@@ -364,6 +405,8 @@ static void keep_request(struct worker *w, struct httpd_request *r,
         .to = to,
         .to_count = to_count,
     };
+    in->to_spool = spool;
+    in->to_journal = !spool;
     if (spool) {
         memcpy(in->spooling.dedupe, dedupe, sizeof dedupe);
         spool_append(w, &parts, &in->spooling);

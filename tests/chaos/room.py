@@ -384,10 +384,6 @@ class Room:
         accepted = list(self.load.accepted)
         return [(name, n) for name, sink in self.sinks.items() for n in accepted if n not in sink.taken]
 
-    def refused_late(self, since):
-        """Who was sent later than that, and turned away all the same."""
-        return [n for n in (*self.load.refused, *self.load.unknown) if self.load.sent_at[n] > since]
-
     def untold(self):
         """(destination, number) of what was taken and, now that the load has ended, never sent: it may have been accepted."""
         return [(name, n) for name, sink in self.sinks.items() for n in list(sink.taken) if n not in self.load.sent_at]

@@ -3,7 +3,9 @@ import json
 import os
 import re
 import resource
+import threading
 
+from between import Between
 from harness import SLOWNESS, Load, check, read_back, sequence, wait_for
 
 SPOOL = "spool: { size: 64MiB }"
@@ -59,6 +61,74 @@ def takes_every_request_while_redis_is_away(flow):
     text = p.text()
     assert "Redis is away: events go to the spool" in text and "the spool is empty again" in text
     assert p.stop() == 0
+
+
+def _in_flight(flow, written, **settings):
+    """Two events of which Redis says nothing, whether it has them or not; the node, its sink, and what the senders were told."""
+    stopped, over = threading.Event(), threading.Event()
+
+    def says(words, ask):
+        if words[0] == b"XADD" and stopped.is_set():
+            if written:
+                ask()
+            over.wait()
+            raise OSError("the connection is gone")
+        return ask()
+
+    a = flow.sink()
+    p = flow.penstock({"a": a}, Between(flow, flow.redis(), says), workers=1, more=SPOOL, **settings)
+    assert p.post("/hooks/open", b'{"id":0}').getheader("penstock-durability") == "fsync"
+    a.wait(1)
+    stopped.set()
+    answers = []
+    threads = [threading.Thread(target=lambda i=i: answers.append(p.post("/hooks/open", b'{"id":%d}' % i))) for i in (1, 2)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert [(r.status, r.getheader("penstock-durability")) for r in answers] == [(200, "spool")] * 2, [(r.status, r.body) for r in answers]
+
+    def go_on():
+        stopped.clear()
+        over.set()
+    return p, a, {r.getheader("penstock-event-id") for r in answers}, go_on
+
+
+def _comes_once(p, a, ids):
+    wait_for(lambda: p.metric("penstock_spool_bytes") == 0 and p.metric("penstock_redis_up") == 1, "the spool to be empty")
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0 and len(a.requests) >= 3, "all to be delivered")
+    assert {r.header("webhook-id") for r in a.requests[1:]} == ids and len(a.requests) == 3, [r.body for r in a.requests]
+
+
+def what_is_in_flight_when_redis_goes_is_taken_too(flow):
+    for written in True, False:
+        p, a, ids, go_on = _in_flight(flow, written, name="w%d" % written, sources=["open: { verify: none }"])
+        go_on()
+        _comes_once(p, a, ids)
+        assert p.stop() == 0
+        p.start()
+        assert p.post("/hooks/open", b'{"id":3}').status == 200
+        a.wait(4)
+        assert len(a.requests) == 4, "what was in the stream as well is settled there"
+
+
+def what_is_in_flight_claims_its_delivery_id_once(flow):
+    for written in True, False:
+        p, a, ids, go_on = _in_flight(flow, written, name="w%d" % written, sources=["open: { verify: none, dedupe: { window: 10m, key: body./id } }"])
+        go_on()
+        _comes_once(p, a, ids)
+        assert p.post("/hooks/open", b'{"id":1}').getheader("penstock-event-id") in ids and len(a.requests) == 3
+
+
+def what_is_in_flight_survives_kill_9(flow):
+    """Then it may come twice, from the stream and from the spool."""
+    p, a, ids, go_on = _in_flight(flow, True, sources=["open: { verify: none }"])
+    p.kill()
+    go_on()
+    p.start()
+    wait_for(lambda: ids <= {r.header("webhook-id") for r in list(a.requests)}, "all that was answered to be delivered")
+    wait_for(lambda: p.metric("penstock_spool_bytes") == 0 and p.metric("penstock_lane_depth") == 0, "nothing to be left")
+    assert len(a.requests) <= 5
 
 
 def each_outage_is_spooled_and_delivered(flow):

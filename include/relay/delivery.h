@@ -111,7 +111,7 @@ bool lane_is_mirror(const struct lane *lane);
 /* An event is durable: one delivery to each of its lanes. */
 void dispatch_event(struct journal *j, struct event *e);
 /* It is in the stream, and goes to nobody from there: the spool has it as well. */
-void dispatch_settled(struct journal *j, const struct event *e);
+void dispatch_settled(struct journal *j, uint64_t n, const uint16_t *to, size_t count);
 /* One delivery that recovery read back; parked when the lane has no room for it. */
 void dispatch_recovered(struct journal *j, struct event *e, struct lane *lane);
 /* A slot for an entry whose delivery is decided later; then: deliver it, or call it settled. */

@@ -4,7 +4,7 @@
 
 #include "relay/journal.h"
 
-#define ANSWER_WITHIN_MS 2000 /* an append that is not answered by then: 503 */
+#define ANSWER_WITHIN_MS 2000 /* an append that is not answered by then: the spool, or 503 */
 
 /* The listener on conf->listen.address: the first worker opens it, then the others join. NULL, or a
  * sentence for the operator. */

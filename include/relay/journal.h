@@ -120,6 +120,7 @@ struct journal {
     struct wheel_timer tick, retry;
     int64_t oom_until_ms; /* boot clock: bodies are not sent before (Redis answered OOM) */
 
+    struct numset spooled;     /* n of what the spool has: not to be delivered if it is read back */
     uint64_t read_n;           /* recovery's cursor: entries below it were read */
     struct recovery *recovery; /* under way */
     bool recovered;            /* all of it was read, in this life */

@@ -121,11 +121,11 @@ void dispatch_event(struct journal *j, struct event *e)
     }
 }
 
-void dispatch_settled(struct journal *j, const struct event *e)
+void dispatch_settled(struct journal *j, uint64_t n, const uint16_t *to, size_t count)
 {
-    for (size_t i = 0; i < e->to_count; i++) {
-        struct track *t = track_of(j, j->w->lanes[e->to[i]]);
-        track_done(t, track_push(t, e->n, NULL));
+    for (size_t i = 0; i < count; i++) {
+        struct track *t = track_of(j, j->w->lanes[to[i]]);
+        track_done(t, track_push(t, n, NULL));
     }
 }
 

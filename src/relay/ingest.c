@@ -36,6 +36,7 @@
 enum { REFUSAL_LINES = 10, ALLOW_MAX = 64, SAY_LATE_EVERY_MS = 60000 };
 
 #define FETCH_WITHIN_MS 5000u /* for what its provider has to be there */
+#define SYNC_WITHIN_MS 1000u  /* for what Redis has not answered, by the spool */
 
 /* --- answers */
 
@@ -216,10 +217,20 @@ void inbound_free(struct inbound *in)
     free(in);
 }
 
+/* What the journal refuses because Redis is away is the spool's, if there is one. */
+static bool is_for_spool(const struct worker *w, const char *reason)
+{
+    return reason != NULL && w->spool != NULL && strcmp(reason, "redis_down") == 0;
+}
+
+static void on_deadline(struct wheel_timer *t);
+
+/* False: there is no spool, or it has no room; or it has it already. */
 static bool spool_it_too(struct inbound *in)
 {
     const struct event *e = in->append.event;
-    if (!in->to_journal || e->to_count == 0 || spool_refuses(in->w, e->body.len) != NULL) {
+    if (!in->to_journal || in->to_spool || in->is_spooled || e->to_count == 0 ||
+        spool_refuses(in->w, e->body.len) != NULL) {
         return false;
     }
     struct event_parts parts = {
@@ -234,6 +245,7 @@ static bool spool_it_too(struct inbound *in)
     };
     memcpy(in->spooling.dedupe, in->append.dedupe, sizeof in->spooling.dedupe);
     in->to_spool = true;
+    wheel_arm(&in->w->wheel, &in->deadline, SYNC_WITHIN_MS, on_deadline);
     spool_append(in->w, &parts, &in->spooling);
     return true;
 }
@@ -290,25 +302,38 @@ static void on_decided(void *user, struct journal *j, enum move_verdict verdict,
     inbound_free(in);
 }
 
+/* The outcome of an append whose event the spool has. */
+static void leave_to_spool(struct inbound *in, struct journal *j, const char *reason)
+{
+    const struct event *e = in->append.event;
+    if (reason == NULL) {
+        dispatch_settled(j, e->n, e->to, e->to_count);
+    } else if (reason != APPEND_ABSENT) { /* it may be read back */
+        numset_add(&j->spooled, e->n);
+    }
+    in->to_journal = false;
+    if (!in->to_spool) {
+        inbound_free(in);
+    }
+}
+
 void append_done(struct journal *j, struct append *a, const char *reason)
 {
     struct inbound *in = CONTAINER_OF(a, struct inbound, append);
-    bool by_spool = in->to_spool || in->is_spooled;
-    if (!by_spool && reason == APPEND_ABSENT && in->request != NULL &&
-        journal_refuses(in->w) == NULL) {
+    if (in->to_spool || in->is_spooled) {
+        leave_to_spool(in, j, reason);
+        return;
+    }
+    const char *why = reason == APPEND_ABSENT ? journal_refuses(in->w) : a->refusal;
+    if (reason != NULL && in->request != NULL && is_for_spool(in->w, why) && spool_it_too(in)) {
+        in->to_journal = false;
+        return;
+    }
+    if (reason == APPEND_ABSENT && in->request != NULL && journal_refuses(in->w) == NULL) {
         append_again(in);
         return;
     }
     in->to_journal = false;
-    if (by_spool) {
-        if (reason == NULL) {
-            dispatch_settled(j, a->event);
-        }
-        if (in->is_spooled) {
-            inbound_free(in);
-        }
-        return;
-    }
     if (reason == NULL && a->dedupe[0] != '\0') {
         if (a->unproven) { /* its claim may have to wait for a proof */
             inbound_fail(in, "redis_down");
@@ -422,12 +447,6 @@ static void keep_request(struct worker *w, struct httpd_request *r,
     if (!spool) {
         journal_append(w->live, &in->append);
     }
-}
-
-/* What the journal refuses because Redis is away is the spool's, if there is one. */
-static bool is_for_spool(const struct worker *w, const char *reason)
-{
-    return reason != NULL && w->spool != NULL && strcmp(reason, "redis_down") == 0;
 }
 
 const char *ingest_refuses(const struct worker *w)

@@ -163,6 +163,7 @@ void journal_free(struct journal *j)
     wheel_cancel(&w->wheel, &j->tick);
     wheel_cancel(&w->wheel, &j->retry);
     journal_fail_pending(j, UINT64_MAX);
+    numset_done(&j->spooled);
     tracks_clear(j);
     for (struct journal **at = &w->journals; *at != NULL; at = &(*at)->next) {
         if (*at == j) {

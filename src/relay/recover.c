@@ -326,6 +326,10 @@ static void take_entry(struct journal *j, const struct entry *e)
     if (count == 0) {
         return;
     }
+    if (numset_has(&j->spooled, e->n)) { /* and is delivered from there */
+        dispatch_settled(j, e->n, to, count);
+        return;
+    }
     struct event *event = entry_event(j, e, to, count);
     j->recovery->events += !j->recovery->again;
     uint64_t from_journal, from_n;

@@ -249,8 +249,11 @@ static void draw_journal(struct spool *s)
     }
     s->salt = (uint32_t)crypt_random_u64();
     s->next_n = 1;
-    log_line(LOG_WARN, "Redis is away: events go to the spool", "folder", "%s/spool",
-             s->w->conf->data_dir.at, "why", "%s", redis_trouble(s->w), NULL);
+    bool away = journal_refuses(s->w) != NULL;
+    log_line(LOG_WARN,
+             away ? "Redis is away: events go to the spool"
+                  : "Redis takes events too late: they go to the spool",
+             "folder", "%s/spool", s->w->conf->data_dir.at, "why", "%s", redis_trouble(s->w), NULL);
 }
 
 void spool_append(struct worker *w, const struct event_parts *parts, struct spooling *x)

@@ -265,10 +265,16 @@ const char *worker_use(struct worker *w, struct conf *next)
 
 /* --- draining */
 
+/* What Redis is still to say of an append: that it has what the spool delivers, perhaps. */
+static bool is_awaited(const struct journal *j)
+{
+    return j->pending != NULL && j->master != NULL && j->master->ready;
+}
+
 static bool is_drained(const struct worker *w)
 {
     for (const struct journal *j = w->journals; j != NULL; j = j->next) {
-        if (!commit_idle(j)) {
+        if (!commit_idle(j) || is_awaited(j)) {
             return false;
         }
     }

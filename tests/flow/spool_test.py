@@ -63,35 +63,43 @@ def takes_every_request_while_redis_is_away(flow):
     assert p.stop() == 0
 
 
-def _in_flight(flow, written, **settings):
+def _in_flight(flow, written, redis=None, **settings):
     """Two events of which Redis says nothing, whether it has them or not; the node, its sink, and what the senders were told."""
     stopped, over = threading.Event(), threading.Event()
 
     def says(words, ask):
-        if words[0] == b"XADD" and stopped.is_set():
-            if written:
-                ask()
-            over.wait()
-            raise OSError("the connection is gone")
-        return ask()
+        if words[0] != b"XADD" or not stopped.is_set():
+            return ask()
+        said = ask() if written else None
+        over.wait()
+        if written == "late":
+            return said
+        raise OSError("the connection is gone")
 
     a = flow.sink()
-    p = flow.penstock({"a": a}, Between(flow, flow.redis(), says), workers=1, more=SPOOL, **settings)
+    p = flow.penstock({"a": a}, Between(flow, redis or flow.redis(), says), workers=1, more=SPOOL,
+                      **{"sources": ["open: { verify: none }"], **settings})
     assert p.post("/hooks/open", b'{"id":0}').getheader("penstock-durability") == "fsync"
     a.wait(1)
+    wait_for(lambda: p.metric("penstock_lane_depth") == 0, "it to be settled")
     stopped.set()
-    answers = []
-    threads = [threading.Thread(target=lambda i=i: answers.append(p.post("/hooks/open", b'{"id":%d}' % i))) for i in (1, 2)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    answers = _both(p)
     assert [(r.status, r.getheader("penstock-durability")) for r in answers] == [(200, "spool")] * 2, [(r.status, r.body) for r in answers]
 
     def go_on():
         stopped.clear()
         over.set()
     return p, a, {r.getheader("penstock-event-id") for r in answers}, go_on
+
+
+def _both(p):
+    answers = []
+    threads = [threading.Thread(target=lambda i=i: answers.append(p.post("/hooks/open", b'{"id":%d}' % i))) for i in (1, 2)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return answers
 
 
 def _comes_once(p, a, ids):
@@ -102,7 +110,7 @@ def _comes_once(p, a, ids):
 
 def what_is_in_flight_when_redis_goes_is_taken_too(flow):
     for written in True, False:
-        p, a, ids, go_on = _in_flight(flow, written, name="w%d" % written, sources=["open: { verify: none }"])
+        p, a, ids, go_on = _in_flight(flow, written, name="w%d" % written)
         go_on()
         _comes_once(p, a, ids)
         assert p.stop() == 0
@@ -122,13 +130,73 @@ def what_is_in_flight_claims_its_delivery_id_once(flow):
 
 def what_is_in_flight_survives_kill_9(flow):
     """Then it may come twice, from the stream and from the spool."""
-    p, a, ids, go_on = _in_flight(flow, True, sources=["open: { verify: none }"])
-    p.kill()
+    for written in True, False:
+        p, a, ids, go_on = _in_flight(flow, written, name="w%d" % written)
+        p.kill()
+        go_on()
+        p.start()
+        wait_for(lambda: ids <= {r.header("webhook-id") for r in list(a.requests)}, "all that was answered to be delivered")
+        wait_for(lambda: p.metric("penstock_spool_bytes") == 0 and p.metric("penstock_lane_depth") == 0, "nothing to be left")
+        assert len(a.requests) <= (5 if written else 3)
+
+
+def a_stop_waits_for_what_redis_is_late_to_say(flow):
+    """Else the next life would deliver from the stream what the spool has brought already."""
+    p, a, ids, go_on = _in_flight(flow, "late")
+    stop = threading.Thread(target=p.stop)
+    stop.start()
+    p.wait_log('"stopping"')
     go_on()
+    stop.join()
     p.start()
-    wait_for(lambda: ids <= {r.header("webhook-id") for r in list(a.requests)}, "all that was answered to be delivered")
-    wait_for(lambda: p.metric("penstock_spool_bytes") == 0 and p.metric("penstock_lane_depth") == 0, "nothing to be left")
-    assert len(a.requests) <= 5
+    _comes_once(p, a, ids)
+
+
+def what_is_in_flight_of_a_journal_that_is_left_comes_once(flow):
+    """Redis lost a commit, and not the entries: they are read back, and settled there."""
+    redis = flow.redis()
+    p, a, ids, go_on = _in_flight(flow, True, redis)
+    settled = redis.cli("KEYS", "*:settled").split()
+    assert len(settled) == 1
+    redis.cli("HSET", settled[0], "version", "0")
+    go_on()
+    p.wait_log('"leaving a journal"')
+    _comes_once(p, a, ids)
+    assert p.metric("penstock_journals_left_total") == 1
+
+
+def what_redis_surely_has_not_is_spooled_at_once(flow):
+    """A master that has become a replica, and one that lost its journal: nobody waits for it, or is refused."""
+    state = {"says": None}
+    over = threading.Event()
+
+    def says(words, ask):
+        if words[0] != b"XADD" or state["says"] is None:
+            return ask()
+        if state["says"]:
+            return state["says"]
+        over.wait()
+        raise OSError("the connection is gone")
+
+    redis, a = flow.redis(), flow.sink()
+    p = flow.penstock({"a": a}, Between(flow, redis, says), workers=1, more=SPOOL, sources=["open: { verify: none }"])
+    assert p.post("/hooks/open", b'{"id":0}').status == 200
+    state["says"] = b"-READONLY You can't write against a read only replica.\r\n"
+    answers = _both(p)
+    state["says"] = None
+    assert [r.status for r in answers] == [200, 200], [(r.status, r.body) for r in answers]
+    wait_for(lambda: p.metric("penstock_spool_bytes") == 0 and p.metric("penstock_redis_up") == 1, "the spool to be empty")
+    a.wait(3)
+    state["says"] = b""
+    posts = threading.Thread(target=lambda: answers.extend(_both(p)))
+    posts.start()
+    wait_for(lambda: p.metric("penstock_appends_pending") == 2, "both to be in flight")
+    redis.cli("FLUSHALL")
+    state["says"] = None
+    over.set()
+    posts.join()
+    assert [r.status for r in answers] == [200] * 4, [(r.status, r.body) for r in answers]
+    a.wait(5)
 
 
 def each_outage_is_spooled_and_delivered(flow):

@@ -19,7 +19,6 @@ struct inbound {
     struct append append;
     struct spooling spooling;
     bool to_journal, to_spool; /* on its way there */
-    bool is_spooled;
     struct fetch_wait fetched;
     unsigned waited; /* bits of what it has waited for */
     struct worker *w;

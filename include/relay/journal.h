@@ -56,6 +56,7 @@ struct append {
     bool answered;                   /* by Redis; `refusal` says how */
     const char *refusal;             /* NULL: it is in the stream */
     bool unproven;                   /* in the stream, but not as durable as was promised */
+    bool is_spooled;                 /* it was given to the spool meanwhile: that one counts */
 };
 
 struct batch; /* the commit under way; commit.c */

@@ -229,7 +229,7 @@ static void on_deadline(struct wheel_timer *t);
 static bool spool_it_too(struct inbound *in)
 {
     const struct event *e = in->append.event;
-    if (!in->to_journal || in->to_spool || in->is_spooled || e->to_count == 0 ||
+    if (!in->to_journal || in->append.is_spooled || e->to_count == 0 ||
         spool_refuses(in->w, e->body.len) != NULL) {
         return false;
     }
@@ -244,14 +244,14 @@ static bool spool_it_too(struct inbound *in)
         .to_count = e->to_count,
     };
     memcpy(in->spooling.dedupe, in->append.dedupe, sizeof in->spooling.dedupe);
-    in->to_spool = true;
+    in->to_spool = in->append.is_spooled = true;
     wheel_arm(&in->w->wheel, &in->deadline, SYNC_WITHIN_MS, on_deadline);
     spool_append(in->w, &parts, &in->spooling);
     return true;
 }
 
 /* Redis has not answered in time. Unknown, not failed: the event stays until its outcome is known,
- * and is delivered if it turns out to be written, unless the spool has it. */
+ * and is delivered if it turns out to be written, unless it was given to the spool. */
 static void on_deadline(struct wheel_timer *t)
 {
     struct inbound *in = CONTAINER_OF(t, struct inbound, deadline);
@@ -308,7 +308,7 @@ static void leave_to_spool(struct inbound *in, struct journal *j, const char *re
     const struct event *e = in->append.event;
     if (reason == NULL) {
         dispatch_settled(j, e->n, e->to, e->to_count);
-    } else if (reason != APPEND_ABSENT) { /* it may be read back */
+    } else if (reason != APPEND_ABSENT && in->append.refusal == NULL) { /* it may be read back */
         numset_add(&j->spooled, e->n);
     }
     in->to_journal = false;
@@ -320,7 +320,7 @@ static void leave_to_spool(struct inbound *in, struct journal *j, const char *re
 void append_done(struct journal *j, struct append *a, const char *reason)
 {
     struct inbound *in = CONTAINER_OF(a, struct inbound, append);
-    if (in->to_spool || in->is_spooled) {
+    if (a->is_spooled) {
         leave_to_spool(in, j, reason);
         return;
     }
@@ -378,7 +378,7 @@ static void on_spooled(struct spooling *x, const char *reason)
 {
     struct inbound *in = CONTAINER_OF(x, struct inbound, spooling);
     in->to_spool = false;
-    in->is_spooled = reason == NULL;
+    in->append.is_spooled = reason == NULL;
     if (reason != NULL) {
         inbound_fail(in, reason);
     } else if (in->request != NULL) {

@@ -375,7 +375,7 @@ static bool send_event(struct journal *j, const struct append *a)
 void journal_append(struct journal *j, struct append *a)
 {
     a->next = NULL;
-    a->in_stream = a->answered = a->unproven = false;
+    a->in_stream = a->answered = a->unproven = a->is_spooled = false;
     a->refusal = NULL;
     a->sent = send_event(j, a);
     *j->pending_tail = a;

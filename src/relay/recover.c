@@ -326,15 +326,17 @@ static void take_entry(struct journal *j, const struct entry *e)
     if (count == 0) {
         return;
     }
-    if (numset_has(&j->spooled, e->n)) { /* and is delivered from there */
+    char key[DEDUPE_MAX + 1];
+    move_read_dedupe(e->dedupe, key);
+    /* It is delivered from there; but who came with a delivery id goes by its claim, for another
+     * owner may have claimed it for this entry meanwhile. */
+    if (key[0] == '\0' && numset_has(&j->spooled, e->n)) {
         dispatch_settled(j, e->n, to, count);
         return;
     }
     struct event *event = entry_event(j, e, to, count);
     j->recovery->events += !j->recovery->again;
     uint64_t from_journal, from_n;
-    char key[DEDUPE_MAX + 1];
-    move_read_dedupe(e->dedupe, key);
     if (move_place_read(e->from, &from_journal, &from_n)) {
         move_recovered(j, event, from_journal, from_n, key);
     } else if (key[0] != '\0') {

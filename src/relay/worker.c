@@ -265,16 +265,21 @@ const char *worker_use(struct worker *w, struct conf *next)
 
 /* --- draining */
 
-/* What Redis is still to say of an append: that it has what the spool delivers, perhaps. */
-static bool is_awaited(const struct journal *j)
+/* Does it hold what the spool delivers, and it is not settled yet? The next life would not know. */
+static bool has_spooled(const struct journal *j)
 {
-    return j->pending != NULL && j->master != NULL && j->master->ready;
+    const struct append *a = j->pending;
+    while (a != NULL && !a->is_spooled) {
+        a = a->next;
+    }
+    bool unread = !j->live && !j->recovered && j->spooled.n > 0;
+    return (a != NULL || unread) && j->master != NULL && j->master->ready;
 }
 
 static bool is_drained(const struct worker *w)
 {
     for (const struct journal *j = w->journals; j != NULL; j = j->next) {
-        if (!commit_idle(j) || is_awaited(j)) {
+        if (!commit_idle(j) || has_spooled(j)) {
             return false;
         }
     }

@@ -152,17 +152,39 @@ def a_stop_waits_for_what_redis_is_late_to_say(flow):
     _comes_once(p, a, ids)
 
 
-def what_is_in_flight_of_a_journal_that_is_left_comes_once(flow):
-    """Redis lost a commit, and not the entries: they are read back, and settled there."""
-    redis = flow.redis()
-    p, a, ids, go_on = _in_flight(flow, True, redis)
+def _left(p, redis, go_on):
+    """Redis lost a commit, and not the entries."""
     settled = redis.cli("KEYS", "*:settled").split()
     assert len(settled) == 1
     redis.cli("HSET", settled[0], "version", "0")
     go_on()
     p.wait_log('"leaving a journal"')
+
+
+def what_is_in_flight_of_a_journal_that_is_left_comes_once(flow):
+    """It is read back, and settled there."""
+    redis = flow.redis()
+    p, a, ids, go_on = _in_flight(flow, True, redis)
+    _left(p, redis, go_on)
     _comes_once(p, a, ids)
     assert p.metric("penstock_journals_left_total") == 1
+
+
+def what_is_in_flight_goes_by_its_claim_when_its_journal_is_left(flow):
+    """Another owner had the journal for a moment, and has claimed the delivery id for what is in the stream."""
+    redis = flow.redis()
+    p, a, ids, go_on = _in_flight(flow, True, redis, sources=["open: { verify: none, dedupe: { window: 10m, key: body./id } }"])
+    journal = redis.cli("KEYS", "*:journal").split()
+    words = redis.cli("XRANGE", journal[0], "-", "+").split("\n")
+    entries = [(words[i + 1], words[words.index("k", i) + 1]) for i, w in enumerate(words) if w == "id"]
+    (_, _), (claimed, key) = entries  # the other one waits in the connection, and goes with it
+    redis.cli("SET", "penstock:{%s}:ids" % key[:32], "%s:600000" % claimed)
+    _left(p, redis, go_on)
+    wait_for(lambda: len(a.requests) == 3, "both to be delivered")
+    wait_for(lambda: p.metric("penstock_spool_bytes") == 0 and p.metric("penstock_lane_depth") == 0, "nothing to be left")
+    assert sorted(r.body for r in a.requests) == [b'{"id":0}', b'{"id":1}', b'{"id":2}']
+    told = {r.header("webhook-id") for r in a.requests[1:]}
+    assert claimed in told and len(told & ids) == 1
 
 
 def what_redis_surely_has_not_is_spooled_at_once(flow):

@@ -36,6 +36,9 @@ struct link *link_new(uv_loop_t *loop, redisAsyncContext *context, SSL *ssl, voi
 void link_watch(struct link *l, const unsigned *asked);
 void link_opened(struct link *l); /* from on_connect, when it went well */
 void link_flush(struct link *l);
+/* Writes what the socket takes, before the turn ends. Calls nobody back, so that anybody may say
+ * it: an error is found by the flush that follows. */
+void link_hurry(struct link *l);
 void link_free(
     struct link *l); /* NULL is fine. Pending callbacks get NULL, from inside this call */
 

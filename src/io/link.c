@@ -67,6 +67,15 @@ void link_flush(struct link *l)
     }
 }
 
+void link_hurry(struct link *l)
+{
+    int done;
+    if (l->open && l->context != NULL) {
+        clear_errors(l);
+        (void)redisBufferWrite(&l->context->c, &done);
+    }
+}
+
 /* A read may end in a disconnect, which frees the context. */
 static void on_poll(uv_poll_t *poll, int status, int events)
 {

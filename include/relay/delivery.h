@@ -51,9 +51,11 @@ struct lane {
     bool full;         /* beyond its buffer, and on_full says: dead letters; for the log */
     bool pause_wanted; /* exhausted: stands until Redis says so too, or somebody resumes it */
     struct delivery_list lists[DELIVERY_STATES];
-    size_t bytes;          /* of the events in these lists, as if no other lane had them too */
-    unsigned turn;         /* whose slot is next, of four */
-    struct attempt *spare; /* recycled attempts */
+    size_t bytes;              /* of the events in these lists, as if no other lane had them too */
+    unsigned turn;             /* whose slot is next, of four */
+    bool is_offered;           /* something new: it is one of worker.offered, ... */
+    struct lane *next_offered; /* ... before this one */
+    struct attempt *spare;     /* recycled attempts */
     unsigned spares;
     struct wheel_timer probe; /* breaker: when to look again */
     struct wheel_timer stuck; /* in flight for 30 s: park them meanwhile */

@@ -116,7 +116,9 @@ struct worker {
     struct lane *lanes[LANES_MAX];
     unsigned lane_count;
     struct map lane_by_name;
-    uint16_t *lane_of;    /* by the configuration's index of a destination: its lane's number */
+    uint16_t *lane_of; /* by the configuration's index of a destination: its lane's number */
+    struct lane *offered, *last_offered; /* lanes that are pumped at the end of this turn ... */
+    uv_prepare_t turn;                   /* ... of the loop, by this one */
     struct inlet *inlets; /* by the configuration's index of a source: relay/inlet.h */
 
     struct journal *live;             /* the one that takes appends; NULL while none does */

@@ -80,6 +80,38 @@ unsigned dispatch_room(const struct lane *lane, enum dispatch_from from)
     return free_slots(lane, parked);
 }
 
+/* The end of a turn, before the loop waits again. */
+static void on_turn(uv_prepare_t *turn)
+{
+    struct worker *w = CONTAINER_OF(turn, struct worker, turn);
+    uv_prepare_stop(turn);
+    while (w->offered != NULL) {
+        struct lane *lane = w->offered;
+        w->offered = lane->next_offered;
+        lane->is_offered = false;
+        lane_pump(lane);
+    }
+}
+
+/* Redis answers many appends at once. Who waits for an answer comes first: all of them get theirs,
+ * each with one write, before any of the writes to destinations, of which there are more. */
+static void pump_at_end(struct lane *lane)
+{
+    struct worker *w = lane->w;
+    if (lane->is_offered) {
+        return;
+    }
+    if (w->offered == NULL) {
+        w->offered = lane;
+        uv_prepare_start(&w->turn, on_turn);
+    } else {
+        w->last_offered->next_offered = lane;
+    }
+    w->last_offered = lane;
+    lane->next_offered = NULL;
+    lane->is_offered = true;
+}
+
 /* Not in any list yet, but its bytes count already. */
 static void offer(struct delivery *d)
 {
@@ -94,7 +126,7 @@ static void offer(struct delivery *d)
         return;
     }
     delivery_move(d, DELIVERY_FRESH);
-    lane_pump(lane);
+    pump_at_end(lane);
 }
 
 uint64_t dispatch_reserve(struct journal *j, uint64_t n, struct lane *lane)

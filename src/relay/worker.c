@@ -214,6 +214,7 @@ void worker_init(struct worker *w, struct node *node, unsigned index, uv_loop_t 
     name_keys(w);
     map_init(&w->lane_by_name);
     wheel_init(&w->wheel, loop);
+    uv_prepare_init(loop, &w->turn);
     w->httpc = httpc_new(loop, &w->wheel);
     mailbox_open(w);
 }
@@ -322,6 +323,11 @@ static void closed_one(void *user)
     }
 }
 
+static void on_turn_closed(uv_handle_t *handle)
+{
+    closed_one(CONTAINER_OF((uv_prepare_t *)handle, struct worker, turn));
+}
+
 void worker_end(struct worker *w, void (*on_ended)(struct worker *w))
 {
     w->on_ended = on_ended;
@@ -332,8 +338,8 @@ void worker_end(struct worker *w, void (*on_ended)(struct worker *w))
         journal_free(w->journals);
     }
     moves_free(w);
-    /* 3: mailbox, httpc, redis */
-    w->closing = 3u + (w->spool != NULL) + (w->listener != NULL);
+    /* 4: mailbox, httpc, redis, turn */
+    w->closing = 4u + (w->spool != NULL) + (w->listener != NULL);
     mailbox_close(w, closed_one, w);
     if (w->spool != NULL) {
         spool_close(w, closed_one, w);
@@ -342,6 +348,7 @@ void worker_end(struct worker *w, void (*on_ended)(struct worker *w))
         httpd_close(w->listener, closed_one, w);
         w->listener = NULL;
     }
+    uv_close((uv_handle_t *)&w->turn, on_turn_closed);
     lanes_free(w);
     keys_done(w); /* who waited was with the listener */
     httpc_close(w->httpc, closed_one, w);

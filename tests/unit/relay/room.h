@@ -48,6 +48,7 @@ ROOM_UNUSED static struct room *room_open(const char *listen_limits)
     w->pauses_known = true;
     w->budget.limit = conf->redis.max_memory;
     wheel_init(&w->wheel, &r->loop);
+    uv_prepare_init(&r->loop, &w->turn);
     for (unsigned i = 0; i < 2; i++) {
         r->lanes[i].w = w;
         r->lanes[i].number = i;
@@ -74,6 +75,7 @@ ROOM_UNUSED static void room_shut(struct room *r)
     journal_free(r->j);
     assert_int_equal(r->w.wheel.armed, 0);
     wheel_done(&r->w.wheel);
+    uv_close((uv_handle_t *)&r->w.turn, NULL);
     uv_run(&r->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&r->loop), 0);
     assert_int_equal(event_bytes_alive(), 0);

@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
+/* Of a large local that is written before it is read: -ftrivial-auto-var-init leaves it alone. */
+#define UNCLEARED __attribute__((uninitialized))
 
 /* A slice: borrowed bytes, not terminated. `at` may be NULL when `len` is 0. */
 struct str {
@@ -28,6 +30,7 @@ bool str_starts(struct str s, struct str prefix);
 bool str_istarts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 bool str_has(struct str s, char c);
+size_t str_count(struct str s, char c); /* how often it is there */
 /* From the first place of `part`, which is not empty, on; nothing: it is not there. */
 struct str str_find(struct str s, struct str part);
 struct str str_trim(struct str s); /* spaces and tabs at both ends (OWS, RFC 9110 5.6.3) */

@@ -17,5 +17,8 @@ bool form_parameter(struct str query, struct str name, struct buf *out); /* is i
 bool form_posted(const struct fields *fields, struct str body, struct str name, struct buf *out);
 /* The same of a body whose Content-Type says how it is written. */
 bool form_field(const struct fields *fields, struct str body, struct str name, struct buf *out);
+/* The same, where it is: in the body, or decoded into `room`. */
+bool form_text(const struct fields *fields, struct str body, struct str name, struct buf *room,
+               struct str *out);
 
 #endif

@@ -24,11 +24,17 @@ struct yyjson_val;
 bool pick_text_of(const struct pick *p, const struct fields *fields, struct str body,
                   struct yyjson_val *root, struct buf *out);
 
-/* A JSON body that is read once, for whoever wants several texts of it. */
-struct yyjson_doc;
-struct yyjson_doc *pick_open(struct str body); /* NULL: it is no JSON, or larger than 4 MiB */
-void pick_close(struct yyjson_doc *doc);       /* NULL is fine */
-struct yyjson_val *pick_root(struct yyjson_doc *doc);
+/* A JSON text that is read once, for whoever wants several texts of it. */
+struct pick_doc {
+    struct yyjson_val *root; /* NULL: it is no JSON, or larger than 4 MiB */
+    struct yyjson_doc *doc;
+    void *own;
+};
+#define PICK_ROOM (32 * 1024) /* bytes: of texts of up to about 2 KiB */
+/* Reads it into `room`, which is aligned to 16 bytes and outlives it, or into memory of its own
+ * where that is too small. pick_close in any case. */
+struct yyjson_val *pick_open(struct pick_doc *d, struct str json, void *room, size_t size);
+void pick_close(struct pick_doc *d);
 /* What is at a pointer (RFC 6901) from there, or NULL; also where a name on the way occurs twice:
  * readers differ on which one counts. */
 struct yyjson_val *pick_once(struct yyjson_val *from, struct str pointer);

@@ -64,6 +64,15 @@ struct verify_claim {
     int64_t ts_ms;
     const char *trouble; /* why it cannot be genuine, or NULL */
 };
+/* Of an UNCLEARED one: it claims nothing yet. */
+static inline void verify_claim_init(struct verify_claim *c)
+{
+    c->n = 0;
+    c->token = c->ts = c->id = STR_NONE;
+    c->any_header = false;
+    c->ts_ms = 0;
+    c->trouble = NULL;
+}
 
 struct verify_verdict verify_bad(const char *detail); /* VERIFY_BAD_SIGNATURE, by no secret */
 /* Reads it, and NULL, or why it is not even worth a digest. */
@@ -76,12 +85,17 @@ const char *verify_claim_id_and_time(struct verify_claim *c, const struct verify
 struct verify_verdict verify_claim_age(struct verify_claim *c, const struct verify *v,
                                        const struct verify_input *in, int64_t now_s);
 
+/* What the pointers of a template find. */
+struct verify_texts {
+    struct str at[VERIFY_PARTS]; /* of the parts that are pointers; nothing: it is not there */
+    char digits[VERIFY_PARTS][24];
+};
+void verify_find_texts(const struct verify *v, struct yyjson_val *from, struct verify_texts *out);
+
 /* What a template's placeholders stand for; timestamp and id as received, never formatted anew. */
 struct verify_values {
     struct str method, body, ts, id, secret, query, built;
-    struct yyjson_val *from;                /* where pointers begin */
-    struct yyjson_val *found[VERIFY_PARTS]; /* what is there; NULL: not looked for yet, or none */
-    char digits[VERIFY_PARTS][24];
+    const struct verify_texts *texts; /* NULL: it has no pointers */
 };
 /* The signed text in pieces; how many. */
 size_t verify_fill(const struct verify *v, struct verify_values *values,

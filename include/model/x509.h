@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/crypt.h"
+#include "model/pick.h"
 
 #define X509_URL 256  /* bytes of a certificate's URL; a longer one is refused */
 #define X509_FOR 8    /* that a message may be for */
@@ -31,7 +32,7 @@ bool sns_host(struct str topic_arn, struct buf *out) MUST_CHECK;
 enum sns_kind { SNS_NOTIFICATION, SNS_SUBSCRIPTION, SNS_UNSUBSCRIPTION };
 
 struct sns_message {
-    struct yyjson_doc *body; /* where the texts are */
+    struct pick_doc body; /* where the texts are */
     enum sns_kind kind;
     enum crypt_digest digest;
     struct str signature, certificate_url; /* as they came */

@@ -34,6 +34,9 @@ bool str_ieq(struct str a, struct str b)
     if (a.len != b.len) {
         return false;
     }
+    if (str_eq(a, b)) { /* as it is nearly always */
+        return true;
+    }
     for (size_t i = 0; i < a.len; i++) {
         if (lower(a.at[i]) != lower(b.at[i])) {
             return false;
@@ -60,6 +63,16 @@ bool str_ends(struct str s, struct str suffix)
 bool str_has(struct str s, char c)
 {
     return s.len > 0 && memchr(s.at, c, s.len) != NULL;
+}
+
+size_t str_count(struct str s, char c)
+{
+    size_t n = 0;
+    struct str head;
+    while (str_cut(s, c, &head, &s)) {
+        n++;
+    }
+    return n;
 }
 
 /* glibc's memmem looks at each byte, memchr at 32 at once: first where the part may begin. */

@@ -154,10 +154,10 @@ static struct str name_of(struct str lines)
 }
 
 /* Parts stand between lines of the boundary; the last one of these ends in "--". */
-static bool multipart_field(struct str body, struct str boundary, struct str name, struct buf *out)
+static bool multipart_field(struct str body, struct str boundary, struct str name, struct str *out)
 {
     char mark[BOUNDARY_MOST + 4] = "\r\n--";
-    struct str part, lines, value, wanted = STR_NONE;
+    struct str part, lines, value;
     size_t found = 0;
     memcpy(mark + 4, boundary.at, boundary.len);
     const struct str between = {mark, boundary.len + 4}, first = str_from(between, 2);
@@ -176,20 +176,32 @@ static bool multipart_field(struct str body, struct str boundary, struct str nam
         }
         if (str_eq(named, name)) {
             found++;
-            wanted = value;
+            *out = value;
         }
     }
     bool ends = str_eq(body, STR("--")) || str_eq(body, STR("--\r\n"));
-    return found == 1 && ends && buf_add_str(out, wanted);
+    return found == 1 && ends;
 }
 
-bool form_field(const struct fields *fields, struct str body, struct str name, struct buf *out)
+bool form_text(const struct fields *fields, struct str body, struct str name, struct buf *room,
+               struct str *out)
 {
     if (form_is_urlencoded(fields)) {
-        return form_parameter(body, name, out);
+        size_t at = room->len;
+        bool found = form_parameter(body, name, room);
+        *out = (struct str){room->at + at, room->len - at};
+        return found;
     }
     struct str boundary =
         parameter_of(content_type(fields), STR("multipart/form-data"), STR("boundary"));
     return boundary.len > 0 && boundary.len <= BOUNDARY_MOST &&
            multipart_field(body, boundary, name, out);
+}
+
+bool form_field(const struct fields *fields, struct str body, struct str name, struct buf *out)
+{
+    struct str text;
+    size_t before = out->len;
+    bool found = form_text(fields, body, name, out, &text);
+    return found && (out->len > before || buf_add_str(out, text));
 }

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "model/pick.h"
 
 #include <yyjson.h>
 
@@ -38,16 +39,19 @@ static struct str text_of(yyjson_val *v)
     return yyjson_is_str(v) ? (struct str){yyjson_get_str(v), yyjson_get_len(v)} : STR_NONE;
 }
 
+static struct str key_of(yyjson_val *key)
+{
+    return (struct str){yyjson_get_str(key), yyjson_get_len(key)};
+}
+
 /* A name that occurs twice means one thing here and another there (RFC 7515 4, RFC 7519 4). */
 static bool has_twice(yyjson_val *object)
 {
-    struct str names[JWT_MEMBERS];
-    size_t n = 0;
     yyjson_obj_iter it = yyjson_obj_iter_with(object);
-    for (yyjson_val *key; (key = yyjson_obj_iter_next(&it)) != NULL; n++) {
-        names[n] = (struct str){yyjson_get_str(key), yyjson_get_len(key)};
-        for (size_t i = 0; i < n; i++) {
-            if (str_eq(names[i], names[n])) {
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&it)) != NULL;) {
+        yyjson_obj_iter before = yyjson_obj_iter_with(object);
+        for (yyjson_val *one; (one = yyjson_obj_iter_next(&before)) != key;) {
+            if (str_eq(key_of(one), key_of(key))) {
                 return true;
             }
         }
@@ -55,23 +59,12 @@ static bool has_twice(yyjson_val *object)
     return false;
 }
 
-/* The document, or NULL: it is no object whose names are all different. */
-static yyjson_doc *read_object(struct str json)
+/* NULL: it is no object whose names are all different. */
+static yyjson_val *open_object(struct pick_doc *doc, struct str json, char room[PICK_ROOM])
 {
-    union { /* without the in-situ flag yyjson only reads it */
-        const char *from;
-        char *to;
-    } bytes = {json.at};
-    yyjson_read_err err;
-    yyjson_doc *doc =
-        json.len == 0 ? NULL : yyjson_read_opts(bytes.to, json.len, YYJSON_READ_NOFLAG, NULL, &err);
-    ENSURE(doc != NULL || json.len == 0 || err.code != YYJSON_READ_ERROR_MEMORY_ALLOCATION);
-    yyjson_val *root = yyjson_doc_get_root(doc);
-    if (!yyjson_is_obj(root) || yyjson_obj_size(root) > JWT_MEMBERS || has_twice(root)) {
-        yyjson_doc_free(doc);
-        return NULL;
-    }
-    return doc;
+    yyjson_val *root = pick_open(doc, json, room, PICK_ROOM);
+    bool is = yyjson_is_obj(root) && yyjson_obj_size(root) <= JWT_MEMBERS && !has_twice(root);
+    return is ? root : NULL;
 }
 
 static yyjson_val *member(yyjson_val *object, struct str name)
@@ -132,10 +125,11 @@ static bool signature_fits(const struct jwt *t)
 
 const char *jwt_read(struct jwt *t, struct str text, unsigned allowed)
 {
-    char header[JWT_HEADER_BYTES];
+    char header[JWT_HEADER_BYTES] UNCLEARED;
     size_t n = 0;
     struct str parts[3];
-    *t = (struct jwt){.signature_len = 0};
+    t->kid = t->signed_text = t->claims = STR_NONE;
+    t->signature_len = 0;
     buf_init(&t->bytes, JWT_BYTES);
     if (text.len > JWT_BYTES) {
         return "the token is longer than 64 KiB";
@@ -149,10 +143,12 @@ const char *jwt_read(struct jwt *t, struct str text, unsigned allowed)
     /* All that is kept of it has room at once: nothing moves any more. */
     char *room = buf_room(&t->bytes, parts[0].len + parts[1].len);
     ENSURE(room != NULL);
-    yyjson_doc *doc = read_object((struct str){header, n});
-    const char *why = doc == NULL ? "the token's header is no JSON object, or has a name twice"
-                                  : read_header(t, yyjson_doc_get_root(doc), allowed);
-    yyjson_doc_free(doc);
+    struct pick_doc doc;
+    _Alignas(16) char json[PICK_ROOM] UNCLEARED;
+    yyjson_val *object = open_object(&doc, (struct str){header, n}, json);
+    const char *why = object == NULL ? "the token's header is no JSON object, or has a name twice"
+                                     : read_header(t, object, allowed);
+    pick_close(&doc);
     if (why != NULL) {
         return why;
     }
@@ -297,9 +293,11 @@ const char *jwt_check_claims(struct str json, const struct jwt_rules *r, const s
                              bool *stale)
 {
     *stale = false;
-    yyjson_doc *doc = read_object(json);
-    yyjson_val *claims = yyjson_doc_get_root(doc);
-    if (doc == NULL) {
+    struct pick_doc doc;
+    _Alignas(16) char room[PICK_ROOM] UNCLEARED;
+    yyjson_val *claims = open_object(&doc, json, room);
+    if (claims == NULL) {
+        pick_close(&doc);
         return "the token's claims are no JSON object, or have a name twice";
     }
     yyjson_val *iss = member(claims, STR("iss")), *aud = member(claims, STR("aud"));
@@ -318,7 +316,7 @@ const char *jwt_check_claims(struct str json, const struct jwt_rules *r, const s
     if (why == NULL) { /* last: so it is time alone that is said to be wrong */
         why = check_times(claims, r, f->now_s, stale);
     }
-    yyjson_doc_free(doc);
+    pick_close(&doc);
     return why;
 }
 

@@ -1,6 +1,7 @@
 /* One text out of a request. */
 #include "model/pick.h"
 
+#include "base/log.h"
 #include "model/form.h"
 
 #include <stdlib.h>
@@ -8,7 +9,6 @@
 #include <yyjson.h>
 
 #define PICK_MAX 256                /* bytes of a picked text */
-#define PICK_STACK (32 * 1024)      /* bodies up to about 2 KiB are parsed without malloc */
 #define PICK_BODY (4 * 1024 * 1024) /* a larger body has no text to pick */
 
 /* Does a key equal a pointer's token, in which ~1 stands for '/' and ~0 for '~' (RFC 6901 4)? */
@@ -38,7 +38,7 @@ static size_t find_member(yyjson_val *object, struct str token, yyjson_val **las
     *last = NULL;
     while ((key = yyjson_obj_iter_next(&it)) != NULL) {
         struct str name = {yyjson_get_str(key), yyjson_get_len(key)};
-        if (name.at != NULL && (escaped ? token_is(token, name) : str_eq(token, name))) {
+        if (escaped ? token_is(token, name) : str_eq(token, name)) {
             *last = yyjson_obj_iter_get_val(key);
             n++;
         }
@@ -143,32 +143,42 @@ static bool add_text(struct yyjson_val *root, struct str pointer, bool dotted, s
     return printable(text) && (!dotted || buf_add_char(out, '.')) && buf_add_str(out, text);
 }
 
+/* One pool of the greatest size that such a text can need: it never grows. */
+struct yyjson_val *pick_open(struct pick_doc *d, struct str json, void *room, size_t size)
+{
+    union { /* without the in-situ flag yyjson only reads it */
+        const char *from;
+        char *to;
+    } bytes = {json.at};
+    yyjson_alc alc;
+    *d = (struct pick_doc){.root = NULL};
+    if (json.len == 0 || json.len > PICK_BODY) {
+        return NULL;
+    }
+    size_t need = yyjson_read_max_memory_usage(json.len, YYJSON_READ_NOFLAG);
+    if (need > size) {
+        room = d->own = malloc(need);
+        size = need;
+        ENSURE(room != NULL);
+    }
+    ENSURE(yyjson_alc_pool_init(&alc, room, size));
+    d->doc = yyjson_read_opts(bytes.to, json.len, YYJSON_READ_NOFLAG, &alc, NULL);
+    return d->root = yyjson_doc_get_root(d->doc);
+}
+
+void pick_close(struct pick_doc *d)
+{
+    yyjson_doc_free(d->doc);
+    free(d->own);
+}
+
 /* Appends what is at `pointer`, behind a dot when `dotted`. */
 static bool pick_json(struct str pointer, struct str body, bool dotted, struct buf *out)
 {
-    /* Written before it is read, and not worth the clearing that each local has else. */
-    _Alignas(16) char small[PICK_STACK] __attribute__((uninitialized));
-    if (body.len == 0 || body.len > PICK_BODY) {
-        return false;
-    }
-    /* One pool of the greatest size that such a body can need: it never grows. */
-    size_t need = yyjson_read_max_memory_usage(body.len, YYJSON_READ_NOFLAG);
-    char *pool = need <= sizeof small ? small : malloc(need);
-    yyjson_alc alc;
-    bool picked = false;
-    if (pool != NULL &&
-        yyjson_alc_pool_init(&alc, pool, need <= sizeof small ? sizeof small : need)) {
-        union { /* without the in-situ flag yyjson only reads it */
-            const char *from;
-            char *to;
-        } bytes = {body.at};
-        yyjson_doc *doc = yyjson_read_opts(bytes.to, body.len, YYJSON_READ_NOFLAG, &alc, NULL);
-        picked = add_text(yyjson_doc_get_root(doc), pointer, dotted, out);
-        yyjson_doc_free(doc);
-    }
-    if (pool != small) {
-        free(pool);
-    }
+    _Alignas(16) char room[PICK_ROOM] UNCLEARED;
+    struct pick_doc json;
+    bool picked = add_text(pick_open(&json, body, room, sizeof room), pointer, dotted, out);
+    pick_close(&json);
     return picked;
 }
 
@@ -182,8 +192,9 @@ static bool pick_of_form(const struct pick *p, const struct fields *fields, stru
 {
     struct buf json;
     buf_init(&json, body.len + 1);
-    bool picked = form_field(fields, body, p->form, &json) &&
-                  pick_json(p->pointer, buf_str(&json), false, out);
+    struct str text;
+    bool picked =
+        form_text(fields, body, p->form, &json, &text) && pick_json(p->pointer, text, false, out);
     buf_done(&json);
     return picked;
 }
@@ -237,26 +248,6 @@ bool pick_text_of(const struct pick *p, const struct fields *fields, struct str 
                   struct yyjson_val *root, struct buf *out)
 {
     return pick_from(p, fields, &(struct where){body, true, root}, out);
-}
-
-struct yyjson_doc *pick_open(struct str body)
-{
-    union { /* without the in-situ flag yyjson only reads it */
-        const char *from;
-        char *to;
-    } bytes = {body.at};
-    bool fits = body.len > 0 && body.len <= PICK_BODY;
-    return fits ? yyjson_read_opts(bytes.to, body.len, YYJSON_READ_NOFLAG, NULL, NULL) : NULL;
-}
-
-void pick_close(struct yyjson_doc *doc)
-{
-    yyjson_doc_free(doc);
-}
-
-struct yyjson_val *pick_root(struct yyjson_doc *doc)
-{
-    return yyjson_doc_get_root(doc);
 }
 
 size_t pick_count(struct yyjson_val *list)

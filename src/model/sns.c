@@ -152,8 +152,8 @@ static const char *read_signature(struct sns_message *m, yyjson_val *root)
 
 const char *sns_read(struct sns_message *m, struct str body)
 {
-    *m = (struct sns_message){.body = pick_open(body)};
-    yyjson_val *root = m->body == NULL ? NULL : pick_root(m->body);
+    *m = (struct sns_message){.present = 0};
+    yyjson_val *root = pick_open(&m->body, body, NULL, 0);
     if (!yyjson_is_obj(root)) {
         return "the body is no JSON object, as each message of SNS is: leave raw delivery off";
     }
@@ -174,7 +174,7 @@ const char *sns_read(struct sns_message *m, struct str body)
 
 void sns_done(struct sns_message *m)
 {
-    pick_close(m->body);
+    pick_close(&m->body);
 }
 
 void sns_put_signed(const struct sns_message *m, struct buf *out)

@@ -350,10 +350,8 @@ size_t verify_fill(const struct verify *v, struct verify_values *values,
     };
     for (size_t i = 0; i < v->part_count; i++) {
         const struct verify_part *p = &v->parts[i];
-        if (p->kind == PART_POINTER) {
-            struct yyjson_val *found = values->found[i];
-            found = found == NULL ? pick_once(values->from, p->literal) : found;
-            out[i] = pick_value(found, values->digits[i]);
+        if (p->kind == PART_POINTER) { /* of the body's own kind, whose values have texts */
+            out[i] = values->texts->at[i];
         } else {
             out[i] = p->kind == PART_LITERAL ? p->literal : of[p->kind];
         }
@@ -533,10 +531,11 @@ bool verify_scheme_computes(const struct verify *v)
 void verify_scheme_signed(const struct verify *v, const struct verify_input *in,
                           unsigned char out[CRYPT_DIGEST_MAX])
 {
-    struct verify_claim c = {.n = 0};
+    struct verify_claim c UNCLEARED;
     struct verify_values values;
     struct str parts[VERIFY_PARTS];
     struct buf built;
+    verify_claim_init(&c);
     if (v->r.kind == VERIFY_JWT) { /* a token need not say which body it came with */
         const struct str both[] = {verify_jwt_signed(v, in), in->body};
         crypt_digest(CRYPT_SHA256, both, v->r.jwt.in_body ? 1 : 2, out);
@@ -593,7 +592,8 @@ struct verify_verdict verify_scheme_check(const struct verify *v, const struct v
     if (v->r.parameter.len > 0) {
         return check_parameter(v, in);
     }
-    struct verify_claim c = {.n = 0};
+    struct verify_claim c UNCLEARED;
+    verify_claim_init(&c);
     const char *detail = verify_claim_read(&c, v, in);
     if (detail == NULL) {
         detail = verify_body_hash(v, in);

@@ -15,21 +15,23 @@
 
 /* Finds the parts. NULL, or why what is signed here could be read, or cut into them, in another
  * way, too. */
-static const char *find_parts(const struct verify *v, struct verify_values *values)
+static const char *find_parts(const struct verify *v, struct yyjson_val *from,
+                              struct verify_texts *out)
 {
     for (size_t i = 0; i < v->part_count; i++) {
         const struct verify_part *p = &v->parts[i];
-        char digits[24];
+        struct yyjson_val *found;
         uint64_t seconds;
         if (p->kind != PART_POINTER) {
             continue;
         }
-        if (!pick_plain(values->from, p->literal, &values->found[i])) {
+        if (!pick_plain(from, p->literal, &found)) {
             return "what is signed in the body is there twice, or no text or whole number";
         }
+        out->at[i] = pick_value(found, out->digits[i]);
         /* Before the next one there is no border: it is a time, whose length says where it ends. */
         if (i + 1 < v->part_count && p[1].kind == PART_POINTER) {
-            struct str time = pick_value(values->found[i], digits);
+            struct str time = out->at[i];
             if (time.len != 10 || text_u64(time, UINT64_MAX, &seconds) != NULL) {
                 return "the timestamp that is signed in the body does not have ten digits";
             }
@@ -38,14 +40,25 @@ static const char *find_parts(const struct verify *v, struct verify_values *valu
     return NULL;
 }
 
+void verify_find_texts(const struct verify *v, struct yyjson_val *from, struct verify_texts *out)
+{
+    for (size_t i = 0; i < v->part_count; i++) {
+        if (v->parts[i].kind == PART_POINTER) {
+            out->at[i] = pick_value(pick_once(from, v->parts[i].literal), out->digits[i]);
+        }
+    }
+}
+
 /* Which secret signed what is here. */
 static struct verify_verdict match_one(const struct verify *v, const struct verify_input *in,
                                        struct yyjson_val *from)
 {
-    struct verify_claim c = {.n = 0};
-    struct verify_values values = {.method = in->method, .body = in->body, .from = from};
+    struct verify_claim c UNCLEARED;
+    struct verify_texts texts UNCLEARED;
+    struct verify_values values = {.method = in->method, .body = in->body, .texts = &texts};
     char digits[24];
-    const char *why = find_parts(v, &values);
+    verify_claim_init(&c);
+    const char *why = find_parts(v, from, &texts);
     if (why != NULL) {
         return verify_bad(why);
     }
@@ -79,8 +92,10 @@ static struct verify_verdict match_each(const struct verify *v, const struct ver
 static void add_signed(const struct verify *v, const struct verify_input *in,
                        struct yyjson_val *from, struct buf *out)
 {
-    struct verify_values values = {.method = in->method, .body = in->body, .from = from};
+    struct verify_texts texts UNCLEARED;
+    struct verify_values values = {.method = in->method, .body = in->body, .texts = &texts};
     struct str parts[VERIFY_PARTS];
+    verify_find_texts(v, from, &texts);
     size_t n = verify_fill(v, &values, parts);
     for (size_t i = 0; i < n; i++) {
         buf_add_str(out, parts[i]);
@@ -89,24 +104,27 @@ static void add_signed(const struct verify *v, const struct verify_input *in,
 }
 
 /* The JSON, which may be a field of a form; NULL: it is none. */
-static struct yyjson_doc *open_json(const struct verify *v, const struct verify_input *in)
+static struct yyjson_val *open_json(const struct verify *v, const struct verify_input *in,
+                                    struct pick_doc *body, char room[PICK_ROOM])
 {
     if (v->r.json_field.len == 0) {
-        return pick_open(in->body);
+        return pick_open(body, in->body, room, PICK_ROOM);
     }
     struct buf text;
     buf_init(&text, in->body.len + 1);
-    bool there = form_field(in->fields, in->body, v->r.json_field, &text);
-    struct yyjson_doc *body = there ? pick_open(buf_str(&text)) : NULL;
+    struct str json;
+    bool there = form_text(in->fields, in->body, v->r.json_field, &text, &json);
+    (void)pick_open(body, there ? json : STR_NONE, room, PICK_ROOM);
     buf_done(&text);
-    return body;
+    return body->root;
 }
 
 void verify_body_signed(const struct verify *v, const struct verify_input *in,
                         unsigned char out[CRYPT_DIGEST_MAX])
 {
-    struct yyjson_doc *body = open_json(v, in);
-    struct yyjson_val *root = body == NULL ? NULL : pick_root(body);
+    _Alignas(16) char room[PICK_ROOM] UNCLEARED;
+    struct pick_doc body;
+    struct yyjson_val *root = open_json(v, in, &body, room);
     struct yyjson_val *list = v->r.each.len == 0 ? NULL : pick_once(root, v->r.each);
     struct buf text;
     buf_init(&text, SIZE_MAX / 2);
@@ -119,19 +137,19 @@ void verify_body_signed(const struct verify *v, const struct verify_input *in,
     const struct str all = buf_str(&text);
     crypt_digest(CRYPT_SHA256, &all, 1, out);
     buf_done(&text);
-    pick_close(body);
+    pick_close(&body);
 }
 
 struct verify_verdict verify_body_check(const struct verify *v, const struct verify_input *in)
 {
-    struct yyjson_doc *body = open_json(v, in);
-    if (body == NULL) {
-        return verify_bad("the body, where its signature would be, is no JSON");
-    }
-    struct yyjson_val *root = pick_root(body);
+    _Alignas(16) char room[PICK_ROOM] UNCLEARED;
+    struct pick_doc body;
+    struct yyjson_val *root = open_json(v, in, &body, room);
     struct verify_verdict verdict =
-        v->r.each.len == 0 ? match_one(v, in, root) : match_each(v, in, pick_once(root, v->r.each));
-    pick_close(body);
+        root == NULL         ? verify_bad("the body, where its signature would be, is no JSON")
+        : v->r.each.len == 0 ? match_one(v, in, root)
+                             : match_each(v, in, pick_once(root, v->r.each));
+    pick_close(&body);
     return verdict;
 }
 
@@ -139,64 +157,67 @@ struct verify_verdict verify_body_check(const struct verify *v, const struct ver
 
 struct form_field {
     uint64_t head; /* the name's first bytes, as a number that sorts as they do */
-    size_t name, name_len, value_len; /* in `text`: the value stands behind its name */
-    const struct buf *text;
+    struct str name, value;
 };
+
+static int compare_text(struct str a, struct str b)
+{
+    size_t least = a.len < b.len ? a.len : b.len;
+    int c = least == 0 ? 0 : memcmp(a.at, b.at, least);
+    return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
+}
 
 /* By name, then by value, byte for byte. */
 static int compare(const void *a, const void *b)
 {
-    const struct form_field *x = a, *y = b;
-    const char *text = x->text->at;
+    const struct form_field *x = *(struct form_field *const *)a;
+    const struct form_field *y = *(struct form_field *const *)b;
     if (x->head != y->head) {
         return x->head < y->head ? -1 : 1;
     }
-    size_t least = x->name_len < y->name_len ? x->name_len : y->name_len;
-    int c = memcmp(text + x->name, text + y->name, least);
-    if (c == 0 && x->name_len != y->name_len) {
-        c = x->name_len < y->name_len ? -1 : 1;
-    }
-    if (c == 0) {
-        least = x->value_len < y->value_len ? x->value_len : y->value_len;
-        c = memcmp(text + x->name + x->name_len, text + y->name + y->name_len, least);
-    }
-    return c != 0 ? c : x->value_len < y->value_len ? -1 : x->value_len > y->value_len;
+    int c = compare_text(x->name, y->name);
+    return c != 0 ? c : compare_text(x->value, y->value);
 }
 
 static uint64_t head_of(struct str name)
 {
-    unsigned char bytes[8] = {0};
-    uint64_t head;
-    memcpy(bytes, name.at, name.len < sizeof bytes ? name.len : sizeof bytes);
-    memcpy(&head, bytes, sizeof head);
-    return be64toh(head);
+    uint64_t head = 0;
+    if (name.len >= sizeof head) {
+        memcpy(&head, name.at, sizeof head);
+        return be64toh(head);
+    }
+    for (size_t i = 0; i < sizeof head; i++) {
+        head = head << 8 | (i < name.len ? (unsigned char)name.at[i] : 0);
+    }
+    return head;
 }
 
-/* Pairs of "name=value"; how many, -1: too many, or not so written. */
-static int read_form(struct str body, struct buf *text, struct form_field *fields)
+/* Into `text`, which has room for all of the form: nothing moves. */
+static bool decode(struct buf *text, struct str *s)
 {
-    struct str pair, name, value;
-    bool more = body.len > 0;
-    int n = 0;
-    while (more) {
-        more = str_cut(body, '&', &pair, &body);
-        value = str_cut(pair, '=', &name, &value) ? value : STR_NONE;
-        if (n == FIELDS_MOST) {
-            return -1;
+    size_t at = text->len;
+    bool ok = buf_add_form(text, *s);
+    *s = (struct str){text->at + at, text->len - at};
+    return ok;
+}
+
+/* Pairs of "name=value"; a plain one stays where it is. False: they are not so written. */
+static bool read_form(struct str form, struct buf *text, struct form_field *f, size_t n)
+{
+    struct str pair;
+    size_t all = form.len + 1;
+    for (const struct form_field *end = f + n; f < end; f++) {
+        str_cut(form, '&', &pair, &form);
+        str_cut(pair, '=', &f->name, &f->value);
+        if (str_has(pair, '%') || str_has(pair, '+')) {
+            (void)!(text->at != NULL || buf_room(text, all));
+            if (!decode(text, &f->name) || !decode(text, &f->value)) {
+                return false;
+            }
         }
-        struct form_field *f = &fields[n++];
-        *f = (struct form_field){.name = text->len, .text = text};
-        if (!buf_add_form(text, name)) {
-            return -1;
-        }
-        f->name_len = text->len - f->name;
-        f->head = head_of((struct str){text->at + f->name, f->name_len});
-        if (!buf_add_form(text, value)) {
-            return -1;
-        }
-        f->value_len = text->len - f->name - f->name_len;
+        f->head = head_of(f->name);
     }
-    return text->failed ? -1 : n;
+    return true;
 }
 
 /* How fields are put together. */
@@ -208,48 +229,57 @@ struct form_style {
 /* Could a name or a value be taken for more than itself, where something stands between them? */
 static bool hides_border(const struct form_field *f, const struct form_style *style)
 {
-    const char *text = f->text->at;
-    struct str name = {text + f->name, f->name_len};
-    struct str value = {text + f->name + f->name_len, f->value_len};
     return style->of_list.len > 0 &&
-           (str_has(name, style->of_pair.at[0]) || str_has(name, style->of_list.at[0]) ||
-            str_has(value, style->of_list.at[0]));
+           (str_has(f->name, style->of_pair.at[0]) || str_has(f->name, style->of_list.at[0]) ||
+            str_has(f->value, style->of_list.at[0]));
 }
 
-/* All pairs in order; how many, -1: it is not so written, or could be another form as well. */
-static int put_sorted(struct str form, const struct form_style *style, struct buf *out)
+/* False: one could be another form as well. */
+static bool put_pairs(struct form_field *const *sorted, size_t n, const struct form_style *style,
+                      struct buf *out)
 {
-    struct buf text;
-    if (form.len == 0) {
-        return 0;
-    }
-    struct form_field *fields = malloc(FIELDS_MOST * sizeof *fields);
-    ENSURE(fields != NULL);
-    buf_init(&text, form.len + 1);
-    (void)!buf_room(&text, form.len + 1); /* at once: where all of it is empty, it is somewhere */
-    int n = read_form(form, &text, fields);
-    size_t most = text.len + 2 * FIELDS_MOST;
-    if (most <= out->ceiling - out->len) {
-        (void)!buf_room(out, most); /* at once */
-    }
-    qsort(fields, n < 0 ? 0 : (size_t)n, sizeof *fields, compare);
-    for (int i = 0; i < n; i++) {
-        const struct form_field *f = &fields[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct form_field *f = sorted[i];
         if (hides_border(f, style)) {
-            n = -1;
-            break;
+            return false;
         }
-        if (style->once && i > 0 && compare(f - 1, f) == 0) {
+        if (style->once && i > 0 && compare(&sorted[i - 1], &sorted[i]) == 0) {
             continue;
         }
         buf_add_str(out, i > 0 ? style->of_list : STR_NONE);
-        buf_add(out, text.at + f->name, f->name_len);
+        buf_add_str(out, f->name);
         buf_add_str(out, style->of_pair);
-        buf_add(out, text.at + f->name + f->name_len, f->value_len);
+        buf_add_str(out, f->value);
+    }
+    return true;
+}
+
+/* All pairs in order. False: it is not so written, has too many, or could be another form. */
+static bool put_sorted(struct str form, const struct form_style *style, struct buf *out)
+{
+    struct buf text;
+    size_t n = form.len > 0 ? 1 + str_count(form, '&') : 0, most = form.len + 2 * n;
+    if (n == 0 || n > FIELDS_MOST) {
+        return n == 0;
+    }
+    struct form_field *fields = malloc(n * (sizeof *fields + sizeof fields));
+    ENSURE(fields != NULL);
+    struct form_field **sorted = (struct form_field **)(fields + n);
+    for (size_t i = 0; i < n; i++) {
+        sorted[i] = &fields[i];
+    }
+    buf_init(&text, form.len + 1);
+    if (most <= out->ceiling - out->len) {
+        (void)!buf_room(out, most); /* at once */
+    }
+    bool ok = read_form(form, &text, fields, n);
+    if (ok) {
+        qsort(sorted, n, sizeof *sorted, compare);
+        ok = put_pairs(sorted, n, style, out);
     }
     buf_done(&text);
     free(fields);
-    return n;
+    return ok;
 }
 
 static const char bad_form[] = "the form is not written as one, or has too many fields";
@@ -287,7 +317,7 @@ const char *verify_build_form(const struct verify *v, const struct verify_input 
     }
     str_cut(in->target, '?', &path, &query);
     buf_add_str(out, query);
-    if (put_sorted(in->body, &style, out) < 0) {
+    if (!put_sorted(in->body, &style, out)) {
         return bad_form;
     }
     if (out->failed) {
@@ -342,13 +372,13 @@ const char *verify_build_params(const struct verify *v, const struct verify_inpu
     if (query.len > 0 || has_body) {
         buf_add_char(out, '?');
     }
-    if (put_sorted(query, &of_query, out) < 0) {
+    if (!put_sorted(query, &of_query, out)) {
         return "the query is not written as one, or holds what stands between its pairs";
     }
     if (query.len > 0 && has_body) {
         buf_add_char(out, '.');
     }
-    return put_sorted(in->body, &of_form, out) < 0 ? bad_form : NULL;
+    return put_sorted(in->body, &of_form, out) ? NULL : bad_form;
 }
 
 /* Braintree's (braintree_node, lib/braintree/webhook_notification_gateway.js). It signs base64 of

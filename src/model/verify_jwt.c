@@ -187,7 +187,7 @@ struct verify_verdict verify_jwt_check(const struct verify *v, const struct veri
                                        const struct jwks *keys, int64_t now_s)
 {
     struct str text;
-    struct jwt t;
+    struct jwt t UNCLEARED;
     const char *why = find_token(&v->r, in, &text);
     if (why != NULL) {
         return verify_bad(why);
@@ -203,7 +203,7 @@ struct verify_verdict verify_jwt_check(const struct verify *v, const struct veri
 bool verify_jwt_name(const struct verify *v, const struct verify_input *in, struct buf *kid)
 {
     struct str text;
-    struct jwt t;
+    struct jwt t UNCLEARED;
     if (find_token(&v->r, in, &text) != NULL) {
         return false;
     }

@@ -36,7 +36,8 @@ bool verify_seals(const struct verify *v)
 static bool seal_one(const struct verify *v, yyjson_val *here, yyjson_mut_val *there,
                      yyjson_mut_doc *doc)
 {
-    struct verify_values values = {.from = here};
+    struct verify_texts texts UNCLEARED;
+    struct verify_values values = {.texts = &texts};
     struct str parts[VERIFY_PARTS], pointer = v->r.sig_pointer;
     unsigned char digest[CRYPT_DIGEST_MAX];
     struct buf text;
@@ -44,6 +45,7 @@ static bool seal_one(const struct verify *v, yyjson_val *here, yyjson_mut_val *t
     if (v->r.kind == VERIFY_TOKEN) {
         buf_add_str(&text, v->secrets[0].text);
     } else {
+        verify_find_texts(v, here, &texts);
         size_t n = verify_fill(v, &values, parts);
         crypt_hmac(v->secrets[0].hmac[v->r.digest], parts, n, digest);
         verify_put_bytes(&v->r, digest, crypt_digest_len(v->r.digest), &text);

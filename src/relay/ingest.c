@@ -476,7 +476,7 @@ static size_t find_routes(struct worker *w, struct httpd_request *r,
                           const struct conf_source *source, const struct verify_proof *proof,
                           uint16_t to[LANES_MAX])
 {
-    unsigned indexes[LANES_MAX];
+    unsigned indexes[LANES_MAX] UNCLEARED;
     struct route_subject s;
     subject_init(&s, source, proof->scheme, r->method, r->target, r->fields, r->body);
     size_t n = route_match(w->conf, &s, indexes);
@@ -605,7 +605,7 @@ static void take_request(struct worker *w, struct httpd_request *r, unsigned wai
     }
     secrets_used(w, source, proof.secrets);
     CRASH_POINT("verified");
-    uint16_t to[LANES_MAX];
+    uint16_t to[LANES_MAX] UNCLEARED;
     size_t n = find_routes(w, r, source, &proof, to);
     if (n == 0) {
         stats_unrouted(w, source->name);

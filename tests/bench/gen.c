@@ -178,24 +178,26 @@ static uint64_t due_of(uint64_t k)
     return began_ns + (uint64_t)((double)k * 1e9 / o.rate);
 }
 
-/* Open loop: what is due goes to free connections. */
-static void post_due(void)
+/* Open loop: what is due goes to free connections. False: there is no free one for the next. */
+static bool post_due(void)
 {
     static size_t next;
     uint64_t now = now_ns();
     for (size_t tried = 0; tried < o.connections; tried++) {
         uint64_t due = due_of(sent);
         if (due > now || due >= ends_ns) {
-            return;
+            return true;
         }
         struct connection *c = &all[next++ % o.connections];
         if (!c->busy) {
             post(c, due);
         }
     }
+    return false;
 }
 
-/* To sleep until the next is due: a generator that polls takes a core from what it measures. */
+/* To sleep until the next is due, or until an answer comes: a generator that polls takes a core
+ * from what it measures. */
 static struct timespec until_due(void)
 {
     uint64_t now = now_ns(), due = due_of(sent), ns = due <= now ? 0 : due - now;
@@ -223,11 +225,9 @@ static void run(void)
     }
     while (now_ns() < ends_ns || (any_busy() && now_ns() < ends_ns + 5000000000u)) {
         bool more = now_ns() < ends_ns;
-        if (o.rate > 0 && more) {
-            post_due();
-        }
+        bool sleeps_till_due = o.rate > 0 && more && post_due();
         struct timespec wait =
-            o.rate > 0 && more ? until_due() : (struct timespec){.tv_nsec = 10000000};
+            sleeps_till_due ? until_due() : (struct timespec){.tv_nsec = 10000000};
         int n = epoll_pwait2(loop, events, 256, &wait, NULL);
         for (int i = 0; i < n; i++) {
             struct connection *c = events[i].data.ptr;

@@ -37,6 +37,8 @@ struct event_parts {
 };
 
 struct event *event_new(const struct event_parts *parts); /* refs = 1 */
+/* Of an event all but where it is and its id; they point into it. */
+struct event_parts event_parts_of(const struct event *e);
 /* The same event as another entry: n of that journal, and to whom. Its id is kept, or with
  * `keep_id` false made anew. */
 struct event *event_as(const struct event *e, bool keep_id, uint64_t journal, uint64_t n,

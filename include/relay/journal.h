@@ -178,6 +178,8 @@ uint64_t journal_next_n(struct journal *j);
 /* Parting: appends of unknown outcome at or below `top` are answered as refused, those above as
  * absent. */
 void journal_fail_pending(struct journal *j, uint64_t top);
+/* Does it hold what the spool delivers, and it is not settled yet? The next life would not know. */
+bool journal_has_spooled(const struct journal *j);
 /* Completes what is known, in the order of appending. False: that has ended the journal. */
 bool journal_complete_known(struct journal *j);
 void journal_appends_down(struct journal *j);   /* the connection died: outcomes are unknown */
@@ -344,8 +346,8 @@ bool script_send(struct journal *j, enum script_id id, size_t argc, const struct
 /* The same for any journal, also of another node; false: its master is not ready. */
 bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t argc,
                     const struct str *argv, store_on_reply on_reply, void *user);
-#define SCRIPT_LIST_MOST 64
-/* The same for a key of no journal: at most SCRIPT_LIST_MOST arguments. */
+#define SCRIPT_ARGS_MOST 64
+/* The same for a key of no journal: at most SCRIPT_ARGS_MOST arguments. */
 bool script_send_key(struct worker *w, enum script_id id, struct str key, size_t argc,
                      const struct str *argv, store_on_reply on_reply, void *user);
 /* Writes a field of a hash that all nodes share, also at Redis' OOM. */

@@ -68,22 +68,29 @@ struct event *event_new(const struct event_parts *p)
     return e;
 }
 
-struct event *event_as(const struct event *e, bool keep_id, uint64_t journal, uint64_t n,
-                       const uint16_t *to, size_t to_count)
+struct event_parts event_parts_of(const struct event *e)
 {
-    struct event_parts parts = {
-        .journal = journal,
-        .n = n,
+    return (struct event_parts){
         .received_ms = e->received_ms,
-        .id = keep_id ? (struct str){e->id, EVENT_ID_LEN} : STR_NONE,
         .source = e->source,
         .method = e->method,
         .target = e->target,
         .headers = e->headers,
         .body = e->body,
-        .to = to,
-        .to_count = to_count,
+        .to = e->to,
+        .to_count = e->to_count,
     };
+}
+
+struct event *event_as(const struct event *e, bool keep_id, uint64_t journal, uint64_t n,
+                       const uint16_t *to, size_t to_count)
+{
+    struct event_parts parts = event_parts_of(e);
+    parts.journal = journal;
+    parts.n = n;
+    parts.id = keep_id ? (struct str){e->id, EVENT_ID_LEN} : STR_NONE;
+    parts.to = to;
+    parts.to_count = to_count;
     return event_new(&parts);
 }
 

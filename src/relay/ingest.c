@@ -233,16 +233,7 @@ static bool spool_it_too(struct inbound *in)
         spool_refuses(in->w, e->body.len) != NULL) {
         return false;
     }
-    struct event_parts parts = {
-        .received_ms = e->received_ms,
-        .source = e->source,
-        .method = e->method,
-        .target = e->target,
-        .headers = e->headers,
-        .body = e->body,
-        .to = e->to,
-        .to_count = e->to_count,
-    };
+    struct event_parts parts = event_parts_of(e);
     memcpy(in->spooling.dedupe, in->append.dedupe, sizeof in->spooling.dedupe);
     in->to_spool = in->append.is_spooled = true;
     wheel_arm(&in->w->wheel, &in->deadline, SYNC_WITHIN_MS, on_deadline);

@@ -387,6 +387,16 @@ void journal_append(struct journal *j, struct append *a)
     }
 }
 
+bool journal_has_spooled(const struct journal *j)
+{
+    const struct append *a = j->pending;
+    while (a != NULL && !a->is_spooled) {
+        a = a->next;
+    }
+    bool unread = !j->live && !j->recovered && j->spooled.n > 0;
+    return (a != NULL || unread) && j->master != NULL && j->master->ready;
+}
+
 void journal_fail_pending(struct journal *j, uint64_t top)
 {
     struct append *list = j->pending;

@@ -503,13 +503,13 @@ static void renew(struct journal *j)
 
 static void list_again(struct worker *w)
 {
-    struct str names[SCRIPT_LIST_MOST];
+    struct str names[SCRIPT_ARGS_MOST];
     size_t n = 0;
     for (struct journal *j = w->journals; j != NULL; j = j->next) {
         if (j->state >= JOURNAL_MARKING && j->state != JOURNAL_DELETING) {
             names[n++] = str_of(j->name);
         }
-        if (n == SCRIPT_LIST_MOST) {
+        if (n == SCRIPT_ARGS_MOST) {
             script_list(w, n, names);
             n = 0;
         }

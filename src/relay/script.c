@@ -134,9 +134,9 @@ bool script_send_to(struct worker *w, uint64_t number, enum script_id id, size_t
 bool script_send_key(struct worker *w, enum script_id id, struct str key, size_t argc,
                      const struct str *argv, store_on_reply on_reply, void *user)
 {
-    struct str all[4 + SCRIPT_LIST_MOST];
+    struct str all[4 + SCRIPT_ARGS_MOST];
     struct master *m = redis_master_of(w, key);
-    ENSURE(argc <= SCRIPT_LIST_MOST);
+    ENSURE(argc <= SCRIPT_ARGS_MOST);
     if (m == NULL || !m->ready) {
         return false;
     }

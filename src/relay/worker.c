@@ -266,21 +266,10 @@ const char *worker_use(struct worker *w, struct conf *next)
 
 /* --- draining */
 
-/* Does it hold what the spool delivers, and it is not settled yet? The next life would not know. */
-static bool has_spooled(const struct journal *j)
-{
-    const struct append *a = j->pending;
-    while (a != NULL && !a->is_spooled) {
-        a = a->next;
-    }
-    bool unread = !j->live && !j->recovered && j->spooled.n > 0;
-    return (a != NULL || unread) && j->master != NULL && j->master->ready;
-}
-
 static bool is_drained(const struct worker *w)
 {
     for (const struct journal *j = w->journals; j != NULL; j = j->next) {
-        if (!commit_idle(j) || has_spooled(j)) {
+        if (!commit_idle(j) || journal_has_spooled(j)) {
             return false;
         }
     }

@@ -1,9 +1,9 @@
 /* Our side of one hiredis context: its libuv adapter. Inside the store.
  *
- * Reading is always on. Writes wait for the end of the loop's turn (on_dirty), so that all commands
- * of a turn share one write; hiredis' own adapter would toggle epoll three times a burst. hiredis
- * frees a context by itself after a disconnect: a link lives until its poll handle is closed, and
- * never touches a context that is gone. */
+ * Reading is always on. Writes wait for the end of the loop's turn (on_dirty), so that the commands
+ * of a turn share one write, unless link_hurry is called; hiredis' own adapter would toggle epoll
+ * three times a burst. hiredis frees a context by itself after a disconnect: a link lives until its
+ * poll handle is closed, and never touches a context that is gone. */
 #ifndef IO_LINK_H
 #define IO_LINK_H
 

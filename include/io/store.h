@@ -3,8 +3,9 @@
  *
  * Commands of one loop turn leave in one write: they are formatted into hiredis' buffer and flushed
  * by a uv_idle handle, which runs before the poll and keeps it from blocking while it is active: no
- * command waits, from whatever callback it was sent. A connection that listens to a channel
- * (store_listen) sends nothing else. */
+ * command waits, from whatever callback it was sent. Of a burst to a Redis that has nothing of ours
+ * to do, the first 16 KiB leave at once. A connection that listens to a channel (store_listen)
+ * sends nothing else. */
 #ifndef IO_STORE_H
 #define IO_STORE_H
 
@@ -37,8 +38,8 @@ struct store_handler {
     void *user;
     void (*on_up)(void *user); /* connected and authenticated: commands may be sent */
     void (*on_down)(void *user, const char *why); /* after every pending command got NULL */
-    /* The rest may be NULL. A turn's commands are about to leave: what is sent now leaves behind
-     * them, with them. */
+    /* The rest may be NULL. A turn's commands are about to leave, as far as they have not yet:
+     * what is sent now leaves behind them, with them. */
     void (*on_leaving)(void *user);
     /* Where is it now? Asked at each try, answered with store_found, also from inside; without an
      * answer the try ends like one that cannot connect. */

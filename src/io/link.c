@@ -60,7 +60,9 @@ static void clear_errors(const struct link *l)
 void link_flush(struct link *l)
 {
     if (l->open && l->context != NULL) {
-        clear_errors(l);
+        if (l->context->c.err == 0) { /* else link_hurry has met the reason, which is asked for */
+            clear_errors(l);
+        }
         l->flushing = true;
         redisAsyncHandleWrite(l->context);
         l->flushing = false;

@@ -402,6 +402,8 @@ static void on_pong(void *user, const redisReply *reply)
     }
     wheel_cancel(s->wheel, &s->timer);
     s->state = STORE_UP;
+    s->unsent = 0; /* hiredis wrote the greeting by itself */
+    s->unsent_bytes = 0;
     s->up_ms = uv_now(s->loop);
     s->trouble[0] = '\0';
     s->said_up = true;
@@ -711,7 +713,7 @@ void store_close(struct store *s, void (*on_closed)(void *user), void *user)
     uv_idle_start(&s->turn, on_turn);
 }
 
-/* The end of a turn: all that was said in it leaves in one write, or the connection goes. The
+/* The end of a turn: what was said in it leaves in one write, or the connection goes. The
  * idle handle is active meanwhile, so the poll does not block, whoever sent the command. */
 static void on_turn(uv_idle_t *turn)
 {

@@ -189,7 +189,7 @@ bool form_text(const struct fields *fields, struct str body, struct str name, st
     if (form_is_urlencoded(fields)) {
         size_t at = room->len;
         bool found = form_parameter(body, name, room);
-        *out = (struct str){room->at + at, room->len - at};
+        *out = str_from(buf_str(room), at);
         return found;
     }
     struct str boundary =

@@ -350,7 +350,8 @@ size_t verify_fill(const struct verify *v, struct verify_values *values,
     };
     for (size_t i = 0; i < v->part_count; i++) {
         const struct verify_part *p = &v->parts[i];
-        if (p->kind == PART_POINTER) { /* of the body's own kind, whose values have texts */
+        if (p->kind == PART_POINTER) { /* of signatures in the body, which have found them */
+            ENSURE(values->texts != NULL);
             out[i] = values->texts->at[i];
         } else {
             out[i] = p->kind == PART_LITERAL ? p->literal : of[p->kind];

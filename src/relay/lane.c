@@ -224,6 +224,7 @@ void lanes_free(struct worker *w)
         free(lane);
     }
     w->lane_count = 0;
+    w->offered = NULL;
     free(w->lane_of);
     w->lane_of = NULL;
     map_done(&w->lane_by_name);

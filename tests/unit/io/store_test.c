@@ -3,6 +3,7 @@
 
 #include "io/store.h"
 
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 
 struct fixture {
@@ -544,6 +545,64 @@ static void a_reply_that_nobody_asked_for_ends_the_connection(void **state)
     close(listener);
 }
 
+/* Commands of 1 KiB each. */
+static void send_burst(struct fixture *f, unsigned n)
+{
+    char kib[1025];
+    memset(kib, 'x', 1024);
+    kib[1024] = '\0';
+    for (unsigned i = 0; i < n; i++) {
+        assert_true(send_text(f, "ECHO", kib, NULL));
+    }
+}
+
+static size_t waiting_at(int fd)
+{
+    int n = -1;
+    assert_int_equal(ioctl(fd, FIONREAD, &n), 0);
+    return (size_t)n;
+}
+
+static void the_first_of_a_burst_leaves_before_the_turn_ends(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static char bytes[65536];
+    open_fixture(&f);
+    int listener = listen_unix(&f);
+    start_store(&f, (struct store_conf){0});
+    int fd = accept_and_greet(&f, listener);
+    assert_true(read(fd, bytes, sizeof bytes) > 0); /* PING */
+    send_burst(&f, 15);
+    assert_int_equal(waiting_at(fd), 0); /* it is no burst yet */
+    send_burst(&f, 1);
+    size_t first = waiting_at(fd);
+    assert_true(first > 16 * 1024);
+    send_burst(&f, 40); /* now there is something to answer */
+    assert_int_equal(waiting_at(fd), first);
+    (void)uv_run(&f.room.loop, UV_RUN_NOWAIT);
+    (void)uv_run(&f.room.loop, UV_RUN_NOWAIT);
+    assert_int_equal(waiting_at(fd), first / 16 * 56);
+    for (unsigned i = 0; i < 56; i++) {
+        assert_int_equal(write(fd, "+a\r\n", 4), 4);
+    }
+    while (f.answers < 56) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(f.nulls, 0);
+    /* To one that has gone: nobody hears of it from inside, and then each once. */
+    close(fd);
+    send_burst(&f, 20);
+    assert_int_equal(f.answers, 56);
+    assert_int_equal(f.downs, 0);
+    room_wait(&f.room, &f.down);
+    assert_int_equal(f.answers, 76);
+    assert_int_equal(f.nulls, 20);
+    assert_int_equal(f.downs, 1);
+    shut_fixture(&f);
+    close(listener);
+}
+
 /* Until the other side has ended it, or all is written. */
 static void write_deep(struct fixture *f, int fd, unsigned deep)
 {
@@ -801,6 +860,7 @@ int main(void)
         cmocka_unit_test(says_what_keeps_it_from_being_up),
         cmocka_unit_test(loading_is_not_up),
         cmocka_unit_test(a_reply_that_nobody_asked_for_ends_the_connection),
+        cmocka_unit_test(the_first_of_a_burst_leaves_before_the_turn_ends),
         cmocka_unit_test(a_reply_that_is_too_deep_ends_the_connection),
         cmocka_unit_test(a_connection_that_is_ended_at_once_is_dialled_ever_later),
         cmocka_unit_test(a_listener_hears_its_channel_and_nothing_else),

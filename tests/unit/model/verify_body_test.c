@@ -78,6 +78,118 @@ static void plivo_signs_each_text_one_way(void **state)
     bench_close(&b);
 }
 
+/* A form, and what is signed of it behind the URL. */
+static void takes_form(struct bench *b, const char *header, enum crypt_digest digest,
+                       const char *body, const char *before, const char *text, const char *behind)
+{
+    struct crypt_key *key = crypt_key_new(digest, STR("token"));
+    const struct str parts[] = {str_of("https://h.example/in"), str_of(before), str_of(text),
+                                str_of(behind)};
+    unsigned char bytes[CRYPT_DIGEST_MAX];
+    static char signature[2 * CRYPT_DIGEST_MAX]; /* the request keeps it */
+    crypt_hmac(key, parts, 4, bytes);
+    signature[text_put_base64(signature, bytes, crypt_digest_len(digest))] = '\0';
+    b->body = body;
+    bench_header(b, header, signature);
+    bench_takes(b);
+    crypt_key_free(key);
+}
+
+static void forms_are_sorted_by_bytes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *all, *once; /* as Plivo signs it, and as Twilio does */
+    } forms[] = {
+        {"b=2&a=1", "a1b2", NULL},
+        {"ab=1&a=2&abc=0", "a2ab1abc0", NULL},
+        {"abcdefghi=1&abcdefgh=2&abcdefg=3&abcdefgh0=4", "abcdefg3abcdefgh2abcdefgh04abcdefghi1",
+         NULL},
+        {"abcdefghz=1&abcdefgha=2", "abcdefgha2abcdefghz1", NULL},
+        {"%C3%A4=1&z=2&A=3&a=4",
+         "A3a4z2\xc3\xa4"
+         "1",
+         NULL},
+        {"a=2&a=10&a=1&a=1", "a1a1a10a2", "a1a10a2"},
+        {"a=x&a=xy&a=", "aaxaxy", NULL},
+        {"a=1&%61=1&a=%31", "a1a1a1", "a1"},
+        {"b&a&a=&=&", "aab", "ab"},
+        {"n+1=v+1&n%2B=%2b", "n 1v 1n++", NULL},
+        {"a==&a=%3D=", "a=a==", NULL},
+        {"To=%2B1&From=1&Body=", "BodyFrom1To+1", NULL},
+    };
+    struct bench plivo, twilio;
+    bench_open(&plivo, "plivo", "token", "https://h.example/in");
+    bench_open(&twilio, "twilio", "token", "https://h.example/in");
+    bench_header(&plivo, "Content-Type", FORM);
+    bench_header(&plivo, "X-Plivo-Signature-V3-Nonce", "n1");
+    bench_header(&twilio, "Content-Type", FORM);
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        const char *once = forms[i].once != NULL ? forms[i].once : forms[i].all;
+        takes_form(&plivo, "X-Plivo-Signature-V3", CRYPT_SHA256, forms[i].body, "?", forms[i].all,
+                   ".n1");
+        takes_form(&twilio, "X-Twilio-Signature", CRYPT_SHA1, forms[i].body, "", once, "");
+    }
+    bench_close(&plivo);
+    bench_close(&twilio);
+}
+
+static void a_form_has_1024_fields_at_most(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct buf body, text;
+    buf_init(&body, 65536);
+    buf_init(&text, 65536);
+    bench_open(&b, "twilio", "token", "https://h.example/in");
+    bench_header(&b, "Content-Type", FORM);
+    for (unsigned i = 0; i < 1024; i++) {
+        buf_printf(&body, "%sf%04u=v", i > 0 ? "&" : "", i);
+        buf_printf(&text, "f%04uv", i);
+    }
+    buf_add_char(&body, '\0');
+    buf_add_char(&text, '\0');
+    takes_form(&b, "X-Twilio-Signature", CRYPT_SHA1, body.at, "", text.at, "");
+    body.at[body.len - 1] = '&';
+    buf_add_char(&body, '\0');
+    b.body = body.at;
+    bench_refuses(&b, "too many fields");
+    bench_close(&b);
+    buf_done(&body);
+    buf_done(&text);
+}
+
+/* Read into memory of its own: what the stack has room for ends near 2 KiB. */
+static void a_signature_is_found_in_a_great_body(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct buf event, body, type;
+    buf_init(&event, 1 << 20);
+    buf_init(&body, 1 << 20);
+    buf_init(&type, 256);
+    bench_open(&b, "adyen", "00ff10aa", "");
+    buf_add_str(&event, STR("{\"notificationItems\":[{\"NotificationRequestItem\":{\"more\":\""));
+    for (unsigned i = 0; i < 100000; i++) {
+        buf_add_char(&event, 'x');
+    }
+    buf_add_str(&event, STR("\",\"additionalData\":{},\"pspReference\":\"7\",\"success\":\"true\","
+                            "\"amount\":{\"value\":1130,\"currency\":\"EUR\"}}}]}"));
+    const char *why = verify_seal(b.v, buf_str(&event), STR_NONE, &body, &type);
+    assert_null(why);
+    buf_add_char(&body, '\0');
+    b.body = body.at;
+    bench_takes(&b);
+    char *amount = strstr(body.at, "1130");
+    assert_non_null(amount);
+    amount[0] = '2';
+    bench_refuses(&b, "no secret");
+    bench_close(&b);
+    buf_done(&event);
+    buf_done(&body);
+    buf_done(&type);
+}
+
 /* The key is the SHA-1 of the private one; base64 ends in a line. */
 static void braintree_signs_a_field(void **state)
 {
@@ -207,6 +319,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plivo_signs_a_query_and_a_form),
         cmocka_unit_test(plivo_signs_each_text_one_way),
+        cmocka_unit_test(forms_are_sorted_by_bytes),
+        cmocka_unit_test(a_form_has_1024_fields_at_most),
+        cmocka_unit_test(a_signature_is_found_in_a_great_body),
         cmocka_unit_test(braintree_signs_a_field),
         cmocka_unit_test(dropbox_sign_signs_a_time_and_a_type),
         cmocka_unit_test(event_grid_shows_its_token_in_the_query),

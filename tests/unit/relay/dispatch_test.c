@@ -107,9 +107,32 @@ static void a_delivery_is_in_its_slot_or_in_the_due_set(void **state)
     room_shut(r);
 }
 
+/* So that all senders whose events have become durable in it are answered first. */
+static void what_is_offered_waits_for_the_end_of_the_turn(void **state)
+{
+    (void)state;
+    struct room *r = room_open("lane: 6");
+    struct event *e = room_event(2, 10);
+    dispatch_event(r->j, e);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(r->lanes[i].lists[DELIVERY_FRESH].n, 1);
+        r->lanes[i].paused = true; /* what is pumped now is parked */
+    }
+    assert_int_equal(r->j->op_count, 0);
+    (void)uv_run(&r->loop, UV_RUN_NOWAIT);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(r->lanes[i].lists[DELIVERY_FRESH].n, 0);
+    }
+    assert_int_equal(r->j->op_count, 2);
+    assert_false(uv_is_active((uv_handle_t *)&r->w.turn));
+    event_unref(e);
+    room_shut(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_offered_waits_for_the_end_of_the_turn),
         cmocka_unit_test(fresh_and_parked_have_slots_of_their_own),
         cmocka_unit_test(where_nothing_is_tried_there_is_no_room),
         cmocka_unit_test(one_parked_delivery_probes),

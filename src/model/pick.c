@@ -38,7 +38,7 @@ static size_t find_member(yyjson_val *object, struct str token, yyjson_val **las
     *last = NULL;
     while ((key = yyjson_obj_iter_next(&it)) != NULL) {
         struct str name = {yyjson_get_str(key), yyjson_get_len(key)};
-        if (escaped ? token_is(token, name) : str_eq(token, name)) {
+        if (name.at != NULL && (escaped ? token_is(token, name) : str_eq(token, name))) {
             *last = yyjson_obj_iter_get_val(key);
             n++;
         }

@@ -15,7 +15,7 @@
 static bool token_is(struct str token, struct str key)
 {
     size_t k = 0;
-    for (size_t t = 0; t < token.len; t++, k++) {
+    for (size_t t = 0; key.at != NULL && t < token.len; t++, k++) {
         char c = token.at[t];
         if (c == '~' && t + 1 < token.len) {
             c = token.at[++t] == '1' ? '/' : '~';
@@ -31,15 +31,15 @@ static bool token_is(struct str token, struct str key)
  * yyjson_obj_get returns the first. */
 static size_t find_member(yyjson_val *object, struct str token, yyjson_val **last)
 {
-    yyjson_val *key;
-    size_t n = 0;
+    yyjson_val *key, *value;
+    size_t n = 0, i, count;
     bool escaped = str_has(token, '~');
-    yyjson_obj_iter it = yyjson_obj_iter_with(object);
     *last = NULL;
-    while ((key = yyjson_obj_iter_next(&it)) != NULL) {
+    yyjson_obj_foreach(object, i, count, key, value)
+    {
         struct str name = {yyjson_get_str(key), yyjson_get_len(key)};
-        if (name.at != NULL && (escaped ? token_is(token, name) : str_eq(token, name))) {
-            *last = yyjson_obj_iter_get_val(key);
+        if (escaped ? token_is(token, name) : str_eq(token, name)) {
+            *last = value;
             n++;
         }
     }

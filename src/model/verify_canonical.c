@@ -172,7 +172,8 @@ static int compare_parameter(const void *a, const void *b)
     return c != 0 ? c : compare_text(&x->value, &y->value);
 }
 
-/* Into `text`, which has room for all of the query: its parts stay where they are. */
+/* Into `text`, which has room for all of the query: its parts stay where they are. `v` has room for
+ * each. */
 static bool read_parameters(struct str query, struct buf *text, struct parameter *v, size_t *n)
 {
     struct str pair, name, value;
@@ -180,9 +181,6 @@ static bool read_parameters(struct str query, struct buf *text, struct parameter
     for (bool more = query.len > 0; more;) {
         more = str_cut(query, '&', &pair, &query);
         value = str_cut(pair, '=', &name, &value) ? value : STR_NONE;
-        if (*n == PARAMETERS) {
-            return false;
-        }
         struct parameter *p = &v[*n];
         p->name = (struct str){text->at + text->len, text->len};
         if (!buf_add_form(text, name)) {
@@ -203,9 +201,12 @@ static bool read_parameters(struct str query, struct buf *text, struct parameter
 static bool put_query(struct str query, struct buf *out)
 {
     struct buf text;
-    struct parameter *v = malloc(PARAMETERS * sizeof *v);
+    size_t n = query.len > 0 ? 1 + str_count(query, '&') : 0;
+    if (n == 0 || n > PARAMETERS) {
+        return n == 0;
+    }
+    struct parameter *v = malloc(n * sizeof *v);
     ENSURE(v != NULL);
-    size_t n;
     buf_init(&text, query.len + 1);
     (void)!buf_room(&text, query.len + 1);
     bool ok = read_parameters(query, &text, v, &n);
@@ -246,7 +247,8 @@ bool verify_put_query_hash(const struct verify_input *in, struct str base, struc
     struct str path, query;
     str_cut(in->target, '?', &path, &query);
     path = relative_path(path, base);
-    buf_printf(out, "%.*s&%s", STR_ARG(in->method), str_starts(path, STR("/")) ? "" : "/");
+    buf_add_str(out, in->method);
+    buf_add_str(out, str_starts(path, STR("/")) ? STR("&") : STR("&/"));
     for (size_t i = 0; i < path.len; i++) { /* what would look like the end of the path */
         buf_add_str(out, path.at[i] == '&' ? STR("%26") : str_head(str_from(path, i), 1));
     }

@@ -32,6 +32,32 @@ static void hmac_vectors(void **state)
           "caeab1a34d4a6b4b636e070a38bce737");
 }
 
+/* Small parts are gathered; none may be lost, doubled or out of its place, wherever the text is
+ * cut. */
+static void hmac_of_parts_is_that_of_the_whole(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 100, 155, 156, 255, 256, 257, 1500};
+    enum { SIZES = sizeof sizes / sizeof *sizes };
+    static char text[5 * 1500];
+    struct crypt_key *k = crypt_key_new(CRYPT_SHA256, STR("k"));
+    for (size_t i = 0; i < sizeof text; i++) {
+        text[i] = (char)(i * 31 + i / 251);
+    }
+    for (size_t cut = 0; cut < SIZES * SIZES * SIZES * SIZES; cut++) {
+        struct str parts[4], whole = {text, 0};
+        unsigned char a[CRYPT_DIGEST_MAX], b[CRYPT_DIGEST_MAX];
+        for (size_t i = 0, c = cut; i < 4; i++, c /= SIZES) {
+            parts[i] = (struct str){text + whole.len, sizes[c % SIZES]};
+            whole.len += parts[i].len;
+        }
+        crypt_hmac(k, parts, 4, a);
+        crypt_hmac(k, &whole, 1, b);
+        assert_memory_equal(a, b, 32);
+    }
+    crypt_key_free(k);
+}
+
 static void compares_and_draws(void **state)
 {
     (void)state;
@@ -82,7 +108,8 @@ static void ed25519_vector(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hmac_vectors), cmocka_unit_test(compares_and_draws),
-        cmocka_unit_test(what_is_no_private_key_is_none), cmocka_unit_test(ed25519_vector)};
+        cmocka_unit_test(hmac_vectors), cmocka_unit_test(hmac_of_parts_is_that_of_the_whole),
+        cmocka_unit_test(compares_and_draws), cmocka_unit_test(what_is_no_private_key_is_none),
+        cmocka_unit_test(ed25519_vector)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

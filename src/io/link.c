@@ -49,10 +49,11 @@ static void on_cleanup(void *data)
     }
 }
 
-/* Else an error of an earlier call, perhaps another connection's, is read as this one's. */
+/* Else an error of an earlier call, perhaps another connection's, is read as this one's. But for
+ * the one that link_hurry has met: what comes next asks for its reason. */
 static void clear_errors(const struct link *l)
 {
-    if (l->ssl != NULL) {
+    if (l->ssl != NULL && l->context->c.err == 0) {
         ERR_clear_error();
     }
 }
@@ -60,9 +61,7 @@ static void clear_errors(const struct link *l)
 void link_flush(struct link *l)
 {
     if (l->open && l->context != NULL) {
-        if (l->context->c.err == 0) { /* else link_hurry has met the reason, which is asked for */
-            clear_errors(l);
-        }
+        clear_errors(l);
         l->flushing = true;
         redisAsyncHandleWrite(l->context);
         l->flushing = false;

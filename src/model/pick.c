@@ -15,12 +15,12 @@
 static bool token_is(struct str token, struct str key)
 {
     size_t k = 0;
-    for (size_t t = 0; key.at != NULL && t < token.len; t++, k++) {
+    for (size_t t = 0; t < token.len; t++, k++) {
         char c = token.at[t];
         if (c == '~' && t + 1 < token.len) {
             c = token.at[++t] == '1' ? '/' : '~';
         }
-        if (k == key.len || key.at[k] != c) {
+        if (k >= key.len || key.at == NULL || key.at[k] != c) {
             return false;
         }
     }
@@ -159,9 +159,7 @@ struct yyjson_val *pick_open(struct pick_doc *d, struct str json, void *room, si
     if (need > size) {
         room = d->own = malloc(need);
         size = need;
-        if (room == NULL) { /* how much it is, its sender says */
-            return NULL;
-        }
+        ENSURE(room != NULL); /* "it is no JSON" would be a wrong answer, for good */
     }
     ENSURE(yyjson_alc_pool_init(&alc, room, size));
     d->doc = yyjson_read_opts(bytes.to, json.len, YYJSON_READ_NOFLAG, &alc, NULL);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define SIGNED_NAMES 32 /* of Contentful's headers */
-#define PARAMETERS 256  /* of Atlassian's query */
+#define PARAMETERS 256  /* of Atlassian's query, a token there counted */
 #define UNRESERVED "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 
 static bool is_literal(char c, const char *literal)

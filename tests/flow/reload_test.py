@@ -314,14 +314,18 @@ def reloads_when_the_file_changes(flow):
     with open(p.config, "w") as f:
         f.write("sources: [\n")
     p.wait_log("configuration not reloaded")
+    def reloads():
+        return p.text().count('"configuration reloaded"')
+    before = reloads()
     with open(p.config, "w") as f:
         f.write(text.replace("watch: true", "watch: false"))
     wait_for(lambda: p.post("/hooks/s1", b"{}").status == 404, "the corrected file to be seen")
-    reloads = p.text().count('"configuration reloaded"')
+    wait_for(lambda: reloads() > before, "it to be said")  # once all workers have it, and one had it above
+    before = reloads()
     with open(p.config, "w") as f:
         f.write(text)
     p.signal(signal.SIGHUP)
-    wait_for(lambda: p.text().count('"configuration reloaded"') == reloads + 1, "the signal's")
+    wait_for(lambda: reloads() == before + 1, "the signal's")
 
 
 def a_new_part_that_was_refused_is_mended(flow):

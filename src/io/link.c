@@ -74,6 +74,8 @@ void link_hurry(struct link *l)
     if (l->open && l->context != NULL) {
         clear_errors(l);
         (void)redisBufferWrite(&l->context->c, &done);
+        /* Without memory there is none, and what is said before the flush would be added to it. */
+        ENSURE(l->context->c.obuf != NULL);
     }
 }
 

@@ -4,8 +4,8 @@
  * Commands of one loop turn leave in one write: they are formatted into hiredis' buffer and flushed
  * by a uv_idle handle, which runs before the poll and keeps it from blocking while it is active: no
  * command waits, from whatever callback it was sent. Of a burst to a Redis that has nothing of ours
- * to do, the first 16 KiB leave at once. A connection that listens to a channel (store_listen)
- * sends nothing else. */
+ * to do, the first 16 KiB leave at once (store_eager: others, too). A connection that listens to a
+ * channel (store_listen) sends nothing else. */
 #ifndef IO_STORE_H
 #define IO_STORE_H
 
@@ -59,6 +59,13 @@ unsigned store_pending(const struct store *s); /* commands without an answer */
  */
 bool store_send(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
                 void *user);
+/* As store_send. What one user gathers in a turn runs together and so shares a sync (pipeline.h);
+ * an error that all get means that none was run. One hash slot in a cluster. */
+bool store_gather(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
+                  void *user);
+/* A burst leaves in parts, even while Redis is busy with what went before: for an owner that has
+ * nothing to do but to wait for it. Not for what is gathered. */
+void store_eager(struct store *s, bool eager);
 /* The answer to on_find; `host` is copied. Unasked it is news: a connection to anywhere else is
  * dropped, and on_find comes soon. */
 void store_found(struct store *s, struct str host, uint16_t port);

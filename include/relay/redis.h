@@ -38,6 +38,7 @@ struct master {
     bool ready;       /* both up, checked, same run id: journals may be asked for */
     bool unsuitable;  /* it answers, but its settings could lose data: a human must act */
     bool has_waitaof; /* 7.2 or newer */
+    bool syncs_each;  /* the server syncs before it answers ("appendfsync always") */
     bool proves_sync; /* "fsync" takes a WAITAOF: the server syncs once a second */
     bool proves;      /* that, or a source asks for replicas */
     bool is_replica;  /* it answers so: what is connected to next may be the master */

@@ -1,18 +1,17 @@
-/* One connection to Redis: hiredis parses and queues, libuv tells when, deadlines are our own.
+/* One connection to Redis: hiredis parses, pipeline.c queues, libuv tells when, deadlines are ours.
  *
  *   WAITING --timer--> (FINDING) --> RESOLVING --> DIALLING --> GREETING --> UP
  *      ^                                                                      |
  *      +-------------- any failure, on any way: lost(), backoff --------------+
  *
- * Redis answers in order, so pending commands are one ring: the reply that comes belongs to its
- * head. Nobody is called from inside the call that asks: what store_reset and store_close end, ends
- * in the idle handle. */
+ * Nobody is called from inside the call that asks: what store_reset and store_close end, ends in
+ * the idle handle. */
 #include "io/store.h"
 
 #include "base/buf.h"
 #include "base/crypt.h"
 #include "base/log.h"
-#include "io/link.h"
+#include "io/pipeline.h"
 #include "io/resolve.h"
 
 #include <hiredis/hiredis_ssl.h>
@@ -28,8 +27,6 @@
 #define FLASH_MS 150u         /* up for longer, and dialling is no loop, however it ends */
 #define FLASHES_MOST 5u /* a wait of up to 800 ms: one that stumbles for long comes back, too */
 #define LATE_MS 1000u   /* a deadline this late saw a pause of the process, not of Redis */
-#define BURST_BYTES (16u * 1024)    /* what Redis reads of a connection at once (PROTO_IOBUF_LEN) */
-#define SCRATCH_KEEP (1024u * 1024) /* a greater scratch buffer is given back after use */
 
 enum store_state {
     STORE_WAITING, /* for the backoff timer */
@@ -39,12 +36,6 @@ enum store_state {
     STORE_GREETING, /* AUTH, SELECT and PING are under way */
     STORE_UP,
     STORE_CLOSED
-};
-
-struct store_pending {
-    store_on_reply on_reply;
-    void *user;
-    uint64_t sent_ms;
 };
 
 struct store {
@@ -69,51 +60,13 @@ struct store {
     bool closing;
     void (*on_closed)(void *user);
     void *user;
-    struct store_pending *ring; /* power of two */
-    unsigned ring_cap, ring_head, ring_n;
-    unsigned unsent;     /* the last of them, which nobody has tried to write yet */
-    size_t unsent_bytes; /* of these */
-    struct buf scratch;  /* one command as Redis wants it */
-    char found[256];     /* the host that was found, if it is asked for */
+    struct pipeline pipeline;
+    char found[256]; /* the host that was found, if it is asked for */
     char trouble[512];
 };
 
 static void dial_later(struct store *s);
 static void on_turn(uv_idle_t *turn);
-
-/* --- the ring of pending commands --- */
-
-static void ring_grow(struct store *s)
-{
-    unsigned cap = s->ring_cap == 0 ? 64 : s->ring_cap * 2;
-    struct store_pending *ring = malloc(cap * sizeof *ring);
-    ENSURE(ring != NULL);
-    for (unsigned i = 0; i < s->ring_n; i++) {
-        ring[i] = s->ring[(s->ring_head + i) & (s->ring_cap - 1)];
-    }
-    free(s->ring);
-    s->ring = ring;
-    s->ring_cap = cap;
-    s->ring_head = 0;
-}
-
-static void ring_push(struct store *s, store_on_reply on_reply, void *user)
-{
-    if (s->ring_n == s->ring_cap) {
-        ring_grow(s);
-    }
-    s->ring[(s->ring_head + s->ring_n++) & (s->ring_cap - 1)] =
-        (struct store_pending){on_reply, user, uv_now(s->loop)};
-}
-
-static struct store_pending ring_pop(struct store *s)
-{
-    ENSURE(s->ring_n > 0);
-    struct store_pending p = s->ring[s->ring_head];
-    s->ring_head = (s->ring_head + 1) & (s->ring_cap - 1);
-    s->ring_n--;
-    return p;
-}
 
 /* --- losing a connection --- */
 
@@ -143,12 +96,10 @@ static void count_flash(struct store *s)
     s->tries = s->flashes;
 }
 
-/* The connection is gone and every pending command has had its NULL: back to waiting. */
+/* The connection is gone, and what hiredis had of it has had its NULL: back to waiting. */
 static void lost(struct store *s)
 {
-    ENSURE(s->ring_n == 0);
-    s->unsent = 0;
-    s->unsent_bytes = 0;
+    pipeline_end(&s->pipeline);
     if (s->said_up) {
         count_flash(s);
     }
@@ -220,20 +171,19 @@ static void note_end(struct store *s, const redisAsyncContext *context)
     s->state = STORE_WAITING;
 }
 
-/* Replies come in the order of the commands, and so do the NULLs of a lost connection. */
-static void on_hiredis_reply(redisAsyncContext *context, void *reply, void *data)
+static void on_end(void *owner, const redisAsyncContext *context)
 {
-    struct store *s = data;
-    if (reply == NULL && s->state != STORE_WAITING) { /* hiredis has seen an error: going down */
+    struct store *s = owner;
+    if (s->state != STORE_WAITING) { /* hiredis has seen an error: going down */
         note_end(s, context);
     }
-    struct store_pending p = ring_pop(s);
-    if (s->handler.on_error != NULL && s->state == STORE_UP && reply != NULL &&
-        ((const redisReply *)reply)->type == REDIS_REPLY_ERROR) {
+}
+
+static void on_error(void *owner, const redisReply *reply)
+{
+    const struct store *s = owner;
+    if (s->handler.on_error != NULL && s->state == STORE_UP) {
         s->handler.on_error(s->handler.user, reply);
-    }
-    if (p.on_reply != NULL) {
-        p.on_reply(p.user, reply);
     }
 }
 
@@ -264,10 +214,10 @@ static bool deserves_second_chance(struct store *s, void (*on_due)(struct wheel_
 static void on_command_due(struct wheel_timer *t)
 {
     struct store *s = CONTAINER_OF(t, struct store, timer);
-    if (s->ring_n == 0) {
+    if (s->pipeline.n == 0) {
         return; /* armed again by the next command */
     }
-    uint64_t age_ms = uv_now(s->loop) - s->ring[s->ring_head].sent_ms;
+    uint64_t age_ms = uv_now(s->loop) - pipeline_oldest_ms(&s->pipeline);
     if (age_ms < s->conf.command_ms) {
         s->second_chance = false;
         wheel_arm(s->wheel, t, s->conf.command_ms - age_ms, on_command_due);
@@ -295,66 +245,38 @@ static void on_connect_due(struct wheel_timer *t)
 
 /* --- sending --- */
 
-static void add_count(struct buf *b, char kind, size_t n)
+/* The deadline of all is that of the first. */
+static void watch_first(struct store *s)
 {
-    buf_add_char(b, kind);
-    buf_add_u64(b, n);
-    buf_add(b, "\r\n", 2);
-}
-
-/* RESP (redis.io, Redis serialization protocol): an array of bulk strings. */
-static struct str encode(struct buf *b, size_t argc, const struct str *argv)
-{
-    buf_clear(b);
-    add_count(b, '*', argc);
-    for (size_t i = 0; i < argc; i++) {
-        add_count(b, '$', argv[i].len);
-        buf_add_str(b, argv[i]);
-        buf_add(b, "\r\n", 2);
+    if (s->pipeline.n == 1 && s->timer.link == NULL) {
+        s->second_chance = false;
+        wheel_arm(s->wheel, &s->timer, s->conf.command_ms, on_command_due);
     }
-    return buf_str(b);
-}
-
-/* All of a turn leaves at its end; of a burst the first part does at once where Redis has nothing
- * else to do, and begins while we go on with the rest. */
-static void hurry(struct store *s, size_t bytes)
-{
-    s->unsent++;
-    s->unsent_bytes += bytes;
-    if (s->unsent_bytes >= BURST_BYTES && s->unsent == s->ring_n) {
-        s->unsent = 0;
-        s->unsent_bytes = 0;
-        link_hurry(s->link);
-    }
-}
-
-static bool send_now(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
-                     void *user)
-{
-    struct str command = encode(&s->scratch, argc, argv);
-    if (s->scratch.failed || redisAsyncFormattedCommand(s->link->context, on_hiredis_reply, s,
-                                                        command.at, command.len) != REDIS_OK) {
-        return false; /* hiredis is taking the connection down around us */
-    }
-    ring_push(s, on_reply, user);
-    hurry(s, command.len);
-    if (s->scratch.cap > SCRATCH_KEEP) {
-        buf_done(&s->scratch);
-    }
-    return true;
 }
 
 bool store_send(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
                 void *user)
 {
-    if (!store_is_up(s) || !send_now(s, argc, argv, on_reply, user)) {
+    if (!store_is_up(s) || !pipeline_send(&s->pipeline, argc, argv, on_reply, user)) {
         return false;
     }
-    if (s->ring_n == 1 && s->timer.link == NULL) {
-        s->second_chance = false;
-        wheel_arm(s->wheel, &s->timer, s->conf.command_ms, on_command_due);
-    }
+    watch_first(s);
     return true;
+}
+
+bool store_gather(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
+                  void *user)
+{
+    if (!store_is_up(s) || !pipeline_gather(&s->pipeline, argc, argv, on_reply, user)) {
+        return false;
+    }
+    watch_first(s);
+    return true;
+}
+
+void store_eager(struct store *s, bool eager)
+{
+    s->pipeline.eager = eager;
 }
 
 void store_listen(struct store *s, struct str channel,
@@ -402,8 +324,6 @@ static void on_pong(void *user, const redisReply *reply)
     }
     wheel_cancel(s->wheel, &s->timer);
     s->state = STORE_UP;
-    s->unsent = 0; /* hiredis wrote the greeting by itself */
-    s->unsent_bytes = 0;
     s->up_ms = uv_now(s->loop);
     s->trouble[0] = '\0';
     s->said_up = true;
@@ -418,15 +338,16 @@ static void greet(struct store *s)
     char db[20];
     const struct str select_db[] = {STR("SELECT"), {db, text_put_u64(db, s->conf.db)}};
     const struct str ping[] = {STR("PING")};
+    struct pipeline *p = &s->pipeline;
     bool sent = true;
     if (s->conf.password.len > 0) {
-        sent = s->conf.user.len > 0 ? send_now(s, 3, auth, on_greeted, s)
-                                    : send_now(s, 2, old_auth, on_greeted, s);
+        sent = s->conf.user.len > 0 ? pipeline_send(p, 3, auth, on_greeted, s)
+                                    : pipeline_send(p, 2, old_auth, on_greeted, s);
     }
     if (s->conf.db > 0) {
-        sent = sent && send_now(s, 2, select_db, on_greeted, s);
+        sent = sent && pipeline_send(p, 2, select_db, on_greeted, s);
     }
-    sent = sent && send_now(s, 1, ping, on_pong, s);
+    sent = sent && pipeline_send(p, 1, ping, on_pong, s);
     ENSURE(sent); /* a fresh connection takes commands */
 }
 
@@ -452,9 +373,7 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     struct link *link = context->data;
     struct store *s = link->owner;
     if (s->link == link) {
-        if (s->state != STORE_WAITING) { /* nothing was pending that could have said it */
-            note_end(s, context);
-        }
+        on_end(s, context); /* perhaps nothing was pending that could have said it */
         lost(s);
     }
 }
@@ -517,7 +436,7 @@ static void dial(struct store *s, const struct sockaddr_storage *address)
         return;
     }
     s->link = link_new(s->loop, context, ssl, s, on_connect, on_disconnect);
-    link_watch(s->link, &s->ring_n);
+    pipeline_start(&s->pipeline, s->link);
     s->link->on_dirty = on_dirty;
     s->link->on_broken = on_broken;
 }
@@ -639,7 +558,7 @@ struct store *store_new(uv_loop_t *loop, struct wheel *wheel, const struct store
     s->conf.files.ca_file = keep(&at, files->ca_file);
     s->conf.files.cert_file = keep(&at, files->cert_file);
     s->conf.files.key_file = keep(&at, files->key_file);
-    buf_init(&s->scratch, SIZE_MAX / 4);
+    pipeline_init(&s->pipeline, loop, s, on_error, on_end);
     s->resolve = resolve_new(loop);
     uv_idle_init(loop, &s->turn);
     s->turn.data = s;
@@ -671,7 +590,7 @@ const char *store_trouble(const struct store *s)
 
 unsigned store_pending(const struct store *s)
 {
-    return s->ring_n;
+    return s->pipeline.n;
 }
 
 void store_reset(struct store *s, const char *why)
@@ -689,8 +608,7 @@ static void on_resolve_closed(void *user)
     void *closed_user = s->user;
     crypt_wipe((char *)s->conf.password.at, s->conf.password.len);
     free(s->text);
-    free(s->ring);
-    buf_done(&s->scratch);
+    pipeline_done(&s->pipeline);
     free(s);
     on_closed(closed_user);
 }
@@ -731,8 +649,6 @@ static void on_turn(uv_idle_t *turn)
         if (s->handler.on_leaving != NULL && s->state == STORE_UP) {
             s->handler.on_leaving(s->handler.user);
         }
-        s->unsent = 0;
-        s->unsent_bytes = 0;
-        link_flush(s->link);
+        pipeline_flush(&s->pipeline);
     }
 }

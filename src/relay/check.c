@@ -100,6 +100,9 @@ static bool config_is(const redisReply *config, const char *name, const char *wa
 static bool durability_fits(struct master *m, const redisReply *config)
 {
     m->proves_sync = false;
+    m->syncs_each = m->w->conf->redis.assume_fsync ||
+                    (store_error_of(config) == STORE_OK && config_is(config, "appendonly", "yes") &&
+                     config_is(config, "appendfsync", "always"));
     if (!conf_wants(m->w->conf, DURABILITY_FSYNC) || m->w->conf->redis.assume_fsync) {
         return true;
     }
@@ -114,12 +117,12 @@ static bool durability_fits(struct master *m, const redisReply *config)
     } else if (!config_is(config, "no-appendfsync-on-rewrite", "no")) {
         master_trouble(m, true,
                        "durability: fsync needs \"no-appendfsync-on-rewrite no\" in redis.conf");
-    } else if (!config_is(config, "appendfsync", "always") && !m->has_waitaof) {
+    } else if (!m->syncs_each && !m->has_waitaof) {
         master_trouble(m, true,
                        "durability: fsync needs \"appendfsync always\" in redis.conf (or Redis "
                        "7.2); or write redis.durability: memory");
     } else {
-        m->proves_sync = !config_is(config, "appendfsync", "always");
+        m->proves_sync = !m->syncs_each;
         return true;
     }
     return false;

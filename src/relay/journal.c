@@ -317,6 +317,18 @@ struct str entry_id(char out[ENTRY_ID_MAX], uint64_t n)
     return (struct str){out, len + 2};
 }
 
+/* One sync for all of a turn, where the server syncs before it answers. Where it does not, and
+ * nothing is being delivered, this worker waits for nobody else: it gives what it has in parts. */
+static bool send_append(struct journal *j, size_t argc, const struct str *argv)
+{
+    struct store *appends = j->master->appends;
+    if (j->master->syncs_each) {
+        return store_gather(appends, argc, argv, on_xadd, j);
+    }
+    store_eager(appends, j->w->inflight == 0);
+    return store_send(appends, argc, argv, on_xadd, j);
+}
+
 static bool send_event(struct journal *j, const struct append *a)
 {
     const struct event *e = a->event;
@@ -362,7 +374,7 @@ static bool send_event(struct journal *j, const struct append *a)
         argv[argc++] = str_of(dedupe);
     }
     CRASH_POINT("append");
-    bool ok = store_send(j->master->appends, argc, argv, on_xadd, j);
+    bool ok = send_append(j, argc, argv);
     CRASH_POINT("append_sent");
     buf_done(&to);
     buf_done(&target);

@@ -1,116 +1,5 @@
 /* The store against a real redis-server: up, down and up again; nothing answered twice or never. */
-#include "io/room.h"
-
-#include "io/store.h"
-
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
-
-struct fixture {
-    struct room room;
-    pid_t redis;
-    char socket[96];
-    struct store *store;
-    bool up, down, closed;
-    unsigned ups, downs;
-    char why[256];
-    unsigned answers, nulls, errors;
-    char last[1024];
-};
-
-static void spawn_redis(struct fixture *f, const char *extra)
-{
-    char command[512];
-    snprintf(command, sizeof command,
-             "exec redis-server --bind 127.0.0.1 --unixsocket %s --dir %s --save '' "
-             "--daemonize no --loglevel warning %s >/dev/null 2>&1",
-             f->socket, f->room.dir, extra);
-    f->redis = fork();
-    if (f->redis == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that aborts leaves no server behind */
-        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-        _exit(127);
-    }
-}
-
-static void kill_redis(struct fixture *f)
-{
-    kill(f->redis, SIGKILL);
-    assert_int_equal(waitpid(f->redis, NULL, 0), f->redis);
-    f->redis = 0;
-}
-
-static void on_up(void *user)
-{
-    struct fixture *f = user;
-    f->up = true;
-    f->ups++;
-}
-
-static void on_down(void *user, const char *why)
-{
-    struct fixture *f = user;
-    assert_false(store_is_up(f->store));
-    assert_int_equal(store_pending(f->store), 0);
-    assert_false(store_send(f->store, 1, &STR("PING"), NULL, NULL));
-    f->down = true;
-    f->up = false;
-    f->downs++;
-    snprintf(f->why, sizeof f->why, "%s", why);
-}
-
-static void on_reply(void *user, const redisReply *reply)
-{
-    struct fixture *f = user;
-    f->answers++;
-    f->nulls += reply == NULL;
-    f->errors += reply != NULL && reply->type == REDIS_REPLY_ERROR;
-    if (reply != NULL && reply->str != NULL) {
-        snprintf(f->last, sizeof f->last, "%s", reply->str);
-    }
-}
-
-static void open_fixture(struct fixture *f)
-{
-    memset(f, 0, sizeof *f);
-    room_open(&f->room);
-    snprintf(f->socket, sizeof f->socket, "%s/redis.sock", f->room.dir);
-}
-
-static void start_store(struct fixture *f, struct store_conf conf)
-{
-    const struct store_handler handler = {f, on_up, on_down, NULL, NULL, NULL};
-    if (conf.host.len == 0) {
-        conf.unix_path = str_of(f->socket);
-    }
-    conf.connect_ms = conf.connect_ms == 0 ? 5000 : conf.connect_ms;
-    conf.command_ms = conf.command_ms == 0 ? 5000 : conf.command_ms;
-    f->store = store_new(&f->room.loop, &f->room.wheel, &conf, &handler);
-}
-
-static void open_with_redis(struct fixture *f, struct store_conf conf)
-{
-    open_fixture(f);
-    spawn_redis(f, "--port 0");
-    start_store(f, conf);
-    room_wait(&f->room, &f->up);
-}
-
-static void shut_fixture(struct fixture *f)
-{
-    store_close(f->store, room_set_flag, &f->closed);
-    room_wait(&f->room, &f->closed);
-    if (f->redis != 0) {
-        kill_redis(f);
-    }
-    room_shut(&f->room);
-}
-
-static bool send_text(struct fixture *f, const char *a, const char *b, const char *c)
-{
-    const struct str argv[] = {str_of(a), str_of(b), str_of(c)};
-    return store_send(f->store, b == NULL ? 1 : c == NULL ? 2 : 3, argv, on_reply, f);
-}
+#include "io/store_room.h"
 
 static void comes_up_and_answers(void **state)
 {
@@ -420,26 +309,6 @@ static void says_what_keeps_it_from_being_up(void **state)
     shut_fixture(&f);
 }
 
-/* A Redis of our own making: a listener that answers what it is told. */
-static int listen_unix(struct fixture *f)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    snprintf(a.sun_path, sizeof a.sun_path, "%.90s", f->socket);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
-    assert_int_equal(listen(fd, 16), 0);
-    return fd;
-}
-
-static int accept_in_loop(struct fixture *f, int listener)
-{
-    int fd;
-    while ((fd = accept(listener, NULL, NULL)) < 0) {
-        uv_run(&f->room.loop, UV_RUN_NOWAIT);
-    }
-    return fd;
-}
-
 static void loading_is_not_up(void **state)
 {
     (void)state;
@@ -505,15 +374,6 @@ static void greeted_while_it_closes_is_not_up(void **state)
 }
 
 /* A connection that is up, to a Redis of our own making. */
-static int accept_and_greet(struct fixture *f, int listener)
-{
-    f->up = f->down = false;
-    int fd = accept_in_loop(f, listener);
-    assert_int_equal(write(fd, "+PONG\r\n", 7), 7);
-    room_wait(&f->room, &f->up);
-    return fd;
-}
-
 static void ends_with(struct fixture *f, int fd, const char *bytes, const char *why)
 {
     assert_int_equal(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
@@ -556,13 +416,6 @@ static void send_burst(struct fixture *f, unsigned n)
     }
 }
 
-static size_t waiting_at(int fd)
-{
-    int n = -1;
-    assert_int_equal(ioctl(fd, FIONREAD, &n), 0);
-    return (size_t)n;
-}
-
 static void the_first_of_a_burst_leaves_before_the_turn_ends(void **state)
 {
     (void)state;
@@ -590,13 +443,27 @@ static void the_first_of_a_burst_leaves_before_the_turn_ends(void **state)
         uv_run(&f.room.loop, UV_RUN_ONCE);
     }
     assert_int_equal(f.nulls, 0);
+    store_eager(f.store, true); /* the same once more, and on in parts */
+    while (waiting_at(fd) > 0) {
+        assert_true(read(fd, bytes, sizeof bytes) > 0);
+    }
+    send_burst(&f, 60);
+    assert_int_equal(waiting_at(fd), first / 16 * (16 + 32));
+    store_eager(f.store, false);
+    (void)uv_run(&f.room.loop, UV_RUN_NOWAIT);
+    (void)uv_run(&f.room.loop, UV_RUN_NOWAIT);
+    assert_int_equal(waiting_at(fd), first / 16 * 60);
+    for (unsigned i = 0; i < 60; i++) {
+        assert_int_equal(write(fd, "+a\r\n", 4), 4);
+    }
+    room_wait_n(&f.room, &f.answers, 116);
     /* To one that has gone: nobody hears of it from inside, and then each once. */
     close(fd);
     send_burst(&f, 20);
-    assert_int_equal(f.answers, 56);
+    assert_int_equal(f.answers, 116);
     assert_int_equal(f.downs, 0);
     room_wait(&f.room, &f.down);
-    assert_int_equal(f.answers, 76);
+    assert_int_equal(f.answers, 136);
     assert_int_equal(f.nulls, 20);
     assert_int_equal(f.downs, 1);
     shut_fixture(&f);

@@ -9,7 +9,7 @@
  * Gathered commands of a turn run together, as one transaction (redis.io, Transactions). Redis
  * reads 16 KiB of a connection at a time and, with "appendfsync always", syncs after each: together
  * they share a sync. Each is answered by what it got inside; where the transaction is refused, by
- * the reason; and where transactions are not allowed, by itself. */
+ * the reason; and where no transaction was begun, by itself. */
 #ifndef IO_PIPELINE_H
 #define IO_PIPELINE_H
 
@@ -52,8 +52,7 @@ struct pipeline {
     unsigned asked;      /* replies that hiredis waits for: MULTI and EXEC have one, too */
     unsigned unsent;     /* the last of the ring, which nobody has tried to write yet */
     size_t unsent_bytes; /* of these */
-    bool eager;          /* set by the owner: nothing else is to be done in this turn */
-    bool alone;          /* on this connection nothing is gathered: MULTI was refused */
+    bool eager;          /* set by the owner: it has nothing to do but to wait for Redis */
     struct buf text;     /* a command, or a group, as Redis wants it */
     struct pipeline_group group;
     struct pipeline_verdict verdict;
@@ -66,12 +65,15 @@ void pipeline_done(struct pipeline *p);
 void pipeline_start(struct pipeline *p, struct link *link); /* over a new connection */
 /* The connection has ended, and hiredis has given NULL to what it had: the others get it, too. */
 void pipeline_end(struct pipeline *p);
-/* False: the connection is ending; on_reply does not come. Without memory it aborts. */
-bool pipeline_send(struct pipeline *p, size_t argc, const struct str *argv,
+/* Without memory to note it they abort. */
+void pipeline_send(struct pipeline *p, size_t argc, const struct str *argv,
                    void (*on_reply)(void *user, const redisReply *reply), void *user);
-bool pipeline_gather(struct pipeline *p, size_t argc, const struct str *argv,
+void pipeline_gather(struct pipeline *p, size_t argc, const struct str *argv,
                      void (*on_reply)(void *user, const redisReply *reply), void *user);
-void pipeline_flush(struct pipeline *p);               /* the end of the turn */
+/* The end of the turn: first what is gathered goes to hiredis (which says on_dirty), then all
+ * leaves. */
+void pipeline_close_group(struct pipeline *p);
+void pipeline_flush(struct pipeline *p);
 uint64_t pipeline_oldest_ms(const struct pipeline *p); /* when its head was sent; n > 0 */
 
 #endif

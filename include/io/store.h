@@ -4,8 +4,8 @@
  * Commands of one loop turn leave in one write: they are formatted into hiredis' buffer and flushed
  * by a uv_idle handle, which runs before the poll and keeps it from blocking while it is active: no
  * command waits, from whatever callback it was sent. Of a burst to a Redis that has nothing of ours
- * to do, the first 16 KiB leave at once (store_eager: others, too). A connection that listens to a
- * channel (store_listen) sends nothing else. */
+ * to do, the first 16 KiB leave at once (store_eager: and the rest in parts). A connection that
+ * listens to a channel (store_listen) sends nothing else. */
 #ifndef IO_STORE_H
 #define IO_STORE_H
 
@@ -60,7 +60,8 @@ unsigned store_pending(const struct store *s); /* commands without an answer */
 bool store_send(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
                 void *user);
 /* As store_send. What one user gathers in a turn runs together and so shares a sync (pipeline.h);
- * an error that all get means that none was run. One hash slot in a cluster. */
+ * an error that all get means that none was run. One hash slot in a cluster. Only where MULTI and
+ * EXEC are allowed: see relay/check.c. */
 bool store_gather(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
                   void *user);
 /* A burst leaves in parts, even while Redis is busy with what went before: for an owner that has

@@ -38,7 +38,8 @@ struct master {
     bool ready;       /* both up, checked, same run id: journals may be asked for */
     bool unsuitable;  /* it answers, but its settings could lose data: a human must act */
     bool has_waitaof; /* 7.2 or newer */
-    bool syncs_each;  /* the server syncs before it answers ("appendfsync always") */
+    bool syncs_each;  /* it syncs before it answers ("appendfsync always"), or so it is assumed */
+    bool gathers;     /* so appends of a turn are to share a sync; and it lets them */
     bool proves_sync; /* "fsync" takes a WAITAOF: the server syncs once a second */
     bool proves;      /* that, or a source asks for replicas */
     bool is_replica;  /* it answers so: what is connected to next may be the master */

@@ -97,13 +97,6 @@ static void on_multi(redisAsyncContext *context, void *reply, void *data)
     p->verdict.held = 0;
     p->verdict.error[0] = '\0';
     p->verdict.refused = r != NULL && r->type == REDIS_REPLY_ERROR;
-    if (p->verdict.refused && !p->alone) {
-        log_line(
-            LOG_WARN,
-            "Redis refuses MULTI, so fewer events share a sync; allow its user +multi and +exec",
-            "error", "%s", r->str, NULL);
-    }
-    p->alone |= p->verdict.refused;
 }
 
 static void on_queued(redisAsyncContext *context, void *reply, void *data)
@@ -148,7 +141,7 @@ static void on_exec(redisAsyncContext *context, void *reply, void *data)
         for (unsigned i = 0; i < n; i++) {
             answer(p, r->element[i]);
         }
-    } else if (!p->verdict.refused) {
+    } else {
         redisReply why = why_discarded(p, r);
         while (n-- > 0) {
             answer(p, &why);
@@ -185,13 +178,8 @@ static void clear_text(struct pipeline *p)
     }
 }
 
-/* hiredis is taking the connection down around us. */
-static bool is_ending(const struct pipeline *p)
-{
-    return (p->link->context->c.flags & (REDIS_DISCONNECTING | REDIS_FREEING)) != 0;
-}
-
-/* What hiredis cannot take else, it has no memory for. */
+/* Where hiredis has no memory to note who is to be called. (Without memory for the text it ends the
+ * connection.) */
 static void say(struct pipeline *p, struct str command, redisCallbackFn *on_reply)
 {
     ENSURE(redisAsyncFormattedCommand(p->link->context, on_reply, p, command.at, command.len) ==
@@ -199,11 +187,11 @@ static void say(struct pipeline *p, struct str command, redisCallbackFn *on_repl
     p->asked++;
 }
 
-static void close_group(struct pipeline *p)
+void pipeline_close_group(struct pipeline *p)
 {
     struct pipeline_group *g = &p->group;
     bool together = g->n > 1;
-    if (g->n == 0 || is_ending(p)) {
+    if (g->n == 0) {
         return;
     }
     if (together) {
@@ -228,37 +216,30 @@ static void hurry(struct pipeline *p, size_t bytes)
     p->unsent_bytes += bytes;
     if ((p->unsent_bytes >= BURST_BYTES && p->unsent == p->n) ||
         (p->unsent_bytes >= EAGER_BYTES && p->eager)) {
-        close_group(p);
+        pipeline_close_group(p);
         nothing_is_unsent(p);
         link_hurry(p->link);
     }
 }
 
-bool pipeline_send(struct pipeline *p, size_t argc, const struct str *argv,
+void pipeline_send(struct pipeline *p, size_t argc, const struct str *argv,
                    void (*on_reply)(void *user, const redisReply *reply), void *user)
 {
-    if (is_ending(p)) {
-        return false;
-    }
-    close_group(p);
+    pipeline_close_group(p);
     encode(&p->text, argc, argv);
     size_t bytes = p->text.len;
     say(p, buf_str(&p->text), on_single);
     clear_text(p);
     ring_push(p, on_reply, user);
     hurry(p, bytes);
-    return true;
 }
 
-bool pipeline_gather(struct pipeline *p, size_t argc, const struct str *argv,
+void pipeline_gather(struct pipeline *p, size_t argc, const struct str *argv,
                      void (*on_reply)(void *user, const redisReply *reply), void *user)
 {
     struct pipeline_group *g = &p->group;
-    if (p->alone || is_ending(p)) {
-        return pipeline_send(p, argc, argv, on_reply, user);
-    }
     if (g->n == PIPELINE_GROUP_MOST || p->text.len >= GROUP_BYTES || g->user != user) {
-        close_group(p);
+        pipeline_close_group(p);
     }
     size_t before = p->text.len;
     encode(&p->text, argc, argv);
@@ -267,12 +248,10 @@ bool pipeline_gather(struct pipeline *p, size_t argc, const struct str *argv,
     ring_push(p, on_reply, user);
     p->link->on_dirty(p->link);
     hurry(p, p->text.len - before);
-    return true;
 }
 
 void pipeline_flush(struct pipeline *p)
 {
-    close_group(p);
     nothing_is_unsent(p);
     link_flush(p->link);
 }
@@ -296,7 +275,7 @@ void pipeline_done(struct pipeline *p)
 void pipeline_start(struct pipeline *p, struct link *link)
 {
     p->link = link;
-    p->alone = false;
+    p->eager = false;
     link_watch(link, &p->asked);
 }
 

@@ -257,9 +257,10 @@ static void watch_first(struct store *s)
 bool store_send(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
                 void *user)
 {
-    if (!store_is_up(s) || !pipeline_send(&s->pipeline, argc, argv, on_reply, user)) {
+    if (!store_is_up(s)) {
         return false;
     }
+    pipeline_send(&s->pipeline, argc, argv, on_reply, user);
     watch_first(s);
     return true;
 }
@@ -267,9 +268,10 @@ bool store_send(struct store *s, size_t argc, const struct str *argv, store_on_r
 bool store_gather(struct store *s, size_t argc, const struct str *argv, store_on_reply on_reply,
                   void *user)
 {
-    if (!store_is_up(s) || !pipeline_gather(&s->pipeline, argc, argv, on_reply, user)) {
+    if (!store_is_up(s)) {
         return false;
     }
+    pipeline_gather(&s->pipeline, argc, argv, on_reply, user);
     watch_first(s);
     return true;
 }
@@ -339,16 +341,14 @@ static void greet(struct store *s)
     const struct str select_db[] = {STR("SELECT"), {db, text_put_u64(db, s->conf.db)}};
     const struct str ping[] = {STR("PING")};
     struct pipeline *p = &s->pipeline;
-    bool sent = true;
     if (s->conf.password.len > 0) {
-        sent = s->conf.user.len > 0 ? pipeline_send(p, 3, auth, on_greeted, s)
-                                    : pipeline_send(p, 2, old_auth, on_greeted, s);
+        bool by_name = s->conf.user.len > 0;
+        pipeline_send(p, by_name ? 3 : 2, by_name ? auth : old_auth, on_greeted, s);
     }
     if (s->conf.db > 0) {
-        sent = sent && pipeline_send(p, 2, select_db, on_greeted, s);
+        pipeline_send(p, 2, select_db, on_greeted, s);
     }
-    sent = sent && pipeline_send(p, 1, ping, on_pong, s);
-    ENSURE(sent); /* a fresh connection takes commands */
+    pipeline_send(p, 1, ping, on_pong, s);
 }
 
 static void on_connect(const redisAsyncContext *context, int status)
@@ -636,7 +636,13 @@ void store_close(struct store *s, void (*on_closed)(void *user), void *user)
 static void on_turn(uv_idle_t *turn)
 {
     struct store *s = turn->data;
-    uv_idle_stop(turn);
+    if (store_is_up(s)) {
+        if (s->handler.on_leaving != NULL) {
+            s->handler.on_leaving(s->handler.user);
+        }
+        pipeline_close_group(&s->pipeline);
+    }
+    uv_idle_stop(turn); /* behind what has started it once more */
     if (s->closing) {
         drop(s);
         uv_close((uv_handle_t *)turn, on_turn_closed);
@@ -646,9 +652,6 @@ static void on_turn(uv_idle_t *turn)
         }
         drop(s);
     } else if (s->link != NULL) {
-        if (s->handler.on_leaving != NULL && s->state == STORE_UP) {
-            s->handler.on_leaving(s->handler.user);
-        }
         pipeline_flush(&s->pipeline);
     }
 }

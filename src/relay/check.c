@@ -132,6 +132,13 @@ static void is_ready(struct master *m)
 {
     struct worker *w = m->w;
     bool same = strcmp(m->run_id[1], m->last_run_id) == 0;
+    if (m->syncs_each && !m->gathers) {
+        log_line(LOG_WARN,
+                 "Redis refuses MULTI or EXEC, so fewer events share a sync; allow its user +multi "
+                 "+exec",
+                 "host", "%s", m->host, "port", "%u", m->port, NULL);
+    }
+    m->gathers &= m->syncs_each;
     memcpy(m->last_run_id, m->run_id[1], sizeof m->last_run_id);
     m->proves = m->proves_sync || conf_wants(w->conf, DURABILITY_REPLICA);
     m->ready = true;
@@ -212,6 +219,21 @@ static void on_config(void *user, const redisReply *reply)
     }
 }
 
+/* MULTI may be allowed and EXEC not (the one is @fast, the other @slow), or go by another name:
+ * then it is left by DISCARD. */
+static void on_exec(void *user, const redisReply *reply)
+{
+    struct master *m = user;
+    if (reply == NULL) {
+        return;
+    }
+    m->gathers = reply->type == REDIS_REPLY_ARRAY && reply->elements == 0;
+    if (!m->gathers) {
+        store_send(m->appends, 1, &STR("DISCARD"), NULL, NULL);
+    }
+    master_check_passed(m);
+}
+
 /* Everything is asked again after any connect: each answer belongs to the connections as they are.
  */
 void master_check(struct master *m)
@@ -221,7 +243,7 @@ void master_check(struct master *m)
     }
     m->trouble[0] = '\0';
     m->unsuitable = m->is_split = false;
-    m->checks = 3 + SCRIPT_COUNT;
+    m->checks = 4 + SCRIPT_COUNT;
     struct str info[] = {STR("INFO"), STR("everything")};
     struct str config[] = {STR("CONFIG"), STR("GET"), STR("append*"),
                            STR("no-appendfsync-on-rewrite")};
@@ -230,6 +252,8 @@ void master_check(struct master *m)
     store_send(m->main, 4, config, on_config, m);
     scripts_load(m);
     store_send(m->appends, 2, server, on_appends_info, m);
+    store_send(m->appends, 1, &STR("MULTI"), NULL, NULL);
+    store_send(m->appends, 1, &STR("EXEC"), on_exec, m);
 }
 
 static void look_again(struct wheel_timer *t)

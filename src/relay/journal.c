@@ -290,7 +290,8 @@ static void on_xadd(void *user, const redisReply *reply)
     enum store_error e = store_error_of(reply);
     if (e == STORE_OK || e == STORE_BADID || e == STORE_WRONGTYPE) {
         /* Lost (nil), sealed by another, or nonsense. A new connection makes all that is on its way
-         * unknown. */
+         * unknown, whatever is said of it until then. */
+        j->unanswered = NULL;
         store_reset(j->master->appends, "an append was refused: is the journal still mine?");
         return;
     }
@@ -322,7 +323,7 @@ struct str entry_id(char out[ENTRY_ID_MAX], uint64_t n)
 static bool send_append(struct journal *j, size_t argc, const struct str *argv)
 {
     struct store *appends = j->master->appends;
-    if (j->master->syncs_each) {
+    if (j->master->gathers) {
         return store_gather(appends, argc, argv, on_xadd, j);
     }
     store_eager(appends, j->w->inflight == 0);

@@ -3,10 +3,12 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
+import types
 
 from between import Between, says_version
-from harness import SECRET, Redis, sequence, sign_github, wait_for
+from harness import SECRET, Redis, sequence, sign_github, sign_stripe, wait_for
 
 SOURCES = ["stripe: { verify: stripe, secret: '%s' }" % SECRET,
            "cheap: { verify: stripe, secret: '%s', durability: memory }" % SECRET]
@@ -115,6 +117,46 @@ def fsync_takes_proof_where_redis_syncs_once_a_second(flow):
     calls = int(re.search(r"cmdstat_waitaof:calls=(\d+)", redis.cli("INFO", "commandstats")).group(1))
     assert calls >= 20, calls
     assert len({q.body for q in sink.wait(20)}) == 20
+
+
+def _at_once(p, bodies):
+    """What lies in all the sockets when the loop comes to look: the statuses."""
+    p.signal(signal.SIGSTOP)
+    clients = []
+    for body in bodies:
+        clients.append(socket.create_connection(("127.0.0.1", p.port), 10))
+        clients[-1].sendall(b"POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nConnection: close\r\n"
+                            b"Stripe-Signature: %s\r\n\r\n%s" % (len(body), sign_stripe(body)["Stripe-Signature"].encode(), body))
+    p.signal(signal.SIGCONT)
+    answers = [client.makefile("rb").read() for client in clients]
+    return [int(a.split(b" ", 2)[1]) for a in answers]
+
+
+def _calls(redis, command):
+    found = re.search(r"cmdstat_%s:calls=(\d+)" % command, redis.cli("INFO", "commandstats"))
+    return int(found.group(1)) if found else 0
+
+
+def events_of_a_moment_share_a_sync(flow):
+    """As one transaction, where the server syncs before it answers; where that is not allowed they go alone."""
+    bodies = [b'{"seq":%d}' % i for i in range(24)]
+    cases = [("always", [], True), ("everysec", [], False), ("always", ["-exec"], False), ("always", ["-multi"], False),
+             ("always", ["-multi", "-exec"], False)]
+    for i, (syncs, acl, shared) in enumerate(cases):
+        redis, sink = flow.redis("--appendfsync", syncs), flow.sink()
+        redis.cli("ACL", "SETUSER", "relay", "on", ">secret", "~*", "&*", "+@all", *acl)
+        url = redis.directive().replace("redis://", "redis://relay:secret@")
+        allowed = types.SimpleNamespace(directive=lambda url=url: url)
+        p = flow.penstock({"billing": sink}, allowed, durability="fsync" if syncs == "always" else "memory", workers=1,
+                          name="case%d" % i)
+        before = _calls(redis, "exec")
+        assert _at_once(p, bodies) == [200] * len(bodies), cases[i]
+        wait_for(lambda: sequence(sink) == {i: 1 for i in range(len(bodies))}, "all to be delivered")
+        assert _calls(redis, "xadd") >= len(bodies)
+        shares = _calls(redis, "exec") - before
+        assert 0 < shares <= 8 if shared else shares == 0, (cases[i], shares)
+        assert ("fewer events share a sync" in p.text()) == bool(acl), cases[i]
+        p.stop()
 
 
 def fsync_is_promised_only_when_redis_has_proven_it(flow):

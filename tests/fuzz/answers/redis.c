@@ -74,6 +74,9 @@ struct peer {
     redisReader *questions;
     unsigned loaded; /* scripts */
     struct buf out;
+    bool multi; /* between MULTI and EXEC: what that will answer */
+    unsigned queued;
+    struct buf inside;
 };
 
 static struct peer peers[PEERS];
@@ -122,6 +125,7 @@ static void hang_up(struct peer *p)
         close(p->fd);
         redisReaderFree(p->questions);
         buf_done(&p->out);
+        buf_done(&p->inside);
         p->fd = -1;
     }
 }
@@ -143,6 +147,7 @@ static void take_connections(void)
         peers[i] = (struct peer){.fd = fd, .questions = redisReaderCreate()};
         ENSURE(peers[i].questions != NULL);
         buf_init(&peers[i].out, OUT_MOST);
+        buf_init(&peers[i].inside, OUT_MOST);
     }
     knocking = 0;
 }
@@ -224,6 +229,8 @@ static const struct {
     {'X', "SUBSCRIBE", NULL, NULL},
     {'p', "PING", NULL, NULL},
     {'P', "AUTH", NULL, NULL},
+    {'(', "MULTI", NULL, NULL},
+    {')', "EXEC", NULL, NULL},
     {'Y', NULL, NULL, NULL},
 };
 
@@ -701,6 +708,16 @@ static void load_script(struct answering *a)
     say_text(a, sha);
 }
 
+static void execute(struct answering *a)
+{
+    struct peer *p = a->q->peer;
+    say_list(a, p->queued);
+    buf_add_str(a->out, buf_str(&p->inside));
+    buf_clear(&p->inside);
+    p->multi = false;
+    p->queued = 0;
+}
+
 static void run_command(struct answering *a)
 {
     static const char *const plain[128] = {
@@ -755,6 +772,13 @@ static void run_command(struct answering *a)
     case 's':
         say_settled(a);
         break;
+    case '(':
+        a->q->peer->multi = true;
+        say_wire(a, "+OK\r\n");
+        break;
+    case ')':
+        execute(a);
+        break;
     case 'T':
         say_text(a, "cluster_state:ok\r\ncluster_current_epoch:1\r\n");
         break;
@@ -783,6 +807,11 @@ static void answer(struct peer *p, const redisReply *r)
     q.letter = letter_of(&q);
     q.book = asked_about(&q);
     struct answering a = {.q = &q, .out = &p->out};
+    if (p->multi && q.letter != ')') {
+        buf_add_str(&p->out, STR("+QUEUED\r\n"));
+        p->queued++;
+        a.out = &p->inside;
+    }
     if (is_replaced(&a, '*')) {
         return;
     }

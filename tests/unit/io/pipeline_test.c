@@ -1,4 +1,5 @@
-/* Commands that run together, as the store's owner sees it: each is answered once, by what it got. */
+/* Commands that run together, as the store's owner sees it: each is answered once, by what it got.
+ */
 #include "io/store_room.h"
 
 static void gather(struct fixture *f, const char *a, const char *b, void *user)
@@ -137,7 +138,7 @@ static void a_transaction_that_is_refused_tells_each_the_reason(void **state)
     close(listener);
 }
 
-static void where_transactions_are_not_allowed_each_goes_alone(void **state)
+static void where_no_transaction_was_begun_each_is_answered_by_itself(void **state)
 {
     (void)state;
     struct fixture f;
@@ -150,19 +151,72 @@ static void where_transactions_are_not_allowed_each_goes_alone(void **state)
     assert_string_equal(f.last, "b");
     gather(&f, "GET", "c", &f);
     gather(&f, "GET", "d", &f);
-    read_text(&f, fd, GET("c") GET("d"));
-    write_text(fd, "+c\r\n+d\r\n");
+    read_text(&f, fd, MULTI GET("c") GET("d") EXEC);
+    write_text(fd, "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+c\r\n+d\r\n");
     room_wait_n(&f.room, &f.answers, 4);
     assert_string_equal(f.last, "d");
     assert_int_equal(f.errors + f.nulls, 0);
+    shut_fixture(&f);
     close(fd);
-    room_wait(&f.room, &f.down);
-    fd = accept_and_greet(&f, listener); /* another server, perhaps */
-    char ping[64];
-    assert_true(read(fd, ping, sizeof ping) > 0);
-    gather(&f, "GET", "a", &f);
-    gather(&f, "GET", "b", &f);
-    read_text(&f, fd, MULTI GET("a") GET("b") EXEC);
+    close(listener);
+}
+
+/* In what has come, and comes until so much is there. */
+static unsigned count_multi(struct fixture *f, int fd, size_t least)
+{
+    static char bytes[1 << 20];
+    unsigned n = 0;
+    size_t len = 0;
+    while (len < least) {
+        ssize_t got = waiting_at(fd) == 0 ? 0 : read(fd, bytes + len, sizeof bytes - 1 - len);
+        assert_true(got >= 0);
+        len += (size_t)got;
+        end_of_turn(f);
+    }
+    bytes[len] = '\0';
+    for (const char *at = bytes; (at = strstr(at, "MULTI")) != NULL; at++) {
+        n++;
+    }
+    return n;
+}
+
+/* Redis serves nobody else while it runs one. */
+static void a_transaction_has_an_end(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static char body[10241];
+    memset(body, 'x', sizeof body - 1);
+    int listener, fd = open_with_own(&f, &listener);
+    for (unsigned i = 0; i < 300; i++) {
+        gather(&f, "GET", "a", &f);
+    }
+    assert_int_equal(count_multi(&f, fd, 300 * strlen(GET("a"))), 3); /* of 128 commands */
+    for (unsigned i = 0; i < 60; i++) {
+        gather(&f, "GET", body, &f);
+    }
+    assert_int_equal(count_multi(&f, fd, 60 * 10240), 3); /* of 256 KiB, and a command */
+    shut_fixture(&f);
+    close(fd);
+    close(listener);
+}
+
+static void the_first_of_what_is_gathered_leaves_before_the_turn_ends(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char kib[1025];
+    memset(kib, 'x', 1024);
+    kib[1024] = '\0';
+    int listener, fd = open_with_own(&f, &listener);
+    for (unsigned i = 0; i < 40; i++) {
+        gather(&f, "GET", kib, &f);
+    }
+    size_t first = waiting_at(fd);
+    assert_true(first > 16 * 1024 && first < 18 * 1024);
+    assert_int_equal(count_multi(&f, fd, first), 1);
+    assert_int_equal(count_multi(&f, fd, 40 * 1024 - first), 1);
+    assert_int_not_equal(uv_backend_timeout(&f.room.loop), 0); /* nothing else to do now */
     shut_fixture(&f);
     close(fd);
     close(listener);
@@ -257,7 +311,7 @@ static void real_servers_run_them_and_say_why_not(void **state)
     (void)state;
     struct fixture f;
     open_with_redis(&f, (struct store_conf){0});
-    for (int i = 0; i < 1000; i++) { /* several transactions: of 128 at most */
+    for (int i = 0; i < 1000; i++) { /* several transactions */
         gather(&f, "INCR", "n", &f);
     }
     gather(&f, "GET", "n", &f);
@@ -302,7 +356,9 @@ int main(void)
         cmocka_unit_test(what_is_gathered_in_a_turn_leaves_as_one_transaction),
         cmocka_unit_test(what_two_have_gathered_is_two_transactions),
         cmocka_unit_test(a_transaction_that_is_refused_tells_each_the_reason),
-        cmocka_unit_test(where_transactions_are_not_allowed_each_goes_alone),
+        cmocka_unit_test(where_no_transaction_was_begun_each_is_answered_by_itself),
+        cmocka_unit_test(a_transaction_has_an_end),
+        cmocka_unit_test(the_first_of_what_is_gathered_leaves_before_the_turn_ends),
         cmocka_unit_test(a_connection_that_ends_amid_a_transaction_gives_each_a_null),
         cmocka_unit_test(nobody_may_answer_more_than_was_asked),
         cmocka_unit_test(real_servers_run_them_and_say_why_not),

@@ -62,7 +62,7 @@ static const struct conf_row limit_rows[] = {
           "events that Redis has not answered yet; more are refused with 503"),
     VALUE("memory", BYTES, AT(c.listen.memory_bytes), "256MiB", MIB, 1024 * GIB,
           "all bodies in flight together; more are refused with 503"),
-    VALUE("lane", COUNT, AT(c.listen.lane), "1024", 1, 65536,
+    VALUE("lane", COUNT, AT(c.listen.lane), "2048", 1, 65536,
           "deliveries of a destination that wait in a worker's memory; the others wait in Redis"),
     VALUE("request_timeout", DURATION, AT(c.listen.request_timeout_ms), "10s", 100, 10 * MINUTE,
           "a request must be here in full within this time"),

@@ -29,7 +29,7 @@ static void the_simplest_file_has_every_default(void **state)
     assert_int_equal(c->listen.memory_bytes, 256 * 1024 * 1024);
     assert_int_equal(c->listen.connections, 10000);
     assert_int_equal(c->listen.pending, 10000);
-    assert_int_equal(c->listen.lane, 1024);
+    assert_int_equal(c->listen.lane, 2048);
     assert_int_equal(c->listen.request_timeout_ms, 10000);
     assert_int_equal(c->listen.idle_timeout_ms, 60000);
     room_text(c->admin.address, "127.0.0.1:8081", "admin");

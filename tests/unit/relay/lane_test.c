@@ -111,7 +111,7 @@ static void what_comes_while_files_cannot_be_read_waits_until_they_can(void **st
     lead_to("good");
     lanes_tend(w);
     assert_non_null(a->origin);
-    assert_int_equal(dispatch_room(a, FROM_DUE), 512);
+    assert_int_equal(dispatch_room(a, FROM_DUE), 1024);
     deliver(r, 3);
     assert_int_equal(a->lists[DELIVERY_FRESH].n, 1);
     assert_int_equal(r->j->op_count, 1);

@@ -6,10 +6,10 @@
  * a Redis that has nothing of ours to do, the first 16 KiB leave at once; and the rest in parts of
  * 32 KiB while `eager` (more writes, but no wait for Redis behind the turn).
  *
- * Gathered commands of a turn run together, as one transaction (redis.io, Transactions). Redis
- * reads 16 KiB of a connection at a time and, with "appendfsync always", syncs after each: together
- * they share a sync. Each is answered by what it got inside; where the transaction is refused, by
- * the reason; and where no transaction was begun, by itself. */
+ * Gathered commands of a turn run together, as a transaction (redis.io, Transactions) of at most
+ * 128. Redis reads 16 KiB of a connection at a time and, with "appendfsync always", syncs after
+ * each: together they share a sync. Each is answered by what it got inside; where the transaction
+ * is refused, by the reason; and where no transaction was begun, by itself. */
 #ifndef IO_PIPELINE_H
 #define IO_PIPELINE_H
 

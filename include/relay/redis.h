@@ -39,7 +39,7 @@ struct master {
     bool unsuitable;  /* it answers, but its settings could lose data: a human must act */
     bool has_waitaof; /* 7.2 or newer */
     bool syncs_each;  /* it syncs before it answers ("appendfsync always"), or so it is assumed */
-    bool gathers;     /* so appends of a turn are to share a sync; and it lets them */
+    bool gathers;     /* ... and MULTI and EXEC are allowed: appends of a turn share a sync */
     bool proves_sync; /* "fsync" takes a WAITAOF: the server syncs once a second */
     bool proves;      /* that, or a source asks for replicas */
     bool is_replica;  /* it answers so: what is connected to next may be the master */

@@ -178,8 +178,8 @@ static void clear_text(struct pipeline *p)
     }
 }
 
-/* Where hiredis has no memory to note who is to be called. (Without memory for the text it ends the
- * connection.) */
+/* hiredis takes it, or has no memory to note who is to be called. (Without memory for the text it
+ * ends the connection.) */
 static void say(struct pipeline *p, struct str command, redisCallbackFn *on_reply)
 {
     ENSURE(redisAsyncFormattedCommand(p->link->context, on_reply, p, command.at, command.len) ==

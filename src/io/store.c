@@ -8,7 +8,6 @@
  * the idle handle. */
 #include "io/store.h"
 
-#include "base/buf.h"
 #include "base/crypt.h"
 #include "base/log.h"
 #include "io/pipeline.h"

@@ -138,7 +138,6 @@ static void is_ready(struct master *m)
                  "+exec",
                  "host", "%s", m->host, "port", "%u", m->port, NULL);
     }
-    m->gathers &= m->syncs_each;
     memcpy(m->last_run_id, m->run_id[1], sizeof m->last_run_id);
     m->proves = m->proves_sync || conf_wants(w->conf, DURABILITY_REPLICA);
     m->ready = true;
@@ -206,21 +205,22 @@ static void on_info(void *user, const redisReply *reply)
     }
 }
 
-static void on_config(void *user, const redisReply *reply)
+static void on_discard(void *user, const redisReply *reply)
 {
     struct master *m = user;
     if (reply == NULL) {
         return;
     }
-    if (durability_fits(m, reply)) {
+    if (store_error_of(reply) == STORE_OK) {
         master_check_passed(m);
-    } else {
-        master_check_failed(m);
+        return;
     }
+    master_trouble(m, true,
+                   "it begins a transaction and can neither run nor discard it; rename none of "
+                   "MULTI, EXEC and DISCARD, or MULTI too");
+    master_check_failed(m);
 }
 
-/* MULTI may be allowed and EXEC not (the one is @fast, the other @slow), or go by another name:
- * then it is left by DISCARD. */
 static void on_exec(void *user, const redisReply *reply)
 {
     struct master *m = user;
@@ -228,10 +228,40 @@ static void on_exec(void *user, const redisReply *reply)
         return;
     }
     m->gathers = reply->type == REDIS_REPLY_ARRAY && reply->elements == 0;
-    if (!m->gathers) {
-        store_send(m->appends, 1, &STR("DISCARD"), NULL, NULL);
+    if (m->gathers || store_error_of(reply) == STORE_EXECABORT) {
+        master_check_passed(m);
+    } else { /* it goes by another name */
+        store_send(m->appends, 1, &STR("DISCARD"), on_discard, m);
     }
-    master_check_passed(m);
+}
+
+static void on_multi(void *user, const redisReply *reply)
+{
+    struct master *m = user;
+    if (reply == NULL) {
+        return;
+    }
+    if (store_error_of(reply) == STORE_OK) {
+        store_send(m->appends, 1, &STR("EXEC"), on_exec, m);
+    } else {
+        master_check_passed(m);
+    }
+}
+
+static void on_config(void *user, const redisReply *reply)
+{
+    struct master *m = user;
+    if (reply == NULL) {
+        return;
+    }
+    m->gathers = false;
+    if (!durability_fits(m, reply)) {
+        master_check_failed(m);
+    } else if (m->syncs_each) { /* may appends be gathered? MULTI may be allowed, and EXEC not */
+        store_send(m->appends, 1, &STR("MULTI"), on_multi, m);
+    } else {
+        master_check_passed(m);
+    }
 }
 
 /* Everything is asked again after any connect: each answer belongs to the connections as they are.
@@ -243,7 +273,7 @@ void master_check(struct master *m)
     }
     m->trouble[0] = '\0';
     m->unsuitable = m->is_split = false;
-    m->checks = 4 + SCRIPT_COUNT;
+    m->checks = 3 + SCRIPT_COUNT;
     struct str info[] = {STR("INFO"), STR("everything")};
     struct str config[] = {STR("CONFIG"), STR("GET"), STR("append*"),
                            STR("no-appendfsync-on-rewrite")};
@@ -252,8 +282,6 @@ void master_check(struct master *m)
     store_send(m->main, 4, config, on_config, m);
     scripts_load(m);
     store_send(m->appends, 2, server, on_appends_info, m);
-    store_send(m->appends, 1, &STR("MULTI"), NULL, NULL);
-    store_send(m->appends, 1, &STR("EXEC"), on_exec, m);
 }
 
 static void look_again(struct wheel_timer *t)

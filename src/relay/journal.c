@@ -318,8 +318,9 @@ struct str entry_id(char out[ENTRY_ID_MAX], uint64_t n)
     return (struct str){out, len + 2};
 }
 
-/* One sync for all of a turn, where the server syncs before it answers. Where it does not, and
- * nothing is being delivered, this worker waits for nobody else: it gives what it has in parts. */
+/* Those of a turn share a sync, where the server syncs before it answers. Where they do not, and
+ * nothing is being delivered, this worker waits for nobody but Redis: it gives what it has in
+ * parts. */
 static bool send_append(struct journal *j, size_t argc, const struct str *argv)
 {
     struct store *appends = j->master->appends;

@@ -4,11 +4,12 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import types
 
 from between import Between, says_version
-from harness import SECRET, Redis, sequence, sign_github, sign_stripe, wait_for
+from harness import PENSTOCK, SECRET, Redis, sequence, sign_github, sign_stripe, wait_for
 
 SOURCES = ["stripe: { verify: stripe, secret: '%s' }" % SECRET,
            "cheap: { verify: stripe, secret: '%s', durability: memory }" % SECRET]
@@ -140,10 +141,12 @@ def _calls(redis, command):
 def events_of_a_moment_share_a_sync(flow):
     """As one transaction, where the server syncs before it answers; where that is not allowed they go alone."""
     bodies = [b'{"seq":%d}' % i for i in range(24)]
+    renamed = ["--rename-command", "EXEC", ""]
     cases = [("always", [], True), ("everysec", [], False), ("always", ["-exec"], False), ("always", ["-multi"], False),
-             ("always", ["-multi", "-exec"], False)]
-    for i, (syncs, acl, shared) in enumerate(cases):
-        redis, sink = flow.redis("--appendfsync", syncs), flow.sink()
+             ("always", ["-multi", "-exec"], False), ("always", renamed, False)]
+    for i, (syncs, unless, shared) in enumerate(cases):
+        redis, sink = flow.redis("--appendfsync", syncs, *(unless if unless is renamed else [])), flow.sink()
+        acl = unless if unless is not renamed else []
         redis.cli("ACL", "SETUSER", "relay", "on", ">secret", "~*", "&*", "+@all", *acl)
         url = redis.directive().replace("redis://", "redis://relay:secret@")
         allowed = types.SimpleNamespace(directive=lambda url=url: url)
@@ -155,8 +158,26 @@ def events_of_a_moment_share_a_sync(flow):
         assert _calls(redis, "xadd") >= len(bodies)
         shares = _calls(redis, "exec") - before
         assert 0 < shares <= 8 if shared else shares == 0, (cases[i], shares)
-        assert ("fewer events share a sync" in p.text()) == bool(acl), cases[i]
+        assert ("fewer events share a sync" in p.text()) == bool(unless), cases[i]
         p.stop()
+
+
+def a_transaction_that_cannot_be_left_is_told(flow):
+    redis = flow.redis("--rename-command", "EXEC", "", "--rename-command", "DISCARD", "")
+    p = flow.penstock({"billing": "http://127.0.0.1:9/"}, redis, start=False)
+    run = subprocess.run([PENSTOCK, "run", "-c", p.config], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1 and "rename none of MULTI, EXEC and DISCARD" in run.stderr.splitlines()[-1], run.stderr
+
+
+def what_follows_nonsense_is_judged_by_nobody(flow):
+    """The first append is answered with nonsense, the second is refused: by what comes then both are kept."""
+    redis, sink = flow.redis("--appendfsync", "everysec"), flow.sink()
+    answers = [b"", b"+OK\r\n-OOM command not allowed when used memory > 'maxmemory'.\r\n"]  # in one piece
+    says = lambda words, ask: answers.pop(0) if words[0] == b"XADD" and answers else ask()
+    p = flow.penstock({"billing": sink}, Between(flow, redis, says), durability="memory", workers=1)
+    bodies = [b'{"seq":%d}' % i for i in range(2)]
+    assert _at_once(p, bodies) == [200, 200] and not answers
+    wait_for(lambda: sequence(sink) == {0: 1, 1: 1}, "both to be delivered")
 
 
 def fsync_is_promised_only_when_redis_has_proven_it(flow):

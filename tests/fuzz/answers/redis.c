@@ -231,6 +231,7 @@ static const struct {
     {'P', "AUTH", NULL, NULL},
     {'(', "MULTI", NULL, NULL},
     {')', "EXEC", NULL, NULL},
+    {'%', "DISCARD", NULL, NULL},
     {'Y', NULL, NULL, NULL},
 };
 
@@ -708,14 +709,19 @@ static void load_script(struct answering *a)
     say_text(a, sha);
 }
 
+static void end_transaction(struct peer *p)
+{
+    buf_clear(&p->inside);
+    p->multi = false;
+    p->queued = 0;
+}
+
 static void execute(struct answering *a)
 {
     struct peer *p = a->q->peer;
     say_list(a, p->queued);
     buf_add_str(a->out, buf_str(&p->inside));
-    buf_clear(&p->inside);
-    p->multi = false;
-    p->queued = 0;
+    end_transaction(p);
 }
 
 static void run_command(struct answering *a)
@@ -779,6 +785,10 @@ static void run_command(struct answering *a)
     case ')':
         execute(a);
         break;
+    case '%':
+        end_transaction(a->q->peer);
+        say_wire(a, "+OK\r\n");
+        break;
     case 'T':
         say_text(a, "cluster_state:ok\r\ncluster_current_epoch:1\r\n");
         break;
@@ -807,7 +817,7 @@ static void answer(struct peer *p, const redisReply *r)
     q.letter = letter_of(&q);
     q.book = asked_about(&q);
     struct answering a = {.q = &q, .out = &p->out};
-    if (p->multi && q.letter != ')') {
+    if (p->multi && q.letter != ')' && q.letter != '%') {
         buf_add_str(&p->out, STR("+QUEUED\r\n"));
         p->queued++;
         a.out = &p->inside;

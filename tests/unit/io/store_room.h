@@ -135,6 +135,7 @@ static inline int accept_in_loop(struct fixture *f, int listener)
     return fd;
 }
 
+/* A connection that is up, to a Redis of our own making. */
 static inline int accept_and_greet(struct fixture *f, int listener)
 {
     f->up = f->down = false;

@@ -373,7 +373,6 @@ static void greeted_while_it_closes_is_not_up(void **state)
     close(first[1]);
 }
 
-/* A connection that is up, to a Redis of our own making. */
 static void ends_with(struct fixture *f, int fd, const char *bytes, const char *why)
 {
     assert_int_equal(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));

@@ -227,7 +227,7 @@ static void on_exec(void *user, const redisReply *reply)
     if (reply == NULL) {
         return;
     }
-    m->gathers = reply->type == REDIS_REPLY_ARRAY && reply->elements == 0;
+    m->gathers = reply->type == REDIS_REPLY_ARRAY;
     if (m->gathers || store_error_of(reply) == STORE_EXECABORT) {
         master_check_passed(m);
     } else { /* it goes by another name */

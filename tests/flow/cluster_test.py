@@ -327,7 +327,8 @@ def a_spooled_event_claims_its_place_when_its_copy_is_proven(flow):
     """Until then the file is all that is sure to last, and whatever reads it again must not be turned away."""
     cluster, a = Cluster(flow, replicas=1), flow.sink()
     p = flow.penstock({"a": a}, cluster, workers=1, durability="replica", more="spool: { size: 64MiB }")
-    assert p.stripe(b'{"seq":0}').status == 200
+    p.wait_log("journal is open")  # with a spool it is ready before
+    assert p.stripe(b'{"seq":0}').getheader("penstock-durability") == "replica"
     for r in cluster.servers:
         r.kill()
     spooled = {}

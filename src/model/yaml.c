@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "model/mask.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -193,6 +194,22 @@ static void parser_done(yaml_parser_t *p)
     crypt_wipe(p->raw_buffer.start, (size_t)(p->raw_buffer.end - p->raw_buffer.start));
     crypt_wipe(p->buffer.start, (size_t)(p->buffer.end - p->buffer.start));
     yaml_parser_delete(p);
+}
+
+/* libyaml grows a text with this function of its own, which leaves what the old one held. It is not
+ * in its header but among its symbols, and those of a program come before those of a library. */
+__attribute__((visibility("default"))) void *yaml_realloc(void *at, size_t n);
+void *yaml_realloc(void *at, size_t n)
+{
+    void *to = malloc(n > 0 ? n : 1);
+    if (at == NULL || to == NULL) {
+        return to;
+    }
+    size_t had = malloc_usable_size(at);
+    memcpy(to, at, had < n ? had : n);
+    crypt_wipe(at, had);
+    free(at);
+    return to;
 }
 
 static void push(struct loader *l, struct node *n)

@@ -57,6 +57,8 @@ bool crypt_equal(const void *a, const void *b, size_t n); /* constant time */
 void crypt_random(void *out, size_t n);                   /* aborts if the system has none */
 uint64_t crypt_random_u64(void);
 void crypt_wipe(void *at, size_t n);
+/* As realloc, and what the old place held is wiped. `n` is not 0. */
+void *crypt_realloc(void *at, size_t n);
 void crypt_init(void); /* before anything else uses OpenSSL: for crypt_wipe_freed */
 /* All memory that OpenSSL frees in this thread is wiped until it is told otherwise. */
 void crypt_wipe_freed(bool on);

@@ -15,13 +15,14 @@
 
 #include "base/buf.h"
 #include "io/link.h"
+#include "io/store.h"
 
 #include <hiredis/hiredis.h>
 
 #define PIPELINE_GROUP_MOST 128u
 
 struct pipeline_command {
-    void (*on_reply)(void *user, const redisReply *reply); /* or NULL */
+    store_on_reply on_reply; /* or NULL */
     void *user;
     uint64_t sent_ms;
 };
@@ -66,10 +67,10 @@ void pipeline_start(struct pipeline *p, struct link *link); /* over a new connec
 /* The connection has ended, and hiredis has given NULL to what it had: the others get it, too. */
 void pipeline_end(struct pipeline *p);
 /* Without memory to note it they abort. */
-void pipeline_send(struct pipeline *p, size_t argc, const struct str *argv,
-                   void (*on_reply)(void *user, const redisReply *reply), void *user);
+void pipeline_send(struct pipeline *p, size_t argc, const struct str *argv, store_on_reply on_reply,
+                   void *user);
 void pipeline_gather(struct pipeline *p, size_t argc, const struct str *argv,
-                     void (*on_reply)(void *user, const redisReply *reply), void *user);
+                     store_on_reply on_reply, void *user);
 /* The end of the turn: first what is gathered goes to hiredis (which says on_dirty), then all
  * leaves. */
 void pipeline_close_group(struct pipeline *p);

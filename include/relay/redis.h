@@ -26,6 +26,14 @@ struct proof {
     bool claims_short; /* ... and the last one was not good enough for them */
 };
 
+/* When what is appended is on Redis' disk. */
+enum master_sync {
+    SYNC_LATER,    /* who asks for no more than "memory" does not care */
+    SYNC_EACH,     /* before its answer ("appendfsync always"), or so it is assumed */
+    SYNC_TOGETHER, /* ... and MULTI and EXEC are allowed: appends of a turn share a sync */
+    SYNC_PROVEN,   /* once a second: "fsync" takes a WAITAOF */
+};
+
 /* Two connections that must show the same server. */
 struct master {
     struct worker *w;
@@ -38,12 +46,10 @@ struct master {
     bool ready;       /* both up, checked, same run id: journals may be asked for */
     bool unsuitable;  /* it answers, but its settings could lose data: a human must act */
     bool has_waitaof; /* 7.2 or newer */
-    bool syncs_each;  /* it syncs before it answers ("appendfsync always"), or so it is assumed */
-    bool gathers;     /* ... and MULTI and EXEC are allowed: appends of a turn share a sync */
-    bool proves_sync; /* "fsync" takes a WAITAOF: the server syncs once a second */
-    bool proves;      /* that, or a source asks for replicas */
-    bool is_replica;  /* it answers so: what is connected to next may be the master */
-    bool is_split;    /* its two connections show different servers */
+    enum master_sync sync;
+    bool proves;     /* SYNC_PROVEN, or a source asks for replicas */
+    bool is_replica; /* it answers so: what is connected to next may be the master */
+    bool is_split;   /* its two connections show different servers */
     struct proof proof;
     unsigned finds;       /* how often the sentinels were asked since it was ready */
     char run_id[2][48];   /* of appends, of main */

@@ -440,6 +440,19 @@ void crypt_wipe(void *at, size_t n)
     OPENSSL_cleanse(at, n);
 }
 
+void *crypt_realloc(void *at, size_t n)
+{
+    void *to = malloc(n);
+    if (at == NULL || to == NULL) {
+        return to;
+    }
+    size_t had = malloc_usable_size(at);
+    memcpy(to, at, had < n ? had : n);
+    crypt_wipe(at, had);
+    free(at);
+    return to;
+}
+
 /* --- what OpenSSL leaves behind: it decodes a key through several buffers, and wipes the last ---
  */
 
@@ -457,18 +470,11 @@ static void free_for_openssl(void *at, const char *file, int line)
 
 static void *realloc_for_openssl(void *at, size_t n, const char *file, int line)
 {
-    if (!wipes_freed || at == NULL) {
-        return realloc(at, n);
-    }
-    void *to = n > 0 ? malloc(n) : NULL;
-    size_t had = malloc_usable_size(at);
-    if (to != NULL) {
-        memcpy(to, at, had < n ? had : n);
-    }
-    if (to != NULL || n == 0) {
+    if (n == 0) {
         free_for_openssl(at, file, line);
+        return NULL;
     }
-    return to;
+    return wipes_freed ? crypt_realloc(at, n) : realloc(at, n);
 }
 
 void crypt_init(void)

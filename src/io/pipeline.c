@@ -36,8 +36,7 @@ static void ring_grow(struct pipeline *p)
     p->head = 0;
 }
 
-static void ring_push(struct pipeline *p, void (*on_reply)(void *user, const redisReply *reply),
-                      void *user)
+static void ring_push(struct pipeline *p, store_on_reply on_reply, void *user)
 {
     if (p->n == p->cap) {
         ring_grow(p);
@@ -222,8 +221,8 @@ static void hurry(struct pipeline *p, size_t bytes)
     }
 }
 
-void pipeline_send(struct pipeline *p, size_t argc, const struct str *argv,
-                   void (*on_reply)(void *user, const redisReply *reply), void *user)
+void pipeline_send(struct pipeline *p, size_t argc, const struct str *argv, store_on_reply on_reply,
+                   void *user)
 {
     pipeline_close_group(p);
     encode(&p->text, argc, argv);
@@ -235,7 +234,7 @@ void pipeline_send(struct pipeline *p, size_t argc, const struct str *argv,
 }
 
 void pipeline_gather(struct pipeline *p, size_t argc, const struct str *argv,
-                     void (*on_reply)(void *user, const redisReply *reply), void *user)
+                     store_on_reply on_reply, void *user)
 {
     struct pipeline_group *g = &p->group;
     if (g->n == PIPELINE_GROUP_MOST || p->text.len >= GROUP_BYTES || g->user != user) {

@@ -7,7 +7,6 @@
 #include "base/map.h"
 #include "model/mask.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -201,15 +200,7 @@ static void parser_done(yaml_parser_t *p)
 __attribute__((visibility("default"))) void *yaml_realloc(void *at, size_t n);
 void *yaml_realloc(void *at, size_t n)
 {
-    void *to = malloc(n > 0 ? n : 1);
-    if (at == NULL || to == NULL) {
-        return to;
-    }
-    size_t had = malloc_usable_size(at);
-    memcpy(to, at, had < n ? had : n);
-    crypt_wipe(at, had);
-    free(at);
-    return to;
+    return crypt_realloc(at, n > 0 ? n : 1);
 }
 
 static void push(struct loader *l, struct node *n)

@@ -99,10 +99,10 @@ static bool config_is(const redisReply *config, const char *name, const char *wa
  */
 static bool durability_fits(struct master *m, const redisReply *config)
 {
-    m->proves_sync = false;
-    m->syncs_each = m->w->conf->redis.assume_fsync ||
-                    (store_error_of(config) == STORE_OK && config_is(config, "appendonly", "yes") &&
-                     config_is(config, "appendfsync", "always"));
+    bool each = m->w->conf->redis.assume_fsync ||
+                (store_error_of(config) == STORE_OK && config_is(config, "appendonly", "yes") &&
+                 config_is(config, "appendfsync", "always"));
+    m->sync = each ? SYNC_EACH : SYNC_LATER;
     if (!conf_wants(m->w->conf, DURABILITY_FSYNC) || m->w->conf->redis.assume_fsync) {
         return true;
     }
@@ -117,12 +117,12 @@ static bool durability_fits(struct master *m, const redisReply *config)
     } else if (!config_is(config, "no-appendfsync-on-rewrite", "no")) {
         master_trouble(m, true,
                        "durability: fsync needs \"no-appendfsync-on-rewrite no\" in redis.conf");
-    } else if (!m->syncs_each && !m->has_waitaof) {
+    } else if (!each && !m->has_waitaof) {
         master_trouble(m, true,
                        "durability: fsync needs \"appendfsync always\" in redis.conf (or Redis "
                        "7.2); or write redis.durability: memory");
     } else {
-        m->proves_sync = !m->syncs_each;
+        m->sync = each ? SYNC_EACH : SYNC_PROVEN;
         return true;
     }
     return false;
@@ -132,14 +132,14 @@ static void is_ready(struct master *m)
 {
     struct worker *w = m->w;
     bool same = strcmp(m->run_id[1], m->last_run_id) == 0;
-    if (m->syncs_each && !m->gathers) {
+    if (m->sync == SYNC_EACH) {
         log_line(LOG_WARN,
                  "Redis refuses MULTI or EXEC, so fewer events share a sync; allow its user +multi "
                  "+exec",
                  "host", "%s", m->host, "port", "%u", m->port, NULL);
     }
     memcpy(m->last_run_id, m->run_id[1], sizeof m->last_run_id);
-    m->proves = m->proves_sync || conf_wants(w->conf, DURABILITY_REPLICA);
+    m->proves = m->sync == SYNC_PROVEN || conf_wants(w->conf, DURABILITY_REPLICA);
     m->ready = true;
     m->finds = 0;
     budget_limit(w);
@@ -227,8 +227,10 @@ static void on_exec(void *user, const redisReply *reply)
     if (reply == NULL) {
         return;
     }
-    m->gathers = reply->type == REDIS_REPLY_ARRAY;
-    if (m->gathers || store_error_of(reply) == STORE_EXECABORT) {
+    if (reply->type == REDIS_REPLY_ARRAY) {
+        m->sync = SYNC_TOGETHER;
+        master_check_passed(m);
+    } else if (store_error_of(reply) == STORE_EXECABORT) {
         master_check_passed(m);
     } else { /* it goes by another name */
         store_send(m->appends, 1, &STR("DISCARD"), on_discard, m);
@@ -254,10 +256,9 @@ static void on_config(void *user, const redisReply *reply)
     if (reply == NULL) {
         return;
     }
-    m->gathers = false;
     if (!durability_fits(m, reply)) {
         master_check_failed(m);
-    } else if (m->syncs_each) { /* may appends be gathered? MULTI may be allowed, and EXEC not */
+    } else if (m->sync == SYNC_EACH) { /* together? MULTI may be allowed, and EXEC not */
         store_send(m->appends, 1, &STR("MULTI"), on_multi, m);
     } else {
         master_check_passed(m);

@@ -324,7 +324,7 @@ struct str entry_id(char out[ENTRY_ID_MAX], uint64_t n)
 static bool send_append(struct journal *j, size_t argc, const struct str *argv)
 {
     struct store *appends = j->master->appends;
-    if (j->master->gathers) {
+    if (j->master->sync == SYNC_TOGETHER) {
         return store_gather(appends, argc, argv, on_xadd, j);
     }
     store_eager(appends, j->w->inflight == 0);

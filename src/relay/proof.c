@@ -23,7 +23,7 @@
 bool proof_needed(const struct journal *j, enum conf_durability promised)
 {
     return promised == DURABILITY_REPLICA ||
-           (promised == DURABILITY_FSYNC && j->master != NULL && j->master->proves_sync);
+           (promised == DURABILITY_FSYNC && j->master != NULL && j->master->sync == SYNC_PROVEN);
 }
 
 bool proof_awaited(const struct journal *j, enum conf_durability promised)

@@ -54,7 +54,8 @@ def free_port():
         claim = socket.socket(socket.AF_UNIX)
         try:
             claim.bind("\0penstock-test-port-%d" % port)
-            with socket.socket() as s:
+            with socket.socket() as s:  # a child that is being forked may keep it for a moment: who listens then asks so, too
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 s.bind(("127.0.0.1", port))
         except OSError:
             claim.close()

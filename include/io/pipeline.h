@@ -7,9 +7,10 @@
  * 32 KiB while `eager` (more writes, but no wait for Redis behind the turn).
  *
  * Gathered commands of a turn run together, as a transaction (redis.io, Transactions) of at most
- * 128. Redis reads 16 KiB of a connection at a time and, with "appendfsync always", syncs after
- * each: together they share a sync. Each is answered by what it got inside; where the transaction
- * is refused, by the reason; and where no transaction was begun, by itself. */
+ * 128 and 256 KiB; what is larger runs alone, and nobody waits for it. Redis reads 16 KiB of a
+ * connection at a time and, with "appendfsync always", syncs after each: together they share a
+ * sync. Each is answered by what it got inside; where the transaction is refused, by the reason;
+ * and where no transaction was begun, by itself. */
 #ifndef IO_PIPELINE_H
 #define IO_PIPELINE_H
 
@@ -44,8 +45,10 @@ struct pipeline_verdict {
 struct pipeline {
     uv_loop_t *loop;
     void *owner;
-    /* An error, before its on_reply; and the end, before each NULL of hiredis. */
+    /* An error, before its on_reply; that of MULTI, so that the group is run one by one; and the
+     * end, before each NULL of hiredis. */
     void (*on_error)(void *owner, const redisReply *reply);
+    void (*on_alone)(void *owner, const redisReply *reply);
     void (*on_end)(void *owner, const redisAsyncContext *context);
     struct link *link;             /* the connection in use, or NULL */
     struct pipeline_command *ring; /* power of two */
@@ -61,6 +64,7 @@ struct pipeline {
 
 void pipeline_init(struct pipeline *p, uv_loop_t *loop, void *owner,
                    void (*on_error)(void *owner, const redisReply *reply),
+                   void (*on_alone)(void *owner, const redisReply *reply),
                    void (*on_end)(void *owner, const redisAsyncContext *context));
 void pipeline_done(struct pipeline *p);
 void pipeline_start(struct pipeline *p, struct link *link); /* over a new connection */
@@ -71,10 +75,10 @@ void pipeline_send(struct pipeline *p, size_t argc, const struct str *argv, stor
                    void *user);
 void pipeline_gather(struct pipeline *p, size_t argc, const struct str *argv,
                      store_on_reply on_reply, void *user);
-/* The end of the turn: first what is gathered goes to hiredis (which says on_dirty), then all
- * leaves. */
+/* What is gathered goes to hiredis (which says on_dirty): at the end of a turn, and before anything
+ * that comes behind it. */
 void pipeline_close_group(struct pipeline *p);
-void pipeline_flush(struct pipeline *p);
+void pipeline_flush(struct pipeline *p); /* the end of the turn, with no group open: all leaves */
 uint64_t pipeline_oldest_ms(const struct pipeline *p); /* when its head was sent; n > 0 */
 
 #endif

@@ -45,6 +45,8 @@ struct store_handler {
      * answer the try ends like one that cannot connect. */
     void (*on_find)(void *user);
     void (*on_error)(void *user, const redisReply *reply); /* an error, before its on_reply */
+    /* MULTI was refused: what was gathered is run one by one, and each is answered for itself. */
+    void (*on_alone)(void *user, const redisReply *reply);
 };
 
 struct store *store_new(uv_loop_t *loop, struct wheel *wheel, const struct store_conf *conf,

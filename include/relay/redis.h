@@ -28,7 +28,7 @@ struct proof {
 
 /* When what is appended is on Redis' disk. */
 enum master_sync {
-    SYNC_LATER,    /* who asks for no more than "memory" does not care */
+    SYNC_LATER,    /* some time after its answer, or never: nobody was promised more */
     SYNC_EACH,     /* before its answer ("appendfsync always"), or so it is assumed */
     SYNC_TOGETHER, /* ... and MULTI and EXEC are allowed: appends of a turn share a sync */
     SYNC_PROVEN,   /* once a second: "fsync" takes a WAITAOF */
@@ -40,7 +40,7 @@ struct master {
     struct master *next;
     char host[MASTER_HOST]; /* as configured, or as sentinels or the cluster name it; "": not yet */
     uint16_t port;          /* 0: `host` is a Unix socket */
-    struct store *appends;  /* XADD only */
+    struct store *appends;  /* XADD, and what proves it or is asked of this connection */
     struct store *main;     /* everything else */
     bool appends_up, main_up;
     bool ready;       /* both up, checked, same run id: journals may be asked for */
@@ -50,6 +50,7 @@ struct master {
     bool proves;     /* SYNC_PROVEN, or a source asks for replicas */
     bool is_replica; /* it answers so: what is connected to next may be the master */
     bool is_split;   /* its two connections show different servers */
+    bool is_stuck;   /* in a transaction that it lets nobody leave */
     struct proof proof;
     unsigned finds;       /* how often the sentinels were asked since it was ready */
     char run_id[2][48];   /* of appends, of main */
@@ -108,6 +109,7 @@ void master_trouble(struct master *m, bool unsuitable, const char *format, ...)
 /* One answer of the check at connect was good. */
 void master_check_passed(struct master *m);
 void master_check_failed(struct master *m);
+void master_appends_alone(const struct master *m); /* says so */
 /* The value of "name:value" in an INFO answer. */
 struct str redis_info(const redisReply *info, struct str name);
 

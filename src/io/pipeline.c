@@ -7,8 +7,10 @@
 
 #define BURST_BYTES (16u * 1024) /* what Redis reads of a connection at once (PROTO_IOBUF_LEN) */
 #define EAGER_BYTES (32u * 1024)
-#define GROUP_BYTES (256u * 1024) /* Redis serves nobody else while it runs a group */
-#define TEXT_KEEP (1024u * 1024)  /* a greater buffer is given back after use */
+/* Redis serves nobody else while it runs a group, and answers none of it before all of it is there.
+ */
+#define GROUP_BYTES (256u * 1024)
+#define TEXT_KEEP (1024u * 1024) /* a greater buffer is given back after use */
 #define MULTI STR("*1\r\n$5\r\nMULTI\r\n")
 #define EXEC STR("*1\r\n$4\r\nEXEC\r\n")
 /* What EXEC itself is refused for stands behind it; what a command was refused for does not. */
@@ -96,6 +98,9 @@ static void on_multi(redisAsyncContext *context, void *reply, void *data)
     p->verdict.held = 0;
     p->verdict.error[0] = '\0';
     p->verdict.refused = r != NULL && r->type == REDIS_REPLY_ERROR;
+    if (p->verdict.refused) {
+        p->on_alone(p->owner, r);
+    }
 }
 
 static void on_queued(redisAsyncContext *context, void *reply, void *data)
@@ -237,10 +242,14 @@ void pipeline_gather(struct pipeline *p, size_t argc, const struct str *argv,
                      store_on_reply on_reply, void *user)
 {
     struct pipeline_group *g = &p->group;
-    if (g->n == PIPELINE_GROUP_MOST || p->text.len >= GROUP_BYTES || g->user != user) {
-        pipeline_close_group(p);
+    size_t before = p->text.len, more = 0;
+    for (size_t i = 0; i < argc; i++) {
+        more += argv[i].len;
     }
-    size_t before = p->text.len;
+    if (g->n == PIPELINE_GROUP_MOST || before + more > GROUP_BYTES || g->user != user) {
+        pipeline_close_group(p);
+        before = 0;
+    }
     encode(&p->text, argc, argv);
     g->user = user;
     g->ends[g->n++] = p->text.len;
@@ -259,9 +268,11 @@ void pipeline_flush(struct pipeline *p)
 
 void pipeline_init(struct pipeline *p, uv_loop_t *loop, void *owner,
                    void (*on_error)(void *owner, const redisReply *reply),
+                   void (*on_alone)(void *owner, const redisReply *reply),
                    void (*on_end)(void *owner, const redisAsyncContext *context))
 {
-    *p = (struct pipeline){.loop = loop, .owner = owner, .on_error = on_error, .on_end = on_end};
+    *p = (struct pipeline){
+        .loop = loop, .owner = owner, .on_error = on_error, .on_alone = on_alone, .on_end = on_end};
     buf_init(&p->text, SIZE_MAX / 4);
 }
 

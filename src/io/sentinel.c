@@ -254,8 +254,10 @@ struct sentinel *sentinel_new(uv_loop_t *loop, struct wheel *wheel,
         .connect_ms = CONNECT_MS,
         .command_ms = ANSWER_MS,
     };
-    struct store_handler ask = {s, on_ask_up, on_ask_down, NULL, on_find_ask, NULL};
-    struct store_handler hear = {s, on_hear_up, on_hear_down, NULL, on_find_hear, NULL};
+    struct store_handler ask = {
+        .user = s, .on_up = on_ask_up, .on_down = on_ask_down, .on_find = on_find_ask};
+    struct store_handler hear = {
+        .user = s, .on_up = on_hear_up, .on_down = on_hear_down, .on_find = on_find_hear};
     s->ask = store_new(loop, wheel, &store, &ask);
     s->hear = store_new(loop, wheel, &store, &hear);
     wheel_arm(wheel, &s->again, AGAIN_MS, on_again);

@@ -186,6 +186,14 @@ static void on_error(void *owner, const redisReply *reply)
     }
 }
 
+static void on_alone(void *owner, const redisReply *reply)
+{
+    const struct store *s = owner;
+    if (s->handler.on_alone != NULL && s->state == STORE_UP) {
+        s->handler.on_alone(s->handler.user, reply);
+    }
+}
+
 /* NULL at its end: on_disconnect tells. */
 static void on_hiredis_message(redisAsyncContext *context, void *reply, void *data)
 {
@@ -557,7 +565,7 @@ struct store *store_new(uv_loop_t *loop, struct wheel *wheel, const struct store
     s->conf.files.ca_file = keep(&at, files->ca_file);
     s->conf.files.cert_file = keep(&at, files->cert_file);
     s->conf.files.key_file = keep(&at, files->key_file);
-    pipeline_init(&s->pipeline, loop, s, on_error, on_end);
+    pipeline_init(&s->pipeline, loop, s, on_error, on_alone, on_end);
     s->resolve = resolve_new(loop);
     uv_idle_init(loop, &s->turn);
     s->turn.data = s;

@@ -95,14 +95,23 @@ static bool config_is(const redisReply *config, const char *name, const char *wa
     return false;
 }
 
-/* Can a 2xx promise "fsync" here, and how: by the answer to XADD alone, or by a WAITAOF behind it?
- */
+static enum master_sync sync_of(const struct master *m, const redisReply *config)
+{
+    if (m->w->conf->redis.assume_fsync) {
+        return SYNC_EACH;
+    }
+    if (store_error_of(config) != STORE_OK || !config_is(config, "appendonly", "yes")) {
+        return SYNC_LATER;
+    }
+    if (config_is(config, "appendfsync", "always")) {
+        return SYNC_EACH;
+    }
+    return m->has_waitaof && conf_wants(m->w->conf, DURABILITY_FSYNC) ? SYNC_PROVEN : SYNC_LATER;
+}
+
+/* Can a 2xx promise "fsync" here? */
 static bool durability_fits(struct master *m, const redisReply *config)
 {
-    bool each = m->w->conf->redis.assume_fsync ||
-                (store_error_of(config) == STORE_OK && config_is(config, "appendonly", "yes") &&
-                 config_is(config, "appendfsync", "always"));
-    m->sync = each ? SYNC_EACH : SYNC_LATER;
     if (!conf_wants(m->w->conf, DURABILITY_FSYNC) || m->w->conf->redis.assume_fsync) {
         return true;
     }
@@ -117,15 +126,22 @@ static bool durability_fits(struct master *m, const redisReply *config)
     } else if (!config_is(config, "no-appendfsync-on-rewrite", "no")) {
         master_trouble(m, true,
                        "durability: fsync needs \"no-appendfsync-on-rewrite no\" in redis.conf");
-    } else if (!each && !m->has_waitaof) {
+    } else if (m->sync == SYNC_LATER) {
         master_trouble(m, true,
                        "durability: fsync needs \"appendfsync always\" in redis.conf (or Redis "
                        "7.2); or write redis.durability: memory");
     } else {
-        m->sync = each ? SYNC_EACH : SYNC_PROVEN;
         return true;
     }
     return false;
+}
+
+void master_appends_alone(const struct master *m)
+{
+    log_line(LOG_WARN,
+             "Redis refuses MULTI or EXEC, so fewer events share a sync; allow its user +multi "
+             "+exec",
+             "host", "%s", m->host, "port", "%u", m->port, NULL);
 }
 
 static void is_ready(struct master *m)
@@ -133,10 +149,7 @@ static void is_ready(struct master *m)
     struct worker *w = m->w;
     bool same = strcmp(m->run_id[1], m->last_run_id) == 0;
     if (m->sync == SYNC_EACH) {
-        log_line(LOG_WARN,
-                 "Redis refuses MULTI or EXEC, so fewer events share a sync; allow its user +multi "
-                 "+exec",
-                 "host", "%s", m->host, "port", "%u", m->port, NULL);
+        master_appends_alone(m);
     }
     memcpy(m->last_run_id, m->run_id[1], sizeof m->last_run_id);
     m->proves = m->sync == SYNC_PROVEN || conf_wants(w->conf, DURABILITY_REPLICA);
@@ -218,6 +231,7 @@ static void on_discard(void *user, const redisReply *reply)
     master_trouble(m, true,
                    "it begins a transaction and can neither run nor discard it; rename none of "
                    "MULTI, EXEC and DISCARD, or MULTI too");
+    m->is_stuck = true;
     master_check_failed(m);
 }
 
@@ -256,6 +270,7 @@ static void on_config(void *user, const redisReply *reply)
     if (reply == NULL) {
         return;
     }
+    m->sync = sync_of(m, reply);
     if (!durability_fits(m, reply)) {
         master_check_failed(m);
     } else if (m->sync == SYNC_EACH) { /* together? MULTI may be allowed, and EXEC not */
@@ -273,7 +288,7 @@ void master_check(struct master *m)
         return;
     }
     m->trouble[0] = '\0';
-    m->unsuitable = m->is_split = false;
+    m->unsuitable = m->is_split = m->is_stuck = false;
     m->checks = 3 + SCRIPT_COUNT;
     struct str info[] = {STR("INFO"), STR("everything")};
     struct str config[] = {STR("CONFIG"), STR("GET"), STR("append*"),
@@ -288,15 +303,21 @@ void master_check(struct master *m)
 static void look_again(struct wheel_timer *t)
 {
     struct master *m = CONTAINER_OF(t, struct master, recheck);
-    if (!m->is_replica && !m->is_split) {
-        master_check(m);
+    if (!m->is_replica && !m->is_split && !m->is_stuck) {
+        if (store_pending(m->appends) + store_pending(m->main) > 0) {
+            master_check_failed(m); /* what is still to come would count as answers to this one */
+        } else {
+            master_check(m);
+        }
         return;
     }
     /* The name, or a sentinel, may lead to the master now. */
     if (m->is_replica && m->w->redis.sentinel != NULL) {
         sentinel_next(m->w->redis.sentinel);
     }
-    const char *why = m->is_replica ? "it is a replica" : "another server";
+    const char *why = m->is_replica ? "it is a replica"
+                      : m->is_split ? "another server"
+                                    : "a transaction that it lets nobody leave";
     store_reset(m->appends, why);
     store_reset(m->main, why);
 }

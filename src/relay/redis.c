@@ -88,6 +88,17 @@ static void on_error(void *user, const redisReply *reply)
     }
 }
 
+/* What was allowed at connect no longer is. */
+static void on_alone(void *user, const redisReply *reply)
+{
+    struct master *m = user;
+    on_error(m, reply);
+    if (m->sync == SYNC_TOGETHER) {
+        m->sync = SYNC_EACH;
+        master_appends_alone(m);
+    }
+}
+
 /* --- where the master is, by the sentinels */
 
 /* A connection is to be made: where to? When what they name is of no use time and again, another
@@ -228,9 +239,18 @@ struct master *master_new(struct worker *w, struct str host, uint16_t port)
         snprintf(m->host, sizeof m->host, "%.*s", STR_ARG(conf.unix_path));
     }
     void (*find)(void *user) = w->redis.sentinel != NULL ? on_find : NULL;
-    struct store_handler appends = {m,    on_appends_up, on_appends_down, on_appends_leaving,
-                                    find, on_error};
-    struct store_handler others = {m, on_main_up, on_main_down, NULL, find, on_error};
+    struct store_handler appends = {.user = m,
+                                    .on_up = on_appends_up,
+                                    .on_down = on_appends_down,
+                                    .on_leaving = on_appends_leaving,
+                                    .on_find = find,
+                                    .on_error = on_error,
+                                    .on_alone = on_alone};
+    struct store_handler others = {.user = m,
+                                   .on_up = on_main_up,
+                                   .on_down = on_main_down,
+                                   .on_find = find,
+                                   .on_error = on_error};
     struct store_conf proving = conf;
     proving.command_ms = 3000; /* WAIT and WAITAOF hold it */
     m->appends = store_new(w->loop, &w->wheel, &proving, &appends);

@@ -161,11 +161,44 @@ def events_of_a_moment_share_a_sync(flow):
         p.stop()
 
 
+def what_may_no_longer_run_together_goes_alone(flow):
+    redis, sink = flow.redis("--appendfsync", "always"), flow.sink()
+    redis.cli("ACL", "SETUSER", "relay", "on", ">secret", "~*", "&*", "+@all")
+    url = redis.directive().replace("redis://", "redis://relay:secret@")
+    p = flow.penstock({"billing": sink}, types.SimpleNamespace(directive=lambda: url), workers=1)
+    bodies = [b'{"seq":%d}' % i for i in range(48)]
+    assert _at_once(p, bodies[:16]) == [200] * 16
+    redis.cli("ACL", "SETUSER", "relay", "-multi")
+    assert _at_once(p, bodies[16:32]) == [200] * 16
+    p.wait_log("fewer events share a sync")
+    before = _calls(redis, "multi")
+    assert _at_once(p, bodies[32:]) == [200] * 16
+    wait_for(lambda: sequence(sink) == {i: 1 for i in range(len(bodies))}, "all to be delivered")
+    assert _calls(redis, "multi") == before and p.text().count("fewer events share a sync") == 1
+    assert "Redis is away" not in p.text()
+
+
 def a_transaction_that_cannot_be_left_is_told(flow):
-    redis = flow.redis("--rename-command", "EXEC", "", "--rename-command", "DISCARD", "")
-    p = flow.penstock({"billing": "http://127.0.0.1:9/"}, redis, start=False)
+    """At start, and each time that it is looked at again."""
+    told, cannot = "rename none of MULTI, EXEC and DISCARD", ["--rename-command", "EXEC", "", "--rename-command", "DISCARD", ""]
+    redis, sink = flow.redis("--appendfsync", "always", *cannot), flow.sink()
+    p = flow.penstock({"billing": sink}, redis, start=False)
     run = subprocess.run([PENSTOCK, "run", "-c", p.config], capture_output=True, text=True, timeout=60)
-    assert run.returncode == 1 and "rename none of MULTI, EXEC and DISCARD" in run.stderr.splitlines()[-1], run.stderr
+    assert run.returncode == 1 and told in run.stderr.splitlines()[-1], run.stderr
+    redis.kill()
+    redis.options = []
+    redis.start()
+    p.start()
+    redis.kill()
+    redis.options = [*cannot, "--appenddirname", "empty"]  # or it could not read what it has written
+    redis.start()
+    wait_for(lambda: p.text().count(told) >= 3, "it to be looked at again and again")
+    assert "different servers" not in p.text()
+    redis.kill()
+    redis.options = []
+    redis.start()
+    wait_for(lambda: p.stripe(b'{"seq":1}').status == 200, "an event to be taken")
+    sink.wait(1)
 
 
 def what_follows_nonsense_is_judged_by_nobody(flow):

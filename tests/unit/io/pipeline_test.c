@@ -32,15 +32,20 @@ static void read_text(struct fixture *f, int fd, const char *expected)
 #define EXEC "*1\r\n$4\r\nEXEC\r\n"
 #define GET(k) "*2\r\n$3\r\nGET\r\n$1\r\n" k "\r\n"
 
-static int open_with_own(struct fixture *f, int *listener)
+static int open_with_own_within(struct fixture *f, int *listener, uint64_t command_ms)
 {
     char ping[64];
     open_fixture(f);
     *listener = listen_unix(f);
-    start_store(f, (struct store_conf){0});
+    start_store(f, (struct store_conf){.command_ms = command_ms});
     int fd = accept_and_greet(f, *listener);
     assert_true(read(fd, ping, sizeof ping) > 0);
     return fd;
+}
+
+static int open_with_own(struct fixture *f, int *listener)
+{
+    return open_with_own_within(f, listener, 0);
 }
 
 static void what_is_gathered_in_a_turn_leaves_as_one_transaction(void **state)
@@ -156,6 +161,7 @@ static void where_no_transaction_was_begun_each_is_answered_by_itself(void **sta
     room_wait_n(&f.room, &f.answers, 4);
     assert_string_equal(f.last, "d");
     assert_int_equal(f.errors + f.nulls, 0);
+    assert_int_equal(f.alone, 1); /* its owner may gather no more */
     shut_fixture(&f);
     close(fd);
     close(listener);
@@ -198,9 +204,55 @@ static void a_transaction_has_an_end(void **state)
     for (unsigned i = 0; i < 60; i++) {
         gather(&f, "GET", body, &f);
     }
-    assert_int_equal(count_multi(&f, fd, 60 * 10240), 3); /* of 256 KiB, and a command */
+    assert_int_equal(count_multi(&f, fd, 60 * 10240), 3); /* of 256 KiB */
     shut_fixture(&f);
     close(fd);
+    close(listener);
+}
+
+/* Those before it would wait until all of it has crossed. */
+static void what_is_large_runs_alone(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static char large[(256 << 10) + 1], bytes[300 << 10];
+    memset(large, 'x', sizeof large - 1);
+    int listener, fd = open_with_own(&f, &listener);
+    gather(&f, "GET", "a", &f);
+    gather(&f, "GET", "b", &f);
+    gather(&f, "GET", large, &f);
+    gather(&f, "GET", "c", &f);
+    gather(&f, "GET", "d", &f);
+    size_t len = 0, whole = sizeof large - 1 + strlen(MULTI GET("a") GET("b") EXEC) * 2 +
+                            strlen("*2\r\n$3\r\nGET\r\n$262144\r\n\r\n");
+    while (len < whole) {
+        end_of_turn(&f);
+        ssize_t got = waiting_at(fd) > 0 ? read(fd, bytes + len, sizeof bytes - len) : 0;
+        assert_true(got >= 0);
+        len += (size_t)got;
+    }
+    const char *first = MULTI GET("a") GET("b") EXEC "*2\r\n$3\r\nGET\r\n$262144\r\nxx",
+               *last = "xx\r\n" MULTI GET("c") GET("d") EXEC;
+    assert_memory_equal(bytes, first, strlen(first));
+    assert_memory_equal(bytes + len - strlen(last), last, strlen(last));
+    shut_fixture(&f);
+    close(fd);
+    close(listener);
+}
+
+static void a_transaction_that_is_never_run_is_late(void **state)
+{
+    (void)state;
+    struct fixture f;
+    int listener, fd = open_with_own_within(&f, &listener, 100);
+    gather(&f, "GET", "a", &f);
+    gather(&f, "GET", "b", &f);
+    read_text(&f, fd, MULTI GET("a") GET("b") EXEC);
+    write_text(fd, "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+    room_wait(&f.room, &f.down);
+    assert_int_equal(f.nulls, 2);
+    close(fd);
+    shut_fixture(&f);
     close(listener);
 }
 
@@ -380,6 +432,8 @@ int main(void)
         cmocka_unit_test(a_transaction_that_is_refused_tells_each_the_reason),
         cmocka_unit_test(where_no_transaction_was_begun_each_is_answered_by_itself),
         cmocka_unit_test(a_transaction_has_an_end),
+        cmocka_unit_test(what_is_large_runs_alone),
+        cmocka_unit_test(a_transaction_that_is_never_run_is_late),
         cmocka_unit_test(the_first_of_what_is_gathered_leaves_before_the_turn_ends),
         cmocka_unit_test(a_group_costs_no_turn_of_its_own),
         cmocka_unit_test(a_connection_that_ends_amid_a_transaction_gives_each_a_null),

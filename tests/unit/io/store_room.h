@@ -17,7 +17,7 @@ struct fixture {
     bool up, down, closed;
     unsigned ups, downs;
     char why[256];
-    unsigned answers, nulls, errors;
+    unsigned answers, nulls, errors, alone;
     char last[1024];
 };
 
@@ -73,6 +73,13 @@ static inline void on_reply(void *user, const redisReply *reply)
     }
 }
 
+static inline void on_alone(void *user, const redisReply *reply)
+{
+    struct fixture *f = user;
+    assert_int_equal(reply->type, REDIS_REPLY_ERROR);
+    f->alone++;
+}
+
 static inline void open_fixture(struct fixture *f)
 {
     memset(f, 0, sizeof *f);
@@ -82,7 +89,8 @@ static inline void open_fixture(struct fixture *f)
 
 static inline void start_store(struct fixture *f, struct store_conf conf)
 {
-    const struct store_handler handler = {f, on_up, on_down, NULL, NULL, NULL};
+    const struct store_handler handler = {
+        .user = f, .on_up = on_up, .on_down = on_down, .on_alone = on_alone};
     if (conf.host.len == 0) {
         conf.unix_path = str_of(f->socket);
     }

@@ -672,7 +672,11 @@ static void asks_where_it_is_at_each_try_and_tells_of_errors(void **state)
     snprintf(option, sizeof option, "--port %u", x.ports[1]);
     spawn_redis(&f, option);
     struct store_conf conf = {.connect_ms = 5000, .command_ms = 5000};
-    struct store_handler handler = {&x, on_finder_up, on_finder_down, NULL, on_find, on_error};
+    struct store_handler handler = {.user = &x,
+                                    .on_up = on_finder_up,
+                                    .on_down = on_finder_down,
+                                    .on_find = on_find,
+                                    .on_error = on_error};
     f.store = x.store = store_new(&f.room.loop, &f.room.wheel, &conf, &handler);
     assert_int_equal(x.asked, 0); /* never from inside */
     room_wait(&f.room, &x.up);
@@ -699,7 +703,11 @@ static void nobody_is_asked_after_the_close(void **state)
     open_fixture(&f);
     struct finder x = {.f = &f, .ports = {1, 1}};
     struct store_conf conf = {.connect_ms = 5000, .command_ms = 5000};
-    struct store_handler handler = {&x, on_finder_up, on_finder_down, NULL, on_find, on_error};
+    struct store_handler handler = {.user = &x,
+                                    .on_up = on_finder_up,
+                                    .on_down = on_finder_down,
+                                    .on_find = on_find,
+                                    .on_error = on_error};
     f.store = x.store = store_new(&f.room.loop, &f.room.wheel, &conf, &handler);
     usleep(70 * 1000); /* its first try is due by now, before the loop comes to the close */
     shut_fixture(&f);

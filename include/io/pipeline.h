@@ -7,7 +7,7 @@
  * 32 KiB while `eager` (more writes, but no wait for Redis behind the turn).
  *
  * Gathered commands of a turn run together, as a transaction (redis.io, Transactions) of at most
- * 128 and 256 KiB; what is larger runs alone, and nobody waits for it. Redis reads 16 KiB of a
+ * 128, or 256 KiB and a command; what is larger than 64 KiB goes alone. Redis reads 16 KiB of a
  * connection at a time and, with "appendfsync always", syncs after each: together they share a
  * sync. Each is answered by what it got inside; where the transaction is refused, by the reason;
  * and where no transaction was begun, by itself. */

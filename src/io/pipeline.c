@@ -7,10 +7,9 @@
 
 #define BURST_BYTES (16u * 1024) /* what Redis reads of a connection at once (PROTO_IOBUF_LEN) */
 #define EAGER_BYTES (32u * 1024)
-/* Redis serves nobody else while it runs a group, and answers none of it before all of it is there.
- */
-#define GROUP_BYTES (256u * 1024)
-#define TEXT_KEEP (1024u * 1024) /* a greater buffer is given back after use */
+#define GROUP_BYTES (256u * 1024) /* Redis serves nobody else while it runs a group */
+#define LARGE_BYTES (64u * 1024)  /* it answers none of a group before all of it is there */
+#define TEXT_KEEP (1024u * 1024)  /* a greater buffer is given back after use */
 #define MULTI STR("*1\r\n$5\r\nMULTI\r\n")
 #define EXEC STR("*1\r\n$4\r\nEXEC\r\n")
 /* What EXEC itself is refused for stands behind it; what a command was refused for does not. */
@@ -242,14 +241,18 @@ void pipeline_gather(struct pipeline *p, size_t argc, const struct str *argv,
                      store_on_reply on_reply, void *user)
 {
     struct pipeline_group *g = &p->group;
-    size_t before = p->text.len, more = 0;
+    size_t bytes = 0;
     for (size_t i = 0; i < argc; i++) {
-        more += argv[i].len;
+        bytes += argv[i].len;
     }
-    if (g->n == PIPELINE_GROUP_MOST || before + more > GROUP_BYTES || g->user != user) {
+    if (bytes > LARGE_BYTES) {
+        pipeline_send(p, argc, argv, on_reply, user);
+        return;
+    }
+    if (g->n == PIPELINE_GROUP_MOST || p->text.len >= GROUP_BYTES || g->user != user) {
         pipeline_close_group(p);
-        before = 0;
     }
+    size_t before = p->text.len;
     encode(&p->text, argc, argv);
     g->user = user;
     g->ends[g->n++] = p->text.len;

@@ -305,7 +305,8 @@ static void look_again(struct wheel_timer *t)
     struct master *m = CONTAINER_OF(t, struct master, recheck);
     if (!m->is_replica && !m->is_split && !m->is_stuck) {
         if (store_pending(m->appends) + store_pending(m->main) > 0) {
-            master_check_failed(m); /* what is still to come would count as answers to this one */
+            /* It would count as an answer to this one. */
+            wheel_arm(&m->w->wheel, &m->recheck, 50, look_again);
         } else {
             master_check(m);
         }

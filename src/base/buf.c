@@ -77,6 +77,13 @@ static size_t json_plain(struct str s)
     return n;
 }
 
+/* RFC 3629, section 3 */
+static unsigned three_bytes(struct str s)
+{
+    return ((unsigned char)s.at[0] & 0x0fu) << 12 | ((unsigned char)s.at[1] & 0x3fu) << 6 |
+           ((unsigned char)s.at[2] & 0x3fu);
+}
+
 /* One character that cannot stand as it is; returns how many bytes of `s` it was. */
 static size_t json_escape(struct buf *b, struct str s)
 {
@@ -98,6 +105,12 @@ static size_t json_escape(struct buf *b, struct str s)
     if (c == 0xc2 && (unsigned char)s.at[1] < 0xa0) { /* C1 controls */
         buf_printf(b, "\\u%04x", (unsigned char)s.at[1]);
         return 2;
+    }
+    unsigned u = n == 3 ? three_bytes(s) : 0;
+    /* To YAML these end a line, or may not stand in a file. */
+    if (u == 0x2028 || u == 0x2029 || u == 0xfeff || u >= 0xfffe) {
+        buf_printf(b, "\\u%04x", u);
+        return 3;
     }
     buf_add_str(b, str_head(s, n));
     return n;

@@ -59,7 +59,13 @@ static void json_escapes_everything_that_could_forge(void **state)
         {"\n\r\t\0\x7f", 5, "\"\\u000a\\u000d\\u0009\\u0000\\u007f\""},
         {"\xc2\x85", 2, "\"\\u0085\""},
         {"\xc3\xa9", 2, "\"\xc3\xa9\""},
-        {"\xff" "a\xc3", 3, "\"\\ufffda\\ufffd\""},
+        {"\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa", 12,
+         "\"\xe2\x80\xa7\\u2028\\u2029\xe2\x80\xaa\""},
+        {"\xef\xbb\xbf\xef\xbf\xbd\xef\xbf\xbe\xef\xbf\xbf", 12,
+         "\"\\ufeff\xef\xbf\xbd\\ufffe\\uffff\""},
+        {"\xff"
+         "a\xc3",
+         3, "\"\\ufffda\\ufffd\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buf b;

@@ -109,7 +109,7 @@ void master_trouble(struct master *m, bool unsuitable, const char *format, ...)
 /* One answer of the check at connect was good. */
 void master_check_passed(struct master *m);
 void master_check_failed(struct master *m);
-void master_appends_alone(const struct master *m); /* says so */
+void master_appends_alone(const struct master *m); /* logs that they share no sync */
 /* The value of "name:value" in an INFO answer. */
 struct str redis_info(const redisReply *info, struct str name);
 

@@ -167,22 +167,28 @@ static void where_no_transaction_was_begun_each_is_answered_by_itself(void **sta
     close(listener);
 }
 
-/* In what has come, and comes until so much is there. */
-static unsigned count_multi(struct fixture *f, int fd, size_t least)
+/* What has come, and comes until so much is there. */
+static const char *read_much(struct fixture *f, int fd, size_t least, size_t *len)
 {
     static char bytes[1 << 20];
-    unsigned n = 0;
-    size_t len = 0;
-    while (len < least) {
+    for (*len = 0; *len < least;) {
         if (waiting_at(fd) == 0) {
             end_of_turn(f);
             continue;
         }
-        ssize_t got = read(fd, bytes + len, sizeof bytes - 1 - len);
+        ssize_t got = read(fd, bytes + *len, sizeof bytes - 1 - *len);
         assert_true(got > 0);
-        len += (size_t)got;
+        *len += (size_t)got;
     }
-    bytes[len] = '\0';
+    bytes[*len] = '\0';
+    return bytes;
+}
+
+static unsigned count_multi(struct fixture *f, int fd, size_t least)
+{
+    unsigned n = 0;
+    size_t len;
+    const char *bytes = read_much(f, fd, least, &len);
     for (const char *at = bytes; (at = strstr(at, "MULTI")) != NULL; at++) {
         n++;
     }
@@ -215,7 +221,7 @@ static void what_is_large_goes_alone(void **state)
 {
     (void)state;
     struct fixture f;
-    static char large[(64 << 10) + 1], bytes[80 << 10];
+    static char large[(64 << 10) + 1];
     memset(large, 'x', sizeof large - 1);
     int listener, fd = open_with_own(&f, &listener);
     gather(&f, "GET", "a", &f);
@@ -223,14 +229,9 @@ static void what_is_large_goes_alone(void **state)
     gather(&f, "GET", large, &f);
     gather(&f, "GET", "c", &f);
     gather(&f, "GET", "d", &f);
-    size_t len = 0, whole = sizeof large - 1 + strlen(MULTI GET("a") GET("b") EXEC) * 2 +
-                            strlen("*2\r\n$3\r\nGET\r\n$65536\r\n\r\n");
-    while (len < whole) {
-        end_of_turn(&f);
-        ssize_t got = waiting_at(fd) > 0 ? read(fd, bytes + len, sizeof bytes - len) : 0;
-        assert_true(got >= 0);
-        len += (size_t)got;
-    }
+    size_t len, whole = sizeof large - 1 + strlen(MULTI GET("a") GET("b") EXEC) * 2 +
+                        strlen("*2\r\n$3\r\nGET\r\n$65536\r\n\r\n");
+    const char *bytes = read_much(&f, fd, whole, &len);
     const char *first = MULTI GET("a") GET("b") EXEC "*2\r\n$3\r\nGET\r\n$65536\r\nxx",
                *last = "xx\r\n" MULTI GET("c") GET("d") EXEC;
     assert_memory_equal(bytes, first, strlen(first));

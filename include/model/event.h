@@ -14,9 +14,10 @@
 
 struct event {
     unsigned refs;
-    char id[EVENT_ID_LEN]; /* not terminated */
-    uint64_t n;            /* its entry in the journal that holds it now */
-    int64_t received_ms;   /* Redis time */
+    uint64_t n;          /* its entry in the journal that holds it now */
+    int64_t received_ms; /* Redis time */
+    struct str head;     /* all of it but the body, as Redis holds it: event_get_head */
+    const char *id;      /* EVENT_ID_LEN bytes; this and what follows lies in the head */
     struct str source, method, target;
     struct str headers; /* end-to-end fields, rendered "Name: value\r\n" each */
     struct str body;
@@ -47,10 +48,9 @@ struct event *event_ref(struct event *e);
 void event_unref(struct event *e);
 size_t event_bytes_alive(void); /* of all events of the process: what limits.memory bounds */
 
-/* Redis holds of a parked event a head, "<id> <received, ms> <source> <method> <target>\n" and then
- * its fields, and its body. This is the line; none of its words has a blank. */
-void event_put_line(const struct event *e, struct buf *out);
-/* A head, into texts that point into it; the rest of `out` stays. False: foreign. */
+/* Redis holds an event as a head, "<id> <received, ms> <source> <method> <target>\n" and then its
+ * fields, and a body; in the journal and where it is parked. This reads a head, into texts that
+ * point into it; the rest of `out` stays. False: foreign, or a word has a blank. */
 bool event_get_head(struct str head, struct event_parts *out) MUST_CHECK;
 
 void event_id_encode(char out[EVENT_ID_LEN], uint64_t journal, uint64_t n, int64_t ms);

@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    HEAD_MARKS = 5,      /* four blanks and the end of the line */
+    LINE_MOST = 1 << 20, /* of ours, with a request of 64 KiB before its body at most */
+};
+
 static atomic_size_t bytes_alive;
 
 size_t event_bytes_alive(void)
@@ -22,6 +27,12 @@ static struct str keep(char **at, struct str s)
     }
     *at += s.len;
     return kept;
+}
+
+static struct str keep_word(char **at, char before, struct str s)
+{
+    *(*at)++ = before;
+    return keep(at, s);
 }
 
 /* The fields that a delivery adds only where the sender has none. */
@@ -40,9 +51,13 @@ static void note_fields(struct event *e)
 
 struct event *event_new(const struct event_parts *p)
 {
+    char received[20], id[EVENT_ID_LEN];
+    struct str ms = {received, text_put_u64(received, (uint64_t)p->received_ms)};
+    bool is_new = p->id.len != EVENT_ID_LEN;
     size_t to_bytes = p->to_count * sizeof *p->to;
-    size_t bytes = sizeof(struct event) + to_bytes + p->source.len + p->method.len + p->target.len +
-                   p->headers.len + p->body.len;
+    size_t head_bytes = EVENT_ID_LEN + ms.len + p->source.len + p->method.len + p->target.len +
+                        HEAD_MARKS + p->headers.len;
+    size_t bytes = sizeof(struct event) + to_bytes + head_bytes + p->body.len;
     struct event *e = malloc(bytes);
     ENSURE(e != NULL && p->n <= EVENT_N_MAX);
     *e = (struct event){.refs = 1, .n = p->n, .received_ms = p->received_ms, .bytes = bytes};
@@ -54,17 +69,18 @@ struct event *event_new(const struct event_parts *p)
     e->to = (const uint16_t *)(const void *)at;
     e->to_count = p->to_count;
     at += to_bytes;
-    e->source = keep(&at, p->source);
-    e->method = keep(&at, p->method);
-    e->target = keep(&at, p->target);
-    e->headers = keep(&at, p->headers);
+    if (is_new) {
+        event_id_encode(id, p->journal, p->n, p->received_ms);
+    }
+    e->head = (struct str){at, head_bytes};
+    e->id = keep(&at, is_new ? (struct str){id, EVENT_ID_LEN} : p->id).at;
+    (void)keep_word(&at, ' ', ms);
+    e->source = keep_word(&at, ' ', p->source);
+    e->method = keep_word(&at, ' ', p->method);
+    e->target = keep_word(&at, ' ', p->target);
+    e->headers = keep_word(&at, '\n', p->headers);
     e->body = keep(&at, p->body);
     note_fields(e);
-    if (p->id.len == EVENT_ID_LEN) {
-        memcpy(e->id, p->id.at, EVENT_ID_LEN);
-    } else {
-        event_id_encode(e->id, p->journal, p->n, p->received_ms);
-    }
     return e;
 }
 
@@ -108,27 +124,15 @@ void event_unref(struct event *e)
     }
 }
 
-void event_put_line(const struct event *e, struct buf *out)
-{
-    buf_add(out, e->id, EVENT_ID_LEN);
-    buf_add_char(out, ' ');
-    buf_add_u64(out, (uint64_t)e->received_ms);
-    const struct str words[] = {e->source, e->method, e->target};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        buf_add_char(out, ' ');
-        buf_add_str(out, words[i]);
-    }
-    buf_add_char(out, '\n');
-}
-
 bool event_get_head(struct str head, struct event_parts *out)
 {
     struct str line, received;
     uint64_t ms;
-    if (!str_cut(head, '\n', &line, &out->headers) || !str_cut(line, ' ', &out->id, &line) ||
-        !str_cut(line, ' ', &received, &line) || !str_cut(line, ' ', &out->source, &line) ||
-        !str_cut(line, ' ', &out->method, &out->target) || out->id.len != EVENT_ID_LEN ||
-        text_u64(received, INT64_MAX, &ms) != NULL) {
+    if (!str_cut(head, '\n', &line, &out->headers) || line.len > LINE_MOST ||
+        !str_cut(line, ' ', &out->id, &line) || !str_cut(line, ' ', &received, &line) ||
+        !str_cut(line, ' ', &out->source, &line) ||
+        !str_cut(line, ' ', &out->method, &out->target) || str_has(out->target, ' ') ||
+        out->id.len != EVENT_ID_LEN || text_u64(received, INT64_MAX, &ms) != NULL) {
         return false;
     }
     out->received_ms = (int64_t)ms;

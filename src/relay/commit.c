@@ -209,10 +209,7 @@ static void add_body(struct batch *b, const struct op *op)
 {
     add_arg(b, op->kind == OP_BURY_BARE ? STR("bare") : STR("body"));
     add_number(b, op->n);
-    size_t at = b->text.len;
-    event_put_line(op->event, &b->text);
-    add_written(b, at);
-    add_arg(b, op->event->headers);
+    add_arg(b, op->event->head);
     if (op->kind != OP_BURY_BARE) {
         add_arg(b, op->event->body);
     }

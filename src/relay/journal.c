@@ -334,32 +334,15 @@ static bool send_append(struct journal *j, size_t argc, const struct str *argv)
 static bool send_event(struct journal *j, const struct append *a)
 {
     const struct event *e = a->event;
-    char id[ENTRY_ID_MAX], t[20], m[64], from[MOVE_PLACE_MAX];
-    struct buf to, target;
+    char id[ENTRY_ID_MAX], from[MOVE_PLACE_MAX];
+    struct buf to;
     buf_init(&to, LANES_MAX * 80);
     lanes_put_names(j->w, e->to, e->to_count, &to);
-    buf_init(&target, 64 << 10);
-    struct str line;
-    if (e->method.len + 1 + e->target.len <= sizeof m) {
-        memcpy(m, e->method.at, e->method.len);
-        m[e->method.len] = ' ';
-        memcpy(m + e->method.len + 1, e->target.at, e->target.len);
-        line = (struct str){m, e->method.len + 1 + e->target.len};
-    } else {
-        buf_add_str(&target, e->method);
-        buf_add_char(&target, ' ');
-        buf_add_str(&target, e->target);
-        line = buf_str(&target);
-    }
     struct str argv[] = {
         STR("XADD"),       j->keys.v[KEY_JOURNAL],
         STR("NOMKSTREAM"), entry_id(id, e->n),
-        STR("id"),         {e->id, EVENT_ID_LEN},
-        STR("t"),          {t, text_put_u64(t, (uint64_t)e->received_ms)},
-        STR("src"),        e->source,
         STR("to"),         buf_str(&to),
-        STR("m"),          line,
-        STR("h"),          e->headers,
+        STR("e"),          e->head,
         STR("b"),          e->body,
         STR_NONE,          STR_NONE,
         STR_NONE,          STR_NONE,
@@ -379,7 +362,6 @@ static bool send_event(struct journal *j, const struct append *a)
     bool ok = send_append(j, argc, argv);
     CRASH_POINT("append_sent");
     buf_done(&to);
-    buf_done(&target);
     if (ok) {
         journal_hold(j);
     }

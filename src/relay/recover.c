@@ -203,52 +203,42 @@ static void on_lanes(struct journal *j, const redisReply *reply)
 
 /* --- the entries */
 
-enum { LINE_MOST = 1 << 20 }; /* of ours, with a head of 64 KiB at most */
-
-/* In what is parked, words are told apart by blanks. */
-static bool is_word(struct str s)
-{
-    return s.len < LINE_MOST && !str_has(s, ' ') && !str_has(s, '\n');
-}
-
 bool entry_read(const redisReply *r, struct entry *e)
 {
     *e = (struct entry){0};
     if (r->type != REDIS_REPLY_ARRAY || r->elements != 2) {
         return false;
     }
-    struct str n, rest, line = STR_NONE;
+    struct str n, rest;
     str_cut(store_text(r->element[0]), '-', &n, &rest);
     if (text_u64(n, UINT64_MAX, &e->n) != NULL || r->element[1]->type != REDIS_REPLY_ARRAY) {
         return false;
     }
     const redisReply *f = r->element[1];
+    struct event_parts head = {0};
     for (size_t i = 0; i + 1 < f->elements; i += 2) {
         struct str name = store_text(f->element[i]), value = store_text(f->element[i + 1]);
-        if (str_eq(name, STR("id"))) {
-            e->id = value;
-        } else if (str_eq(name, STR("t"))) {
-            if (text_u64(value, INT64_MAX, &e->received_ms) != NULL) {
+        if (str_eq(name, STR("e"))) {
+            if (!event_get_head(value, &head)) {
                 return false;
             }
-        } else if (str_eq(name, STR("src"))) {
-            e->source = value;
-        } else if (str_eq(name, STR("to"))) {
-            e->to = value;
-        } else if (str_eq(name, STR("m"))) {
-            line = value;
-        } else if (str_eq(name, STR("h"))) {
-            e->headers = value;
         } else if (str_eq(name, STR("b"))) {
             e->body = value;
+        } else if (str_eq(name, STR("to"))) {
+            e->to = value;
         } else if (str_eq(name, STR("from"))) {
             e->from = value;
         } else if (str_eq(name, STR("k"))) {
             e->dedupe = value;
         }
     }
-    str_cut(line, ' ', &e->method, &e->target);
-    return is_word(e->id) && is_word(e->source) && is_word(e->method) && is_word(e->target);
+    e->id = head.id;
+    e->received_ms = (uint64_t)head.received_ms;
+    e->source = head.source;
+    e->method = head.method;
+    e->target = head.target;
+    e->headers = head.headers;
+    return e->id.len > 0 || e->to.len == 0; /* a marker has neither */
 }
 
 struct event *entry_event(const struct journal *j, const struct entry *e, const uint16_t *to,

@@ -313,7 +313,7 @@ def a_sender_that_goes_behind_its_first_answer_gets_no_second(flow):
 
     def says(words, ask):
         answer = ask()
-        if words[0] == b"XADD" and b"stripe" in words:
+        if words[0] == b"XADD" and any(b" stripe " in word for word in words):
             events.append(words)
             if len(events) == 2:
                 held.wait(10)
@@ -342,7 +342,7 @@ def says_when_an_answer_is_near_its_providers_deadline(flow):
 
     def says(words, ask):
         answer = ask()
-        if words[0] == b"XADD" and b"slack" in words:
+        if words[0] == b"XADD" and any(b" slack " in word for word in words):
             never.wait(1.6)
         return answer
     p = flow.penstock({"d": sink}, Between(flow, flow.redis(), says), workers=1,

@@ -35,7 +35,7 @@ class Owner:
         return self.redis.cli("ZSCORE", BASE + kind, n)
 
 
-BODY = ("body", 7, "line", "fields", "the body")
+BODY = ("body", 7, "the head", "the body")
 HELD = 230  # of each record and its place in a set, as commit.lua has it
 
 
@@ -113,7 +113,7 @@ def the_last_of_several_records_of_an_event_counts(flow):
     """Two destinations park it, one of them twice, all with its body: that is there once, and is charged to each once."""
     owner = Owner(flow.redis())
     assert owner.commit(BODY, ("park", 7, "a", 100, "first"), BODY, ("park", 7, "b", 200, "only"), ("park", 7, "a", 300, "second")) == "ok"
-    both = {"e": "linefields", "b": "the body", "d:a": "second", "d:b": "only"}
+    both = {"e": "the head", "b": "the body", "d:a": "second", "d:b": "only"}
     assert owner.event(7) == both and (owner.score("due:a", 7), owner.score("due:b", 7)) == ("300", "200")
     first = owner.figures()
     size = first["b:a"]

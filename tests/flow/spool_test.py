@@ -176,7 +176,7 @@ def what_is_in_flight_goes_by_its_claim_when_its_journal_is_left(flow):
     p, a, ids, go_on = _in_flight(flow, True, redis, sources=["open: { verify: none, dedupe: { window: 10m, key: body./id } }"])
     journal = redis.cli("KEYS", "*:journal").split()
     words = redis.cli("XRANGE", journal[0], "-", "+").split("\n")
-    entries = [(words[i + 1], words[words.index("k", i) + 1]) for i, w in enumerate(words) if w == "id"]
+    entries = [(words[i + 1].split(" ")[0], words[words.index("k", i) + 1]) for i, w in enumerate(words) if w == "e"]
     (_, _), (claimed, key) = entries  # the other one waits in the connection, and goes with it
     redis.cli("SET", "penstock:{%s}:ids" % key[:32], "%s:600000" % claimed)
     _left(p, redis, go_on)

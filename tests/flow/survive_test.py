@@ -234,9 +234,9 @@ def an_entry_whose_words_hold_blanks_is_nobodys(flow):
         assert p.stripe(b'{"seq":%d}' % i).status == 200
     stream = redis.cli("KEYS", "*:journal")
     top = int(redis.cli("XREVRANGE", stream, "+", "-", "COUNT", 1).split("-")[0])
-    for i, (source, line) in enumerate([("str ipe", "POST /"), ("stripe", "POST /a b"), ("stripe", "POST /a\nb: c")]):
-        assert redis.cli("XADD", stream, "%d-0" % (top + 1 + i), "id", "018bcfe5-6800-7000-8000-0100000000ff", "t", 1700000000000,
-                         "src", source, "to", "a", "m", line, "h", "", "b", '{"seq":"foreign"}')
+    for i, (source, line) in enumerate([("str ipe", "POST /"), ("stripe", "POST /a b"), ("stripe", "POST")]):
+        head = "018bcfe5-6800-7000-8000-0100000000ff 1700000000000 %s %s\n" % (source, line)
+        assert redis.cli("XADD", stream, "%d-0" % (top + 1 + i), "to", "a", "e", head, "b", '{"seq":"foreign"}')
     p.kill()
     before, a.answers = len(a.requests), lambda r, before: {}
     p.start()
@@ -749,8 +749,9 @@ def a_recovery_passes_over_a_page_of_unreadable_entries(flow):
     redis, a = flow.redis(), flow.sink(lambda r, before: {"hang": True})
     p = flow.penstock({"a": a}, redis, workers=1)
     stream = redis.cli("KEYS", "*:journal")
-    at_once = """for n = 1004, 1043 do redis.call('XADD', KEYS[1], n .. '-0', 't', 'noon') end
-        return redis.call('XADD', KEYS[1], '1044-0', 'to', string.rep('x', 100))"""
+    at_once = """for n = 1004, 1043 do redis.call('XADD', KEYS[1], n .. '-0', n % 2 == 0 and 'e' or 'to', 'noon') end
+        local head = '018bcfe5-6800-7000-8000-0100000000ff 1700000000000 stripe POST /\\n'
+        return redis.call('XADD', KEYS[1], '1044-0', 'to', string.rep('x', 100), 'e', head)"""
     assert redis.cli("EVAL", at_once, "1", stream) == "1044-0", "before it is sealed"
     wait_for(lambda: p.stripe(b'{"seq":1}').status == 200, "another journal")
     p.wait_log("journal is recovered")

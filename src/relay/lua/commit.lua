@@ -110,13 +110,13 @@ while i <= #ARGV do
     if op == 'set' then -- field, value
         call('HSET', settled_key, ARGV[i + 1], ARGV[i + 2])
         i = i + 3
-    elseif op == 'bare' or op == 'body' then -- n, the head's line and fields, and of a body: b; a record follows
-        local n, head, body = ARGV[i + 1], ARGV[i + 2] .. ARGV[i + 3], op == 'body' and ARGV[i + 4]
+    elseif op == 'bare' or op == 'body' then -- n, the head, and of a body: b; a record follows
+        local n, head, body = ARGV[i + 1], ARGV[i + 2], op == 'body' and ARGV[i + 3]
         if size_of(n) == 0 or (body and call('HEXISTS', base .. 'event:' .. n, 'b') == 0) then
             resize(n, size(#head, body and #body or 0))
             comes = {n = n, fields = body and {'e', head, 'b', body} or {'e', head}}
         end
-        i = i + (body and 5 or 4)
+        i = i + (body and 4 or 3)
     elseif op == 'park' then -- n, destination, due, record
         record(ARGV[i + 1], ARGV[i + 2], ARGV[i + 4])
         leave('dead:', 'x:', ARGV[i + 2], ARGV[i + 1])

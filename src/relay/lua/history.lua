@@ -19,28 +19,30 @@ while true do
         bytes = bytes + #fields[i + 1]
         if fields[i] == 'b' then
             body_at = i + 1
-        elseif fields[i] == 'h' then
+        elseif fields[i] == 'e' then
             head_at = i + 1
         else
             value[fields[i]] = fields[i + 1]
         end
     end
-    local old = value.t and (tonumber(value.t) or since) < since
+    local line, received, source
+    if head_at then line, received, source = string.match(fields[head_at], '^(%S+ (%d+) (%S+) [^\n]*\n)') end
+    local old = line and (tonumber(received) or since) < since
     if old and not value.from then break end
     last = found[1]
     below = '(' .. last
     left = left - 1
     room = room - bytes / 4
     local size = body_at and #fields[body_at] or 0
-    local unrouted = value.id and value.to == ''
-    if value.id and not old and (ARGV[5] == '' or value.src == ARGV[5]) and (unrouted or ARGV[7] ~= '1') then
+    local unrouted = line and value.to == ''
+    if line and not old and (ARGV[5] == '' or source == ARGV[5]) and (unrouted or ARGV[7] ~= '1') then
         if body_at and size > most then
             bytes = bytes - size
             fields[body_at] = ''
         end
-        if head_at and most == 0 then
-            bytes = bytes - #fields[head_at]
-            fields[head_at] = ''
+        if most == 0 then
+            bytes = bytes - #fields[head_at] + #line
+            fields[head_at] = line
         end
         room = room - 200 - bytes
         entries[#entries + 1] = found

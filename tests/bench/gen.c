@@ -8,6 +8,7 @@
 #include "load.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -21,6 +22,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum { HEAD_MOST = 1024, BODY_MOST = 1 << 20 };
 
 struct connection {
     int fd; /* -1: to be opened */
@@ -43,7 +46,8 @@ static struct connection *all;
 static struct histogram latency;
 static uint64_t sent, accepted, refused, broken, began_ns, ends_ns;
 static int loop;
-static char *body, *request;
+static char request[HEAD_MOST + BODY_MOST + 2], *signature, *body; /* both in it */
+static size_t request_bytes;
 static EVP_MAC_CTX *mac;
 
 static void init_mac(void)
@@ -69,39 +73,54 @@ static void connect_it(struct connection *c)
     MUST(epoll_ctl(loop, EPOLL_CTL_ADD, c->fd, &e) == 0);
 }
 
-static size_t build_append(void)
+static void put_hex(char *out, const unsigned char *bytes, size_t n)
 {
-    int head = snprintf(
-        request, 1024, "*5\r\n$4\r\nXADD\r\n$5\r\nbench\r\n$1\r\n*\r\n$1\r\nb\r\n$%zu\r\n", o.size);
-    memcpy(request + head, body, o.size);
-    memcpy(request + head + o.size, "\r\n", 2);
-    return (size_t)head + o.size + 2;
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+        out[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+    }
 }
 
-static size_t build(uint64_t n, uint64_t due_ns)
+static void put_hex_u64(char *out, uint64_t v)
+{
+    v = htobe64(v);
+    put_hex(out, (const unsigned char *)&v, sizeof v);
+}
+
+/* All of the request but the event's marks and its signature. */
+static void prepare(void)
+{
+    char marks[80];
+    int head =
+        o.appends
+            ? snprintf(request, HEAD_MOST,
+                       "*5\r\n$4\r\nXADD\r\n$5\r\nbench\r\n$1\r\n*\r\n$1\r\nb\r\n$%zu\r\n", o.size)
+            : snprintf(request, HEAD_MOST,
+                       "POST %s HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n"
+                       "Content-Type: application/json\r\nX-GitHub-Event: push\r\n"
+                       "X-Hub-Signature-256: sha256=%064d\r\nContent-Length: %zu\r\n\r\n",
+                       o.path, 0, o.size);
+    MUST(head > 0 && head < HEAD_MOST);
+    signature = o.appends ? NULL : strstr(request, "sha256=") + 7;
+    body = request + head;
+    memset(body, 'x', o.size);
+    memcpy(body, marks, (size_t)snprintf(marks, sizeof marks, MARKS, 0ull, 0ull));
+    memcpy(body + o.size - 2, "\"}", 2);
+    memcpy(body + o.size, "\r\n", 2); /* of an XADD */
+    request_bytes = (size_t)head + o.size + (o.appends ? 2 : 0);
+}
+
+static void mark(uint64_t n, uint64_t due_ns)
 {
     unsigned char digest[32];
-    char hex[65], marks[80];
-    int m = snprintf(marks, sizeof marks, MARKS, (unsigned long long)n, (unsigned long long)due_ns);
-    memcpy(body, marks, (size_t)m);
-    if (o.appends) {
-        return build_append();
+    put_hex_u64(body + MARK_N, n);
+    put_hex_u64(body + MARK_DUE, due_ns);
+    if (signature != NULL) {
+        MUST(EVP_MAC_init(mac, NULL, 0, NULL) == 1); /* with the key that it has */
+        MUST(EVP_MAC_update(mac, (unsigned char *)body, o.size) == 1);
+        MUST(EVP_MAC_final(mac, digest, NULL, sizeof digest) == 1);
+        put_hex(signature, digest, sizeof digest);
     }
-    MUST(EVP_MAC_init(mac, NULL, 0, NULL) == 1); /* with the key that it has */
-    MUST(EVP_MAC_update(mac, (unsigned char *)body, o.size) == 1);
-    MUST(EVP_MAC_final(mac, digest, NULL, sizeof digest) == 1);
-    for (unsigned i = 0; i < 32; i++) {
-        hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-        hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-    }
-    hex[64] = '\0';
-    int head = snprintf(request, 1024,
-                        "POST %s HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n"
-                        "Content-Type: application/json\r\nX-GitHub-Event: push\r\n"
-                        "X-Hub-Signature-256: sha256=%s\r\nContent-Length: %zu\r\n\r\n",
-                        o.path, hex, o.size);
-    memcpy(request + head, body, o.size);
-    return (size_t)head + o.size;
 }
 
 static void lose(struct connection *c)
@@ -117,11 +136,11 @@ static void post(struct connection *c, uint64_t due_ns)
     if (c->fd < 0) {
         connect_it(c);
     }
-    size_t n = build(o.first + sent++, due_ns);
+    mark(o.first + sent++, due_ns);
     c->busy = true;
     c->got = 0;
     c->due_ns = due_ns;
-    if (send(c->fd, request, n, MSG_NOSIGNAL) != (ssize_t)n) {
+    if (send(c->fd, request, request_bytes, MSG_NOSIGNAL) != (ssize_t)request_bytes) {
         lose(c); /* a socket buffer holds an event, unless the peer has gone */
     }
 }
@@ -139,6 +158,21 @@ static void end(struct connection *c, bool ok)
     refused += !ok;
     record_us(&latency, (now_ns() - c->due_ns) / 1000);
     c->busy = false;
+}
+
+/* Content-Length of a head that has come, and where it ends; 0: it has not. */
+static size_t head_end(const char *answer, size_t *length)
+{
+    *length = 0;
+    for (const char *line = answer, *end; (end = strstr(line, "\r\n")) != NULL; line = end + 2) {
+        if (end == line) {
+            return (size_t)(end + 2 - answer);
+        }
+        if ((*line == 'C' || *line == 'c') && strncasecmp(line, "content-length:", 15) == 0) {
+            *length = strtoul(line + 15, NULL, 10);
+        }
+    }
+    return 0;
 }
 
 /* True: an answer is complete. */
@@ -160,13 +194,8 @@ static bool take(struct connection *c)
         }
         return !c->busy;
     }
-    char *head_end = strstr(c->answer, "\r\n\r\n");
-    if (head_end == NULL) {
-        return false;
-    }
-    char *length = strcasestr(c->answer, "content-length:");
-    size_t want = length != NULL && length < head_end ? strtoul(length + 15, NULL, 10) : 0;
-    if (c->got < (size_t)(head_end + 4 - c->answer) + want) {
+    size_t length, head = head_end(c->answer, &length);
+    if (head == 0 || c->got < head + length) {
         return false;
     }
     end(c, c->answer[9] == '2');
@@ -258,14 +287,13 @@ int main(int argc, char **argv)
     o.rate = strtod(argv[6], NULL);
     o.seconds = strtod(argv[7], NULL);
     o.first = strtoull(argv[8], NULL, 10);
-    MUST(o.size >= 128 && o.connections > 0);
+    MUST(o.size >= 128 && o.size <= BODY_MOST && o.connections > 0);
     MUST((all = calloc(o.connections, sizeof *all)) != NULL);
-    MUST((body = malloc(o.size + 1)) != NULL && (request = malloc(o.size + 1024)) != NULL);
-    memset(body, 'x', o.size);
-    memcpy(body + o.size - 2, "\"}", 2);
+    prepare();
     init_mac();
     MUST((loop = epoll_create1(EPOLL_CLOEXEC)) >= 0);
     MUST(prctl(PR_SET_TIMERSLACK, 1) == 0); /* ns; 50 us by default */
+    give_way();
     for (size_t i = 0; i < o.connections; i++) {
         connect_it(&all[i]);
     }

@@ -144,9 +144,24 @@ struct seen {
     bool bad_host, bad_coding, bad_value;
 };
 
+/* Eight bytes at once: is one of them below 0x20, or 0x7f? */
+static bool may_have_control(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones * 0x80;
+    uint64_t is_del = word ^ (ones * 0x7f);
+    return (((word - ones * 0x20) & ~word & highs) | ((is_del - ones) & ~is_del & highs)) != 0;
+}
+
 static bool has_control(struct str v)
 {
-    for (size_t i = 0; i < v.len; i++) {
+    size_t i = 0;
+    for (uint64_t word; i + sizeof word <= v.len; i += sizeof word) {
+        memcpy(&word, v.at + i, sizeof word);
+        if (may_have_control(word)) {
+            break;
+        }
+    }
+    for (; i < v.len; i++) {
         unsigned char c = (unsigned char)v.at[i];
         if ((c < 0x20 && c != '\t') || c == 0x7f) {
             return true;

@@ -199,25 +199,26 @@ bool event_id_decode(struct str id, uint64_t *journal, uint64_t *n, int64_t *ms)
 static bool is_ours(struct str name)
 {
     static const struct str dropped[] = {
-        {"connection", 10},
-        {"host", 4},
-        {"content-length", 14},
-        {"transfer-encoding", 17},
-        {"keep-alive", 10},
         {"te", 2},
+        {"host", 4},
+        {"expect", 6},
         {"trailer", 7},
         {"upgrade", 7},
-        {"expect", 6},
+        {"connection", 10},
+        {"keep-alive", 10},
+        {"content-length", 14},
         {"proxy-connection", 16},
-        {"proxy-authorization", 19},
+        {"transfer-encoding", 17},
         {"proxy-authenticate", 18},
+        {"proxy-authorization", 19},
     };
-    for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++) {
-        if (fields_same_name(name, dropped[i])) {
+    for (size_t i = 0; i < sizeof dropped / sizeof *dropped && dropped[i].len <= name.len; i++) {
+        if (dropped[i].len == name.len && fields_same_name(name, dropped[i])) {
             return true;
         }
     }
-    return fields_same_name(str_head(name, sizeof "penstock-" - 1), STR("penstock-"));
+    return (name.len > 0 && (name.at[0] | 0x20) == 'p') &&
+           fields_same_name(str_head(name, sizeof "penstock-" - 1), STR("penstock-"));
 }
 
 void event_render_fields(const struct fields *fields, struct buf *out)

@@ -383,15 +383,17 @@ static void on_spooled(struct spooling *x, const char *reason)
 struct inbound *inbound_new(struct worker *w, struct httpd_request *r,
                             const struct conf_source *source)
 {
-    struct inbound *in = calloc(1, sizeof *in);
+    struct inbound *in = malloc(sizeof *in); /* calloc has no cache of its own (glibc) */
     ENSURE(in != NULL);
-    in->spooling.on_spooled = on_spooled;
-    in->w = w;
-    in->request = r;
-    in->conf = conf_ref(w->conf);
-    in->source = source;
-    in->client = inbound_client(w->conf, r);
-    in->began_us = r->began_us;
+    *in = (struct inbound){
+        .spooling.on_spooled = on_spooled,
+        .w = w,
+        .request = r,
+        .conf = conf_ref(w->conf),
+        .source = source,
+        .client = inbound_client(w->conf, r),
+        .began_us = r->began_us,
+    };
     r->pending = in;
     w->waiting++;
     wheel_arm(&w->wheel, &in->deadline, ANSWER_WITHIN_MS, on_deadline);

@@ -248,6 +248,22 @@ static void requests_are_judged_whole_and_split_at_every_byte(void **state)
     assert_int_equal(wrong, 0);
 }
 
+static void no_control_stands_anywhere_in_a_value(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < 20; at++) {
+        for (unsigned c = 1; c < 256; c++) {
+            char value[] = "a value of 22 letters.", text[128];
+            value[at + 1] = (char)c; /* not at an end: blanks there are no part of it */
+            size_t n =
+                (size_t)snprintf(text, sizeof text, "GET / HTTP/1.1\r\n" H "X: %s\r\n\r\n", value);
+            struct outcome o = run(request_parser(), text, n, n);
+            bool is_control = (c < 0x20 && c != '\t') || c == 0x7f;
+            assert_int_equal(o.event, is_control ? PARSE_FAULT : PARSE_DONE);
+        }
+    }
+}
+
 static void every_fault_is_answered_with_a_refusal(void **state)
 {
     (void)state;
@@ -369,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_judged_whole_and_split_at_every_byte),
+        cmocka_unit_test(no_control_stands_anywhere_in_a_value),
         cmocka_unit_test(every_fault_is_answered_with_a_refusal),
         cmocka_unit_test(stops_behind_the_message),
         cmocka_unit_test(tells_what_the_head_says),

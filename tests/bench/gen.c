@@ -293,7 +293,6 @@ int main(int argc, char **argv)
     init_mac();
     MUST((loop = epoll_create1(EPOLL_CLOEXEC)) >= 0);
     MUST(prctl(PR_SET_TIMERSLACK, 1) == 0); /* ns; 50 us by default */
-    give_way();
     for (size_t i = 0; i < o.connections; i++) {
         connect_it(&all[i]);
     }

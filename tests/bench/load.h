@@ -2,7 +2,6 @@
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
-#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,15 +14,6 @@
             exit(1);                                                                               \
         }                                                                                          \
     } while (0)
-
-/* Senders and destinations are other machines. On the cores of what is measured each of its answers
- * would wake one of these, which then runs first: two switches an answer, and no second core helps.
- */
-static inline void give_way(void)
-{
-    const struct sched_param none = {0};
-    MUST(sched_setscheduler(0, SCHED_BATCH, &none) == 0);
-}
 
 /* Where a body says which event it is and when it was due: {"n":"<16 hex>","due":"<16 hex>",... */
 #define MARK_N 6

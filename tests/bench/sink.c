@@ -199,7 +199,6 @@ int main(int argc, char **argv)
         return 2;
     }
     tells = argc > 3 && strcmp(argv[3], "tell") == 0;
-    give_way();
     MUST((loop = epoll_create1(EPOLL_CLOEXEC)) >= 0);
     for (int i = 0; i < count; i++) {
         struct sockaddr_in a = {.sin_family = AF_INET,

@@ -17,7 +17,7 @@ struct event {
     uint64_t n;          /* its entry in the journal that holds it now */
     int64_t received_ms; /* Redis time */
     struct str head;     /* all of it but the body, as Redis holds it: event_get_head */
-    const char *id;      /* EVENT_ID_LEN bytes; this and what follows lies in the head */
+    const char *id;      /* EVENT_ID_LEN bytes; it and the texts down to headers lie in the head */
     struct str source, method, target;
     struct str headers; /* end-to-end fields, rendered "Name: value\r\n" each */
     struct str body;

@@ -405,7 +405,8 @@ struct entry {
     uint64_t n, received_ms;
     struct str id, source, to, method, target, headers, body, from, dedupe;
 };
-bool entry_read(const redisReply *r, struct entry *e); /* false: foreign; n, or 0, is set */
+/* False: foreign; n, or 0, and to are set. */
+bool entry_read(const redisReply *r, struct entry *e);
 #define ENTRY_ID_MAX 24
 struct str entry_id(char out[ENTRY_ID_MAX], uint64_t n); /* "<n>-0", as Redis names it */
 struct event *entry_event(const struct journal *j, const struct entry *e, const uint16_t *to,

@@ -9,7 +9,7 @@
 
 enum {
     HEAD_MARKS = 5,      /* four blanks and the end of the line */
-    LINE_MOST = 1 << 20, /* of ours, with a request of 64 KiB before its body at most */
+    LINE_MOST = 1 << 20, /* far above ours: a target has 8 KiB at most (relay/limits.c) */
 };
 
 static atomic_size_t bytes_alive;

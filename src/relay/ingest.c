@@ -383,7 +383,7 @@ static void on_spooled(struct spooling *x, const char *reason)
 struct inbound *inbound_new(struct worker *w, struct httpd_request *r,
                             const struct conf_source *source)
 {
-    struct inbound *in = malloc(sizeof *in); /* calloc has no cache of its own (glibc) */
+    struct inbound *in = malloc(sizeof *in); /* glibc's calloc passes over the thread's cache */
     ENSURE(in != NULL);
     *in = (struct inbound){
         .spooling.on_spooled = on_spooled,

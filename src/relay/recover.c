@@ -203,6 +203,8 @@ static void on_lanes(struct journal *j, const redisReply *reply)
 
 /* --- the entries */
 
+enum { TO_SAID = 200 }; /* of one that is not ours: it may be long */
+
 bool entry_read(const redisReply *r, struct entry *e)
 {
     *e = (struct entry){0};
@@ -216,12 +218,11 @@ bool entry_read(const redisReply *r, struct entry *e)
     }
     const redisReply *f = r->element[1];
     struct event_parts head = {0};
+    bool is_ours = true;
     for (size_t i = 0; i + 1 < f->elements; i += 2) {
         struct str name = store_text(f->element[i]), value = store_text(f->element[i + 1]);
         if (str_eq(name, STR("e"))) {
-            if (!event_get_head(value, &head)) {
-                return false;
-            }
+            is_ours = event_get_head(value, &head);
         } else if (str_eq(name, STR("b"))) {
             e->body = value;
         } else if (str_eq(name, STR("to"))) {
@@ -238,7 +239,7 @@ bool entry_read(const redisReply *r, struct entry *e)
     e->method = head.method;
     e->target = head.target;
     e->headers = head.headers;
-    return e->id.len > 0 || e->to.len == 0; /* a marker has neither */
+    return is_ours && (e->id.len > 0 || e->to.len == 0); /* a marker is for nobody */
 }
 
 struct event *entry_event(const struct journal *j, const struct entry *e, const uint16_t *to,
@@ -388,9 +389,15 @@ static void on_entries(struct journal *j, const redisReply *reply)
     uint64_t bytes = 0, kept = 0, before = j->recovery->at;
     for (size_t i = 0; i < reply->elements; i++) {
         struct entry e;
-        if (!entry_read(reply->element[i], &e) || e.n < j->recovery->at) { /* they ascend */
+        bool is_ours = entry_read(reply->element[i], &e);
+        if (!is_ours || e.n < j->recovery->at) { /* they ascend */
+            struct str to = str_head(e.to, TO_SAID);
             log_line(LOG_ERROR, "an entry of the journal is unreadable; passed over", "journal",
-                     "%s", j->name, NULL);
+                     "%s", j->name, "n", "%llu", (unsigned long long)e.n, "to", "%.*s", STR_ARG(to),
+                     NULL);
+            if (!is_ours && e.to.len > 0) {
+                stats_lost(j->w, (unsigned)str_count(e.to, ' ') + 1);
+            }
             if (e.n >= j->recovery->at && e.n <= j->top) { /* else a page of them comes for ever */
                 advance(j, e.n + 1);
             }

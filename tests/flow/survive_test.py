@@ -227,7 +227,7 @@ def an_entry_of_somebody_else_hides_no_event(flow):
 
 
 def an_entry_whose_words_hold_blanks_is_nobodys(flow):
-    """In what is parked words are told apart by blanks: it would come back as another one."""
+    """In a head words are told apart by blanks: it would come back as another one. Somebody may wait for it, though."""
     redis, a = flow.redis(), flow.sink(lambda r, before: {"hang": True})
     p = flow.penstock({"a": a}, redis, workers=1)
     for i in range(5):
@@ -242,6 +242,7 @@ def an_entry_whose_words_hold_blanks_is_nobodys(flow):
     p.start()
     wait_for(lambda: p.text().count("an entry of the journal is unreadable; passed over") == 3, "them to be said")
     wait_for(lambda: {json.loads(r.body)["seq"] for r in a.requests[before:]} == set(range(5)), "all of ours, and nothing else")
+    assert p.metric("penstock_deliveries_perhaps_lost_total") == 3 and '"n":%d,"to":"a"' % (top + 3) in p.text()
 
 
 def adopts_the_journal_of_a_node_that_died(flow):

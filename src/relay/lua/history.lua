@@ -25,7 +25,7 @@ while true do
             value[fields[i]] = fields[i + 1]
         end
     end
-    local line, received, source
+    local line, received, source -- of one that is not ours the owner decides
     if head_at then line, received, source = string.match(fields[head_at], '^(%S+ (%d+) (%S+) [^\n]*\n)') end
     local old = line and (tonumber(received) or since) < since
     if old and not value.from then break end

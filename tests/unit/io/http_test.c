@@ -253,7 +253,7 @@ static void no_control_stands_anywhere_in_a_value(void **state)
     (void)state;
     for (size_t at = 0; at < 20; at++) {
         for (unsigned c = 1; c < 256; c++) {
-            char value[] = "a value of 22 letters.", text[128];
+            char value[] = "a\tvalue of 22 letters.", text[128];
             value[at + 1] = (char)c; /* not at an end: blanks there are no part of it */
             size_t n =
                 (size_t)snprintf(text, sizeof text, "GET / HTTP/1.1\r\n" H "X: %s\r\n\r\n", value);

@@ -131,3 +131,23 @@ def the_last_of_several_records_of_an_event_counts(flow):
     assert owner.figures() == {"b:b": size, "bodies": size + HELD}
     assert owner.commit(("drop", 7, "b")) == "ok"
     assert owner.redis.cli("EXISTS", BASE + "event:7") == "0" and owner.figures() == {}
+
+
+def a_page_of_history_without_bodies_has_the_lines_of_the_heads(flow):
+    """Fields and bodies may be large: neither comes, and neither counts, where a page is looked through only."""
+    redis = Owner(flow.redis()).redis
+    script = "".join(open(os.path.join(LUA, name)).read() for name in ("state.lua", "history.lua"))
+    keys = [BASE + kind for kind in ("owner", "journal", "settled", "requests", "lanes", "moved")]
+    line = "018bcfe5-6800-7000-8000-0100000000ff %d %s POST /hooks"
+    for n, (received, source) in enumerate([(1700, "stripe"), (1800, "github"), (1900, "stripe")], 1):
+        redis.cli("XADD", BASE + "journal", "%d-0" % n, "to", "a", "e", line % (received, source) + "\nX-Large: " + "x" * 50000, "b", "y" * 50000)
+
+    def page(most, source="", since=0):
+        said = redis.cli("EVAL", script, 6, *keys, TOKEN, 9, 10, 1000000, source, since, "0", most)
+        return [words for words in said.split("\n") if words], len(said)
+    said, size = page(0)
+    assert size < 1000 and all(line % pair in said for pair in ((1700, "stripe"), (1800, "github"), (1900, "stripe")))
+    assert said[-3:] == ["50000"] * 3, "how large a body is stays known"
+    assert page(100000)[1] > 300000 and 150000 < page(1)[1] < 160000, "too large a body stays behind, its fields do not"
+    assert line % (1800, "github") not in page(0, "stripe")[0] and line % (1900, "stripe") in page(0, "stripe")[0]
+    assert line % (1700, "stripe") not in page(0, since=1750)[0] and line % (1800, "github") in page(0, since=1750)[0]

@@ -83,7 +83,7 @@ def _in_flight(flow, written, redis=None, **settings):
     a.wait(1)
     wait_for(lambda: p.metric("penstock_lane_depth") == 0, "it to be settled")
     stopped.set()
-    answers = _both(p)
+    answers = _both(p, in_turn=True)
     assert [(r.status, r.getheader("penstock-durability")) for r in answers] == [(200, "spool")] * 2, [(r.status, r.body) for r in answers]
 
     def go_on():
@@ -92,11 +92,14 @@ def _in_flight(flow, written, redis=None, **settings):
     return p, a, {r.getheader("penstock-event-id") for r in answers}, go_on
 
 
-def _both(p):
+def _both(p, in_turn=False):
+    """`in_turn`: the second goes behind the first. Together they may be a transaction, of which nothing is run before its end."""
     answers = []
     threads = [threading.Thread(target=lambda i=i: answers.append(p.post("/hooks/open", b'{"id":%d}' % i))) for i in (1, 2)]
-    for t in threads:
+    for i, t in enumerate(threads):
         t.start()
+        if in_turn:
+            wait_for(lambda: p.metric("penstock_appends_pending") == i + 1, "it to be on its way")
     for t in threads:
         t.join()
     return answers

@@ -88,7 +88,7 @@ def takes_notifications_of_both_versions(flow):
     for body in genuine:
         assert _post(p, body) == 200, body
     assert len(amazon.requests) == 1 and amazon.requests[0].target == "/one.pem"
-    assert [r.body for r in sink.wait(4)] == genuine
+    assert sorted(r.body for r in sink.wait(4)) == sorted(genuine)
     for after in ({"Message": "Bye"}, {"MessageId": "1"}, {"Subject": "new"}, {"Subject": None}, {"Timestamp": "2026-05-02T00:54:06.656Z"},
                   {"Type": "SubscriptionConfirmation"}, {"SignatureVersion": "1"}, {"SignatureVersion": "3"}, {"SignatureVersion": 2},
                   {"Signature": ""}, {"Signature": "AAAA"}, {"Token": "x"}, {"SubscribeURL": "x"}, {"Message": 7}, {"Timestamp": "x\ny"}):

@@ -199,6 +199,7 @@ bool event_id_decode(struct str id, uint64_t *journal, uint64_t *n, int64_t *ms)
 static bool is_ours(struct str name)
 {
     static const struct str dropped[] = {
+        /* the shortest first: the loop ends at the longer ones */
         {"te", 2},
         {"host", 4},
         {"expect", 6},

@@ -395,7 +395,7 @@ static void on_entries(struct journal *j, const redisReply *reply)
             log_line(LOG_ERROR, "an entry of the journal is unreadable; passed over", "journal",
                      "%s", j->name, "n", "%llu", (unsigned long long)e.n, "to", "%.*s", STR_ARG(to),
                      NULL);
-            if (!is_ours && e.to.len > 0) {
+            if (!is_ours && e.to.len > 0 && !j->recovery->again) { /* else it was counted */
                 stats_lost(j->w, (unsigned)str_count(e.to, ' ') + 1);
             }
             if (e.n >= j->recovery->at && e.n <= j->top) { /* else a page of them comes for ever */

@@ -282,13 +282,34 @@ const struct conf_kind KIND_TEXTS = {texts_read, texts_print, texts_wants};
 
 /* ---- secrets: as text, but never shown ---- */
 
-void conf_warn_of_literal(struct conf_reader *r, const char *key, const struct node *n)
+/* What stands behind ":-" is for trying it out: whoever has read the sample knows it. `variable`
+ * begins with its name. */
+static void warn_of_default(struct conf_reader *r, const char *key, const struct node *n,
+                            struct str variable)
 {
-    bool literal = n->kind == NODE_TEXT && n->text.len > 0;
-    for (size_t i = 0; i + 1 < n->text.len && literal; i++) {
-        literal = n->text.at[i] != '$' || n->text.at[i + 1] != '{';
+    struct conf_masked t;
+    struct str name, rest;
+    if (conf_interpolate(r, n, &t) && t.text.len > 0 && str_eq(t.text, t.shown) &&
+        str_cut(variable, ':', &name, &rest)) {
+        report_warning(r->report, &n->place,
+                       "\"%s\" is the default of %.*s, which is not set: it is no secret", key,
+                       STR_ARG(report_shown(name)));
+        report_help(r->report, "set the variable; the default is for trying it out");
     }
-    if (literal && n->place.file->others_can_read) {
+}
+
+void conf_warn_of_open_secret(struct conf_reader *r, const char *key, const struct node *n)
+{
+    if (n->kind != NODE_TEXT || n->text.len == 0) {
+        return;
+    }
+    size_t i = 0;
+    while (i + 1 < n->text.len && (n->text.at[i] != '$' || n->text.at[i + 1] != '{')) {
+        i++;
+    }
+    if (i + 1 < n->text.len) {
+        warn_of_default(r, key, n, str_from(n->text, i + 2));
+    } else if (n->place.file->others_can_read) {
         report_warning(r->report, &n->place, "\"%s\" is written out in a file that others can read",
                        key);
         report_help(r->report, "chmod o-r the file, or write ${NAME} or ${file:/path}");
@@ -300,7 +321,7 @@ static bool secret_read(struct conf_reader *r, const struct conf_row *row, const
 {
     bool good = text_read(r, row, n, at);
     if (good) {
-        conf_warn_of_literal(r, row->key, n);
+        conf_warn_of_open_secret(r, row->key, n);
     }
     return good;
 }
@@ -351,7 +372,7 @@ static bool secrets_read(struct conf_reader *r, const struct conf_row *row, cons
     size_t kept = 0;
     for (size_t i = 0; i < t.n; i++) { /* an empty one is the old secret that is no more */
         if (t.v[i].text.len > 0) {
-            conf_warn_of_literal(r, row->key, t.v[i].node);
+            conf_warn_of_open_secret(r, row->key, t.v[i].node);
             t.v[kept++] = t.v[i];
         }
     }

@@ -205,8 +205,8 @@ static bool pairs_read(struct conf_reader *r, const struct conf_row *row, const 
                 if (!filled_in) {
                     report_mask(r->report, &pair->value->place);
                 }
-                conf_warn_of_literal(r, arena_printf(r->arena, "%.*s", STR_ARG(shown)).at,
-                                     pair->value);
+                conf_warn_of_open_secret(r, arena_printf(r->arena, "%.*s", STR_ARG(shown)).at,
+                                         pair->value);
             }
         }
     }
@@ -447,7 +447,7 @@ static bool redis_url_read(struct conf_reader *r, const struct conf_row *row, co
 {
     bool good = KIND_TEXT.read(r, row, n, at);
     if (good && text_glob(STR("*://*:*@*"), *(const struct str *)at)) {
-        conf_warn_of_literal(r, "password", n);
+        conf_warn_of_open_secret(r, "password", n);
     }
     return good;
 }

@@ -391,6 +391,15 @@ static void warns_of_what_is_not_wrong(void **state)
                " keep_unrouted: true}}",
                "client_id: i, client_secret: ***}");
     conf_warns("sources: {s: {verify: stripe, secret: '${A}', keep_unrouted: true}}", NULL);
+    conf_warns("sources: {s: {verify: stripe, secret: 'x${B:-abc}', keep_unrouted: true}}",
+               "p.yaml:1:39: warning: \"secret\" is the default of B, which is not set: it is no "
+               "secret\n"
+               "    1 | sources: {s: {verify: stripe, secret: ************, keep_unrouted: true}}\n"
+               "      |                                       ^\n"
+               "      = help: set the variable; the default is for trying it out\n");
+    conf_warns("sources: {s: {verify: stripe, secrets: ['${A:-abc}', '${B:-}'], keep_unrouted: "
+               "true}}",
+               NULL);
 #define SENT "sources: {s: {verify: none}}\nroutes: [{from: s, to: d}]\n"
     conf_warns(SENT "destinations: {d: {url: 'http://d', headers: {X-Api-Key: abc, X-A: b}}}\n",
                "p.yaml:3:58: warning: \"X-Api-Key\" is written out in a file that others can read\n"

@@ -1,6 +1,6 @@
-/* The connections that listeners of one address have together: how many, and how many each client
- * has. A client is an IPv4 address, or an IPv6 /64: that much anybody has (base/cidr.h). Any
- * thread. */
+/* What listeners of one address have together: connections, how many and how many of each client,
+ * and the memory of requests in flight. A client is an IPv4 address, or an IPv6 /64: that much
+ * anybody has (base/cidr.h). Any thread. */
 #ifndef IO_CLIENTS_H
 #define IO_CLIENTS_H
 
@@ -29,6 +29,12 @@ void clients_leave(struct clients *c, unsigned connections);
 bool clients_add(struct clients *c, const struct sockaddr_storage *peer, unsigned most,
                  struct client_key *out) MUST_CHECK;
 void clients_remove(struct clients *c, const struct client_key *key);
+
+/* More bytes in flight; false, and nothing is held: they would be more than `most`. */
+bool clients_hold(struct clients *c, size_t bytes, size_t most) MUST_CHECK;
+void clients_let_go(struct clients *c, size_t bytes);
+size_t clients_held(struct clients *c);
+
 size_t clients_known(struct clients *c); /* how many have a connection that was added */
 
 #endif

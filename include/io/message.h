@@ -33,13 +33,20 @@ struct message {
 
 struct message_pool {
     const struct http_limits *limits;
-    size_t memory, memory_max; /* bytes of all blocks in use */
+    struct clients *clients; /* whose memory it is */
+    size_t memory;           /* bytes that are held of it here */
+    size_t memory_max;       /* and by all together */
     struct block *blocks;
     struct message *messages;
     unsigned block_count, message_count;
 };
 
 void message_pool_done(struct message_pool *pool);
+
+/* Bytes in flight, a block's or other ones. False: all pools together would hold more than
+ * memory_max. */
+bool message_pool_hold(struct message_pool *pool, size_t bytes) MUST_CHECK;
+void message_pool_let_go(struct message_pool *pool, size_t bytes);
 
 /* NULL: the ceiling of the pool is met, or there is no memory. `cap` is at least BLOCK_BYTES in the
  * end. */

@@ -1,4 +1,4 @@
-/* Connections counted by client. */
+/* Connections counted by client, and the memory that they share. */
 #include "io/clients.h"
 
 #include "base/cidr.h"
@@ -14,6 +14,7 @@
 
 struct clients {
     atomic_uint references, connections;
+    atomic_size_t bytes;
     struct crypt_key *key;
     uv_mutex_t lock;   /* of `counts` */
     struct map counts; /* a number in place of a pointer */
@@ -99,6 +100,26 @@ void clients_remove(struct clients *c, const struct client_key *key)
         map_remove(&c->counts, text_of(key));
     }
     uv_mutex_unlock(&c->lock);
+}
+
+bool clients_hold(struct clients *c, size_t bytes, size_t most)
+{
+    size_t before = atomic_fetch_add(&c->bytes, bytes);
+    if (before <= most && bytes <= most - before) {
+        return true;
+    }
+    clients_let_go(c, bytes);
+    return false;
+}
+
+void clients_let_go(struct clients *c, size_t bytes)
+{
+    atomic_fetch_sub(&c->bytes, bytes);
+}
+
+size_t clients_held(struct clients *c)
+{
+    return atomic_load(&c->bytes);
 }
 
 size_t clients_known(struct clients *c)

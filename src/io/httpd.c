@@ -374,7 +374,7 @@ static void init(struct httpd *h, uv_loop_t *loop, struct wheel *wheel,
     httpd_use_limits(h, limits);
     buf_init(&h->shared.out, 64 * 1024);
     buf_init(&h->shared.refusal, 256);
-    h->clients = clients;
+    h->clients = h->shared.pool.clients = clients;
     uv_idle_init(loop, &h->closer);
     h->closer.data = h;
 }

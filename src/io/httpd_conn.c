@@ -4,6 +4,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "io/answer.h"
+#include "io/clients.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -158,7 +159,7 @@ static bool set_rest_aside(struct httpd_conn *c)
     struct str rest = message_rest(c->message);
     if (rest.len > 0) {
         ENSURE(c->ahead == NULL);
-        c->ahead = block_take(&c->shared->pool, rest.len);
+        c->ahead = block_take(&c->shared->pool, rest.len + 1); /* the next read has a place */
         if (c->ahead == NULL) {
             return false;
         }
@@ -185,7 +186,7 @@ static void await_body(struct httpd_conn *c, size_t most)
         refuse(c, 413, REASON_TOO_LARGE, FAULT_BODY_LARGE.detail);
         return;
     }
-    if (m->parser.length + h->pool.memory > h->limits.memory_bytes ||
+    if (m->parser.length + clients_held(h->pool.clients) > h->limits.memory_bytes ||
         !message_place_body(&h->pool, m)) {
         refuse_for_memory(c);
         return;
@@ -310,16 +311,17 @@ static void stop_reading(struct httpd_conn *c)
     struct message_pool *pool = &c->shared->pool;
     c->stopped = true;
     conn_read_stop(&c->conn);
-    c->held = conn_held(&c->conn);
-    pool->memory += c->held;
-    if (pool->memory > pool->memory_max) {
+    size_t held = conn_held(&c->conn);
+    if (message_pool_hold(pool, held)) {
+        c->held = held;
+    } else {
         close_for_memory(c);
     }
 }
 
 static void give_held(struct httpd_conn *c)
 {
-    c->shared->pool.memory -= c->held;
+    message_pool_let_go(&c->shared->pool, c->held);
     c->held = 0;
 }
 

@@ -2,6 +2,7 @@
 #include "io/message.h"
 
 #include "base/log.h"
+#include "io/clients.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -13,10 +14,25 @@
 
 /* --- blocks --- */
 
+bool message_pool_hold(struct message_pool *pool, size_t bytes)
+{
+    if (!clients_hold(pool->clients, bytes, pool->memory_max)) {
+        return false;
+    }
+    pool->memory += bytes;
+    return true;
+}
+
+void message_pool_let_go(struct message_pool *pool, size_t bytes)
+{
+    clients_let_go(pool->clients, bytes);
+    pool->memory -= bytes;
+}
+
 struct block *block_take(struct message_pool *pool, size_t cap)
 {
     cap = cap < BLOCK_BYTES ? BLOCK_BYTES : cap;
-    if (pool->memory + cap > pool->memory_max) {
+    if (!message_pool_hold(pool, cap)) {
         return NULL;
     }
     struct block *b = pool->blocks;
@@ -24,9 +40,9 @@ struct block *block_take(struct message_pool *pool, size_t cap)
         pool->blocks = b->next;
         pool->block_count--;
     } else if ((b = malloc(sizeof *b + cap)) == NULL) {
+        message_pool_let_go(pool, cap);
         return NULL;
     }
-    pool->memory += cap;
     b->cap = cap;
     b->len = 0;
     return b;
@@ -37,7 +53,7 @@ void block_give(struct message_pool *pool, struct block *b)
     if (b == NULL) {
         return;
     }
-    pool->memory -= b->cap;
+    message_pool_let_go(pool, b->cap);
     if (b->cap == BLOCK_BYTES && pool->block_count < POOL_KEEPS) {
         b->next = pool->blocks;
         pool->blocks = b;
@@ -49,14 +65,15 @@ void block_give(struct message_pool *pool, struct block *b)
 
 static struct block *block_grow(struct message_pool *pool, struct block *b, size_t cap)
 {
-    if (pool->memory + (cap - b->cap) > pool->memory_max) {
+    size_t more = cap - b->cap;
+    if (!message_pool_hold(pool, more)) {
         return NULL;
     }
     struct block *bigger = realloc(b, sizeof *b + cap);
     if (bigger == NULL) {
+        message_pool_let_go(pool, more);
         return NULL;
     }
-    pool->memory += cap - bigger->cap;
     bigger->cap = cap;
     return bigger;
 }
@@ -167,6 +184,7 @@ static bool move_to_big(struct message_pool *pool, struct message *m, size_t cap
         return false;
     }
     size_t from = m->body_at, n = m->area->len - from;
+    ENSURE(n <= big->cap);
     memcpy(big->at, m->area->at + from, n);
     big->len = n;
     m->parsed -= from;
@@ -226,7 +244,11 @@ bool message_prepare(struct message_pool *pool, struct message *m)
     if (b->cap - b->len >= CHUNK_ROOM) {
         return true;
     }
-    return b == m->big ? grow_big(pool, m) : move_to_big(pool, m, BIG_FIRST);
+    if (b == m->big) {
+        return grow_big(pool, m);
+    }
+    size_t twice = 2 * m->body_len; /* more than BIG_FIRST, where heads may be that large */
+    return move_to_big(pool, m, twice > BIG_FIRST ? twice : BIG_FIRST);
 }
 
 const char *message_pace(const struct message *m, uint64_t now_ms, uint64_t limit_ms,

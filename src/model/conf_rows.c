@@ -52,7 +52,7 @@ static const char *const method_words[] = {"GET",    "POST", "PUT",     "PATCH",
 static const struct conf_row limit_rows[] = {
     VALUE("body", BYTES, AT(c.listen.body_bytes), "1MiB", KIB, GIB,
           "the greatest body of a request; a source or its preset may say otherwise"),
-    VALUE("headers", BYTES, AT(c.listen.headers_bytes), "16KiB", KIB, MIB,
+    VALUE("headers", BYTES, AT(c.listen.headers_bytes), "16KiB", KIB, 32 * KIB,
           "request line and header fields together"),
     VALUE("connections", COUNT, AT(c.listen.connections), "10000", 1, 1000000,
           "connections of senders; more are closed at once"),

@@ -413,6 +413,7 @@ static void keep_request(struct worker *w, struct httpd_request *r,
     }
     buf_init(&headers, HEADERS_CEILING);
     event_render_fields(r->fields, &headers);
+    ENSURE(!headers.failed); /* "a:b" is "a: b" now, of 32 KiB at most */
     struct event_parts parts = {
         .received_ms = worker_now_ms(w),
         .source = source->name,

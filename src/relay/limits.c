@@ -39,20 +39,18 @@ unsigned limits_room(void)
 struct httpd_limits limits_of(const struct worker *w)
 {
     const struct conf *c = w->conf;
-    unsigned workers = w->node->worker_count, room = w->node->connections_room;
+    unsigned room = w->node->connections_room;
     size_t body = c->listen.body_bytes;
     for (size_t i = 0; i < c->source_count; i++) {
         body = c->sources[i].body_bytes > body ? c->sources[i].body_bytes : body;
     }
-    size_t memory = c->listen.memory_bytes / workers;
-    size_t least = 2 * body + c->listen.headers_bytes;
     uint64_t request_ms = (uint64_t)c->listen.request_timeout_ms;
     return (struct httpd_limits){
         .head_bytes = c->listen.headers_bytes,
         .target_bytes = 8 << 10,
         .field_count = 100,
         .body_bytes = body,
-        .memory_bytes = memory > least || workers == 1 ? memory : least,
+        .memory_bytes = c->listen.memory_bytes,
         .connections = room < c->listen.connections ? room : c->listen.connections,
         .per_address = c->listen.per_address,
         .trusted = c->listen.trusted_proxies.v,

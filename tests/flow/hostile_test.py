@@ -445,8 +445,9 @@ def closes_a_sender_that_reads_no_answers(flow):
 
 
 def answers_503_when_bodies_in_flight_fill_the_memory(flow):
+    """It is one memory, however many workers take from it."""
     redis, a = flow.redis(), flow.sink()
-    p = flow.penstock({"a": a}, redis, sources=["open: { verify: none }"], workers=1,
+    p = flow.penstock({"a": a}, redis, sources=["open: { verify: none }"], workers=4,
                       listen_more=", limits: { memory: 4MiB, request_timeout: 60s }")
     body = b"x" * (1 << 20)
     begin = b"POST /hooks/open HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)

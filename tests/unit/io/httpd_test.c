@@ -259,6 +259,37 @@ static void a_held_request_holds_the_next_one(void **state)
     shut_fixture(f);
 }
 
+/* What came with it fills the place of the next ones, and still more comes. */
+static void what_comes_behind_a_held_large_head_waits(void **state)
+{
+    (void)state;
+    struct fixture *f = open_fixture(LIMITS);
+    f->hold = true;
+    char text[64 * 1024];
+    size_t n = (size_t)snprintf(text, sizeof text, "GET /0 HTTP/1.1\r\nHost: a\r\nLong: ");
+    memset(text + n, 'l', 12000);
+    n += 12000;
+    n += (size_t)snprintf(text + n, sizeof text - n, "\r\n\r\n");
+    unsigned last = 0;
+    while (n < 60 * 1024) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "GET /%u HTTP/1.1\r\nHost: a\r\n\r\n",
+                              ++last);
+    }
+    peer_send_bytes(&f->peer, text, n);
+    turn_until(f, &f->requests, 1);
+    peer_turn(&f->peer, POLLOUT);
+    peer_turn(&f->peer, POLLOUT);
+    assert_string_equal(f->path, "/0");
+    assert_int_equal(f->gone, 0);
+    struct httpd_request *first = f->held;
+    f->hold = false;
+    f->held = NULL;
+    answer(f, first, 202, STR("first"));
+    turn_until(f, &f->requests, last + 1);
+    peer_expect(&f->peer, "first");
+    shut_fixture(f);
+}
+
 static void a_released_request_is_still_answered(void **state)
 {
     (void)state;
@@ -946,6 +977,7 @@ int main(void)
         cmocka_unit_test(every_split_gives_the_same_request),
         cmocka_unit_test(pipelined_requests_are_answered_in_turn),
         cmocka_unit_test(a_held_request_holds_the_next_one),
+        cmocka_unit_test(what_comes_behind_a_held_large_head_waits),
         cmocka_unit_test(a_released_request_is_still_answered),
         cmocka_unit_test(bodies_of_every_size_arrive_whole),
         cmocka_unit_test(a_large_answer_arrives_whole),

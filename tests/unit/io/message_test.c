@@ -1,13 +1,15 @@
 /* The memory of requests: where bytes lie, and that the pool's ceiling holds. */
 #include "io/room.h"
 
+#include "io/clients.h"
 #include "io/message.h"
 
 static const struct http_limits LIMITS = {16384, 8192, 100};
+static struct clients *clients;
 
 static struct message_pool pool_of(size_t memory_max)
 {
-    return (struct message_pool){.limits = &LIMITS, .memory_max = memory_max};
+    return (struct message_pool){.limits = &LIMITS, .clients = clients, .memory_max = memory_max};
 }
 
 /* Reads `text` as a socket would, `step` bytes at most at once; the event that ended it. */
@@ -108,6 +110,37 @@ static void chunks_are_joined_in_place(void **state)
     }
 }
 
+/* Of a block that has grown with its head, more of the body is taken than a body's block has at
+ * first. */
+static void chunks_behind_a_large_head_are_joined(void **state)
+{
+    (void)state;
+    enum { HEAD = 100000, BODY = 300000 };
+    static char text[HEAD + BODY + 1000];
+    struct http_limits limits = {128 << 10, 8192, 100};
+    for (size_t step = 100; step < sizeof text; step *= 30) {
+        struct message_pool pool = pool_of(1u << 20);
+        pool.limits = &limits;
+        struct message *m = begin(&pool);
+        size_t n = (size_t)sprintf(text, "POST / HTTP/1.1\r\nHost: a\r\n"
+                                         "Transfer-Encoding: chunked\r\nLong: ");
+        memset(text + n, 'l', HEAD);
+        n += HEAD;
+        n += (size_t)sprintf(text + n, "\r\n\r\n%x\r\n", BODY);
+        size_t body = n;
+        for (size_t i = 0; i < BODY; i++) {
+            text[n++] = (char)('a' + i % 26);
+        }
+        n += (size_t)sprintf(text + n, "\r\n0\r\n\r\n");
+        size_t taken;
+        assert_int_equal(read_in(&pool, m, text, n, step, &taken), PARSE_DONE);
+        assert_int_equal(message_body(m).len, BODY);
+        assert_memory_equal(message_body(m).at, text + body, BODY);
+        message_give(&pool, m);
+        message_pool_done(&pool);
+    }
+}
+
 static void the_ceiling_holds(void **state)
 {
     (void)state;
@@ -124,9 +157,20 @@ static void the_ceiling_holds(void **state)
     assert_int_equal(pool.memory, 0);
     struct block *first = block_take(&pool, BLOCK_BYTES);
     assert_null(block_take(&pool, pool.memory_max));
+    struct message_pool other = pool_of(pool.memory_max);
+    struct block *second = block_take(&other, 64 * 1024);
+    assert_non_null(second);
+    assert_null(block_take(&pool, BLOCK_BYTES)); /* it is all of them that it is for */
+    assert_null(block_take(&other, BLOCK_BYTES));
     block_give(&pool, first);
+    first = block_take(&other, BLOCK_BYTES);
+    assert_non_null(first);
+    block_give(&other, first);
+    block_give(&other, second);
     block_give(&pool, NULL);
     message_pool_done(&pool);
+    message_pool_done(&other);
+    assert_int_equal(clients_held(clients), 0);
 }
 
 /* More than any machine has; a sanitizer's allocator ends the program instead. */
@@ -210,10 +254,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_lie_where_they_fit),
         cmocka_unit_test(chunks_are_joined_in_place),
+        cmocka_unit_test(chunks_behind_a_large_head_are_joined),
         cmocka_unit_test(no_memory_is_no_block),
         cmocka_unit_test(the_ceiling_holds),
         cmocka_unit_test(a_head_may_outgrow_its_block),
         cmocka_unit_test(bodies_must_keep_a_pace),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    clients = clients_new();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    clients_unref(clients);
+    return failed;
 }

@@ -30,6 +30,12 @@ def systemd_understands_its_units(flow):
     assert not ours, ours
 
 
+def a_long_load_of_its_store_is_not_cut_off(flow):
+    """READY=1 waits for Redis, and systemd would wait 90 s."""
+    assert re.search(r"^Type=notify$", _unit("penstock.service"), re.M)
+    assert re.search(r"^TimeoutStartSec=infinity$", _unit("penstock.service"), re.M)
+
+
 def reloads_as_its_unit_says(flow):
     """A plain listener has nothing to take, and says that it has looked."""
     p = flow.penstock({"billing": flow.sink()}, flow.redis())

@@ -1,5 +1,6 @@
 /* penstock VERB ...: the table of verbs. */
 #include "base/crypt.h"
+#include "base/sandbox.h"
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -41,6 +42,7 @@ static void help(FILE *to)
 
 int main(int argc, char **argv)
 {
+    (void)sandbox_leave_no_core(); /* every verb may read secrets; `run` says whether it holds */
     crypt_init();
     if (argc < 2) {
         help(stderr);

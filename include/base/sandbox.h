@@ -26,6 +26,9 @@ struct sandbox {
     int abi;
 };
 
+/* No core dump, and nobody of the same user looks into this process: as early as possible, for what
+ * it is to read. False: the kernel refuses. */
+bool sandbox_leave_no_core(void);
 /* First open, then allow as often as wanted (paths that do not exist are skipped), then enter. */
 void sandbox_open(struct sandbox *s);
 void sandbox_allow(struct sandbox *s, const char *path, enum sandbox_right right);

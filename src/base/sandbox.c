@@ -126,8 +126,14 @@ static const char *enter_files(struct sandbox *s)
 
 #ifdef THIS_MACHINE
 
-#ifndef SYS_mount_setattr /* newer than Debian 12's C library may know; the same everywhere */
+#ifndef SYS_mount_setattr /* newer than a C library may know; the same everywhere */
 #define SYS_mount_setattr 442
+#endif
+#ifndef SYS_quotactl_fd
+#define SYS_quotactl_fd 443
+#endif
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467
 #endif
 
 /* What neither Penstock nor redis-server ever asks for. All else stays as it is: a list of what is
@@ -146,6 +152,7 @@ static const unsigned refused[] = {
     SYS_chroot,
     SYS_move_mount,
     SYS_open_tree,
+    SYS_open_tree_attr,
     SYS_fsopen,
     SYS_fsconfig,
     SYS_fsmount,
@@ -157,6 +164,7 @@ static const unsigned refused[] = {
     SYS_swapon,
     SYS_swapoff,
     SYS_quotactl,
+    SYS_quotactl_fd,
     /* other identities */
     SYS_setuid,
     SYS_setgid,
@@ -177,6 +185,7 @@ static const unsigned refused[] = {
     SYS_finit_module,
     SYS_delete_module,
     SYS_kexec_load,
+    SYS_kexec_file_load,
     SYS_reboot,
     SYS_syslog,
     SYS_acct,
@@ -287,14 +296,20 @@ static const char *enter_calls(bool may_run)
 
 /* --- all of it */
 
+bool sandbox_leave_no_core(void)
+{
+    const struct rlimit none = {0, 0};
+    return !PENSTOCK_SANDBOX ||
+           (setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
+}
+
 void sandbox_enter(struct sandbox *s, bool may_run)
 {
     if (!PENSTOCK_SANDBOX) {
         log_line(LOG_INFO, "sandbox", "state", "%s", "not in this build", NULL);
         return;
     }
-    const struct rlimit none = {0, 0};
-    bool no_core = setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+    bool no_core = sandbox_leave_no_core();
     bool no_gain = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0; /* the others need it */
     const char *files = enter_files(s);
     const char *calls = enter_calls(may_run);

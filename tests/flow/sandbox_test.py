@@ -2,7 +2,9 @@
 import os
 import re
 import signal
+import subprocess
 
+import harness
 from certificates import Authority
 from harness import wait_for
 
@@ -39,6 +41,22 @@ def every_thread_is_in_the_sandbox(flow):
     assert '"programs":"refused"' in line, line
     # not dumpable: its memory and environment are root's, whoever runs it
     assert os.stat("/proc/%d/environ" % p.process.pid).st_uid == 0
+
+
+def leaves_no_core_before_it_reads_a_secret(flow):
+    """Whichever verb it is; seen while it waits for its configuration, which is a pipe here."""
+    _skip_unless_sandboxed(flow.penstock({"billing": flow.sink()}, flow.redis()))
+    pipe = os.path.join(flow.folder, "pipe.yaml")
+    os.mkfifo(pipe)
+    for verb in ("run", "check"):
+        p = subprocess.Popen([harness.PENSTOCK, verb, "-c", pipe], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        flow.parts.append(p.kill)
+        with open(pipe, "w") as f:  # opens once the other side has
+            with open("/proc/%d/limits" % p.pid) as limits:
+                assert re.search(r"Max core file size +0 +0 ", limits.read()), verb
+            assert os.stat("/proc/%d/environ" % p.pid).st_uid == 0, verb
+            f.write("no: configuration\n")
+        assert p.wait(harness.PATIENCE) == 1
 
 
 def reads_and_writes_nothing_outside_its_folders(flow):

@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +91,9 @@ static void calls(const struct sandbox *s)
     MUST(refused(mount("none", "/", "tmpfs", 0, NULL), EPERM));
     MUST(refused(unshare(CLONE_NEWUSER), EPERM));
     MUST(refused(chroot("/"), EPERM));
+    /* Root, whom the kernel would tell otherwise, is told of these arguments EINVAL and EBADF. */
+    MUST(refused(syscall(SYS_kexec_file_load, -1, -1, 0UL, NULL, ~0UL), EPERM));
+    MUST(refused(syscall(443 /* quotactl_fd */, -1, 0, 0, NULL), EPERM));
     MUST(refused(setuid(12345), EPERM));
     MUST(refused(socket(AF_PACKET, SOCK_RAW, 0), EAFNOSUPPORT));
     MUST(refused(socket(AF_ALG, SOCK_SEQPACKET, 0), EAFNOSUPPORT));

@@ -39,5 +39,5 @@ set(CPACK_DEBIAN_PACKAGE_DEPENDS
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "redis-server | valkey-server") # for the embedded store
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
-    "${package_dir}/postinst" "${package_dir}/prerm" "${package_dir}/conffiles")
+    "${package_dir}/postinst" "${package_dir}/prerm" "${package_dir}/postrm" "${package_dir}/conffiles")
 include(CPack)

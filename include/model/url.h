@@ -33,7 +33,7 @@ const char *address_parse(struct str text, struct address *out) MUST_CHECK;
 bool address_is_local(const struct address *a);
 
 /* Is the text an IP address that a destination is kept away from unless it is named on purpose:
- * link-local (cloud metadata is among them), multicast, unspecified, fd00:ec2::254? */
+ * link-local (cloud metadata is among them), multicast, unspecified, metadata's in fd00::/8? */
 bool host_is_special(struct str host);
 
 /* Undoes %XX into `out` (as long as the text, at most `cap`); false: broken, or over `cap`. */

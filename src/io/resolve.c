@@ -291,22 +291,32 @@ static const struct resolve_range denied_v6[] = {
     {{0}, 128, false, "an unspecified address"},
     {{0xfe, 0x80}, 10, true, "a link-local address (cloud metadata lives there)"},
     {{0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54}, 128, true, "a cloud metadata address"},
+    {{0xfd, 0x00, 0x0e, 0xc2, [15] = 0x23}, 128, true, "a cloud metadata address"},
+    {{0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54}, 128, true, "a cloud metadata address"},
     {{0xff}, 8, false, "a multicast address"},
 };
 
-/* Where IPv6 carries an IPv4 address: prefix, its bits, and the offset of the four bytes. */
+/* Where IPv6 carries an IPv4 address: prefix, its bits, and the offsets of the four bytes. */
 struct resolve_wrap {
     unsigned char prefix[12];
-    unsigned bits, at;
+    unsigned bits;
+    unsigned char at[4];
     unsigned char mask; /* Teredo stores the address inverted (RFC 4380 4) */
+    bool perhaps;       /* one of several readings: what no host can have is not what is meant */
 };
 
 static const struct resolve_wrap wraps[] = {
-    {{[10] = 0xff, [11] = 0xff}, 96, 12, 0},  /* mapped, RFC 4291 2.5.5.2 */
-    {{0}, 96, 12, 0},                         /* compatible, RFC 4291 2.5.5.1 */
-    {{0x00, 0x64, 0xff, 0x9b}, 96, 12, 0},    /* NAT64, RFC 6052 2.1 */
-    {{0x20, 0x02}, 16, 2, 0},                 /* 6to4, RFC 3056 2 */
-    {{0x20, 0x01, 0x00, 0x00}, 32, 12, 0xff}, /* Teredo, RFC 4380 4 */
+    {{[10] = 0xff, [11] = 0xff}, 96, {12, 13, 14, 15}, 0, false}, /* mapped, RFC 4291 2.5.5.2 */
+    {{0}, 96, {12, 13, 14, 15}, 0, false},                        /* compatible, RFC 4291 2.5.5.1 */
+    {{0x00, 0x64, 0xff, 0x9b}, 96, {12, 13, 14, 15}, 0, false},   /* NAT64, RFC 6052 2.1 */
+    {{0x20, 0x02}, 16, {2, 3, 4, 5}, 0, false},                   /* 6to4, RFC 3056 2 */
+    {{0x20, 0x01, 0x00, 0x00}, 32, {12, 13, 14, 15}, 0xff, false}, /* Teredo, RFC 4380 4 */
+    /* NAT64 for local use, RFC 8215: which of the lengths of RFC 6052 2.2 a network takes of it
+     * cannot be seen, so each reading counts. */
+    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48, {6, 7, 9, 10}, 0, true},
+    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48, {7, 9, 10, 11}, 0, true},
+    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48, {9, 10, 11, 12}, 0, true},
+    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48, {12, 13, 14, 15}, 0, true},
 };
 
 static bool has_prefix(const unsigned char *a, const unsigned char *prefix, unsigned bits)
@@ -329,20 +339,27 @@ static const char *range_of(const unsigned char *a, const struct resolve_range *
     return NULL;
 }
 
-/* Does the IPv6 address carry an IPv4 one? */
-static bool unwrap(const unsigned char *a, unsigned char v4[4])
+static const char *denied_in_v4(const unsigned char *a, bool link_local)
+{
+    return range_of(a, denied_v4, sizeof denied_v4 / sizeof *denied_v4, link_local);
+}
+
+/* The next IPv4 address that the IPv6 address carries, from row *next on; false: no more. */
+static bool unwrap(const unsigned char *a, size_t *next, unsigned char v4[4])
 {
     static const unsigned char loopback[16] = {[15] = 1};
     if (memcmp(a, loopback, sizeof loopback) == 0) {
         return false; /* else "compatible" would read it as 0.0.0.1 */
     }
-    for (size_t i = 0; i < sizeof wraps / sizeof *wraps; i++) {
-        const struct resolve_wrap *w = &wraps[i];
+    while (*next < sizeof wraps / sizeof *wraps) {
+        const struct resolve_wrap *w = &wraps[(*next)++];
         if (has_prefix(a, w->prefix, w->bits)) {
             for (size_t k = 0; k < 4; k++) {
-                v4[k] = a[w->at + k] ^ w->mask;
+                v4[k] = a[w->at[k]] ^ w->mask;
             }
-            return true;
+            if (!w->perhaps || denied_in_v4(v4, true) == NULL) {
+                return true;
+            }
         }
     }
     return false;
@@ -351,15 +368,18 @@ static bool unwrap(const unsigned char *a, unsigned char v4[4])
 static const char *denied_inside_v6(const unsigned char *a, bool link_local)
 {
     unsigned char v4[4];
-    return unwrap(a, v4) ? range_of(v4, denied_v4, sizeof denied_v4 / sizeof *denied_v4, link_local)
-                         : NULL;
+    const char *what = NULL;
+    for (size_t next = 0; what == NULL && unwrap(a, &next, v4);) {
+        what = denied_in_v4(v4, link_local);
+    }
+    return what;
 }
 
 const char *resolve_denied(const struct sockaddr_storage *a, bool link_local)
 {
     if (a->ss_family == AF_INET) {
         const unsigned char *v4 = (const unsigned char *)&((const struct sockaddr_in *)a)->sin_addr;
-        return range_of(v4, denied_v4, sizeof denied_v4 / sizeof *denied_v4, link_local);
+        return denied_in_v4(v4, link_local);
     }
     if (a->ss_family != AF_INET6) {
         return "not an internet address";
@@ -379,10 +399,12 @@ const char *resolve_ruled(const struct sockaddr_storage *a, const struct cidr_ru
     if (never != NULL || cidr_denies(rules, &own)) {
         return never != NULL ? never : why;
     }
-    if (a->ss_family == AF_INET6 && unwrap(own.v, v4)) {
+    for (size_t next = 0; a->ss_family == AF_INET6 && unwrap(own.v, &next, v4);) {
         memcpy(&((struct sockaddr_in *)&inside)->sin_addr, v4, sizeof v4);
         const struct address_bytes carried = address_of(&inside);
-        return cidr_denies(rules, &carried) ? why : NULL;
+        if (cidr_denies(rules, &carried)) {
+            return why;
+        }
     }
     return NULL;
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define RANGES_MOST 5
+#define RANGES_MOST 7
 
 static const struct {
     struct str word;
@@ -13,7 +13,9 @@ static const struct {
      {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", NULL}},
     {{"@loopback", 9}, {"127.0.0.0/8", "::1/128", NULL}},
     {{"@link-local", 11}, {"169.254.0.0/16", "fe80::/10", NULL}},
-    {{"@metadata", 9}, {"169.254.169.254/32", "100.100.100.200/32", "fd00:ec2::254/128", NULL}},
+    {{"@metadata", 9},
+     {"169.254.169.254/32", "169.254.170.2/32", "169.254.170.23/32", "100.100.100.200/32",
+      "fd00:ec2::254/128", "fd00:ec2::23/128", "fd20:ce::254/128", NULL}},
 };
 
 struct ranges {

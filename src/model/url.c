@@ -253,7 +253,11 @@ static bool is_special4(const unsigned char b[4])
 
 bool host_is_special(struct str host)
 {
-    static const unsigned char metadata[16] = {0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54};
+    static const unsigned char metadata[][16] = {
+        {0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54},
+        {0xfd, 0x00, 0x0e, 0xc2, [15] = 0x23},
+        {0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54},
+    };
     static const unsigned char zeros[16] = {0};
     static const unsigned char nat64[12] = {0x00, 0x64, 0xff, 0x9b};
     unsigned char b[16];
@@ -267,8 +271,12 @@ bool host_is_special(struct str host)
     if (mapped || memcmp(b, nat64, 12) == 0) {
         return is_special4(b + 12);
     }
-    return b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) || memcmp(b, zeros, 16) == 0 ||
-           memcmp(b, metadata, 16) == 0;
+    bool special =
+        b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) || memcmp(b, zeros, 16) == 0;
+    for (size_t i = 0; i < sizeof metadata / sizeof *metadata; i++) {
+        special = special || memcmp(b, metadata[i], 16) == 0;
+    }
+    return special;
 }
 
 bool url_decode(struct str s, char *out, size_t cap, size_t *n)

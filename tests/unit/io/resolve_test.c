@@ -45,6 +45,9 @@ static void ranges(void **state)
         {"fe80::1", true, false},
         {"febf:ffff::1", true, false},
         {"fd00:ec2::254", true, false},
+        {"fd00:ec2::23", true, false},
+        {"fd20:ce::254", true, false},
+        {"fd20:ce::255", false, false},
         {"ff00::", true, true},
         {"ff02::1", true, true},
         {"::ffff:127.0.0.1", false, false},
@@ -54,6 +57,14 @@ static void ranges(void **state)
         {"::2", true, true}, /* 0.0.0.2 inside */
         {"64:ff9b::8.8.8.8", false, false},
         {"64:ff9b::169.254.169.254", true, false},
+        {"64:ff9b:1::8.8.8.8", false, false},
+        {"64:ff9b:1:808:8:800::", false, false}, /* 8.8.8.8 behind /48 */
+        {"64:ff9b:1::169.254.169.254", true, false},
+        {"64:ff9b:1:fffe::100.100.100.200", true, false},
+        {"64:ff9b:1:a9fe:a9:fe00::", true, false},      /* 169.254.169.254 behind /48 */
+        {"64:ff9b:1:ffa9:fe:a9fe::", true, false},      /* behind /56 */
+        {"64:ff9b:1:fffe:a9:fea9:fe00::", true, false}, /* behind /64 */
+        {"64:ff9b:2::169.254.169.254", false, false},
         {"2002:0808:0808::1", false, false},
         {"2002:a9fe:a9fe::1", true, false},
         {"2002:e000:0001::", true, true},
@@ -85,13 +96,23 @@ static void rules_are_the_operators(void **state)
         const char *address;
         bool denied;
     } cases[] = {
-        {"10.1.2.3", true},          {"10.20.2.3", false},
-        {"::ffff:10.1.2.3", true},   {"64:ff9b::10.1.2.3", true},
-        {"2002:0a01:0203::1", true}, {"64:ff9b::10.20.2.3", false},
-        {"fd00::1", true},           {"fc00::1", false},
-        {"127.0.0.1", false},        {"::1", false},
+        {"10.1.2.3", true},
+        {"10.20.2.3", false},
+        {"::ffff:10.1.2.3", true},
+        {"64:ff9b::10.1.2.3", true},
+        {"2002:0a01:0203::1", true},
+        {"64:ff9b::10.20.2.3", false},
+        {"64:ff9b:1::10.1.2.3", true},
+        {"64:ff9b:1:fffe::10.20.2.3", false},
+        {"64:ff9b:1:a01:2:300::", true},
+        {"64:ff9b:1:808:8:800::", false},
+        {"fd00::1", true},
+        {"fc00::1", false},
+        {"127.0.0.1", false},
+        {"::1", false},
         {"169.254.1.1", false}, /* the rules say nothing of it */
-        {"224.0.0.1", true},         {"0.0.0.0", true},
+        {"224.0.0.1", true},
+        {"0.0.0.0", true},
         {"ff02::1", true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -40,6 +40,13 @@ static void words_are_ranges(void **state)
                 denies(c, "fe80::1") && denies(c, "100.100.100.200") && denies(c, "fd00:ec2::254"));
     assert_false(denies(c, "10.0.0.1"));
     conf_unref(c);
+    c = with("network: {deny: '@metadata'}\n");
+    assert_true(denies(c, "169.254.169.254") && denies(c, "169.254.170.2") &&
+                denies(c, "169.254.170.23") && denies(c, "100.100.100.200") &&
+                denies(c, "fd00:ec2::254") && denies(c, "fd00:ec2::23") &&
+                denies(c, "fd20:ce::254"));
+    assert_false(denies(c, "169.254.170.3") || denies(c, "fd00:ec2::1") || denies(c, "fd20:ce::1"));
+    conf_unref(c);
 }
 
 static void unless_given_it_denies_what_nobody_means(void **state)

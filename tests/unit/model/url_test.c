@@ -205,7 +205,9 @@ static void knows_special_hosts(void **state)
                                           "::",
                                           "::ffff:169.254.169.254",
                                           "64:ff9b::a9fe:a9fe",
-                                          "fd00:ec2::254"};
+                                          "fd00:ec2::254",
+                                          "fd00:ec2::23",
+                                          "fd20:ce::254"};
     static const char *const plain[] = {"10.0.0.1", "127.0.0.1",   "8.8.8.8",         "::1",
                                         "fd00::1",  "2001:db8::1", "::ffff:10.0.0.1", "metadata",
                                         ""};

@@ -183,6 +183,7 @@ static bool read_some(struct conn *c)
     }
     if (error == SSL_ERROR_ZERO_RETURN) {
         t->ended = true;
+        ENSURE(BIO_reset(t->in) == 1); /* nobody reads what may stand behind it */
         flush(c);
         c->events->on_end(c, true);
     } else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
@@ -247,6 +248,9 @@ static void decrypt(struct conn *c)
 static void tls_read(struct conn *c, char *at, size_t n)
 {
     struct tls *t = c->tls;
+    if (t->ended) {
+        return; /* nor what comes now: it would lie in `in` for as long as the answer takes */
+    }
     ENSURE(BIO_write(t->in, at, (int)n) == (int)n);
     if (t->open || handshake(c)) {
         decrypt(c);

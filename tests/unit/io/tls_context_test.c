@@ -4,6 +4,7 @@
 
 #include "io/http.h"
 #include "io/httpd.h"
+#include "io/httpd_conn.h"
 #include "io/tls_context.h"
 
 #include <openssl/err.h>
@@ -24,6 +25,7 @@ struct client {
     bool cut;             /* goes without close_notify, in mid-request */
     bool renegotiate;     /* tries to */
     bool stay;            /* waits for `go` between handshake and request */
+    size_t behind;        /* so many bytes stand behind its close_notify */
     struct sockaddr_in to;
     pthread_t thread;
     uv_async_t done_async;
@@ -43,6 +45,7 @@ struct fixture {
     struct tls_context *tls;
     unsigned requests;
     bool later; /* answers come from the loop, as from a store */
+    bool held;  /* or when the test says so */
     struct httpd_request *waiting;
     uv_idle_t turn;
     bool closed;
@@ -72,9 +75,11 @@ static void on_request(void *user, struct httpd_request *r)
 {
     (void)user;
     f.requests++;
-    if (f.later) {
+    if (f.later || f.held) {
         f.waiting = r;
-        uv_idle_start(&f.turn, on_turn);
+        if (f.later) {
+            uv_idle_start(&f.turn, on_turn);
+        }
         return;
     }
     httpd_answer(r, &(struct httpd_answer){.status = 200, .body = STR("fine")});
@@ -175,6 +180,22 @@ static void send_requests(struct client *c, SSL *ssl)
     free(all);
 }
 
+/* Ends its side as TLS has it, and goes on sending as if it had not. */
+static void send_behind_the_end(const struct client *c, SSL *ssl)
+{
+    char *bytes = calloc(1, c->behind);
+    SSL_shutdown(ssl);
+    for (size_t sent = 0; sent < c->behind;) {
+        ssize_t n = write(SSL_get_fd(ssl), bytes + sent, c->behind - sent);
+        if (n <= 0) {
+            break;
+        }
+        sent += (size_t)n;
+    }
+    shutdown(SSL_get_fd(ssl), SHUT_WR);
+    free(bytes);
+}
+
 static void read_answers(struct client *c, SSL *ssl)
 {
     char in[4096], *at;
@@ -218,6 +239,9 @@ static void converse(struct client *c, SSL *ssl)
         return;
     }
     send_requests(c, ssl);
+    if (c->behind > 0) {
+        send_behind_the_end(c, ssl);
+    }
     if (!c->cut) {
         read_answers(c, ssl);
         SSL_shutdown(ssl);
@@ -572,6 +596,29 @@ static void bounds_the_handshakes_under_way(void **state)
     shut_server();
 }
 
+/* They are read, so that the end of the connection is seen, and lie nowhere. */
+static void keeps_nothing_that_stands_behind_close_notify(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    f.held = true;
+    struct client client = {.behind = 16 << 20};
+    start_client(&client);
+    while (f.waiting == NULL) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    const struct httpd_conn *c = CONTAINER_OF(f.waiting, struct message, request)->owner;
+    while (uv_is_active(&c->conn.socket.handle)) { /* until all is read */
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    assert_true(c->ended);
+    assert_in_range(conn_held(&c->conn), 0, 4096);
+    httpd_answer(f.waiting, &(struct httpd_answer){.status = 200, .body = STR("fine")});
+    end_client(&client);
+    assert_int_equal(client.answers, 1);
+    shut_server();
+}
+
 static void a_request_that_is_cut_off_is_none(void **state)
 {
     (void)state;
@@ -649,6 +696,7 @@ int main(void)
         cmocka_unit_test(goes_on_after_many_key_updates),
         cmocka_unit_test(refuses_what_is_not_tls),
         cmocka_unit_test(bounds_the_handshakes_under_way),
+        cmocka_unit_test(keeps_nothing_that_stands_behind_close_notify),
         cmocka_unit_test(a_request_that_is_cut_off_is_none),
         cmocka_unit_test(says_what_is_wrong_with_files),
         cmocka_unit_test(knows_when_the_first_expires),

@@ -176,6 +176,16 @@ static void drop_parts(struct conn *c)
     c->kept = NULL;
 }
 
+void conn_push(struct conn *c)
+{
+    c->ops->push(c);
+    if (c->reason == NULL && c->owed && !conn_is_writing(c)) {
+        c->owed = false;
+        drop_parts(c);
+        c->events->on_written(c);
+    }
+}
+
 static void on_uv_written(uv_write_t *request, int status)
 {
     struct conn *c = request->handle->data;
@@ -188,12 +198,7 @@ static void on_uv_written(uv_write_t *request, int status)
         conn_close(c, CONN_RESET);
         return;
     }
-    c->ops->push(c);
-    if (c->reason == NULL && c->owed && !conn_is_writing(c)) {
-        c->owed = false;
-        drop_parts(c);
-        c->events->on_written(c);
-    }
+    conn_push(c);
 }
 
 /* Our own sendmsg: libuv's writev goes through the kernel's file layer, which costs more. Nothing

@@ -8,6 +8,7 @@
 #include "io/tls_context.h"
 
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,12 +21,14 @@ struct client {
     const char *ciphers;    /* of TLS 1.2, or NULL */
     const char *raw;        /* sent in clear instead of all else */
     size_t raw_len;
-    unsigned requests;    /* sent at once */
-    unsigned key_updates; /* asked for, without reading */
-    bool cut;             /* goes without close_notify, in mid-request */
-    bool renegotiate;     /* tries to */
-    bool stay;            /* waits for `go` between handshake and request */
-    size_t behind;        /* so many bytes stand behind its close_notify */
+    unsigned requests;        /* sent at once */
+    unsigned key_updates;     /* asked for, without reading */
+    bool cut;                 /* goes without close_notify, in mid-request */
+    bool renegotiate;         /* tries to */
+    bool stay;                /* waits for `go` between handshake and request */
+    size_t behind;            /* so many bytes stand behind its close_notify */
+    bool halves;              /* half a key update behind the requests, the rest after `go` */
+    unsigned char secret[32]; /* of what it sends */
     struct sockaddr_in to;
     pthread_t thread;
     uv_async_t done_async;
@@ -196,6 +199,56 @@ static void send_behind_the_end(const struct client *c, SSL *ssl)
     free(bytes);
 }
 
+/* RFC 8446 7.1: HKDF-Expand-Label without context, of which one block is enough here. */
+static void expand(const struct client *c, const char *label, unsigned char *out, size_t n)
+{
+    unsigned char info[32] = {0, (unsigned char)n, (unsigned char)strlen(label)}, block[32];
+    size_t len = 3 + strlen(label);
+    memcpy(info + 3, label, strlen(label));
+    info[len + 1] = 1;
+    HMAC(EVP_sha256(), c->secret, sizeof c->secret, info, len + 2, block, NULL);
+    memcpy(out, block, n);
+}
+
+/* A record of the handshake such as OpenSSL would not make: RFC 8446 5.2. Returns its length. */
+static size_t seal(const struct client *c, unsigned char number, const void *part, size_t n,
+                   unsigned char out[64])
+{
+    unsigned char key[16], nonce[12];
+    int len;
+    expand(c, "tls13 key", key, sizeof key);
+    expand(c, "tls13 iv", nonce, sizeof nonce);
+    nonce[11] ^= number;
+    memcpy(out, "\x17\x03\x03\x00", 4);
+    out[4] = (unsigned char)(n + 1 + 16);
+    memcpy(out + 5, part, n);
+    out[5 + n] = SSL3_RT_HANDSHAKE;
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    EVP_EncryptInit_ex(cipher, EVP_aes_128_gcm(), NULL, key, nonce);
+    EVP_EncryptUpdate(cipher, NULL, &len, out, 5);
+    EVP_EncryptUpdate(cipher, out + 5, &len, out + 5, (int)n + 1);
+    EVP_EncryptFinal_ex(cipher, NULL, &len);
+    EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, 16, out + 6 + n);
+    EVP_CIPHER_CTX_free(cipher);
+    return 6 + n + 16;
+}
+
+/* The requests and the first half leave in one piece, so that they are read together. */
+static void send_halves(struct client *c, SSL *ssl)
+{
+    static const char update[] = {SSL3_MT_KEY_UPDATE, 0, 0, 1, SSL_KEY_UPDATE_NOT_REQUESTED};
+    unsigned char record[64];
+    char *at, byte;
+    BIO *out = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(ssl, out); /* and nothing that OpenSSL says later leaves */
+    send_requests(c, ssl);
+    BIO_write(out, record, (int)seal(c, 1, update, 4, record));
+    long n = BIO_get_mem_data(out, &at);
+    (void)!write(SSL_get_fd(ssl), at, (size_t)n);
+    (void)!read(c->go[0], &byte, 1);
+    (void)!write(SSL_get_fd(ssl), record, seal(c, 2, update + 4, 1, record));
+}
+
 static void read_answers(struct client *c, SSL *ssl)
 {
     char in[4096], *at;
@@ -238,13 +291,26 @@ static void converse(struct client *c, SSL *ssl)
         c->error = ERR_peek_error();
         return;
     }
-    send_requests(c, ssl);
+    if (c->halves) {
+        send_halves(c, ssl);
+    } else {
+        send_requests(c, ssl);
+    }
     if (c->behind > 0) {
         send_behind_the_end(c, ssl);
     }
     if (!c->cut) {
         read_answers(c, ssl);
         SSL_shutdown(ssl);
+    }
+}
+
+static void on_secret(const SSL *ssl, const char *line)
+{
+    struct client *c = SSL_get_app_data(ssl);
+    size_t n;
+    if (strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) == 0) {
+        OPENSSL_hexstr2buf_ex(c->secret, sizeof c->secret, &n, strrchr(line, ' ') + 1, '\0');
     }
 }
 
@@ -262,7 +328,12 @@ static SSL *make_client(struct client *c, SSL_CTX *ctx)
         SSL_CTX_use_certificate_chain_file(ctx, path(c->cert, ".pem"));
         SSL_CTX_use_PrivateKey_file(ctx, path(c->cert, ".key"), SSL_FILETYPE_PEM);
     }
+    if (c->halves) {
+        SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256");
+        SSL_CTX_set_keylog_callback(ctx, on_secret);
+    }
     SSL *ssl = SSL_new(ctx);
+    SSL_set_app_data(ssl, c);
     if (c->sni != NULL) {
         SSL_set_tlsext_host_name(ssl, c->sni);
     }
@@ -596,6 +667,16 @@ static void bounds_the_handshakes_under_way(void **state)
     shut_server();
 }
 
+static struct httpd_request *await_request(void)
+{
+    while (f.waiting == NULL) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    struct httpd_request *r = f.waiting;
+    f.waiting = NULL;
+    return r;
+}
+
 /* They are read, so that the end of the connection is seen, and lie nowhere. */
 static void keeps_nothing_that_stands_behind_close_notify(void **state)
 {
@@ -604,18 +685,38 @@ static void keeps_nothing_that_stands_behind_close_notify(void **state)
     f.held = true;
     struct client client = {.behind = 16 << 20};
     start_client(&client);
-    while (f.waiting == NULL) {
-        uv_run(&f.room.loop, UV_RUN_ONCE);
-    }
-    const struct httpd_conn *c = CONTAINER_OF(f.waiting, struct message, request)->owner;
+    struct httpd_request *r = await_request();
+    const struct httpd_conn *c = CONTAINER_OF(r, struct message, request)->owner;
     while (uv_is_active(&c->conn.socket.handle)) { /* until all is read */
         uv_run(&f.room.loop, UV_RUN_ONCE);
     }
     assert_true(c->ended);
     assert_in_range(conn_held(&c->conn), 0, 4096);
-    httpd_answer(f.waiting, &(struct httpd_answer){.status = 200, .body = STR("fine")});
+    httpd_answer(r, &(struct httpd_answer){.status = 200, .body = STR("fine")});
     end_client(&client);
     assert_int_equal(client.answers, 1);
+    shut_server();
+}
+
+/* OpenSSL writes nothing before it has read the other half; the next request's turn comes then. */
+static void answers_behind_both_halves_of_a_key_update(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    f.held = true;
+    struct client client = {.requests = 2, .halves = true};
+    start_client(&client);
+    struct httpd_request *r = await_request();
+    const struct httpd_conn *c = CONTAINER_OF(r, struct message, request)->owner;
+    httpd_answer(r, &(struct httpd_answer){.status = 200, .body = STR("fine")});
+    assert_null(c->conn.reason);
+    assert_int_equal(c->state, PEER_WRITING);
+    assert_int_equal(write(client.go[1], "x", 1), 1);
+    r = await_request();
+    httpd_answer(r, &(struct httpd_answer){.status = 200, .body = STR("fine")});
+    end_client(&client);
+    assert_int_equal(client.answers, 2);
+    assert_null(f.reason);
     shut_server();
 }
 
@@ -696,6 +797,7 @@ int main(void)
         cmocka_unit_test(goes_on_after_many_key_updates),
         cmocka_unit_test(refuses_what_is_not_tls),
         cmocka_unit_test(bounds_the_handshakes_under_way),
+        cmocka_unit_test(answers_behind_both_halves_of_a_key_update),
         cmocka_unit_test(keeps_nothing_that_stands_behind_close_notify),
         cmocka_unit_test(a_request_that_is_cut_off_is_none),
         cmocka_unit_test(says_what_is_wrong_with_files),

@@ -26,10 +26,11 @@ struct client {
     bool cut;                 /* goes without close_notify, in mid-request */
     bool renegotiate;         /* tries to */
     bool stay;                /* waits for `go` between handshake and request */
+    bool slow;                /* waits for `go` between connection and handshake */
     size_t behind;            /* so many bytes stand behind its close_notify */
     bool halves;              /* half a key update behind the requests, the rest after `go` */
     unsigned char secret[32]; /* of what it sends */
-    struct sockaddr_in to;
+    unsigned from;            /* its address: 127.0.0.1 and so many more */
     pthread_t thread;
     uv_async_t done_async;
     atomic_bool has_shaken, has_ended; /* the thread */
@@ -52,6 +53,8 @@ struct fixture {
     struct httpd_request *waiting;
     uv_idle_t turn;
     bool closed;
+    struct httpd_limits limits;
+    unsigned refused;
     const char *reason;
     char detail[200];
 };
@@ -93,6 +96,7 @@ static void on_refused(void *user, const char *reason, const char *detail,
 {
     (void)user;
     (void)peer;
+    f.refused++;
     f.reason = reason;
     snprintf(f.detail, sizeof f.detail, "%s", detail == NULL ? "" : detail);
 }
@@ -117,24 +121,24 @@ static void open_server(const char *client_ca)
     memset(&f, 0, sizeof f);
     room_open(&f.room);
     uv_idle_init(&f.room.loop, &f.turn);
-    const struct httpd_limits limits = {.head_bytes = 16384,
-                                        .target_bytes = 8192,
-                                        .field_count = 100,
-                                        .body_bytes = 1 << 20,
-                                        .memory_bytes = 16 << 20,
-                                        .connections = 100,
-                                        .handshakes = 2,
-                                        .head_ms = 10000,
-                                        .request_ms = 10000,
-                                        .idle_ms = 10000,
-                                        .write_ms = 10000};
+    f.limits = (struct httpd_limits){.head_bytes = 16384,
+                                     .target_bytes = 8192,
+                                     .field_count = 100,
+                                     .body_bytes = 1 << 20,
+                                     .memory_bytes = 16 << 20,
+                                     .connections = 100,
+                                     .handshakes = 2,
+                                     .head_ms = 10000,
+                                     .request_ms = 10000,
+                                     .idle_ms = 10000,
+                                     .write_ms = 10000};
     const struct httpd_handler handler = {
         .on_head = on_head, .on_request = on_request, .on_refused = on_refused};
     const struct tls_files files[] = {files_of("good", "good"), files_of("named", "named")};
     struct str ca = client_ca == NULL ? STR_NONE : str_of(path(client_ca, ".pem"));
     assert_null(tls_server_new(&f.tls, files, 2, ca));
     assert_null(
-        httpd_new(&f.httpd, &f.room.loop, &f.room.wheel, STR("127.0.0.1:0"), &limits, &handler));
+        httpd_new(&f.httpd, &f.room.loop, &f.room.wheel, STR("127.0.0.1:0"), &f.limits, &handler));
     httpd_use_tls(f.httpd, f.tls);
 }
 
@@ -148,6 +152,25 @@ static void shut_server(void)
 }
 
 /* --- the client --- */
+
+/* From 127.0.0.1, or from an address so many above it: another client. */
+static int dial_from(unsigned more)
+{
+    const char *port = strrchr(httpd_address(f.httpd), ':') + 1;
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = from;
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + more);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons((uint16_t)atoi(port));
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof from), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+static int dial(void)
+{
+    return dial_from(0);
+}
 
 static void speak_raw(struct client *c, int fd)
 {
@@ -346,8 +369,12 @@ static SSL *make_client(struct client *c, SSL_CTX *ctx)
 static void *run_client(void *data)
 {
     struct client *c = data;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)&c->to, sizeof c->to) == 0 && c->raw != NULL) {
+    char byte;
+    int fd = dial_from(c->from);
+    if (c->slow) {
+        (void)!read(c->go[0], &byte, 1);
+    }
+    if (c->raw != NULL) {
         speak_raw(c, fd);
     } else {
         SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
@@ -379,10 +406,6 @@ static void on_wake(uv_async_t *async)
 
 static void start_client(struct client *c)
 {
-    const char *port = strrchr(httpd_address(f.httpd), ':') + 1;
-    c->to = (struct sockaddr_in){.sin_family = AF_INET,
-                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                 .sin_port = htons((uint16_t)atoi(port))};
     if (c->requests == 0) {
         c->requests = 1;
     }
@@ -630,17 +653,6 @@ static void refuses_what_is_not_tls(void **state)
     shut_server();
 }
 
-static int dial(void)
-{
-    const char *port = strrchr(httpd_address(f.httpd), ':') + 1;
-    const struct sockaddr_in to = {.sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                   .sin_port = htons((uint16_t)atoi(port))};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
-    return fd;
-}
-
 /* Whoever stands in the door for longest goes; a client that shakes hands comes in. */
 static void bounds_the_handshakes_under_way(void **state)
 {
@@ -695,6 +707,49 @@ static void keeps_nothing_that_stands_behind_close_notify(void **state)
     httpd_answer(r, &(struct httpd_answer){.status = 200, .body = STR("fine")});
     end_client(&client);
     assert_int_equal(client.answers, 1);
+    shut_server();
+}
+
+static void use_limits(unsigned handshakes, unsigned per_address)
+{
+    f.limits.handshakes = handshakes;
+    f.limits.per_address = per_address;
+    httpd_use_limits(f.httpd, &f.limits);
+}
+
+static bool is_open(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    return poll(&p, 1, 0) == 0;
+}
+
+/* A client that opens them faster than others shake hands: it loses its own. */
+static void one_client_takes_no_handshakes_from_others(void **state)
+{
+    (void)state;
+    enum { PLACES = 16, FLOOD = 48 };
+    int flood[FLOOD];
+    open_server(NULL);
+    use_limits(PLACES, 100);
+    struct client c = {.from = 1, .slow = true};
+    start_client(&c);
+    while (httpd_connections(f.httpd) < 1) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    for (unsigned i = 0; i < FLOOD; i++) {
+        flood[i] = dial();
+    }
+    room_wait_n(&f.room, &f.refused, FLOOD + 1 - PLACES);
+    assert_non_null(strstr(f.detail, "handshakes"));
+    assert_int_equal(write(c.go[1], "x", 1), 1);
+    room_wait(&f.room, &c.done);
+    assert_int_equal(c.answers, 1);
+    assert_int_equal(f.refused, FLOOD + 1 - PLACES);
+    for (unsigned i = 0; i < FLOOD; i++) {
+        assert_int_equal(is_open(flood[i]), i >= FLOOD + 1 - PLACES); /* its eldest went */
+        close(flood[i]);
+    }
+    end_client(&c);
     shut_server();
 }
 
@@ -797,6 +852,7 @@ int main(void)
         cmocka_unit_test(goes_on_after_many_key_updates),
         cmocka_unit_test(refuses_what_is_not_tls),
         cmocka_unit_test(bounds_the_handshakes_under_way),
+        cmocka_unit_test(one_client_takes_no_handshakes_from_others),
         cmocka_unit_test(answers_behind_both_halves_of_a_key_update),
         cmocka_unit_test(keeps_nothing_that_stands_behind_close_notify),
         cmocka_unit_test(a_request_that_is_cut_off_is_none),

@@ -280,11 +280,10 @@ static void welcome(struct httpd *h, int fd, const struct sockaddr_storage *peer
     struct conn *conn = &g->c.conn;
     g->c.peer = *peer;
     const char *why = why_refused(g, before);
+    struct tls *tls = NULL;
     if (why != NULL) {
         leave(g);
-    }
-    struct tls *tls = NULL;
-    if (h->tls != NULL) {
+    } else if (h->tls != NULL) {
         tls = tls_accept(h->tls);
         begin_handshake(g);
     }

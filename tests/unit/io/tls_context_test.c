@@ -753,6 +753,29 @@ static void one_client_takes_no_handshakes_from_others(void **state)
     shut_server();
 }
 
+/* All come in one turn of the loop: the refused one is not closed yet. */
+static void a_refused_connection_takes_no_handshake_from_others(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    use_limits(2, 1);
+    int first = dial(), second = dial(), other = dial_from(1);
+    while (httpd_connections(f.httpd) < 2) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    room_wait_n(&f.room, &f.refused, 1);
+    assert_non_null(strstr(f.detail, "one address"));
+    assert_true(is_open(first) && is_open(other) && !is_open(second));
+    assert_int_equal(f.refused, 1);
+    close(first);
+    close(second);
+    close(other);
+    while (httpd_connections(f.httpd) > 0) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    shut_server();
+}
+
 /* OpenSSL writes nothing before it has read the other half; the next request's turn comes then. */
 static void answers_behind_both_halves_of_a_key_update(void **state)
 {
@@ -853,6 +876,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_not_tls),
         cmocka_unit_test(bounds_the_handshakes_under_way),
         cmocka_unit_test(one_client_takes_no_handshakes_from_others),
+        cmocka_unit_test(a_refused_connection_takes_no_handshake_from_others),
         cmocka_unit_test(answers_behind_both_halves_of_a_key_update),
         cmocka_unit_test(keeps_nothing_that_stands_behind_close_notify),
         cmocka_unit_test(a_request_that_is_cut_off_is_none),

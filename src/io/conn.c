@@ -236,6 +236,14 @@ void conn_send(struct conn *c, const uv_buf_t *bufs, unsigned n)
     }
 }
 
+void conn_send_end(struct conn *c)
+{
+    uv_os_fd_t fd;
+    if (uv_fileno(&c->socket.handle, &fd) == 0) {
+        shutdown(fd, SHUT_WR); /* nothing is queued in libuv, so its own request has no use here */
+    }
+}
+
 bool conn_write(struct conn *c, const struct str *parts, unsigned n, unsigned copied)
 {
     if (c->reason != NULL) {
@@ -311,10 +319,7 @@ static void plain_push(struct conn *c)
 
 static void plain_write_end(struct conn *c)
 {
-    uv_os_fd_t fd;
-    if (uv_fileno(&c->socket.handle, &fd) == 0) {
-        shutdown(fd, SHUT_WR); /* nothing is queued in libuv, so its own request has no use here */
-    }
+    conn_send_end(c);
 }
 
 static void plain_close(struct conn *c)

@@ -353,6 +353,9 @@ static void tls_write_end(struct conn *c)
     ERR_clear_error();
     SSL_shutdown(c->tls->ssl);
     flush(c);
+    if (c->reason == NULL && !c->writing) { /* else the end comes with the close */
+        conn_send_end(c);                   /* OpenSSL answers no key update behind close_notify */
+    }
 }
 
 /* A courtesy, and more: OpenSSL takes the session of a connection that ends without it for bad, and

@@ -28,6 +28,7 @@ struct client {
     bool stay;                /* waits for `go` between handshake and request */
     bool slow;                /* waits for `go` between connection and handshake */
     size_t behind;            /* so many bytes stand behind its close_notify */
+    bool to_the_end;          /* is refused, reads to the very end, then sends on */
     bool halves;              /* half a key update behind the requests, the rest after `go` */
     unsigned char secret[32]; /* of what it sends */
     unsigned from;            /* its address: 127.0.0.1 and so many more */
@@ -35,7 +36,8 @@ struct client {
     uv_async_t done_async;
     atomic_bool has_shaken, has_ended; /* the thread */
     bool done, shaken, closed;         /* what the loop has heard of it */
-    int go[2];
+    int go[2], told[2];
+    bool saw_end, sent_on; /* and no reset */
     unsigned answers;
     unsigned long error;
     char answer[512], subject[128], protocol[16];
@@ -294,6 +296,26 @@ static void read_answers(struct client *c, SSL *ssl)
     c->ticketed = SSL_SESSION_has_ticket(SSL_get0_session(ssl)) == 1;
 }
 
+/* What is sent on is more than the server reads at once, and asks for a key update in return. */
+static void read_to_the_end(struct client *c, SSL *ssl)
+{
+    static const char more[100 * 1024] = {0}, nonsense[] = "nonsense\r\n\r\n";
+    struct pollfd end = {SSL_get_fd(ssl), POLLIN, 0};
+    char byte;
+    SSL_write(ssl, nonsense, sizeof nonsense - 1);
+    SSL_read(ssl, c->answer, sizeof c->answer - 1);
+    while (SSL_read(ssl, &byte, 1) > 0) {
+    }
+    c->saw_end = SSL_get_shutdown(ssl) == SSL_RECEIVED_SHUTDOWN && poll(&end, 1, 5000) == 1 &&
+                 read(end.fd, &byte, 1) == 0;
+    (void)!write(c->told[1], "x", 1);
+    SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED);
+    c->sent_on = SSL_write(ssl, more, sizeof more) == sizeof more;
+    shutdown(end.fd, SHUT_WR);
+    (void)!read(c->go[0], &byte, 1);
+    c->sent_on = c->sent_on && read(end.fd, &byte, 1) == 0;
+}
+
 static void converse(struct client *c, SSL *ssl)
 {
     char byte;
@@ -312,6 +334,10 @@ static void converse(struct client *c, SSL *ssl)
         SSL_renegotiate(ssl);
         SSL_do_handshake(ssl);
         c->error = ERR_peek_error();
+        return;
+    }
+    if (c->to_the_end) {
+        read_to_the_end(c, ssl);
         return;
     }
     if (c->halves) {
@@ -410,6 +436,7 @@ static void start_client(struct client *c)
         c->requests = 1;
     }
     assert_int_equal(pipe(c->go), 0);
+    assert_int_equal(pipe(c->told), 0);
     uv_async_init(&f.room.loop, &c->done_async, on_wake);
     assert_int_equal(pthread_create(&c->thread, NULL, run_client, c), 0);
 }
@@ -426,6 +453,8 @@ static void end_client(struct client *c)
     pthread_join(c->thread, NULL);
     close(c->go[0]);
     close(c->go[1]);
+    close(c->told[0]);
+    close(c->told[1]);
     uv_close((uv_handle_t *)&c->done_async, on_async_closed);
     room_wait(&f.room, &c->closed);
     while (httpd_connections(f.httpd) > 0) {
@@ -798,6 +827,27 @@ static void answers_behind_both_halves_of_a_key_update(void **state)
     shut_server();
 }
 
+/* Refused, while it may still be sending: it is told the end at once, and then only read. */
+static void ends_its_side_behind_the_last_answer(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    struct client c = {.to_the_end = true};
+    char byte;
+    start_client(&c);
+    room_wait_n(&f.room, &f.refused, 1);
+    assert_int_equal(read(c.told[0], &byte, 1), 1); /* the loop stands: nothing has closed */
+    assert_true(c.saw_end);
+    while (httpd_connections(f.httpd) > 0) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(write(c.go[1], "x", 1), 1);
+    end_client(&c);
+    assert_non_null(strstr(c.answer, "HTTP/1.1 400 "));
+    assert_true(c.sent_on);
+    shut_server();
+}
+
 static void a_request_that_is_cut_off_is_none(void **state)
 {
     (void)state;
@@ -879,6 +929,7 @@ int main(void)
         cmocka_unit_test(a_refused_connection_takes_no_handshake_from_others),
         cmocka_unit_test(answers_behind_both_halves_of_a_key_update),
         cmocka_unit_test(keeps_nothing_that_stands_behind_close_notify),
+        cmocka_unit_test(ends_its_side_behind_the_last_answer),
         cmocka_unit_test(a_request_that_is_cut_off_is_none),
         cmocka_unit_test(says_what_is_wrong_with_files),
         cmocka_unit_test(knows_when_the_first_expires),

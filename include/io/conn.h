@@ -113,5 +113,7 @@ bool conn_has_parts(const struct conn *c);
 void conn_parts_taken(struct conn *c, size_t n);
 size_t conn_try(struct conn *c, const uv_buf_t *bufs, unsigned n); /* bytes that the kernel took */
 void conn_send(struct conn *c, const uv_buf_t *bufs, unsigned n);  /* in memory that stays */
+void conn_send_end(struct conn *c); /* FIN; no request is with libuv */
+void conn_push(struct conn *c);     /* hands down more, and tells the owner if that was the last */
 
 #endif

@@ -25,7 +25,8 @@ struct httpd_limits {
     const struct cidr *trusted; /* proxies; borrowed until there are other limits */
     size_t trusted_count;
     bool proxy_protocol; /* connections begin with a PROXY header, and only proxies may connect */
-    unsigned handshakes; /* of TLS under way; beyond: closed, the oldest first */
+    unsigned handshakes; /* of TLS under way; beyond: closed, the oldest first, and before others'
+                          * those of a client that is counted and has more than an eighth */
     uint64_t head_ms;    /* one deadline for the whole head */
     uint64_t request_ms; /* head and body together */
     uint64_t idle_ms;    /* keep-alive between requests */

@@ -176,6 +176,16 @@ static void drop_parts(struct conn *c)
     c->kept = NULL;
 }
 
+void conn_push(struct conn *c)
+{
+    c->ops->push(c);
+    if (c->reason == NULL && c->owed && !conn_is_writing(c)) {
+        c->owed = false;
+        drop_parts(c);
+        c->events->on_written(c);
+    }
+}
+
 static void on_uv_written(uv_write_t *request, int status)
 {
     struct conn *c = request->handle->data;
@@ -188,12 +198,7 @@ static void on_uv_written(uv_write_t *request, int status)
         conn_close(c, CONN_RESET);
         return;
     }
-    c->ops->push(c);
-    if (c->reason == NULL && c->owed && !conn_is_writing(c)) {
-        c->owed = false;
-        drop_parts(c);
-        c->events->on_written(c);
-    }
+    conn_push(c);
 }
 
 /* Our own sendmsg: libuv's writev goes through the kernel's file layer, which costs more. Nothing
@@ -228,6 +233,14 @@ void conn_send(struct conn *c, const uv_buf_t *bufs, unsigned n)
     if (rc != 0) {
         c->detail = uv_strerror(rc);
         conn_close(c, CONN_RESET);
+    }
+}
+
+void conn_send_end(struct conn *c)
+{
+    uv_os_fd_t fd;
+    if (uv_fileno(&c->socket.handle, &fd) == 0) {
+        shutdown(fd, SHUT_WR); /* nothing is queued in libuv, so its own request has no use here */
     }
 }
 
@@ -306,10 +319,7 @@ static void plain_push(struct conn *c)
 
 static void plain_write_end(struct conn *c)
 {
-    uv_os_fd_t fd;
-    if (uv_fileno(&c->socket.handle, &fd) == 0) {
-        shutdown(fd, SHUT_WR); /* nothing is queued in libuv, so its own request has no use here */
-    }
+    conn_send_end(c);
 }
 
 static void plain_close(struct conn *c)

@@ -5,6 +5,7 @@
 #include "io/httpd.h"
 
 #include "base/log.h"
+#include "base/map.h"
 #include "io/clients.h"
 #include "io/httpd_conn.h"
 #include "io/listen.h"
@@ -45,6 +46,7 @@ struct httpd {
     struct guest *guests, *kept;
     struct guest *eldest, **youngest; /* of those that shake hands; the end of that list */
     unsigned guest_count, kept_count, handshakes;
+    struct map shaking; /* of them, each client's that is counted: a number in place of a pointer */
     struct incoming *incoming;
     unsigned incoming_count;
     struct clients *clients; /* of this listener and those that joined */
@@ -66,6 +68,24 @@ static void refused(const struct httpd *h, const char *reason, const char *detai
 
 /* --- handshakes --- */
 
+/* How many its client has under way; 0: it is not counted. */
+static uintptr_t handshakes_of(const struct guest *g)
+{
+    struct str key = {g->client.v, sizeof g->client.v};
+    return g->counted ? (uintptr_t)map_find(&httpd_of(g)->shaking, key) : 0;
+}
+
+static void set_handshakes(const struct guest *g, uintptr_t n)
+{
+    struct map *m = &httpd_of(g)->shaking;
+    struct str key = {g->client.v, sizeof g->client.v};
+    if (n > 0) {
+        map_set(m, key, (void *)n);
+    } else {
+        map_remove(m, key);
+    }
+}
+
 static void begin_handshake(struct guest *g)
 {
     struct httpd *h = httpd_of(g);
@@ -75,6 +95,9 @@ static void begin_handshake(struct guest *g)
     *h->youngest = g;
     h->youngest = &g->younger;
     h->handshakes++;
+    if (g->counted) {
+        set_handshakes(g, handshakes_of(g) + 1);
+    }
 }
 
 static void end_handshake(struct guest *g, enum peer_state next)
@@ -88,6 +111,9 @@ static void end_handshake(struct guest *g, enum peer_state next)
         h->youngest = g->shaking_link;
     }
     h->handshakes--;
+    if (g->counted) {
+        set_handshakes(g, handshakes_of(g) - 1);
+    }
 }
 
 static void on_handshake_due(struct conn *conn)
@@ -96,14 +122,25 @@ static void on_handshake_due(struct conn *conn)
     conn_close(conn, CONN_TLS);
 }
 
+/* The eldest of a client that has more than an eighth of the places, or else of all: one address
+ * that opens them faster than others shake hands takes its own from itself. */
+static struct guest *eldest_to_go(const struct httpd *h)
+{
+    struct guest *g = h->eldest;
+    while (g != NULL && handshakes_of(g) <= h->shared.limits.handshakes / 8) {
+        g = g->younger;
+    }
+    return g != NULL ? g : h->eldest;
+}
+
 /* A sender is through in two round trips; whoever holds a place for longer loses it to the next.
  * Were the newest closed, a few hundred silent connections would shut everybody out. */
 static void bound_handshakes(struct httpd *h)
 {
-    struct guest *g = h->eldest;
     if (h->handshakes <= h->shared.limits.handshakes) {
         return;
     }
+    struct guest *g = eldest_to_go(h);
     end_handshake(g, PEER_LINGER);
     if (g->c.conn.reason == NULL) {
         refused(h, REASON_OVERLOADED, "too many TLS handshakes at the same time", &g->c.peer);
@@ -243,11 +280,10 @@ static void welcome(struct httpd *h, int fd, const struct sockaddr_storage *peer
     struct conn *conn = &g->c.conn;
     g->c.peer = *peer;
     const char *why = why_refused(g, before);
+    struct tls *tls = NULL;
     if (why != NULL) {
         leave(g);
-    }
-    struct tls *tls = NULL;
-    if (h->tls != NULL) {
+    } else if (h->tls != NULL) {
         tls = tls_accept(h->tls);
         begin_handshake(g);
     }
@@ -368,6 +404,7 @@ static void init(struct httpd *h, uv_loop_t *loop, struct wheel *wheel,
     h->listener.on_exhausted = on_exhausted;
     h->wheel = wheel;
     h->youngest = &h->eldest;
+    map_init(&h->shaking);
     h->shared.loop = loop;
     h->shared.handler = *handler;
     h->shared.pool.limits = &h->head_limits;
@@ -434,6 +471,7 @@ static void on_closer_closed(uv_handle_t *handle)
     void (*on_httpd_closed)(void *user) = h->on_closed;
     void *user = h->user;
     message_pool_done(&h->shared.pool);
+    map_done(&h->shaking);
     for (struct guest *g = h->kept, *next; g != NULL; g = next) {
         next = g->next;
         free(g);

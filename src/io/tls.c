@@ -26,6 +26,7 @@ struct tls {
     bool open;                /* handshaken */
     bool ended;               /* close_notify was read */
     bool stopped;             /* the owner reads no more for now */
+    bool behind;              /* what is to be written waits behind half a message of the peer's */
 };
 
 /* --- life --- */
@@ -183,6 +184,7 @@ static bool read_some(struct conn *c)
     }
     if (error == SSL_ERROR_ZERO_RETURN) {
         t->ended = true;
+        ENSURE(BIO_reset(t->in) == 1); /* nobody reads what may stand behind it */
         flush(c);
         c->events->on_end(c, true);
     } else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
@@ -226,10 +228,15 @@ static bool has_some(const struct tls *t)
     return BIO_pending(t->in) > 0 || SSL_has_pending(t->ssl) == 1;
 }
 
-/* Whatever the owner may have: all of it, unless it stops. */
+/* Whatever the owner may have: all of it, unless it stops. What waits to be written goes first: it
+ * is older than what the owner may say to this. */
 static void decrypt(struct conn *c)
 {
     struct tls *t = c->tls;
+    if (t->behind && !c->writing) {
+        t->behind = false; /* SSL_write looks at what came, and may find only more of that half */
+        conn_push(c);
+    }
     while (!t->ended && !t->stopped && c->reason == NULL && has_some(t) && read_some(c)) {
     }
     flush(c);
@@ -247,6 +254,9 @@ static void decrypt(struct conn *c)
 static void tls_read(struct conn *c, char *at, size_t n)
 {
     struct tls *t = c->tls;
+    if (t->ended) {
+        return; /* nor what comes now: it would lie in `in` for as long as the answer takes */
+    }
     ENSURE(BIO_write(t->in, at, (int)n) == (int)n);
     if (t->open || handshake(c)) {
         decrypt(c);
@@ -303,7 +313,9 @@ bool tls_read_start(struct conn *c)
     return more;
 }
 
-/* Encrypts from the parts while the queue of ciphertext is short. False: broken. */
+/* Encrypts from the parts while the queue of ciphertext is short. False: no more for now. A memory
+ * BIO takes all; but behind the first half of a ticket or key update OpenSSL writes nothing before
+ * it has read the other, which decrypt waits for, for as long as the owner's deadline lets it. */
 static bool encrypt(struct conn *c)
 {
     struct tls *t = c->tls;
@@ -313,7 +325,11 @@ static bool encrypt(struct conn *c)
         if (part.len > 0) {
             ERR_clear_error();
             rc = SSL_write(t->ssl, part.at, part.len > INT32_MAX ? INT32_MAX : (int)part.len);
-            if (rc <= 0) { /* a memory BIO takes all, and renegotiation is off: broken */
+            if (rc <= 0 && SSL_get_error(t->ssl, rc) == SSL_ERROR_WANT_READ) {
+                t->behind = true;
+                return false;
+            }
+            if (rc <= 0) {
                 fail(c);
                 return false;
             }
@@ -325,12 +341,11 @@ static bool encrypt(struct conn *c)
 
 static void tls_push(struct conn *c)
 {
+    bool more;
     do {
-        if (!encrypt(c)) {
-            return;
-        }
+        more = encrypt(c);
         flush(c);
-    } while (c->reason == NULL && !c->writing && conn_has_parts(c));
+    } while (more && c->reason == NULL && !c->writing && conn_has_parts(c));
 }
 
 static void tls_write_end(struct conn *c)
@@ -338,6 +353,9 @@ static void tls_write_end(struct conn *c)
     ERR_clear_error();
     SSL_shutdown(c->tls->ssl);
     flush(c);
+    if (c->reason == NULL && !c->writing) { /* else the end comes with the close */
+        conn_send_end(c);                   /* OpenSSL answers no key update behind close_notify */
+    }
 }
 
 /* A courtesy, and more: OpenSSL takes the session of a connection that ends without it for bad, and

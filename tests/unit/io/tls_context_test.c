@@ -4,9 +4,11 @@
 
 #include "io/http.h"
 #include "io/httpd.h"
+#include "io/httpd_conn.h"
 #include "io/tls_context.h"
 
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,17 +21,23 @@ struct client {
     const char *ciphers;    /* of TLS 1.2, or NULL */
     const char *raw;        /* sent in clear instead of all else */
     size_t raw_len;
-    unsigned requests;    /* sent at once */
-    unsigned key_updates; /* asked for, without reading */
-    bool cut;             /* goes without close_notify, in mid-request */
-    bool renegotiate;     /* tries to */
-    bool stay;            /* waits for `go` between handshake and request */
-    struct sockaddr_in to;
+    unsigned requests;        /* sent at once */
+    unsigned key_updates;     /* asked for, without reading */
+    bool cut;                 /* goes without close_notify, in mid-request */
+    bool renegotiate;         /* tries to */
+    bool stay;                /* waits for `go` between handshake and request */
+    bool slow;                /* waits for `go` between connection and handshake */
+    size_t behind;            /* so many bytes stand behind its close_notify */
+    bool to_the_end;          /* is refused, reads to the very end, then sends on */
+    bool halves;              /* half a key update behind the requests, the rest after `go` */
+    unsigned char secret[32]; /* of what it sends */
+    unsigned from;            /* its address: 127.0.0.1 and so many more */
     pthread_t thread;
     uv_async_t done_async;
     atomic_bool has_shaken, has_ended; /* the thread */
     bool done, shaken, closed;         /* what the loop has heard of it */
-    int go[2];
+    int go[2], told[2];
+    bool saw_end, sent_on; /* and no reset */
     unsigned answers;
     unsigned long error;
     char answer[512], subject[128], protocol[16];
@@ -43,9 +51,12 @@ struct fixture {
     struct tls_context *tls;
     unsigned requests;
     bool later; /* answers come from the loop, as from a store */
+    bool held;  /* or when the test says so */
     struct httpd_request *waiting;
     uv_idle_t turn;
     bool closed;
+    struct httpd_limits limits;
+    unsigned refused;
     const char *reason;
     char detail[200];
 };
@@ -72,9 +83,11 @@ static void on_request(void *user, struct httpd_request *r)
 {
     (void)user;
     f.requests++;
-    if (f.later) {
+    if (f.later || f.held) {
         f.waiting = r;
-        uv_idle_start(&f.turn, on_turn);
+        if (f.later) {
+            uv_idle_start(&f.turn, on_turn);
+        }
         return;
     }
     httpd_answer(r, &(struct httpd_answer){.status = 200, .body = STR("fine")});
@@ -85,6 +98,7 @@ static void on_refused(void *user, const char *reason, const char *detail,
 {
     (void)user;
     (void)peer;
+    f.refused++;
     f.reason = reason;
     snprintf(f.detail, sizeof f.detail, "%s", detail == NULL ? "" : detail);
 }
@@ -109,24 +123,24 @@ static void open_server(const char *client_ca)
     memset(&f, 0, sizeof f);
     room_open(&f.room);
     uv_idle_init(&f.room.loop, &f.turn);
-    const struct httpd_limits limits = {.head_bytes = 16384,
-                                        .target_bytes = 8192,
-                                        .field_count = 100,
-                                        .body_bytes = 1 << 20,
-                                        .memory_bytes = 16 << 20,
-                                        .connections = 100,
-                                        .handshakes = 2,
-                                        .head_ms = 10000,
-                                        .request_ms = 10000,
-                                        .idle_ms = 10000,
-                                        .write_ms = 10000};
+    f.limits = (struct httpd_limits){.head_bytes = 16384,
+                                     .target_bytes = 8192,
+                                     .field_count = 100,
+                                     .body_bytes = 1 << 20,
+                                     .memory_bytes = 16 << 20,
+                                     .connections = 100,
+                                     .handshakes = 2,
+                                     .head_ms = 10000,
+                                     .request_ms = 10000,
+                                     .idle_ms = 10000,
+                                     .write_ms = 10000};
     const struct httpd_handler handler = {
         .on_head = on_head, .on_request = on_request, .on_refused = on_refused};
     const struct tls_files files[] = {files_of("good", "good"), files_of("named", "named")};
     struct str ca = client_ca == NULL ? STR_NONE : str_of(path(client_ca, ".pem"));
     assert_null(tls_server_new(&f.tls, files, 2, ca));
     assert_null(
-        httpd_new(&f.httpd, &f.room.loop, &f.room.wheel, STR("127.0.0.1:0"), &limits, &handler));
+        httpd_new(&f.httpd, &f.room.loop, &f.room.wheel, STR("127.0.0.1:0"), &f.limits, &handler));
     httpd_use_tls(f.httpd, f.tls);
 }
 
@@ -140,6 +154,25 @@ static void shut_server(void)
 }
 
 /* --- the client --- */
+
+/* From 127.0.0.1, or from an address so many above it: another client. */
+static int dial_from(unsigned more)
+{
+    const char *port = strrchr(httpd_address(f.httpd), ':') + 1;
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = from;
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + more);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons((uint16_t)atoi(port));
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof from), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+static int dial(void)
+{
+    return dial_from(0);
+}
 
 static void speak_raw(struct client *c, int fd)
 {
@@ -175,6 +208,72 @@ static void send_requests(struct client *c, SSL *ssl)
     free(all);
 }
 
+/* Ends its side as TLS has it, and goes on sending as if it had not. */
+static void send_behind_the_end(const struct client *c, SSL *ssl)
+{
+    char *bytes = calloc(1, c->behind);
+    SSL_shutdown(ssl);
+    for (size_t sent = 0; sent < c->behind;) {
+        ssize_t n = write(SSL_get_fd(ssl), bytes + sent, c->behind - sent);
+        if (n <= 0) {
+            break;
+        }
+        sent += (size_t)n;
+    }
+    shutdown(SSL_get_fd(ssl), SHUT_WR);
+    free(bytes);
+}
+
+/* RFC 8446 7.1: HKDF-Expand-Label without context, of which one block is enough here. */
+static void expand(const struct client *c, const char *label, unsigned char *out, size_t n)
+{
+    unsigned char info[32] = {0, (unsigned char)n, (unsigned char)strlen(label)}, block[32];
+    size_t len = 3 + strlen(label);
+    memcpy(info + 3, label, strlen(label));
+    info[len + 1] = 1;
+    HMAC(EVP_sha256(), c->secret, sizeof c->secret, info, len + 2, block, NULL);
+    memcpy(out, block, n);
+}
+
+/* A record of the handshake such as OpenSSL would not make: RFC 8446 5.2. Returns its length. */
+static size_t seal(const struct client *c, unsigned char number, const void *part, size_t n,
+                   unsigned char out[64])
+{
+    unsigned char key[16], nonce[12];
+    int len;
+    expand(c, "tls13 key", key, sizeof key);
+    expand(c, "tls13 iv", nonce, sizeof nonce);
+    nonce[11] ^= number;
+    memcpy(out, "\x17\x03\x03\x00", 4);
+    out[4] = (unsigned char)(n + 1 + 16);
+    memcpy(out + 5, part, n);
+    out[5 + n] = SSL3_RT_HANDSHAKE;
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    EVP_EncryptInit_ex(cipher, EVP_aes_128_gcm(), NULL, key, nonce);
+    EVP_EncryptUpdate(cipher, NULL, &len, out, 5);
+    EVP_EncryptUpdate(cipher, out + 5, &len, out + 5, (int)n + 1);
+    EVP_EncryptFinal_ex(cipher, NULL, &len);
+    EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, 16, out + 6 + n);
+    EVP_CIPHER_CTX_free(cipher);
+    return 6 + n + 16;
+}
+
+/* The requests and the first half leave in one piece, so that they are read together. */
+static void send_halves(struct client *c, SSL *ssl)
+{
+    static const char update[] = {SSL3_MT_KEY_UPDATE, 0, 0, 1, SSL_KEY_UPDATE_NOT_REQUESTED};
+    unsigned char record[64];
+    char *at, byte;
+    BIO *out = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(ssl, out); /* and nothing that OpenSSL says later leaves */
+    send_requests(c, ssl);
+    BIO_write(out, record, (int)seal(c, 1, update, 4, record));
+    long n = BIO_get_mem_data(out, &at);
+    (void)!write(SSL_get_fd(ssl), at, (size_t)n);
+    (void)!read(c->go[0], &byte, 1);
+    (void)!write(SSL_get_fd(ssl), record, seal(c, 2, update + 4, 1, record));
+}
+
 static void read_answers(struct client *c, SSL *ssl)
 {
     char in[4096], *at;
@@ -197,6 +296,26 @@ static void read_answers(struct client *c, SSL *ssl)
     c->ticketed = SSL_SESSION_has_ticket(SSL_get0_session(ssl)) == 1;
 }
 
+/* What is sent on is more than the server reads at once, and asks for a key update in return. */
+static void read_to_the_end(struct client *c, SSL *ssl)
+{
+    static const char more[100 * 1024] = {0}, nonsense[] = "nonsense\r\n\r\n";
+    struct pollfd end = {SSL_get_fd(ssl), POLLIN, 0};
+    char byte;
+    SSL_write(ssl, nonsense, sizeof nonsense - 1);
+    SSL_read(ssl, c->answer, sizeof c->answer - 1);
+    while (SSL_read(ssl, &byte, 1) > 0) {
+    }
+    c->saw_end = SSL_get_shutdown(ssl) == SSL_RECEIVED_SHUTDOWN && poll(&end, 1, 5000) == 1 &&
+                 read(end.fd, &byte, 1) == 0;
+    (void)!write(c->told[1], "x", 1);
+    SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED);
+    c->sent_on = SSL_write(ssl, more, sizeof more) == sizeof more;
+    shutdown(end.fd, SHUT_WR);
+    (void)!read(c->go[0], &byte, 1);
+    c->sent_on = c->sent_on && read(end.fd, &byte, 1) == 0;
+}
+
 static void converse(struct client *c, SSL *ssl)
 {
     char byte;
@@ -217,10 +336,30 @@ static void converse(struct client *c, SSL *ssl)
         c->error = ERR_peek_error();
         return;
     }
-    send_requests(c, ssl);
+    if (c->to_the_end) {
+        read_to_the_end(c, ssl);
+        return;
+    }
+    if (c->halves) {
+        send_halves(c, ssl);
+    } else {
+        send_requests(c, ssl);
+    }
+    if (c->behind > 0) {
+        send_behind_the_end(c, ssl);
+    }
     if (!c->cut) {
         read_answers(c, ssl);
         SSL_shutdown(ssl);
+    }
+}
+
+static void on_secret(const SSL *ssl, const char *line)
+{
+    struct client *c = SSL_get_app_data(ssl);
+    size_t n;
+    if (strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) == 0) {
+        OPENSSL_hexstr2buf_ex(c->secret, sizeof c->secret, &n, strrchr(line, ' ') + 1, '\0');
     }
 }
 
@@ -238,7 +377,12 @@ static SSL *make_client(struct client *c, SSL_CTX *ctx)
         SSL_CTX_use_certificate_chain_file(ctx, path(c->cert, ".pem"));
         SSL_CTX_use_PrivateKey_file(ctx, path(c->cert, ".key"), SSL_FILETYPE_PEM);
     }
+    if (c->halves) {
+        SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256");
+        SSL_CTX_set_keylog_callback(ctx, on_secret);
+    }
     SSL *ssl = SSL_new(ctx);
+    SSL_set_app_data(ssl, c);
     if (c->sni != NULL) {
         SSL_set_tlsext_host_name(ssl, c->sni);
     }
@@ -251,8 +395,12 @@ static SSL *make_client(struct client *c, SSL_CTX *ctx)
 static void *run_client(void *data)
 {
     struct client *c = data;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)&c->to, sizeof c->to) == 0 && c->raw != NULL) {
+    char byte;
+    int fd = dial_from(c->from);
+    if (c->slow) {
+        (void)!read(c->go[0], &byte, 1);
+    }
+    if (c->raw != NULL) {
         speak_raw(c, fd);
     } else {
         SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
@@ -284,14 +432,11 @@ static void on_wake(uv_async_t *async)
 
 static void start_client(struct client *c)
 {
-    const char *port = strrchr(httpd_address(f.httpd), ':') + 1;
-    c->to = (struct sockaddr_in){.sin_family = AF_INET,
-                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                 .sin_port = htons((uint16_t)atoi(port))};
     if (c->requests == 0) {
         c->requests = 1;
     }
     assert_int_equal(pipe(c->go), 0);
+    assert_int_equal(pipe(c->told), 0);
     uv_async_init(&f.room.loop, &c->done_async, on_wake);
     assert_int_equal(pthread_create(&c->thread, NULL, run_client, c), 0);
 }
@@ -308,6 +453,8 @@ static void end_client(struct client *c)
     pthread_join(c->thread, NULL);
     close(c->go[0]);
     close(c->go[1]);
+    close(c->told[0]);
+    close(c->told[1]);
     uv_close((uv_handle_t *)&c->done_async, on_async_closed);
     room_wait(&f.room, &c->closed);
     while (httpd_connections(f.httpd) > 0) {
@@ -535,17 +682,6 @@ static void refuses_what_is_not_tls(void **state)
     shut_server();
 }
 
-static int dial(void)
-{
-    const char *port = strrchr(httpd_address(f.httpd), ':') + 1;
-    const struct sockaddr_in to = {.sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                   .sin_port = htons((uint16_t)atoi(port))};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
-    return fd;
-}
-
 /* Whoever stands in the door for longest goes; a client that shakes hands comes in. */
 static void bounds_the_handshakes_under_way(void **state)
 {
@@ -569,6 +705,146 @@ static void bounds_the_handshakes_under_way(void **state)
     close(waiting[0]);
     close(waiting[1]);
     end_client(&c);
+    shut_server();
+}
+
+static struct httpd_request *await_request(void)
+{
+    while (f.waiting == NULL) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    struct httpd_request *r = f.waiting;
+    f.waiting = NULL;
+    return r;
+}
+
+/* They are read, so that the end of the connection is seen, and lie nowhere. */
+static void keeps_nothing_that_stands_behind_close_notify(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    f.held = true;
+    struct client client = {.behind = 16 << 20};
+    start_client(&client);
+    struct httpd_request *r = await_request();
+    const struct httpd_conn *c = CONTAINER_OF(r, struct message, request)->owner;
+    while (uv_is_active(&c->conn.socket.handle)) { /* until all is read */
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    assert_true(c->ended);
+    assert_in_range(conn_held(&c->conn), 0, 4096);
+    httpd_answer(r, &(struct httpd_answer){.status = 200, .body = STR("fine")});
+    end_client(&client);
+    assert_int_equal(client.answers, 1);
+    shut_server();
+}
+
+static void use_limits(unsigned handshakes, unsigned per_address)
+{
+    f.limits.handshakes = handshakes;
+    f.limits.per_address = per_address;
+    httpd_use_limits(f.httpd, &f.limits);
+}
+
+static bool is_open(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    return poll(&p, 1, 0) == 0;
+}
+
+/* A client that opens them faster than others shake hands: it loses its own. */
+static void one_client_takes_no_handshakes_from_others(void **state)
+{
+    (void)state;
+    enum { PLACES = 16, FLOOD = 48 };
+    int flood[FLOOD];
+    open_server(NULL);
+    use_limits(PLACES, 100);
+    struct client c = {.from = 1, .slow = true};
+    start_client(&c);
+    while (httpd_connections(f.httpd) < 1) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    for (unsigned i = 0; i < FLOOD; i++) {
+        flood[i] = dial();
+    }
+    room_wait_n(&f.room, &f.refused, FLOOD + 1 - PLACES);
+    assert_non_null(strstr(f.detail, "handshakes"));
+    assert_int_equal(write(c.go[1], "x", 1), 1);
+    room_wait(&f.room, &c.done);
+    assert_int_equal(c.answers, 1);
+    assert_int_equal(f.refused, FLOOD + 1 - PLACES);
+    for (unsigned i = 0; i < FLOOD; i++) {
+        assert_int_equal(is_open(flood[i]), i >= FLOOD + 1 - PLACES); /* its eldest went */
+        close(flood[i]);
+    }
+    end_client(&c);
+    shut_server();
+}
+
+/* All come in one turn of the loop: the refused one is not closed yet. */
+static void a_refused_connection_takes_no_handshake_from_others(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    use_limits(2, 1);
+    int first = dial(), second = dial(), other = dial_from(1);
+    while (httpd_connections(f.httpd) < 2) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    room_wait_n(&f.room, &f.refused, 1);
+    assert_non_null(strstr(f.detail, "one address"));
+    assert_true(is_open(first) && is_open(other) && !is_open(second));
+    assert_int_equal(f.refused, 1);
+    close(first);
+    close(second);
+    close(other);
+    while (httpd_connections(f.httpd) > 0) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    shut_server();
+}
+
+/* OpenSSL writes nothing before it has read the other half; the next request's turn comes then. */
+static void answers_behind_both_halves_of_a_key_update(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    f.held = true;
+    struct client client = {.requests = 2, .halves = true};
+    start_client(&client);
+    struct httpd_request *r = await_request();
+    const struct httpd_conn *c = CONTAINER_OF(r, struct message, request)->owner;
+    httpd_answer(r, &(struct httpd_answer){.status = 200, .body = STR("fine")});
+    assert_null(c->conn.reason);
+    assert_int_equal(c->state, PEER_WRITING);
+    assert_int_equal(write(client.go[1], "x", 1), 1);
+    r = await_request();
+    httpd_answer(r, &(struct httpd_answer){.status = 200, .body = STR("fine")});
+    end_client(&client);
+    assert_int_equal(client.answers, 2);
+    assert_null(f.reason);
+    shut_server();
+}
+
+/* Refused, while it may still be sending: it is told the end at once, and then only read. */
+static void ends_its_side_behind_the_last_answer(void **state)
+{
+    (void)state;
+    open_server(NULL);
+    struct client c = {.to_the_end = true};
+    char byte;
+    start_client(&c);
+    room_wait_n(&f.room, &f.refused, 1);
+    assert_int_equal(read(c.told[0], &byte, 1), 1); /* the loop stands: nothing has closed */
+    assert_true(c.saw_end);
+    while (httpd_connections(f.httpd) > 0) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(write(c.go[1], "x", 1), 1);
+    end_client(&c);
+    assert_non_null(strstr(c.answer, "HTTP/1.1 400 "));
+    assert_true(c.sent_on);
     shut_server();
 }
 
@@ -649,6 +925,11 @@ int main(void)
         cmocka_unit_test(goes_on_after_many_key_updates),
         cmocka_unit_test(refuses_what_is_not_tls),
         cmocka_unit_test(bounds_the_handshakes_under_way),
+        cmocka_unit_test(one_client_takes_no_handshakes_from_others),
+        cmocka_unit_test(a_refused_connection_takes_no_handshake_from_others),
+        cmocka_unit_test(answers_behind_both_halves_of_a_key_update),
+        cmocka_unit_test(keeps_nothing_that_stands_behind_close_notify),
+        cmocka_unit_test(ends_its_side_behind_the_last_answer),
         cmocka_unit_test(a_request_that_is_cut_off_is_none),
         cmocka_unit_test(says_what_is_wrong_with_files),
         cmocka_unit_test(knows_when_the_first_expires),

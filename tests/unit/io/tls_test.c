@@ -18,6 +18,7 @@ enum manner {
     GARBAGE,       /* speaks no TLS */
     TLS11,         /* nothing newer than 1.1 */
     BIG_READ,      /* reads a large body, then answers its size */
+    HALF_A_TICKET, /* behind its first answer; the rest when the test says so */
 };
 
 struct server {
@@ -28,7 +29,7 @@ struct server {
     int max_version;
     unsigned accepted, resumed;
     char sni[64];
-    int stop[2];
+    int stop[2], go[2];
 };
 
 static void write_all(SSL *ssl, const char *text)
@@ -64,14 +65,56 @@ static bool read_request(SSL *ssl, size_t *body)
     return true;
 }
 
-static void serve(struct server *s, SSL *ssl)
+static void answer_size(SSL *ssl, size_t body)
 {
     char text[128];
+    snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n%10zu", body);
+    write_all(ssl, text);
+}
+
+/* Makes the ticket greater than the 512 bytes that are the least a record can be bound to. */
+static int fill_ticket(SSL *ssl, void *user)
+{
+    static const char filler[1500] = {0};
+    (void)user;
+    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), filler, sizeof filler);
+}
+
+static size_t record_bytes(const char *at)
+{
+    return 5u + (unsigned char)at[3] * 256u + (unsigned char)at[4];
+}
+
+/* The answer and the ticket's first record in one piece, so that they are read together. */
+static void answer_with_half_a_ticket(struct server *s, SSL *ssl, size_t body)
+{
+    char *at, byte;
+    BIO *out = BIO_new(BIO_s_mem()), *socket_bio = SSL_get_rbio(ssl);
+    SSL_set0_wbio(ssl, out);
+    SSL_set_max_send_fragment(ssl, 512);
+    answer_size(ssl, body);
+    assert_int_equal(SSL_new_session_ticket(ssl), 1);
+    assert_int_equal(SSL_do_handshake(ssl), 1);
+    size_t all = (size_t)BIO_get_mem_data(out, &at), half = record_bytes(at);
+    half += record_bytes(at + half);
+    assert_true(half < all);
+    assert_int_equal(write(SSL_get_fd(ssl), at, half), half);
+    (void)!read(s->go[0], &byte, 1);
+    (void)!write(SSL_get_fd(ssl), at + half, all - half);
+    BIO_up_ref(socket_bio);
+    SSL_set0_wbio(ssl, socket_bio);
+}
+
+static void serve(struct server *s, SSL *ssl)
+{
     size_t body;
-    while (read_request(ssl, &body)) {
-        if (s->manner == ANSWER || s->manner == BIG_READ) {
-            snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n%10zu", body);
-            write_all(ssl, text);
+    for (unsigned i = 0; read_request(ssl, &body); i++) {
+        if (s->manner == HALF_A_TICKET && i == 0) {
+            answer_with_half_a_ticket(s, ssl, body);
+            continue;
+        }
+        if (s->manner == ANSWER || s->manner == BIG_READ || s->manner == HALF_A_TICKET) {
+            answer_size(ssl, body);
             continue;
         }
         write_all(ssl, "HTTP/1.1 200 OK\r\n\r\nto the end");
@@ -89,6 +132,9 @@ static void *run_server(void *data)
     SSL_CTX_set_security_level(ctx, 0);
     if (s->max_version != 0) {
         SSL_CTX_set_max_proto_version(ctx, s->max_version);
+    }
+    if (s->manner == HALF_A_TICKET) {
+        SSL_CTX_set_session_ticket_cb(ctx, fill_ticket, NULL, NULL);
     }
     SSL_CTX_use_certificate_chain_file(ctx, s->cert);
     SSL_CTX_use_PrivateKey_file(ctx, s->key, SSL_FILETYPE_PEM);
@@ -165,6 +211,7 @@ static struct fixture *open_fixture(const char *host, const char *ca, const char
     snprintf(f.server.cert, sizeof f.server.cert, "%s/%s.pem", certs, cert);
     snprintf(f.server.key, sizeof f.server.key, "%s/%s.key", certs, cert);
     assert_int_equal(pipe(f.server.stop), 0);
+    assert_int_equal(pipe(f.server.go), 0);
     assert_int_equal(pthread_create(&f.server.thread, NULL, run_server, &f.server), 0);
     char ca_file[128];
     snprintf(ca_file, sizeof ca_file, "%s/%s.pem", certs, ca);
@@ -178,13 +225,18 @@ static struct fixture *open_fixture(const char *host, const char *ca, const char
     return &f;
 }
 
-static void exchange(struct fixture *f, struct str body, uint64_t connect_ms)
+static void begin(struct fixture *f, struct str body, uint64_t connect_ms)
 {
     const struct httpc_request request = {.method = STR("POST"), .target = STR("/"), .body = body};
     f->done = false;
     httpc_start(&f->call, f->origin, &request, &(struct httpc_timeouts){connect_ms, 15000},
                 on_done);
     assert_false(f->done);
+}
+
+static void exchange(struct fixture *f, struct str body, uint64_t connect_ms)
+{
+    begin(f, body, connect_ms);
     room_wait(&f->room, &f->done);
 }
 
@@ -196,6 +248,8 @@ static void shut_fixture(struct fixture *f)
     close(f->server.stop[1]);
     pthread_join(f->server.thread, NULL);
     close(f->server.stop[0]);
+    close(f->server.go[0]);
+    close(f->server.go[1]);
     close(f->server.listener);
     room_shut(&f->room);
 }
@@ -286,6 +340,25 @@ static void large_bodies_go_out_whole(void **state)
     exchange(f, STR("1"), 5000);
     assert_true(f->reused);
     shut_fixture(f);
+}
+
+/* OpenSSL writes nothing before it has read the other half. */
+static void waits_for_the_rest_of_a_ticket(void **state)
+{
+    (void)state;
+    struct fixture *f = open_fixture("localhost", "ca", "good", HALF_A_TICKET, 2);
+    exchange(f, STR("1"), 5000);
+    assert_null(f->reason);
+    begin(f, STR("123"), 5000);
+    assert_int_equal(write(f->server.go[1], "x", 1), 1);
+    room_wait(&f->room, &f->done);
+    assert_null(f->reason);
+    assert_string_equal(f->body, "         3");
+    assert_true(f->reused);
+    exchange(f, STR("12"), 5000);
+    assert_true(f->reused);
+    shut_fixture(f);
+    assert_int_equal(f->server.accepted, 1);
 }
 
 static void refuses_what_it_cannot_verify(void **state)
@@ -380,6 +453,7 @@ int main(void)
         cmocka_unit_test(resumes_nothing_from_before_a_reload),
         cmocka_unit_test(uses_no_connection_from_before_a_reload),
         cmocka_unit_test(large_bodies_go_out_whole),
+        cmocka_unit_test(waits_for_the_rest_of_a_ticket),
         cmocka_unit_test(refuses_what_it_cannot_verify),
         cmocka_unit_test(a_stranger_that_is_the_ca_file_is_trusted),
         cmocka_unit_test(broken_servers),

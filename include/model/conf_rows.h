@@ -221,8 +221,8 @@ void conf_wipe(struct buf *b); /* and buf_done: it may hold a secret */
 bool conf_read_secret_file(struct conf_reader *r, const struct place *p, struct str path,
                            struct str *out);
 size_t conf_put_size(char out[32], uint64_t bytes); /* 16KiB; no terminator */
-/* A secret that is written out in a file that others can read, or that is the default of a variable,
- * earns a warning. */
+/* A secret that is written out in a file that others can read, or that is the default of a
+ * variable, earns a warning. */
 void conf_warn_of_open_secret(struct conf_reader *r, const char *key, const struct node *n);
 /* Values that JSON types, at any depth: unquoted texts that were hardly meant as text (True, 0100)
  * earn a warning. */

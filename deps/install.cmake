@@ -18,6 +18,10 @@ install(TARGETS penstock RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES "${CMAKE_SOURCE_DIR}/LICENSE" "${CMAKE_SOURCE_DIR}/CHANGELOG.md"
               "${CMAKE_BINARY_DIR}/penstock.spdx.json" DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES "${CMAKE_SOURCE_DIR}/LICENSE" DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
+foreach(inside hiredis llhttp) # linked into the program where they come from packages
+    install(FILES "/usr/share/doc/lib${inside}-dev/copyright" OPTIONAL
+        DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright.${inside})
+endforeach()
 install(FILES "${CMAKE_SOURCE_DIR}/docker/penstock.yaml"
               "${CMAKE_SOURCE_DIR}/docker/penstock.schema.json" # where the sample's first line looks
         DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/penstock)

@@ -104,12 +104,13 @@ void clients_remove(struct clients *c, const struct client_key *key)
 
 bool clients_hold(struct clients *c, size_t bytes, size_t most)
 {
-    size_t before = atomic_fetch_add(&c->bytes, bytes);
-    if (before <= most && bytes <= most - before) {
-        return true;
-    }
-    clients_let_go(c, bytes);
-    return false;
+    size_t before = atomic_load(&c->bytes);
+    do {
+        if (before > most || bytes > most - before) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&c->bytes, &before, before + bytes));
+    return true;
 }
 
 void clients_let_go(struct clients *c, size_t bytes)

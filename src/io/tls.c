@@ -169,6 +169,16 @@ static char *tls_room(struct conn *c, size_t *n)
     return scratch;
 }
 
+static void end(struct conn *c, bool clean)
+{
+    c->tls->ended = true;
+    if (c->tls->behind) { /* the other half will not come, so nothing can be written */
+        conn_close(c, CONN_RESET);
+    } else {
+        c->events->on_end(c, clean);
+    }
+}
+
 /* One SSL_read into the owner's room. True: there may be more. */
 static bool read_some(struct conn *c)
 {
@@ -183,10 +193,9 @@ static bool read_some(struct conn *c)
         return c->reason == NULL;
     }
     if (error == SSL_ERROR_ZERO_RETURN) {
-        t->ended = true;
         ENSURE(BIO_reset(t->in) == 1); /* nobody reads what may stand behind it */
         flush(c);
-        c->events->on_end(c, true);
+        end(c, true);
     } else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
         fail(c);
     } else if (BIO_pending(t->in) > 0) {
@@ -272,8 +281,7 @@ static void tls_end(struct conn *c)
         c->detail = "closed during the handshake";
         conn_close(c, CONN_TLS);
     } else if (!t->ended) {
-        t->ended = true;
-        c->events->on_end(c, false);
+        end(c, false);
     }
 }
 
@@ -325,7 +333,7 @@ static bool encrypt(struct conn *c)
         if (part.len > 0) {
             ERR_clear_error();
             rc = SSL_write(t->ssl, part.at, part.len > INT32_MAX ? INT32_MAX : (int)part.len);
-            if (rc <= 0 && SSL_get_error(t->ssl, rc) == SSL_ERROR_WANT_READ) {
+            if (rc <= 0 && !t->ended && SSL_get_error(t->ssl, rc) == SSL_ERROR_WANT_READ) {
                 t->behind = true;
                 return false;
             }

@@ -289,8 +289,8 @@ static void warn_of_default(struct conf_reader *r, const char *key, const struct
 {
     struct conf_masked t;
     struct str name, rest;
-    if (conf_interpolate(r, n, &t) && t.text.len > 0 && str_eq(t.text, t.shown) &&
-        str_cut(variable, ':', &name, &rest)) {
+    if (str_cut(variable, ':', &name, &rest) && str_starts(rest, STR("-")) &&
+        conf_interpolate(r, n, &t) && t.text.len > 0 && str_eq(t.text, t.shown)) {
         report_warning(r->report, &n->place,
                        "\"%s\" is the default of %.*s, which is not set: it is no secret", key,
                        STR_ARG(report_shown(name)));

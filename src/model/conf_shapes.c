@@ -446,7 +446,8 @@ static bool redis_url_read(struct conf_reader *r, const struct conf_row *row, co
                            void *at)
 {
     bool good = KIND_TEXT.read(r, row, n, at);
-    if (good && text_glob(STR("*://*:*@*"), *(const struct str *)at)) {
+    bool filled_in = str_find(n->text, STR("${")).len > 0; /* perhaps the host is */
+    if (good && !filled_in && text_glob(STR("*://*:*@*"), *(const struct str *)at)) {
         conf_warn_of_open_secret(r, "password", n);
     }
     return good;

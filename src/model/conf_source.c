@@ -122,11 +122,15 @@ static void build_body_limit(struct conf_reader *r, const struct conf *c, struct
     if (s->s.durability == DURABILITY_INHERITED) {
         s->s.durability = c->redis.durability;
     }
-    if (s->body > c->listen.memory_bytes && c->listen.memory_bytes > 0) {
+    /* where its length is not said, its block doubles; and its head has one, too */
+    size_t least = 2 * s->body + c->listen.headers_bytes + (16 << 10);
+    if (least > c->listen.memory_bytes && c->listen.memory_bytes > 0) {
+        char size[32];
         report_error(r->report, conf_place(&s->item, "body"),
-                     "a body of \"%.*s\" may be larger than all of listen.limits.memory",
+                     "the greatest body of \"%.*s\" may find no room in listen.limits.memory",
                      STR_ARG(report_shown(s->item.name)));
-        report_help(r->report, "give it a smaller one, or raise listen.limits.memory");
+        report_help(r->report, "give it a smaller \"body\", or listen.limits.memory at least %.*s",
+                    (int)conf_put_size(size, (least + 1023) / 1024 * 1024), size);
     }
 }
 

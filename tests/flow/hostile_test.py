@@ -473,6 +473,24 @@ def answers_503_when_bodies_in_flight_fill_the_memory(flow):
     a.wait(5)
 
 
+def the_greatest_body_has_its_place_in_the_least_memory(flow):
+    """That `check` asks for: also where its length is not said, and its head is large."""
+    p = flow.penstock({"a": flow.sink()}, flow.redis(), sources=["open: { verify: none }"],
+                      listen_more=", limits: { memory: 2080KiB }")
+    body, large = b"x" * (1 << 20), b"X: " + b"y" * 15000
+    for framing, framed in ((b"Content-Length: %d" % len(body), body),
+                            (b"Transfer-Encoding: chunked", b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))):
+        with socket.create_connection(("127.0.0.1", p.port), PATIENCE) as s:
+            s.sendall(b"POST /hooks/open HTTP/1.1\r\nHost: a\r\n" + large + b"\r\n" + framing + b"\r\n\r\n" + framed)
+            assert status_of(s) == 200, framing
+    with open(p.config) as f:
+        text = f.read().replace("2080KiB", "2079KiB")
+    with open(p.config, "w") as f:
+        f.write(text)
+    said = subprocess.run([PENSTOCK, "check", "-c", p.config], capture_output=True, text=True, timeout=PATIENCE).stderr
+    assert "listen.limits.memory at least 2080KiB" in said, said
+
+
 def is_sanitized():
     with open(PENSTOCK, "rb") as f:
         return re.search(rb"__[at]san_init", f.read()) is not None

@@ -827,25 +827,37 @@ static void answers_behind_both_halves_of_a_key_update(void **state)
     shut_server();
 }
 
+/* True: within the time that the peer has for it, or the loop would have closed before it read on. */
+static bool refuses_one_that_sends_on(struct client *c)
+{
+    char byte;
+    open_server(NULL);
+    start_client(c);
+    room_wait_n(&f.room, &f.refused, 1);
+    uint64_t began_ns = uv_hrtime();
+    assert_int_equal(read(c->told[0], &byte, 1), 1); /* the loop stands: nothing has closed */
+    assert_true(c->saw_end);
+    while (httpd_connections(f.httpd) > 0) {
+        uv_run(&f.room.loop, UV_RUN_ONCE);
+    }
+    uint64_t took_ns = uv_hrtime() - began_ns;
+    assert_int_equal(write(c->go[1], "x", 1), 1);
+    end_client(c);
+    assert_non_null(strstr(c->answer, "HTTP/1.1 400 "));
+    shut_server();
+    return took_ns < UINT64_C(900000000);
+}
+
 /* Refused, while it may still be sending: it is told the end at once, and then only read. */
 static void ends_its_side_behind_the_last_answer(void **state)
 {
     (void)state;
-    open_server(NULL);
-    struct client c = {.to_the_end = true};
-    char byte;
-    start_client(&c);
-    room_wait_n(&f.room, &f.refused, 1);
-    assert_int_equal(read(c.told[0], &byte, 1), 1); /* the loop stands: nothing has closed */
-    assert_true(c.saw_end);
-    while (httpd_connections(f.httpd) > 0) {
-        uv_run(&f.room.loop, UV_RUN_ONCE);
-    }
-    assert_int_equal(write(c.go[1], "x", 1), 1);
-    end_client(&c);
-    assert_non_null(strstr(c.answer, "HTTP/1.1 400 "));
+    struct client c;
+    unsigned slow = 0;
+    do {
+        c = (struct client){.to_the_end = true};
+    } while (!refuses_one_that_sends_on(&c) && ++slow < 5);
     assert_true(c.sent_on);
-    shut_server();
 }
 
 static void a_request_that_is_cut_off_is_none(void **state)

@@ -349,7 +349,7 @@ static void sources(void **state)
         {"sources: {s: {verify: none, methods: [POST, BREW]}}\n",
          "expected GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS, not \"BREW\""},
         {"sources: {s: {verify: none, methods: []}}\n", "\"methods\" must have 1 to 7 entries"},
-        {"sources: {s: {verify: none, body: 512MiB}}\n", "larger than all of listen.limits.memory"},
+        {"sources: {s: {verify: none, body: 512MiB}}\n", "may find no room in listen.limits.memory"},
         {"sources: {s: {verify: none, event: {type: X-Type}}}\n",
          "\"type\" must be header.NAME or body./json/pointer"},
         {"sources: {s: {verify: none, event: {id: body.id}}}\n", "\"id\" must be header.NAME"},

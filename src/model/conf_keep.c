@@ -1,6 +1,9 @@
 /* What a running process cannot change of its configuration. */
 #include "model/conf_rows.h"
 
+#include "base/log.h"
+#include "model/url.h"
+
 #include <string.h>
 
 static bool same_tls(const struct conf_tls *a, const struct conf_tls *b)
@@ -119,6 +122,24 @@ static void keep(struct conf *next, const struct conf *first)
     next->redis.assume_fsync = first->redis.assume_fsync;
 }
 
+/* What stays may not fit what changes, though each file is right by itself. */
+static const char *why_unfit(const struct conf *next, const struct conf *first)
+{
+    struct address listen, admin;
+    bool known = address_parse(first->listen.address, &listen) == NULL &&
+                 address_parse(first->admin.address, &admin) == NULL;
+    ENSURE(known);
+    if (!address_is_local(&admin) && next->admin.token.len == 0) {
+        return "the admin API stays at its address until a restart, and would be open to everybody "
+               "who reaches it: keep its token until then";
+    }
+    if (first->listen.proxy_protocol && next->listen.trusted_proxies.n == 0 && !listen.is_unix) {
+        return "\"proxy_protocol\" stays until a restart, and would refuse everybody: keep "
+               "\"trusted_proxies\" until then";
+    }
+    return NULL;
+}
+
 const char *conf_keep(struct conf *next, struct conf *running, struct buf *said)
 {
     struct conf *first = running->first != NULL ? running->first : running;
@@ -133,6 +154,10 @@ const char *conf_keep(struct conf *next, struct conf *running, struct buf *said)
                                 conf_durability_word(stronger[i]))
                 .at;
         }
+    }
+    const char *why = why_unfit(next, first);
+    if (why != NULL) {
+        return why;
     }
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         if (!fixed[i].same(next, first)) {

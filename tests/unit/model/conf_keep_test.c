@@ -60,13 +60,28 @@ static void what_needs_a_restart_stays_and_is_said(void **state)
     assert_null(conf_keep(next, running, &out));
     assert_true(str_eq(next->redis.host, STR("a")) && str_eq(next->redis.prefix, STR("a:")));
     assert_int_equal(next->workers, running->workers);
-    assert_null(conf_keep(third, next, &out)); /* not a chain: the first one is kept, the second not */
+    assert_null(
+        conf_keep(third, next, &out)); /* not a chain: the first one is kept, the second not */
     assert_ptr_equal(third->first, running);
     conf_unref(next);
     assert_true(str_eq(third->redis.host, STR("a")));
     conf_unref(third);
     conf_unref(running);
     buf_done(&out);
+}
+
+static void what_stays_must_fit_what_changes(void **state)
+{
+    (void)state;
+    const char *open = "admin: {address: '0.0.0.0:8081', token: t}";
+    expect(open, "", "", "keep its token");
+    expect(open, "admin: {address: '127.0.0.1:8081'}", "", "keep its token");
+    expect(open, "admin: {address: '127.0.0.1:8081', token: u}", "\"admin.address\"", NULL);
+    expect("admin: {token: t}", "", "", NULL);
+    const char *behind = "listen: {proxy_protocol: true, trusted_proxies: [10.0.0.0/8]}";
+    expect(behind, "", "", "keep \"trusted_proxies\"");
+    expect(behind, "listen: {trusted_proxies: [10.0.0.0/16]}", "its \"proxy_protocol\"", NULL);
+    expect("listen: {trusted_proxies: [10.0.0.0/8]}", "", "", NULL);
 }
 
 static void what_nobody_has_looked_at_is_not_promised(void **state)
@@ -92,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_needs_a_restart_stays_and_is_said),
+        cmocka_unit_test(what_stays_must_fit_what_changes),
         cmocka_unit_test(what_nobody_has_looked_at_is_not_promised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

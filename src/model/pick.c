@@ -9,7 +9,7 @@
 #include <yyjson.h>
 
 #define PICK_MAX 256                /* bytes of a picked text */
-#define PICK_BODY (4 * 1024 * 1024) /* a larger body has no text to pick */
+#define PICK_BODY (5 * 1024 * 1024) /* a larger body has no text to pick */
 
 /* Does a key equal a pointer's token, in which ~1 stands for '/' and ~0 for '~' (RFC 6901 4)? */
 static bool token_is(struct str token, struct str key)

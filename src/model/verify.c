@@ -168,6 +168,7 @@ static void keep_text(struct verify_secret *s, struct str key)
 static const char *keep_secret(struct verify *v, struct str key)
 {
     struct verify_secret *s = &v->secrets[v->secret_count];
+    struct str user, password;
     switch (v->r.kind) {
     case VERIFY_HMAC:
         s->hmac[v->r.digest] = crypt_key_new(v->r.digest, key);
@@ -184,7 +185,7 @@ static const char *keep_secret(struct verify *v, struct str key)
         }
         break;
     case VERIFY_BASIC:
-        if (!str_has(key, ':')) {
+        if (!str_cut(key, ':', &user, &password) || password.len == 0) {
             return "the secret of basic authentication is user:password";
         }
         keep_text(s, key);
@@ -258,6 +259,9 @@ static const char *add_key(struct verify *v, struct str secret)
         return "the secret is longer than 4096 bytes";
     }
     put_id(secret, v->secrets[v->secret_count].id);
+    if (v->r.key_prefix.len > 0 && str_eq(secret, v->r.key_prefix)) {
+        return "the secret is empty behind its prefix";
+    }
     if (v->r.key == VERIFY_KEY_EITHER) {
         return add_either(v, secret);
     }
@@ -526,7 +530,8 @@ bool verify_scheme_computes(const struct verify *v)
 {
     bool shows = v->r.kind == VERIFY_TOKEN || v->r.kind == VERIFY_BASIC || v->r.kind == VERIFY_NONE;
     bool of_sender = v->r.kind == VERIFY_JWT && !v->r.jwt.in_body && v->r.jwt.body.claim.len == 0;
-    return !shows && !of_sender && !v->r.repeats;
+    bool apart = v->r.each.len > 0; /* of a list each item is signed alone: it can be made longer */
+    return !shows && !of_sender && !apart && !v->r.repeats;
 }
 
 void verify_scheme_signed(const struct verify *v, const struct verify_input *in,

@@ -173,6 +173,29 @@ struct verify_verdict verify_claim_age(struct verify_claim *c, const struct veri
     return (struct verify_verdict){why == NULL ? NULL : VERIFY_STALE_TIMESTAMP, why, -1};
 }
 
+/* Between such a time and the body nothing stands, so bytes of one could be taken for the other's.
+ */
+static bool touches_body(const struct verify *v)
+{
+    size_t i = 0;
+    while (i + 1 < v->part_count &&
+           (v->parts[i].kind != PART_TS || v->parts[i + 1].kind != PART_BODY)) {
+        i++;
+    }
+    return i + 1 < v->part_count;
+}
+
+/* No shorter and no longer text that begins alike is a time as well: digits by their number (for
+ * the next 260 years), ISO 8601 by its zone. */
+static bool is_whole(struct str ts, enum timestamp_unit unit)
+{
+    if (unit != TIMESTAMP_ISO8601) {
+        return ts.len == (unit == TIMESTAMP_SECONDS ? 10 : 13);
+    }
+    char last = ts.at[ts.len - 1], sign = ts.at[ts.len - strlen("+hh:mm")]; /* a date is longer */
+    return last == 'Z' || last == 'z' || sign == '+' || sign == '-';
+}
+
 const char *verify_claim_id_and_time(struct verify_claim *c, const struct verify *v,
                                      const struct verify_input *in)
 {
@@ -190,9 +213,10 @@ const char *verify_claim_id_and_time(struct verify_claim *c, const struct verify
     if (v->needs_ts && c->ts.len == 0) {
         return "the timestamp is missing";
     }
-    /* Also where its age is not looked at: or bytes could move between it and the body. */
     if (v->needs_ts) {
-        return read_time(c, r);
+        const char *why = read_time(c, r);
+        bool clear = why != NULL || !touches_body(v) || is_whole(c->ts, r->unit);
+        return clear ? why : "nothing parts its timestamp from the body: 10 digits, 13, or a zone";
     }
     return NULL;
 }

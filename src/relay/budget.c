@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    FIGURES_CEILING = 64 << 10,
+    FIGURES_CEILING = 256 << 10, /* LANES_MAX names, and two numbers each */
     ROOM_MS = 10,       /* the tick of the timer and the wait for a commit come on top of it */
     ASK_EVERY_MS = 100, /* while room is made */
     FULL_MS = 5000,
@@ -186,6 +186,7 @@ static void publish(struct journal *j)
         j->told_bytes = bytes_of(j);
         buf_init(&figures, FIGURES_CEILING);
         put_figures(j, &figures);
+        ENSURE(!figures.failed);
         script_put(j->w, KEY_USAGE, str_of(j->name), buf_str(&figures), NULL, NULL);
         buf_done(&figures);
     }

@@ -142,7 +142,7 @@ static void survives_hostile_bodies(void **state)
     body[n - 2] = '1';
     pick(NULL, "/500", &none, (struct str){body, n});
     free(body);
-    n = 4 * 1024 * 1024 + 1; /* over the limit: not looked at */
+    n = 5 * 1024 * 1024 + 1; /* over the limit: not looked at */
     body = malloc(n);
     memset(body, ' ', n);
     memcpy(body, "{\"t\":\"x\"}", 9);

@@ -552,9 +552,22 @@ static void bad_secrets_are_refused(void **state)
     struct str words = STR("not base64!");
     room_holds(str_of(verify_new(&v, verify_preset(STR("standard")), &words, 1, &bad)),
                "not base64");
-    words = STR("whsec_");
+    words = STR("whsec_"); /* what stood behind it was perhaps a variable */
     room_holds(str_of(verify_new(&v, verify_preset(STR("standard")), &words, 1, &bad)),
-               "not base64");
+               "empty behind its prefix");
+    words = verify_preset(STR("polar"))->key_prefix;
+    assert_true(words.len > 0);
+    room_holds(str_of(verify_new(&v, verify_preset(STR("polar")), &words, 1, &bad)),
+               "empty behind its prefix");
+    words = r.key_prefix = STR("p_");
+    room_holds(str_of(verify_new(&v, &r, &words, 1, &bad)), "empty behind its prefix");
+    r.key_prefix = STR_NONE;
+    static const char *const basic[] = {"user", ":", "user:"};
+    for (size_t i = 0; i < sizeof basic / sizeof *basic; i++) {
+        words = str_of(basic[i]);
+        room_holds(str_of(verify_new(&v, verify_preset(STR("postmark")), &words, 1, &bad)),
+                   "user:password");
+    }
     r.key = VERIFY_KEY_HEX;
     words = STR("abc");
     room_holds(str_of(verify_new(&v, &r, &words, 1, &bad)), "hexadecimal");
@@ -801,6 +814,13 @@ static void no_byte_moves_between_headers_and_body(void **state)
         }
         bench_close(&b);
     }
+    bench_preset(&b, "twitch", "key", NULL); /* a time without zone would be one, too */
+    header(&b, "Twitch-Eventsub-Message-Signature", "sha256=%s", mark);
+    header(&b, "Twitch-Eventsub-Message-Id", "id1");
+    header(&b, "Twitch-Eventsub-Message-Timestamp", "2026-11-29T10:00:00.5");
+    refused(&b, "Z{\"a\":1}", NOW, VERIFY_BAD_SIGNATURE,
+            "nothing parts its timestamp from the body");
+    bench_close(&b);
     bench_preset(&b, "zoom", "key", NULL);
     header(&b, "x-zm-signature", "v0=%s", hex("key", "v0:123:{\"payload\":{}}"));
     header(&b, "x-zm-request-timestamp", "123:{\"payload\"");

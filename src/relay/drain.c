@@ -50,7 +50,7 @@ struct drain {
     bool read_all;         /* every event of it was fed */
     uint64_t fed, durable; /* of its events */
     bool unproven;         /* one of them is not as durable as was promised */
-    bool damaged;          /* its end does not check, and is not just torn */
+    bool damaged;          /* a record is no event, or its end is damaged and not just torn */
     unsigned moving;       /* of all files */
 };
 
@@ -248,14 +248,26 @@ static bool is_zeros(struct str s)
     return s.len == 0;
 }
 
+/* Nobody can tell whose it was: a human may. */
+static void pass_over(struct drain *d, struct str payload)
+{
+    d->damaged = true;
+    if (!d->files->unproven) { /* else it was said */
+        say_of_file(d,
+                    "an event of the spool is unreadable; its file is kept beside the others as "
+                    "*.damaged",
+                    "it checks, but is of another form", payload.len);
+        stats_lost(d->w, 1);
+    }
+}
+
 static void feed_one(struct drain *d, uint64_t n, struct str payload)
 {
     struct spooled e;
     uint16_t to[LANES_MAX];
     uint64_t journal = d->reader.journal;
     if (!spooled_decode(payload, &e) || journal > EVENT_JOURNAL_MAX || n > EVENT_N_MAX) {
-        say_of_file(d, "an event of the spool is unreadable; passed over",
-                    "it checks, but is of another form", payload.len);
+        pass_over(d, payload);
         return;
     }
     struct event_parts parts = {
@@ -318,15 +330,16 @@ static bool is_unreadable(const struct drain *d)
 static void look_at_end(struct drain *d)
 {
     struct str left = d->reader.left;
-    d->damaged = left.len > 0 && !segment_is_torn(&d->reader) && !is_zeros(left);
+    bool damaged = left.len > 0 && !segment_is_torn(&d->reader) && !is_zeros(left);
+    d->damaged |= damaged;
     if (left.len > 0 && !d->files->unproven) { /* it was said */
         say_of_file(d,
-                    d->damaged ? "the end of a spool file is damaged; it is kept beside the others "
-                                 "as *.damaged"
-                               : "the end of a spool file was cut off: never acknowledged",
+                    damaged ? "the end of a spool file is damaged; it is kept beside the others "
+                              "as *.damaged"
+                            : "the end of a spool file was cut off: never acknowledged",
                     "a checksum does not fit", left.len);
     }
-    if (d->damaged && !d->files->unproven) {
+    if (damaged && !d->files->unproven) {
         stats_lost(d->w, 1); /* at least */
     }
 }

@@ -1,7 +1,8 @@
 /* The spool's way back: its files are read one at a time when Redis takes appends again, and each
  * event moves to the live journal (relay/move.h). A file goes when Redis has answered all of it, as
- * durably as was promised; else it is read again. The worker's spool owns its drain, and calls it
- * only while the live journal takes appends. */
+ * durably as was promised; else it is read again: one event of it, and the others when that one is
+ * proven. One with a record that is no event, or with a damaged end, is renamed and stays. The
+ * worker's spool owns its drain, and calls it only while the live journal takes appends. */
 #ifndef RELAY_DRAIN_H
 #define RELAY_DRAIN_H
 

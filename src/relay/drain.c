@@ -26,7 +26,8 @@ struct spool_file {
     struct spool_file *next;
     char name[SEGMENT_NAME_MAX];
     uint64_t bytes;
-    bool unproven;                 /* it was read, but some of its copies were not proven */
+    bool unproven;                 /* it was read, but some of its copies were not proven, */
+    uint64_t copied_to;            /* and this live journal took all of them */
     int64_t read_from_ms, hold_ms; /* boot clock: no try before, and how long the last wait was */
 };
 
@@ -47,10 +48,11 @@ struct drain {
     const char *failed;             /* what it found, */
     struct buf loaded;              /* and the file's bytes */
     struct segment_reader reader;
-    bool read_all;         /* every event of it was fed */
+    bool read_all;         /* every event of it was fed, */
+    uint64_t copied_to;    /* the first one to this live journal */
     uint64_t fed, durable; /* of its events */
     bool unproven;         /* one of them is not as durable as was promised */
-    bool damaged;          /* its end does not check, and is not just torn */
+    bool damaged;          /* a record is no event, or its end is damaged and not just torn */
     unsigned moving;       /* of all files */
 };
 
@@ -248,14 +250,26 @@ static bool is_zeros(struct str s)
     return s.len == 0;
 }
 
+/* Nobody can tell whose it was: a human may. */
+static void pass_over(struct drain *d, struct str payload)
+{
+    d->damaged = true;
+    if (!d->files->unproven) { /* else it was said */
+        say_of_file(d,
+                    "an event of the spool is unreadable; its file is kept beside the others as "
+                    "*.damaged",
+                    "it checks, but is of another form", payload.len);
+        stats_lost(d->w, 1);
+    }
+}
+
 static void feed_one(struct drain *d, uint64_t n, struct str payload)
 {
     struct spooled e;
     uint16_t to[LANES_MAX];
     uint64_t journal = d->reader.journal;
     if (!spooled_decode(payload, &e) || journal > EVENT_JOURNAL_MAX || n > EVENT_N_MAX) {
-        say_of_file(d, "an event of the spool is unreadable; passed over",
-                    "it checks, but is of another form", payload.len);
+        pass_over(d, payload);
         return;
     }
     struct event_parts parts = {
@@ -270,7 +284,9 @@ static void feed_one(struct drain *d, uint64_t n, struct str payload)
         .to = to,
         .to_count = find_lanes(d->w, e.to, to),
     };
-    d->fed++;
+    if (d->fed++ == 0) {
+        d->copied_to = d->w->live->number;
+    }
     d->moving++;
     CRASH_POINT("spool_feed");
     char dedupe[DEDUPE_MAX + 1];
@@ -293,6 +309,23 @@ static bool find_file(struct drain *d)
     return f != NULL;
 }
 
+/* The live journal has all of it, and only a proof is wanted: every copy more is one for nothing,
+ * until one is proven. A journal that was left may have lost some. */
+static bool has_copies(const struct drain *d)
+{
+    return d->files->unproven && d->files->copied_to == d->w->live->number;
+}
+
+static bool is_in_vain(const struct drain *d)
+{
+    return d->unproven && has_copies(d);
+}
+
+static bool awaits_first_proof(const struct drain *d)
+{
+    return d->fed > 0 && d->durable == 0 && has_copies(d);
+}
+
 /* What comes from senders now goes first: they have half of everything. */
 static bool may_feed(const struct drain *d)
 {
@@ -300,7 +333,8 @@ static bool may_feed(const struct drain *d)
     const struct conf *c = w->conf;
     unsigned moving = d->moving - w->unproven_spooled; /* those wait, perhaps long: for no other */
     return !d->read_all && moving < AT_ONCE && journal_refuses(w) == NULL && moves_may_wait(w) &&
-           w->budget.total < w->budget.limit && w->live->op_count < OPS_ENOUGH &&
+           !awaits_first_proof(d) && !is_in_vain(d) && w->budget.total < w->budget.limit &&
+           w->live->op_count < OPS_ENOUGH &&
            (uint64_t)w->live->pending_count * w->node->worker_count * 2 <= c->listen.pending &&
            event_bytes_alive() * 2 <= c->listen.memory_bytes;
 }
@@ -318,15 +352,16 @@ static bool is_unreadable(const struct drain *d)
 static void look_at_end(struct drain *d)
 {
     struct str left = d->reader.left;
-    d->damaged = left.len > 0 && !segment_is_torn(&d->reader) && !is_zeros(left);
+    bool damaged = left.len > 0 && !segment_is_torn(&d->reader) && !is_zeros(left);
+    d->damaged |= damaged;
     if (left.len > 0 && !d->files->unproven) { /* it was said */
         say_of_file(d,
-                    d->damaged ? "the end of a spool file is damaged; it is kept beside the others "
-                                 "as *.damaged"
-                               : "the end of a spool file was cut off: never acknowledged",
+                    damaged ? "the end of a spool file is damaged; it is kept beside the others "
+                              "as *.damaged"
+                            : "the end of a spool file was cut off: never acknowledged",
                     "a checksum does not fit", left.len);
     }
-    if (d->damaged && !d->files->unproven) {
+    if (damaged && !d->files->unproven) {
         stats_lost(d->w, 1); /* at least */
     }
 }
@@ -359,9 +394,10 @@ static void feed(struct drain *d)
         d->read_all = true;
         look_at_end(d);
     }
-    if (d->read_all && d->durable == d->fed) {
+    if ((d->read_all || is_in_vain(d)) && d->durable == d->fed) {
         if (d->unproven) {
             d->files->unproven = true;
+            d->files->copied_to = d->copied_to;
             read_later(d, "Redis has its events, but not as durably as promised");
         } else {
             remove_file(d);

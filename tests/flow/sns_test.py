@@ -261,30 +261,40 @@ def a_certificate_that_cannot_be_read_again_stays_in_use_for_a_day(flow):
 
 
 def no_more_than_1024_wait_for_one_certificate(flow):
-    """Whoever comes then is told at once to try again: it may be genuine."""
+    """Whoever comes then is told at once to try again: it may be genuine. (A machine that takes more than four seconds for all
+    of them ends the wait for the certificate: once more, with another.)"""
     amazon = Amazon(flow)
-    answers, told = amazon.answers, threading.Event()
-    amazon.answers = lambda request, before: told.wait(PATIENCE) and answers(request, before)
+    answers = amazon.answers
     p, _ = _start(flow, amazon, listen_more=", limits: { per_address: 2000 }")
-    body = amazon.message()
-    request = b"POST /hooks/s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-    clients = selectors.DefaultSelector()
-    sockets = [socket.create_connection(("127.0.0.1", p.port), PATIENCE) for _ in range(1030)]
-    for s in sockets:
-        s.sendall(request)
-        clients.register(s, selectors.EVENT_READ)
-    statuses = []
-    while len(statuses) < 1030:
-        ready = clients.select(PATIENCE)
-        assert ready, "the others to be answered; so far %r" % statuses[-10:]
-        for key, _ in ready:
-            clients.unregister(key.fileobj)
-            with key.fileobj as s:
-                statuses.append(int(s.recv(4096)[9:12]))
-        if len(statuses) == 6:
-            told.set()
+
+    def ask_all(name):
+        told = threading.Event()
+        amazon.answers = lambda request, before: told.wait(PATIENCE) and answers(request, before)
+        body = amazon.message(name=name)
+        request = b"POST /hooks/s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        clients, statuses = selectors.DefaultSelector(), []
+        sockets = [socket.create_connection(("127.0.0.1", p.port), PATIENCE) for _ in range(1030)]
+        for s in sockets:
+            s.sendall(request)
+            clients.register(s, selectors.EVENT_READ)
+        while len(statuses) < 1030:
+            ready = clients.select(PATIENCE)
+            assert ready, "the others to be answered; so far %r" % statuses[-10:]
+            for key, _ in ready:
+                clients.unregister(key.fileobj)
+                with key.fileobj as s:
+                    statuses.append(int(s.recv(4096)[9:12]))
+            if len(statuses) >= 6:
+                told.set()
+        return statuses
+
+    for tries, name in enumerate(("one", "two", "three"), 1):
+        amazon.publish(name)
+        statuses = ask_all(name)
+        if 200 in statuses:
+            break
     assert statuses == [503] * 6 + [200] * 1024, (statuses[:8], statuses.count(200))
-    assert len(amazon.requests) == 1
+    assert len(amazon.requests) == tries
 
 
 def confirms_a_subscription(flow):

@@ -141,6 +141,7 @@ static void bound_handshakes(struct httpd *h)
         return;
     }
     struct guest *g = eldest_to_go(h);
+    ENSURE(g != NULL); /* there are more than a few */
     end_handshake(g, PEER_LINGER);
     if (g->c.conn.reason == NULL) {
         refused(h, REASON_OVERLOADED, "too many TLS handshakes at the same time", &g->c.peer);

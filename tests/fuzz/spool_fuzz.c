@@ -47,7 +47,7 @@ static void check_segment(struct str bytes)
     ENSURE(again.len + r.left.len == bytes.len);
     ENSURE(str_eq(buf_str(&again), str_head(bytes, again.len)));
     buf_done(&again);
-    for (uint64_t before = r.next, lost; (lost = segment_skip(&r)) > 0; before = number + 1) {
+    for (uint64_t before = r.next, lost; (lost = segment_skip(&r)) > 0; before = r.next) {
         ENSURE(segment_next(&r, &number, &payload) && number == before + lost);
         check_event(payload);
         while (segment_next(&r, &number, &payload)) {
